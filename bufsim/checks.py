@@ -78,7 +78,8 @@ def one_of(name: str, value: object, allowed: Iterable[str]) -> str:
     names = list(allowed)
     if isinstance(value, str) and value in names:
         return value
-    raise InvalidValueError(f"{name} must be one of {', '.join(map(repr, names))}, got {value!r}{did_you_mean(value, names)}")
+    listed = ", ".join(map(repr, names))
+    raise InvalidValueError(f"{name} must be one of {listed}, got {value!r}{did_you_mean(value, names)}")
 
 
 def did_you_mean(value: object, names: Iterable[str]) -> str:
