@@ -1,3 +1,88 @@
 """bufsim simulates job buffers, so that you can choose a flush policy with evidence."""
 
+from bufsim.errors import BufsimError, InvalidTypeError, InvalidValueError, MissingExtraError, NotLoweredError
+from bufsim.model.arrivals import Bulk, Deterministic, Poisson, Renewal
+from bufsim.model.buffers import CollectAll, CollectQueues, FlushTime, JobBuffer
+from bufsim.model.bursty import Bursty
+from bufsim.model.capacity import Capacity
+from bufsim.model.cron import FlushCron
+from bufsim.model.distributions import Constant, Exponential, Gamma, Geometric, LogNormal, Uniform
+from bufsim.model.drains import DrainAll, DrainAtMost
+from bufsim.model.flush_policy import FlushPolicy
+from bufsim.model.keys import UniformKeys, Zipf
+from bufsim.model.policies import (
+    FlushAfterAge,
+    FlushAt,
+    FlushAtBytes,
+    FlushAtSize,
+    FlushEvery,
+    FlushWhenIdle,
+    NeverFlush,
+)
+from bufsim.model.producers import Producer
+from bufsim.model.reducers import KeepAll, Merge, SearchIndexReduce, UniqueByKey
+from bufsim.model.stops import Stops
+from bufsim.model.storages import Storage
+from bufsim.model.time_varying import Sinusoid, StepRate, TimeVarying
+from bufsim.model.traces import Trace
+from bufsim.model.views import BufferView
+from bufsim.model.workers import Backoff, GivenTimes, PollingWorkers, PushWorkers
+from bufsim.results.result import Result
+from bufsim.simulation import Simulation
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "Backoff",
+    "BufferView",
+    "BufsimError",
+    "Bulk",
+    "Bursty",
+    "Capacity",
+    "CollectAll",
+    "CollectQueues",
+    "Constant",
+    "Deterministic",
+    "DrainAll",
+    "DrainAtMost",
+    "Exponential",
+    "FlushAfterAge",
+    "FlushAt",
+    "FlushAtBytes",
+    "FlushAtSize",
+    "FlushCron",
+    "FlushEvery",
+    "FlushPolicy",
+    "FlushTime",
+    "FlushWhenIdle",
+    "Gamma",
+    "Geometric",
+    "GivenTimes",
+    "InvalidTypeError",
+    "InvalidValueError",
+    "JobBuffer",
+    "KeepAll",
+    "LogNormal",
+    "Merge",
+    "MissingExtraError",
+    "NeverFlush",
+    "NotLoweredError",
+    "Poisson",
+    "PollingWorkers",
+    "Producer",
+    "PushWorkers",
+    "Renewal",
+    "Result",
+    "SearchIndexReduce",
+    "Simulation",
+    "Sinusoid",
+    "StepRate",
+    "Stops",
+    "Storage",
+    "TimeVarying",
+    "Trace",
+    "Uniform",
+    "UniformKeys",
+    "UniqueByKey",
+    "Zipf",
+]

@@ -1,1 +1,1 @@
-"""To be described."""
+"""What users declare: frozen values that say what they are."""

@@ -1,1 +1,1 @@
-"""To be described."""
+"""What came out of a run: tables, metrics, plots."""

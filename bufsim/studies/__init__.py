@@ -1,1 +1,1 @@
-"""To be described."""
+"""Many runs: studies, their statistics and decisions."""

@@ -1,1 +1,31 @@
-"""To be described."""
+"""The ported system: Vendure's job buffer, synchronous and without a clock, usable without a simulation."""
+
+from __future__ import annotations
+
+from bufsim.vendure.job import Job, JobState
+from bufsim.vendure.job_buffer import JobBuffer
+from bufsim.vendure.job_queue import JobQueue, JobQueueService
+from bufsim.vendure.job_queue_strategy import JobQueueStrategy
+from bufsim.vendure.search_buffers import CollectionJobBuffer, SearchIndexJobBuffer
+from bufsim.vendure.service import Batch, JobBufferService
+from bufsim.vendure.storage import (
+    InMemoryJobBufferStorageStrategy,
+    JobBufferStorageStrategy,
+    TestingJobBufferStorageStrategy,
+)
+
+__all__ = [
+    "Batch",
+    "CollectionJobBuffer",
+    "InMemoryJobBufferStorageStrategy",
+    "Job",
+    "JobBuffer",
+    "JobBufferService",
+    "JobBufferStorageStrategy",
+    "JobQueue",
+    "JobQueueService",
+    "JobQueueStrategy",
+    "JobState",
+    "SearchIndexJobBuffer",
+    "TestingJobBufferStorageStrategy",
+]

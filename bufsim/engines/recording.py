@@ -1,0 +1,179 @@
+"""What a run writes down, the same from both engines: times, counts and integer bytes, nothing else.
+
+Every float sum is made later, by one function in `bufsim.results.records`, so that the engines cannot differ in it.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+LOSS_CAUSES = ("capacity", "buffer", "in_flight", "queue", "down", "race", "storage")
+"""Why a job is lost: the buffer was full; it was in a volatile buffer, in a batch in flight, or in a volatile queue when
+the server stopped; it arrived while the server was down; it arrived between read and delete; the storage strategy did
+not give it back."""
+CAPACITY, BUFFER, IN_FLIGHT, QUEUE, DOWN, RACE, STORAGE = range(len(LOSS_CAUSES))
+
+WORK_OUTCOMES = ("pending", "running", "retrying", "completed", "failed", "lost")
+"""What has become of a job in the queue: it waits, is in service, waits after a failure, is done, failed for good, or
+was lost with the queue."""
+PENDING, RUNNING, RETRYING, COMPLETED, FAILED, LOST = range(len(WORK_OUTCOMES))
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What a run wrote down.
+
+    Rows stand in the order in which they were written. A copy is a job in one of the buffers that collect it (or outside
+    of any: buffer −1). Positions that do not exist are −1, times that have not come NaN.
+    """
+
+    job_time: np.ndarray
+    job_producer: np.ndarray
+    job_queue: np.ndarray
+    job_key: np.ndarray
+    job_nbytes: np.ndarray
+
+    copy_job: np.ndarray
+    copy_buffer: np.ndarray
+    copy_flush: np.ndarray
+    copy_work: np.ndarray
+    copy_lost_at: np.ndarray
+    copy_loss: np.ndarray
+
+    flush_buffer: np.ndarray
+    flush_start: np.ndarray
+    flush_end: np.ndarray
+    flush_cause: np.ndarray
+    flush_jobs: np.ndarray
+    flush_reduced: np.ndarray
+    flush_nbytes: np.ndarray
+
+    size_time: np.ndarray
+    size_buffer: np.ndarray
+    size_jobs: np.ndarray
+    size_nbytes: np.ndarray
+
+    work_flush: np.ndarray
+    work_queue: np.ndarray
+    work_queued_at: np.ndarray
+    work_started_at: np.ndarray
+    work_finished_at: np.ndarray
+    work_lost_at: np.ndarray
+    work_attempts: np.ndarray
+    work_finished_attempts: np.ndarray
+    work_items: np.ndarray
+    work_outcome: np.ndarray
+
+    producers: Sequence[str]
+    queues: Sequence[str]
+    buffers: Sequence[str]
+    causes: Sequence[str]
+    keys: Sequence[Hashable]
+
+
+class Recorder:
+    """Grows the columns of a `Recording` while the SimPy engine runs."""
+
+    def __init__(self) -> None:
+        self.copy_job = array("q")
+        self.copy_buffer = array("h")
+        self.lost_row = array("q")
+        self.lost_at = array("d")
+        self.lost_cause = array("b")
+        self.flush_buffer = array("h")
+        self.flush_start = array("d")
+        self.flush_end = array("d")
+        self.flush_cause = array("i")
+        self.flush_jobs = array("q")
+        self.flush_reduced = array("q")
+        self.flush_nbytes = array("q")
+        self.flushed_row = array("q")
+        self.size_time = array("d")
+        self.size_buffer = array("h")
+        self.size_jobs = array("q")
+        self.size_nbytes = array("q")
+        self.carried_row = array("q")
+        self.carried_work = array("q")
+        self.work_flush = array("q")
+        self.work_queue = array("h")
+        self.work_queued_at = array("d")
+        self.work_started_at = array("d")
+        self.work_finished_at = array("d")
+        self.work_lost_at = array("d")
+        self.work_attempts = array("q")
+        self.work_finished_attempts = array("q")
+        self.work_items = array("q")
+        self.work_outcome = array("b")
+        self._causes: dict[str, int] = {}
+
+    def size(self, time: float, buffer: int, jobs: int, nbytes: int) -> None:
+        """Write a row of the buffer-size series."""
+        self.size_time.append(time)
+        self.size_buffer.append(buffer)
+        self.size_jobs.append(jobs)
+        self.size_nbytes.append(nbytes)
+
+    def copy(self, job: int, buffer: int) -> int:
+        """Write a job's copy in a buffer (−1: in none); return its row."""
+        row = len(self.copy_job)
+        self.copy_job.append(job)
+        self.copy_buffer.append(buffer)
+        return row
+
+    def lose(self, rows: Sequence[int], time: float, cause: int) -> None:
+        """Write that copies are lost."""
+        self.lost_row.extend(rows)
+        self.lost_at.extend([time] * len(rows))
+        self.lost_cause.extend([cause] * len(rows))
+
+    def flush(self, buffer: int, start: float, cause: str, rows: Sequence[int], nbytes: int) -> int:
+        """Write that a flush starts with the copies in `rows`; return its row."""
+        number = len(self.flush_start)
+        self.flush_buffer.append(buffer)
+        self.flush_start.append(start)
+        self.flush_end.append(np.nan)
+        self.flush_cause.append(self._causes.setdefault(cause, len(self._causes)))
+        self.flush_jobs.append(len(rows))
+        self.flush_reduced.append(-1)
+        self.flush_nbytes.append(nbytes)
+        self.flushed_row.extend(rows)
+        return number
+
+    def work(self, flush: int, queue: int, time: float, items: int) -> int:
+        """Write a job that comes to a queue; return its row."""
+        number = len(self.work_flush)
+        self.work_flush.append(flush)
+        self.work_queue.append(queue)
+        self.work_queued_at.append(time)
+        self.work_started_at.append(np.nan)
+        self.work_finished_at.append(np.nan)
+        self.work_lost_at.append(np.nan)
+        self.work_attempts.append(0)
+        self.work_finished_attempts.append(0)
+        self.work_items.append(items)
+        self.work_outcome.append(PENDING)
+        return number
+
+    def columns(self) -> dict[str, object]:
+        """Return the columns of a `Recording` that the engine wrote, and the causes' names."""
+        direct = ("copy_job", "copy_buffer", "flush_buffer", "flush_start", "flush_end", "flush_cause", "flush_jobs")
+        direct += ("flush_reduced", "flush_nbytes", "size_time", "size_buffer", "size_jobs", "size_nbytes")
+        direct += ("work_flush", "work_queue", "work_queued_at", "work_started_at", "work_finished_at", "work_lost_at")
+        direct += ("work_attempts", "work_finished_attempts", "work_items", "work_outcome")
+        columns: dict[str, object] = {name: np.asarray(getattr(self, name)) for name in direct}
+        copies = len(self.copy_job)
+        flush = np.full(copies, -1, np.int64)
+        flush[self.flushed_row] = np.repeat(np.arange(len(self.flush_jobs)), self.flush_jobs)
+        work = np.full(copies, -1, np.int64)
+        work[self.carried_row] = self.carried_work
+        lost_at = np.full(copies, np.nan)
+        lost_at[self.lost_row] = self.lost_at
+        loss = np.full(copies, -1, np.int8)
+        loss[self.lost_row] = self.lost_cause
+        columns.update(copy_flush=flush, copy_work=work, copy_lost_at=lost_at, copy_loss=loss)
+        columns["causes"] = tuple(self._causes)
+        return columns

@@ -1,0 +1,328 @@
+"""A job buffer as it stands, on the SimPy engine: it asks its policy, and carries out its flushes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import simpy
+
+from bufsim import vendure
+from bufsim.engines import order
+from bufsim.engines.recording import BUFFER, CAPACITY, IN_FLIGHT, RACE, STORAGE
+from bufsim.errors import BufsimError, InvalidValueError
+from bufsim.model import rules
+from bufsim.model.buffers import JobBuffer
+from bufsim.model.drains import DrainAll
+from bufsim.model.reducers import Assignment, KeepAll, Reduce
+from bufsim.model.views import BufferView
+
+if TYPE_CHECKING:
+    from bufsim.engines.environment import Moment
+    from bufsim.engines.simpy_engine import Model
+
+MOST_RINGS = 1_000_000
+_CHANGED_BY_ANY_ARRIVAL = frozenset({"size", "nbytes", "newest_at"})
+_NO_LIMIT = rules.NO_LIMIT
+
+
+class BufferState:
+    """A job buffer as it stands.
+
+    It has the fields of a `BufferView`, and built-in policies are asked with the state itself; a user's policy gets a
+    read-only copy. To the service it is the registered Vendure buffer: `id`, `collect`, `reduce`.
+    """
+
+    def __init__(self, index: int, declared: JobBuffer, model: Model[Any]) -> None:
+        self.index = index
+        self.id = declared.id
+        self.collect = declared.collect
+        self.declared = declared
+        self.policy = declared.policy
+        self.model = model
+        self.env = model.env
+        self.recorder = model.recorder
+        # the buffered copies, oldest first: rows in the recording, arrival times and bytes
+        self.rows: list[int] = []
+        self.times: list[float] = []
+        self.sizes: list[int] = []
+        self.nbytes = 0
+        self.last_flush_start = -rules.INF
+        self.last_flush_end = -rules.INF
+        self.flushing = False
+        self._race_end = -rules.INF
+        self._flush = -1
+        self._flush_rows: list[int] = []
+        self._batch = vendure.service.Batch(self.id, ())
+        self._end_event: Moment | None = None
+        self._ring: Moment | None = None
+        self._ring_at = rules.INF
+        self._rings = 0
+        self._assignment: Assignment | None = None
+        self._leaf_names: dict[int, str] = {}
+        self._built_in = all(type(part).__module__.startswith("bufsim.") for part in self.policy.parts())
+        self._every_arrival_counts = bool(self.policy.reads & _CHANGED_BY_ANY_ARRIVAL)
+        self._draws: list[float] = []
+        self._flushes = 0
+
+    # what a policy sees
+
+    @property
+    def now(self) -> float:
+        return self.env._now
+
+    @property
+    def size(self) -> int:
+        return len(self.rows)
+
+    @property
+    def oldest_at(self) -> float:
+        return self.times[0]
+
+    @property
+    def newest_at(self) -> float:
+        return self.times[-1]
+
+    @property
+    def age(self) -> float:
+        return self.env._now - self.times[0]
+
+    def view(self) -> BufferView:
+        """Return the buffer as it stands, read-only."""
+        if self._built_in:
+            return cast("BufferView", self)
+        return BufferView(
+            self.env._now,
+            len(self.rows),
+            self.nbytes,
+            self.times[0],
+            self.times[-1],
+            self.last_flush_start,
+            self.last_flush_end,
+        )
+
+    # arrivals
+
+    def arrive(self, row: int, job: vendure.Job) -> bool:
+        """Store a job that has arrived, or lose it; return whether the policy is to be asked."""
+        now = self.env._now
+        self._rings = 0
+        if self.flushing and now < self._race_end:
+            self.recorder.lose((row,), now, RACE)
+            return False
+        if self.declared.capacity is not None and not self._make_room(row, job):
+            return bool(self.rows)
+        self.model.service.store(self.id, job)
+        self.rows.append(row)
+        self.times.append(now)
+        self.sizes.append(job.nbytes)
+        self.nbytes += job.nbytes
+        self.recorder.size(now, self.index, len(self.rows), self.nbytes)
+        # the answer stands if it can depend on the oldest job only and this is not the oldest
+        return self._every_arrival_counts or len(self.rows) == 1 or self.declared.capacity is not None
+
+    def _make_room(self, row: int, job: vendure.Job) -> bool:
+        capacity = self.declared.capacity
+        assert capacity is not None
+        now = self.env._now
+        jobs = _NO_LIMIT if capacity.jobs is None else capacity.jobs
+        nbytes = _NO_LIMIT if capacity.nbytes is None else capacity.nbytes
+        if len(self.rows) < jobs and self.nbytes + job.nbytes <= nbytes:
+            return True
+        if capacity.on_full == "drop_newest" or job.nbytes > nbytes:
+            self.recorder.lose((row,), now, CAPACITY)
+            return False
+        while len(self.rows) >= jobs or self.nbytes + job.nbytes > nbytes:
+            _, dropped = self._take(1)
+            self.recorder.lose(dropped, now, CAPACITY)
+            self.recorder.size(now, self.index, len(self.rows), self.nbytes)
+        return True
+
+    # the policy
+
+    def ask(self, event: simpy.Event | None = None) -> None:
+        """Ask the policy when the next flush is due, and start it or set the timer."""
+        if self.flushing or not self.rows:
+            return
+        due = self._due()
+        if due == -rules.INF:
+            self.start_flush(None)
+        else:
+            self._set_ring(due)
+
+    def _due(self) -> float:
+        due = self.policy.due(self.view())
+        if due != due:
+            raise InvalidValueError(
+                f"{self.policy!r}.due must return a time, got nan for {BufferView(**_fields(self))!r}; "
+                "return float('inf') for 'not until something changes'"
+            )
+        return due
+
+    def _set_ring(self, due: float) -> None:
+        at = max(due, self.env._now)
+        if at == self._ring_at:
+            return
+        self._ring_at = at
+        # the ring that stood before is left in the event list, and does nothing when its time comes
+        self._ring = None
+        if at < rules.INF:
+            self._ring = self.env.at(at, self._rung, priority=order.priority(order.FLUSH_DUE, self.index))
+
+    def _rung(self, event: simpy.Event) -> None:
+        if event is not self._ring:
+            return
+        self._ring, self._ring_at = None, rules.INF
+        self._rings += 1
+        if self._rings > MOST_RINGS:
+            raise BufsimError(
+                f"{self.policy!r} of buffer {self.id!r} was asked {MOST_RINGS} times without an arrival or a flush, "
+                f"at {self.env._now!r} s; its due times must move on"
+            )
+        due = self._due()
+        if due <= self.env._now:
+            self.start_flush(None)
+        else:
+            self._set_ring(due)
+
+    # the flush
+
+    def start_flush(self, cause: str | None) -> None:
+        """Start a flush: take the batch out of the storage. `cause` None means the policy's leaf."""
+        now = self.env._now
+        if cause is None:
+            cause = self._leaf_name()
+        drain = self.declared.drain
+        count = len(self.rows) if isinstance(drain, DrainAll) else drain.count(self.sizes)
+        before = self.nbytes
+        self._batch, self._flush_rows = self._take(count)
+        taken = before - self.nbytes
+        self._flush = self.recorder.flush(self.index, now, cause, self._flush_rows, taken)
+        self.recorder.size(now, self.index, len(self.rows), self.nbytes)
+        self._ring, self._ring_at, self._rings = None, rules.INF, 0
+        self.last_flush_start = now
+        self.flushing = True
+        window = self.model.storage.read_delete_window
+        self._race_end = now + window
+        time = self.declared.flush_time
+        end = rules.flush_end(now, window, self._fixed(), time.per_job, len(self._flush_rows))
+        priority = order.priority(order.FLUSH_END, self.index)
+        self._end_event = self.env.at(end, self._end_flush, priority=priority)
+
+    def _leaf_name(self) -> str:
+        leaf = self.policy.leaf(self.view())
+        name = self._leaf_names.get(id(leaf))
+        if name is None:
+            name = self._leaf_names[id(leaf)] = repr(leaf)
+        return name
+
+    def _fixed(self) -> float:
+        number = self._flushes
+        self._flushes += 1
+        if number >= len(self._draws):
+            fixed = self.declared.flush_time.fixed
+            self._draws = self.model.workload.draws(self.id, "flush", 1, fixed).at_least(number + 1).tolist()
+        return self._draws[number]
+
+    def _take(self, count: int) -> tuple[vendure.service.Batch, list[int]]:
+        """Take the oldest `count` jobs out of the storage; return them and their rows."""
+        everything = count == len(self.rows)
+        batch = self.model.service.take(self.id, None if everything else count)
+        if self.model.storage_keeps_order:
+            rows = self.rows[:count]
+            del self.rows[:count], self.times[:count]
+            self.nbytes -= sum(self.sizes[:count])
+            del self.sizes[:count]
+            return batch, rows
+        return batch, self._taken(batch, everything)
+
+    def _taken(self, batch: vendure.service.Batch, everything: bool) -> list[int]:
+        """Return the rows of what a storage strategy of the user's gave; what it should have and did not is lost."""
+        place = {self.recorder.copy_job[row]: position for position, row in enumerate(self.rows)}
+        positions = []
+        for job in batch.jobs:
+            number = self.model.number(job)
+            if number not in place:
+                raise BufsimError(
+                    f"the storage strategy gave {job!r} out of buffer {self.id!r}, which does not hold it"
+                )
+            positions.append(place.pop(number))
+        taken = [self.rows[position] for position in positions]
+        gone = set(range(len(self.rows))) if everything else set(positions)
+        missing = sorted(gone.difference(positions))
+        self.recorder.lose([self.rows[position] for position in missing], self.env._now, STORAGE)
+        kept = [position for position in range(len(self.rows)) if position not in gone]
+        self.rows = [self.rows[position] for position in kept]
+        self.times = [self.times[position] for position in kept]
+        self.sizes = [self.sizes[position] for position in kept]
+        self.nbytes = sum(self.sizes)
+        return taken
+
+    def reduce(self, jobs: list[vendure.Job]) -> list[vendure.Job]:
+        """Return the reduced jobs; called by the service, on the way to the queue."""
+        reduce = self.declared.reduce
+        if isinstance(reduce, KeepAll) or not isinstance(reduce, Reduce):
+            return reduce(jobs)
+        self._assignment = reduce.assign([job.queue_name for job in jobs], [job.key for job in jobs])
+        return reduce.build(jobs, self._assignment)
+
+    def _end_flush(self, event: simpy.Event) -> None:
+        if event is not self._end_event:
+            return
+        self.flushing = False
+        self.last_flush_end = self.env._now
+        self.recorder.flush_end[self._flush] = self.env._now
+        self._assignment = None
+        handed = self.model.hand_over(self._batch)
+        works = self.model.enqueue(self._flush, handed, self._items(handed))
+        self.recorder.flush_reduced[self._flush] = len(handed)
+        self._link(handed, works)
+        self._batch, self._flush_rows = vendure.service.Batch(self.id, ()), []
+        self.ask()
+
+    def _items(self, handed: list[vendure.Job]) -> list[int]:
+        if self._assignment is not None:
+            return list(self._assignment.items)
+        count = self.declared.items
+        if count is None:
+            return [1] * len(handed)
+        return [count(job) for job in handed]
+
+    def _link(self, handed: list[vendure.Job], works: list[int]) -> None:
+        """Write which work carries which copy."""
+        record = self.recorder
+        if self._assignment is not None:
+            record.carried_row.extend(self._flush_rows)
+            record.carried_work.extend([works[place] for place in self._assignment.carrier])
+        elif isinstance(self.declared.reduce, KeepAll):
+            record.carried_row.extend(self._flush_rows)
+            record.carried_work.extend(works)
+        else:
+            work_of = dict(zip(map(id, handed), works, strict=True))
+            for row, job in zip(self._flush_rows, self._batch.jobs, strict=True):
+                if id(job) in work_of:
+                    record.carried_row.append(row)
+                    record.carried_work.append(work_of[id(job)])
+
+    # stops
+
+    def stop(self) -> None:
+        """Lose the batch in flight and, from a volatile storage, what is buffered."""
+        now = self.env._now
+        self._ring, self._ring_at = None, rules.INF
+        if self.flushing:
+            self.flushing = False
+            self._end_event = None
+            self.recorder.lose(self._flush_rows, now, IN_FLIGHT)
+        if self.rows and not self.model.storage.durable:
+            _, rows = self._take(len(self.rows))
+            self.recorder.lose(rows, now, BUFFER)
+            self.recorder.size(now, self.index, len(self.rows), self.nbytes)
+
+    def restart(self) -> None:
+        """Forget the last flush, and ask about what is buffered."""
+        self.last_flush_start = self.last_flush_end = -rules.INF
+        self.ask()
+
+
+def _fields(state: BufferState) -> dict[str, float]:
+    return {name: getattr(state, name) for name in BufferView.__dataclass_fields__}

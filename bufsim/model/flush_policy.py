@@ -1,0 +1,247 @@
+"""What a flush policy is, and its algebra: | (the first due), & (all due), checked_every (on a grid)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bufsim import checks
+from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.model import rules
+from bufsim.model.views import BufferView
+
+# a policy's answer can change with these fields of the view; `now` is left out, see FlushPolicy.reads
+ALL_FIELDS = frozenset({"size", "nbytes", "oldest_at", "newest_at", "last_flush_start", "last_flush_end"})
+
+
+class FlushPolicy(ABC):
+    """One question: given this buffer as it stands, when is the next flush due?
+
+    A policy of your own is a subclass with a pure ``due``; it runs on the SimPy engine. It is asked after every
+    arrival, at every flush end, and when the time that it gave has come; never about an empty or a flushing buffer.
+    Each answer replaces the one before. −inf starts the flush inside the event that asked; a finite time sets the buffer's one
+    timer, which rings after all arrivals of its instant; inf waits for the next question.
+
+    ``p | q`` is due when the first of the two is (the minimum of due times), ``p & q`` when both have come due (the
+    maximum). There is no ``not``: a due time has no negation.
+
+    Examples
+    --------
+    >>> class FlushSoonerWhenLarge(FlushPolicy):
+    ...     def due(self, view):
+    ...         return view.oldest_at + 5.0 / view.size
+    >>> FlushSoonerWhenLarge().due(BufferView(now=1.0, size=2, nbytes=0, oldest_at=1.0, newest_at=1.0))
+    3.5
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def due(self, view: BufferView) -> float:
+        """Return when the next flush is due, s: −inf now, inf not until something changes."""
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The fields of the view, apart from ``now``, on which the answer depends.
+
+        An arrival that changes none of them cannot change the answer, so that the engine need not ask again.
+        """
+        return ALL_FIELDS
+
+    def leaf(self, view: BufferView) -> FlushPolicy:
+        """Return the leaf whose due time was selected: the cause of a flush that starts now."""
+        return self
+
+    def parts(self) -> Iterator[FlushPolicy]:
+        """Yield this policy and all policies that it is made of."""
+        yield self
+
+    def checked_every(
+        self, period: float | str | dt.timedelta, *, phase: float | str | dt.timedelta = 0.0
+    ) -> CheckedEvery:
+        """Return this policy, looked at only on the grid phase + k·period.
+
+        It is due at the first tick at or after max(now, due) and later than the last flush's start.
+
+        Examples
+        --------
+        >>> from bufsim.model.policies import FlushAtSize
+        >>> FlushAtSize(100).checked_every("5s")  # every 5 s, if there are at least 100
+        FlushAtSize(100).checked_every(5.0)
+        """
+        return CheckedEvery(self, checks.seconds("period", period), phase=checks.seconds("phase", phase))
+
+    def __or__(self, other: object) -> FlushPolicy:
+        return AnyOf((self, _operand("|", other)))
+
+    def __and__(self, other: object) -> FlushPolicy:
+        return AllOf((self, _operand("&", other)))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class AnyOf(FlushPolicy):
+    """Due when the first of its members is: the minimum of their due times. Written ``p | q``.
+
+    The cause of a flush is the leaf that gave the minimum, on equality the leftmost.
+    """
+
+    members: tuple[FlushPolicy, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "members", _flat(AnyOf, self.members))
+
+    def due(self, view: BufferView) -> float:
+        """Return the minimum of the members' due times."""
+        return self._select(view)[0]
+
+    def leaf(self, view: BufferView) -> FlushPolicy:
+        """Return the leaf that gave the minimum."""
+        return self._select(view)[1].leaf(view)
+
+    def _select(self, view: BufferView) -> tuple[float, FlushPolicy]:
+        chosen = self.members[0]
+        due = chosen.due(view)
+        for member in self.members[1:]:
+            other = member.due(view)
+            # a NaN must come through, for the engine to refuse it
+            if other < due or other != other:
+                due, chosen = other, member
+        return due, chosen
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """What any member reads."""
+        return frozenset().union(*(member.reads for member in self.members))
+
+    def parts(self) -> Iterator[FlushPolicy]:
+        """Yield this policy and all policies that it is made of."""
+        yield self
+        for member in self.members:
+            yield from member.parts()
+
+    def __repr__(self) -> str:
+        return " | ".join(map(repr, self.members))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class AllOf(FlushPolicy):
+    """Due when all of its members have come due: the maximum of their due times. Written ``p & q``.
+
+    It means "both have come due", not "at a tick" of one of them. The cause of a flush is the leaf that gave the
+    maximum, on equality the leftmost.
+    """
+
+    members: tuple[FlushPolicy, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "members", _flat(AllOf, self.members))
+        grids = {(part.period, part.phase) for part in self.parts() if isinstance(part, CheckedEvery)}
+        if len(grids) > 1:
+            raise InvalidValueError(
+                f"one & holds at most one checked_every grid, got (period, phase) = {sorted(grids)}; "
+                "two grids need not meet: write (p & q).checked_every(period)"
+            )
+
+    def due(self, view: BufferView) -> float:
+        """Return the maximum of the members' due times."""
+        return self._select(view)[0]
+
+    def leaf(self, view: BufferView) -> FlushPolicy:
+        """Return the leaf that gave the maximum."""
+        return self._select(view)[1].leaf(view)
+
+    def _select(self, view: BufferView) -> tuple[float, FlushPolicy]:
+        chosen = self.members[0]
+        due = chosen.due(view)
+        for member in self.members[1:]:
+            other = member.due(view)
+            if other > due or other != other:
+                due, chosen = other, member
+        return due, chosen
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """What any member reads."""
+        return frozenset().union(*(member.reads for member in self.members))
+
+    def parts(self) -> Iterator[FlushPolicy]:
+        """Yield this policy and all policies that it is made of."""
+        yield self
+        for member in self.members:
+            yield from member.parts()
+
+    def __repr__(self) -> str:
+        # & binds tighter than | in Python too, so that only | needs brackets
+        return " & ".join(f"({member!r})" if isinstance(member, AnyOf) else repr(member) for member in self.members)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CheckedEvery(FlushPolicy):
+    """Due at the first tick phase + k·period at or after max(now, due) and later than the last flush's start.
+
+    Written ``p.checked_every(period)``. The cause of a flush is the leaf inside, as selected before the grid.
+
+    Parameters
+    ----------
+    policy : FlushPolicy
+        What is looked at; it holds no grid of its own.
+    period : float
+        Between ticks, s, > 0.
+    phase : float
+        The first tick, s, ≥ 0.
+    """
+
+    policy: FlushPolicy
+    period: float
+    phase: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "period", checks.positive("period", self.period))
+        object.__setattr__(self, "phase", checks.not_negative("phase", self.phase))
+        if any(isinstance(part, CheckedEvery) for part in _operand("checked_every", self.policy).parts()):
+            raise InvalidValueError(
+                f"checked_every cannot be nested, got it on {self.policy!r}; keep one grid, round the whole policy"
+            )
+
+    def due(self, view: BufferView) -> float:
+        """Return the first tick at or after max(now, due) and later than last_flush_start."""
+        return rules.checked(view.now, self.policy.due(view), view.last_flush_start, self.period, self.phase)
+
+    def leaf(self, view: BufferView) -> FlushPolicy:
+        """Return the leaf inside."""
+        return self.policy.leaf(view)
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """What the policy inside reads, and the last flush's start."""
+        return self.policy.reads | {"last_flush_start"}
+
+    def parts(self) -> Iterator[FlushPolicy]:
+        """Yield this policy and all policies that it is made of."""
+        yield self
+        yield from self.policy.parts()
+
+    def __repr__(self) -> str:
+        inner = f"({self.policy!r})" if isinstance(self.policy, AnyOf | AllOf) else repr(self.policy)
+        phase = f", phase={self.phase!r}" if self.phase else ""
+        return f"{inner}.checked_every({self.period!r}{phase})"
+
+
+def _operand(operator: str, value: object) -> FlushPolicy:
+    if not isinstance(value, FlushPolicy):
+        raise InvalidTypeError(f"{operator} takes flush policies, got {value!r}; write FlushAtSize(100) or the like")
+    return value
+
+
+def _flat(kind: type[AnyOf | AllOf], members: tuple[FlushPolicy, ...]) -> tuple[FlushPolicy, ...]:
+    flat: list[FlushPolicy] = []
+    for member in members:
+        flat.extend(member.members if isinstance(member, kind) else (_operand(kind.__name__, member),))
+    if not flat:
+        raise InvalidValueError(f"{kind.__name__} needs at least one policy, got none")
+    return tuple(flat)

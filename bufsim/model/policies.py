@@ -1,0 +1,257 @@
+"""The leaves of flush policies: size, bytes, age, idle time, ticks, given times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bufsim import checks
+from bufsim.errors import InvalidValueError
+from bufsim.model import reprs, rules
+from bufsim.model.flush_policy import FlushPolicy
+from bufsim.model.views import BufferView
+
+_SINCE_OLDEST = frozenset({"oldest_at", "last_flush_start"})
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class NeverFlush(FlushPolicy):
+    """Never due. The identity of ``|``.
+
+    Examples
+    --------
+    >>> NeverFlush().due(BufferView(now=7.0, size=2, nbytes=0, oldest_at=3.0, newest_at=7.0))
+    inf
+    """
+
+    def due(self, view: BufferView) -> float:
+        """Return inf."""
+        return rules.INF
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Nothing."""
+        return frozenset()
+
+    __repr__ = reprs.call
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class FlushAtSize(FlushPolicy):
+    """Due at once when the buffer holds at least `size` jobs. ``FlushAtSize(1)`` is the identity of ``&``.
+
+    Parameters
+    ----------
+    size : int
+        The threshold, jobs, ≥ 1.
+
+    Examples
+    --------
+    >>> FlushAtSize(2).due(BufferView(now=7.0, size=2, nbytes=0, oldest_at=3.0, newest_at=7.0))
+    -inf
+    """
+
+    size: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", checks.integer("size", self.size, at_least=1))
+
+    def due(self, view: BufferView) -> float:
+        """Return −inf when size ≥ threshold, else inf."""
+        return rules.at_size(view.size, self.size)
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The size."""
+        return frozenset({"size"})
+
+    __repr__ = reprs.call
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class FlushAtBytes(FlushPolicy):
+    """Due at once when the buffer holds at least `nbytes` bytes.
+
+    Parameters
+    ----------
+    nbytes : int or str
+        The threshold, bytes, ≥ 1; ``"64 MiB"`` is understood.
+
+    Examples
+    --------
+    >>> FlushAtBytes("1 kB")
+    FlushAtBytes(1000)
+    """
+
+    nbytes: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "nbytes", checks.nbytes("nbytes", self.nbytes, at_least=1))
+
+    def due(self, view: BufferView) -> float:
+        """Return −inf when nbytes ≥ threshold, else inf."""
+        return rules.at_bytes(view.nbytes, self.nbytes)
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The bytes."""
+        return frozenset({"nbytes"})
+
+    __repr__ = reprs.call
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class FlushAfterAge(FlushPolicy):
+    """Due when the oldest job has been in the buffer for `age` seconds.
+
+    Parameters
+    ----------
+    age : float, str or timedelta
+        The longest wait, s, ≥ 0; ``"30s"`` is understood. 0 flushes after all arrivals of an instant.
+
+    Examples
+    --------
+    >>> FlushAfterAge("5s").due(BufferView(now=7.0, size=2, nbytes=0, oldest_at=3.0, newest_at=7.0))
+    8.0
+    """
+
+    age: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "age", checks.not_negative("age", checks.seconds("age", self.age)))
+
+    def due(self, view: BufferView) -> float:
+        """Return oldest_at + age."""
+        return rules.after(view.oldest_at, self.age)
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The oldest job's arrival."""
+        return frozenset({"oldest_at"})
+
+    __repr__ = reprs.call
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class FlushWhenIdle(FlushPolicy):
+    """Due when no job has arrived for `idle` seconds.
+
+    Parameters
+    ----------
+    idle : float, str or timedelta
+        The gap, s, ≥ 0.
+
+    Examples
+    --------
+    >>> FlushWhenIdle(5.0).due(BufferView(now=7.0, size=2, nbytes=0, oldest_at=3.0, newest_at=7.0))
+    12.0
+    """
+
+    idle: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "idle", checks.not_negative("idle", checks.seconds("idle", self.idle)))
+
+    def due(self, view: BufferView) -> float:
+        """Return newest_at + idle."""
+        return rules.after(view.newest_at, self.idle)
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The newest job's arrival."""
+        return frozenset({"newest_at"})
+
+    __repr__ = reprs.call
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class FlushEvery(FlushPolicy):
+    """Due at the first tick at or after the oldest job's arrival and later than the last flush's start.
+
+    Parameters
+    ----------
+    period : float, str or timedelta
+        Between ticks, s, > 0.
+    phase : float, str or timedelta
+        The first tick of the clock, s, ≥ 0; only with ``anchor="clock"``.
+    anchor : {"clock", "flush_start", "flush_end"}
+        Ticks stand at phase + k·period, k ≥ 0; or at the last flush's start or end + k·period, k ≥ 1 (counted from 0
+        before the first flush).
+
+    Examples
+    --------
+    >>> view = BufferView(now=7.0, size=2, nbytes=0, oldest_at=3.0, newest_at=7.0, last_flush_start=1.0)
+    >>> FlushEvery("5s").due(view), FlushEvery(5.0, anchor="flush_start").due(view)
+    (5.0, 6.0)
+    """
+
+    period: float
+    phase: float = 0.0
+    anchor: Literal["clock", "flush_start", "flush_end"] = "clock"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "period", checks.positive("period", checks.seconds("period", self.period)))
+        object.__setattr__(self, "phase", checks.not_negative("phase", checks.seconds("phase", self.phase)))
+        checks.one_of("anchor", self.anchor, ("clock", "flush_start", "flush_end"))
+        if self.anchor != "clock" and self.phase:
+            raise InvalidValueError(
+                f"phase goes with anchor='clock' only, got phase={self.phase!r} and anchor={self.anchor!r}; "
+                "leave it out"
+            )
+
+    def due(self, view: BufferView) -> float:
+        """Return the first tick at or after oldest_at and later than last_flush_start."""
+        if self.anchor == "clock":
+            return rules.every(view.oldest_at, view.last_flush_start, self.period, self.phase)
+        anchor = view.last_flush_start if self.anchor == "flush_start" else view.last_flush_end
+        return rules.every_since(view.oldest_at, view.last_flush_start, anchor, self.period)
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The oldest job's arrival and the last flush."""
+        return _SINCE_OLDEST | {"last_flush_end"} if self.anchor == "flush_end" else _SINCE_OLDEST
+
+    __repr__ = reprs.call
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class FlushAt(FlushPolicy):
+    """Due at the first of the given times at or after the oldest job's arrival and later than the last flush's start.
+
+    Past its last time it is never due.
+
+    Parameters
+    ----------
+    times : sequence of float
+        Strictly increasing, s, ≥ 0, at least one.
+
+    Examples
+    --------
+    >>> FlushAt([2.0, 6.5]).due(BufferView(now=7.0, size=2, nbytes=0, oldest_at=3.0, newest_at=7.0))
+    6.5
+    """
+
+    times: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        times = tuple(checks.not_negative(f"times[{i}]", time) for i, time in enumerate(self.times))
+        if not times:
+            raise InvalidValueError("times must not be empty; a buffer that is never flushed takes NeverFlush()")
+        for i in range(1, len(times)):
+            if not times[i - 1] < times[i]:
+                raise InvalidValueError(
+                    f"times must increase strictly, got times[{i - 1}]={times[i - 1]!r}, times[{i}]={times[i]!r}; "
+                    "sort them and drop repeats"
+                )
+        object.__setattr__(self, "times", times)
+
+    def due(self, view: BufferView) -> float:
+        """Return the first time at or after oldest_at and later than last_flush_start, else inf."""
+        return rules.at_times(self.times, view.oldest_at, view.last_flush_start)
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The oldest job's arrival and the last flush's start."""
+        return _SINCE_OLDEST
+
+    __repr__ = reprs.call

@@ -1,0 +1,118 @@
+"""The arithmetic of due times and ends, as plain scalar functions.
+
+Both engines use these functions: the SimPy engine calls them, the compiled engine compiles them. They take and return
+floats and ints only, and never call one another's Python objects, so that both give the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+INF = math.inf
+NO_LIMIT = 2**62
+
+
+def at_size(size: int, threshold: int) -> float:
+    """Return −inf when the buffer holds at least `threshold` jobs, else inf."""
+    return -INF if size >= threshold else INF
+
+
+def at_bytes(nbytes: int, threshold: int) -> float:
+    """Return −inf when the buffer holds at least `threshold` bytes, else inf."""
+    return -INF if nbytes >= threshold else INF
+
+
+def after(at: float, delay: float) -> float:
+    """Return the time `delay` seconds after `at`."""
+    return at + delay
+
+
+def first_tick(origin: float, period: float, not_before: float, later_than: float, smallest: int) -> float:
+    """Return the first tick origin + k·period, k ≥ `smallest`, at or after `not_before` and later than `later_than`.
+
+    Ticks are the doubles origin + k·period, never accumulated. ``ceil`` alone errs, since the quotient is rounded: with
+    a period of 0.1 it skips a tick, with 0.3 it lands early. So the search starts one below and steps up.
+    """
+    reach = not_before if not_before > later_than else later_than
+    k = math.floor((reach - origin) / period) - 1
+    if k < smallest:
+        k = smallest
+    tick = origin + k * period
+    while tick < not_before or tick <= later_than:
+        k += 1
+        tick = origin + k * period
+    return tick
+
+
+def every(oldest_at: float, last_flush_start: float, period: float, phase: float) -> float:
+    """Return the due time of a flush at every tick of the clock."""
+    return first_tick(phase, period, oldest_at, last_flush_start, 0)
+
+
+def every_since(oldest_at: float, last_flush_start: float, anchor: float, period: float) -> float:
+    """Return the due time of a flush at every period since the last flush's start or end, `anchor`.
+
+    Before the first flush `anchor` is −inf, and the periods count from 0.
+    """
+    origin = 0.0 if anchor == -INF else anchor
+    return first_tick(origin, period, oldest_at, last_flush_start, 1)
+
+
+def at_times(times: Sequence[float], oldest_at: float, last_flush_start: float) -> float:
+    """Return the first of the increasing `times` at or after `oldest_at` and later than `last_flush_start`, or inf."""
+    low = 0
+    high = len(times)
+    while low < high:
+        middle = (low + high) // 2
+        if times[middle] < oldest_at or times[middle] <= last_flush_start:
+            low = middle + 1
+        else:
+            high = middle
+    return times[low] if low < len(times) else INF
+
+
+def checked(now: float, due: float, last_flush_start: float, period: float, phase: float) -> float:
+    """Return the first tick at or after max(now, due) and later than the last flush's start; inf when never due."""
+    if due == INF:
+        return INF
+    return first_tick(phase, period, now if now > due else due, last_flush_start, 0)
+
+
+def flush_end(start: float, window: float, fixed: float, per_job: float, jobs: int) -> float:
+    """Return the end of a flush: (start + window) + (fixed + per_job·jobs)."""
+    return (start + window) + (fixed + per_job * jobs)
+
+
+def service_time(draw: float, per_item: float, items: int) -> float:
+    """Return the service time of one attempt: the draw, and so much for each item that the job carries."""
+    return draw + per_item * items
+
+
+def backoff_end(now: float, failed: int, first: float, factor: float, longest: float) -> float:
+    """Return the end of the back-off after the `failed`-th failed attempt: now + min(longest, first·factor^(failed−1)).
+
+    The power is a product, taken step by step: libraries differ in the last bit of ``pow``.
+    """
+    delay = first
+    for _ in range(failed - 1):
+        delay = delay * factor
+        if delay >= longest:
+            break
+    return now + (delay if delay < longest else longest)
+
+
+def next_poll(now: float, last_poll: float, interval: float) -> float:
+    """Return the first poll k·interval at or after `now` and later than the last poll that has been."""
+    return first_tick(0.0, interval, now, last_poll, 0)
+
+
+def drain_count(nbytes: Sequence[int], first: int, jobs: int, most_jobs: int, most_bytes: int) -> int:
+    """Return how many of the `jobs` jobs from position `first` fit within both limits, at least one."""
+    most = jobs if jobs < most_jobs else most_jobs
+    total = 0
+    for taken in range(most):
+        total += nbytes[first + taken]
+        if total > most_bytes:
+            return taken if taken > 0 else 1
+    return most

@@ -1,0 +1,50 @@
+"""Storage: where buffered jobs lie until a flush, and what a stop or a flush can lose there."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bufsim import checks
+from bufsim.errors import InvalidTypeError
+from bufsim.model import reprs
+from bufsim.vendure import InMemoryJobBufferStorageStrategy, JobBufferStorageStrategy
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Storage:
+    """Where buffered jobs lie until a flush.
+
+    Parameters
+    ----------
+    durable : bool
+        Whether buffered jobs outlive a stop of the server. Vendure's default, in memory, is not durable. Batches in
+        flight are lost at a stop with either, as recorded.
+    read_delete_window : float, str or timedelta
+        Between reading a batch and deleting it, s, ≥ 0. A store that reads, then deletes, without a transaction loses
+        the jobs that arrive in between (recorded on SQL and on Redis); the flush takes that much longer.
+    strategy : callable
+        Makes the storage strategy that holds the jobs during a run: a class, or any function without arguments.
+
+    Examples
+    --------
+    >>> Storage(durable=True, read_delete_window="30ms")  # SQL, as recorded
+    Storage(durable=True, read_delete_window=0.03)
+    """
+
+    durable: bool = False
+    read_delete_window: float = 0.0
+    strategy: Callable[[], JobBufferStorageStrategy] = InMemoryJobBufferStorageStrategy
+
+    def __post_init__(self) -> None:
+        window: float | str | dt.timedelta = self.read_delete_window
+        window = checks.not_negative("read_delete_window", checks.seconds("read_delete_window", window))
+        object.__setattr__(self, "read_delete_window", window)
+        if not callable(self.strategy):
+            raise InvalidTypeError(
+                f"strategy must make a storage strategy when called, got {self.strategy!r}; "
+                "give the class, or lambda: your_storage"
+            )
+
+    __repr__ = reprs.call

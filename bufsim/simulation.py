@@ -1,0 +1,104 @@
+"""A simulation: a whole model, declared, that can be run."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from bufsim import checks
+from bufsim.model import reprs
+from bufsim.model.declaration import Declaration
+
+if TYPE_CHECKING:
+    from bufsim.engines.simpy_engine import Model
+    from bufsim.results.result import Result
+
+Engine = Literal["simpy", "compiled", "auto"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Simulation(Declaration):
+    """A model: producers, job buffers under flush policies, workers behind them, and how long to run.
+
+    Parameters
+    ----------
+    producers : sequence of Producer
+        What creates jobs; at least one, with different names.
+    buffers : sequence of JobBuffer
+        Where jobs wait; at least one, with different ids. Jobs that no buffer collects pass by, straight to the queue.
+    workers : sequence of PushWorkers or PollingWorkers
+        What serves the job queues. A queue without workers keeps its jobs.
+    until : float, str or timedelta
+        The run covers [0, until), s. Nothing at `until` happens, and there is no final flush.
+    warm_up : float, str or timedelta
+        Metrics leave out [0, warm_up), s.
+    storage : Storage
+        Where buffered jobs lie: in memory, and lost at a stop, by default.
+    durable_queue : bool
+        Whether the jobs in the queues outlive a stop of the server.
+    stops : Stops, optional
+        When the server stops.
+
+    Raises
+    ------
+    InvalidValueError, InvalidTypeError
+        If a value breaks its rule, two names are the same, a buffer collects from no producer's queue, workers serve
+        an unknown queue, or a period is too small for the run (less than until·2⁻⁵⁰).
+
+    Examples
+    --------
+    >>> from bufsim import FlushEvery, Poisson
+    >>> simulation = Simulation(
+    ...     producers=[Producer("edits", Poisson(100.0))],
+    ...     buffers=[JobBuffer("search", policy=FlushEvery("5s"))],
+    ...     until="1min",
+    ... )
+    >>> len(simulation.run(seed=1).flushes)
+    11
+    """
+
+    def build(self, seed: int | None = None, *, replication: int = 0) -> Model[Result]:
+        """Return the model on the SimPy engine, ready to run once; add your own processes to it first.
+
+        Examples
+        --------
+        >>> from bufsim import NeverFlush, Poisson
+        >>> simulation = Simulation(
+        ...     producers=[Producer("edits", Poisson(100.0))],
+        ...     buffers=[JobBuffer("search", policy=NeverFlush())],
+        ...     until=60.0,
+        ... )
+        >>> model = simulation.build(seed=1)
+        >>> def operator(env):
+        ...     yield env.timeout(30.0)
+        ...     model.flush("search")
+        >>> process = model.env.process(operator(model.env))
+        >>> model.run().flushes.cause.tolist()
+        ['manual']
+        """
+        from bufsim.engines.simpy_engine import Model
+        from bufsim.engines.workload import Workload
+        from bufsim.engines.randomness import fresh_seed
+        from bufsim.results.result import Result
+
+        seed = fresh_seed() if seed is None else checks.integer("seed", seed, at_least=0)
+        workload = Workload(self.producers, seed=seed, until=self.until, replication=replication)
+        return Model(self, workload, functools.partial(Result.of, self, workload, "simpy"))
+
+    def run(self, seed: int | None = None, *, engine: Engine = "simpy", replication: int = 0) -> Result:
+        """Run once, and return what came out.
+
+        Parameters
+        ----------
+        seed : int, optional
+            The root seed, ≥ 0. None draws one, which the result tells.
+        engine : {"simpy", "compiled", "auto"}
+            Which engine runs it: both give the same bits. "auto" takes the compiled one if it can.
+        replication : int
+            Which of the independent replications of this seed.
+        """
+        checks.one_of("engine", engine, ("simpy", "compiled", "auto"))
+        return self.build(seed, replication=replication).run()
+
+    __repr__ = reprs.call
