@@ -1,0 +1,182 @@
+"""Streams of random numbers keyed by name, and sequences of draws that grow in fixed blocks."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bufsim.checks import integer
+from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.model.distributions import BLOCK, FloatArray, as_distribution, sample
+
+_WORDS = 4
+
+
+def stream(seed: int, name: str, purpose: str, replication: int = 0) -> np.random.Generator:
+    """Return the generator that belongs to a seed, a name, a purpose and a replication.
+
+    Parameters
+    ----------
+    seed : int
+        The root seed, >= 0.
+    name : str
+        Whose draws they are: a producer, a queue, a buffer.
+    purpose : str
+        What they are for: "arrivals", "keys", "service".
+    replication : int, default 0
+        Number of the replication, 0 <= replication < 2³².
+
+    Notes
+    -----
+    SFC64, seeded by a `numpy.random.SeedSequence` whose spawn key holds the replication and a BLAKE2b digest of the
+    name and the purpose. Nothing else enters: another producer, queue or policy in the model shifts no draw, and seeds
+    that lie side by side share no stream.
+
+    Examples
+    --------
+    >>> stream(1, "import", "arrivals").random() == stream(1, "import", "arrivals").random()
+    True
+    >>> stream(1, "import", "arrivals").random() == stream(2, "import", "arrivals").random()
+    False
+    """
+    integer("seed", seed, at_least=0)
+    if integer("replication", replication, at_least=0) >= 2**32:
+        raise InvalidValueError(f"replication must be < 2**32, got {replication!r}")
+    # the length tells where the name ends: ("a", "bc") and ("ab", "c") differ
+    written = name.encode("utf-8", "surrogatepass")
+    text = b"%d:%b%b" % (len(written), written, purpose.encode("utf-8", "surrogatepass"))
+    digest = hashlib.blake2b(text, digest_size=4 * _WORDS).digest()
+    words = np.frombuffer(digest, dtype="<u4").tolist()
+    return np.random.Generator(np.random.SFC64(np.random.SeedSequence(int(seed), spawn_key=(int(replication), *words))))
+
+
+def fresh_seed() -> int:
+    """Return a seed below 2⁶³ from the operating system's entropy."""
+    return int.from_bytes(os.urandom(8), "little") >> 1
+
+
+def endless(draw: Callable[[int], npt.NDArray[Any]]) -> Iterator[npt.NDArray[Any]]:
+    """Yield ``draw(BLOCK)`` again and again."""
+    while True:
+        yield draw(BLOCK)
+
+
+class Reader:
+    """A sequence that is read once, in order, and not kept.
+
+    Parameters
+    ----------
+    blocks : iterator of arrays
+        The sequence in pieces; it must not end before the reading does.
+    """
+
+    __slots__ = ("_block", "_blocks")
+
+    def __init__(self, blocks: Iterator[npt.NDArray[Any]]) -> None:
+        self._blocks = blocks
+        self._block = next(blocks)
+
+    def take(self, n: int) -> npt.NDArray[Any]:
+        """Return the next `n` values."""
+        parts: list[npt.NDArray[Any]] = []
+        while n > len(self._block):
+            parts.append(self._block)
+            n -= len(self._block)
+            self._block = next(self._blocks)
+        head, self._block = self._block[:n], self._block[n:]
+        return np.concatenate((*parts, head)) if parts else head
+
+
+class Draws:
+    """A growing sequence of draws, or a user's own array in its place.
+
+    Parameters
+    ----------
+    source : array, number, Distribution, frozen scipy.stats distribution or None
+        Where the values come from; None means uniforms on [0, 1).
+    generator : numpy.random.Generator or None
+        Draws them; None with an array.
+    what : str
+        What they are, for messages: "service times of queue 'q'".
+
+    Raises
+    ------
+    InvalidValueError
+        If an array is not one-dimensional, finite and >= 0.
+    InvalidTypeError
+        If a generator is missing.
+
+    Notes
+    -----
+    The i-th value depends on the source and the generator's state alone, never on how many are asked for or how often.
+
+    Examples
+    --------
+    >>> Draws([0.1, 0.2], None, what="service times of queue 'q'").at_least(2).tolist()
+    [0.1, 0.2]
+    """
+
+    __slots__ = ("_blocks", "_count", "_values", "_what")
+
+    def __init__(self, source: object, generator: np.random.Generator | None, what: str) -> None:
+        self._what = what
+        self._blocks: Iterator[FloatArray] | None = None
+        if isinstance(source, np.ndarray | list | tuple):
+            self._values = _own(source, what)
+            self._count = len(self._values)
+            return
+        if generator is None:
+            raise InvalidTypeError(f"generator must be a numpy Generator to draw {what} from {source!r}, got None")
+        self._values = np.empty(0)
+        self._count = 0
+        self._blocks = endless(_drawing(source, generator))
+
+    def at_least(self, n: int) -> FloatArray:
+        """Return the values drawn so far, at least the first `n`.
+
+        Raises
+        ------
+        InvalidValueError
+            If the user's own array is shorter than `n`.
+        """
+        if self._count < n and self._blocks is None:
+            raise InvalidValueError(
+                f"{self._what} must be at least {n} values for this run, got {self._count}; give more or a distribution"
+            )
+        if len(self._values) < n:
+            # doubling keeps the copying in proportion to what is drawn
+            grown = np.empty(BLOCK * -(-max(n, 2 * len(self._values)) // BLOCK))
+            grown[: self._count] = self._values[: self._count]
+            self._values = grown
+        while self._count < n and self._blocks is not None:
+            self._values[self._count : self._count + BLOCK] = next(self._blocks)
+            self._count += BLOCK
+        return self._values[: self._count]
+
+
+def _drawing(source: object, generator: np.random.Generator) -> Callable[[int], FloatArray]:
+    """Return the function that draws a block of `source`."""
+    if source is None:
+        return generator.random
+    distribution = as_distribution("distribution", source)
+    return lambda size: sample(distribution, generator, size)
+
+
+def _own(source: object, what: str) -> FloatArray:
+    """Return a checked copy of the user's own values."""
+    try:
+        values = np.array(source, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidTypeError(f"{what} must be numbers, got {source!r}") from None
+    if values.ndim != 1:
+        raise InvalidValueError(f"{what} must be one-dimensional, got shape {values.shape}")
+    wrong = ~((values >= 0.0) & np.isfinite(values))
+    if wrong.any():
+        where = int(np.argmax(wrong))
+        raise InvalidValueError(f"{what} must be finite and >= 0, got {float(values[where])!r} at position {where}")
+    return values

@@ -1,0 +1,260 @@
+"""The work of one run: all jobs and all random draws, fixed before the clock starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bufsim.checks import integer, positive, unique
+from bufsim.engines.jobs import Jobs, constant, in_order, merged
+from bufsim.engines.randomness import Draws, Reader, endless, stream
+from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.model.distributions import FloatArray, sample
+from bufsim.model.producers import Producer
+from bufsim.model.traces import ScaledTrace
+
+__all__ = ["Jobs", "Workload"]
+
+_Column = Callable[[int], npt.NDArray[Any]]
+
+_MOST_JOBS = 2.0**50
+_MOST_NAMES = 2**15 - 1
+_WHAT = {
+    "service": "service times of queue {!r}",
+    "failure": "failure draws of queue {!r}",
+    "flush": "flush times of buffer {!r}",
+    "stops": "times between stops of {!r}",
+}
+
+
+class Workload:
+    """All jobs and all random draws of one run; they depend on names and the seed, never on the policy.
+
+    Parameters
+    ----------
+    producers : sequence of Producer
+        Their names must differ.
+    seed : int
+        The root seed, >= 0.
+    until : float
+        End of the run in seconds, > 0; no job is created at or after it.
+    replication : int, default 0
+        Number of the replication.
+
+    Attributes
+    ----------
+    queues : tuple of str
+        Names of the queues, in the order in which the producers name them first.
+
+    Examples
+    --------
+    >>> from bufsim.model.arrivals import Deterministic
+    >>> jobs = Workload([Producer("import", Deterministic(0.5))], seed=1, until=2.0).jobs()
+    >>> jobs.time.tolist()
+    [0.5, 1.0, 1.5]
+    """
+
+    def __init__(self, producers: Sequence[Producer], *, seed: int, until: float, replication: int = 0) -> None:
+        self.producers = tuple(producers)
+        for position, producer in enumerate(self.producers):
+            if not isinstance(producer, Producer):
+                raise InvalidTypeError(f"producers[{position}] must be a Producer, got {producer!r}")
+        unique("producer names", (producer.name for producer in self.producers))
+        self.seed = integer("seed", seed, at_least=0)
+        self.until = positive("until", until)
+        self.replication = integer("replication", replication, at_least=0)
+        self.queues = tuple(dict.fromkeys(queue for producer in self.producers for queue in producer.queues))
+        self._draws: dict[tuple[object, ...], tuple[object, Draws]] = {}
+        self._scaled_rows: dict[int, npt.NDArray[np.intp]] = {}
+        self._check_sizes()
+
+    def _check_sizes(self) -> None:
+        """Raise if the run would not fit: in its columns' types, or in the resolution of its clock."""
+        for what, count in (("producers", len(self.producers)), ("queues", len(self.queues))):
+            if count > _MOST_NAMES:
+                raise InvalidValueError(f"{what} must be at most {_MOST_NAMES}, got {count}")
+        for producer in self.producers:
+            # gaps that short vanish beside the time: it would stand still
+            if producer.arrivals.mean_rate * self.until > _MOST_JOBS:
+                raise InvalidValueError(
+                    f"arrivals of producer {producer.name!r} must be fewer than 2**50 until {self.until!r} s, "
+                    f"got {producer.arrivals!r}; shorten the run, or lower the rate"
+                )
+
+    def stream(self, name: str, purpose: str) -> np.random.Generator:
+        """Return the generator of a name and a purpose, in its first state."""
+        return stream(self.seed, name, purpose, self.replication)
+
+    @property
+    def key_values(self) -> list[Hashable]:
+        """The keys by their codes: first the whole numbers that are drawn, then recorded keys as they appear."""
+        return self._key_codes[0]
+
+    def jobs(self) -> Jobs:
+        """Return all jobs by time, then producer, then number within the producer; drawn anew at every call."""
+        parts = []
+        for code, producer in enumerate(self.producers):
+            times = producer.arrivals.all_times(self.stream(producer.name, "arrivals"), self.until)
+            parts.append(self._attributes(code)(times, 0))
+        return in_order(parts)
+
+    def job_blocks(self) -> Iterator[Jobs]:
+        """Yield the same jobs in the same order in blocks of bounded memory, however many there are."""
+        return merged([self._blocks(code) for code in range(len(self.producers))])
+
+    def draws(self, name: str, purpose: str, attempt: int, distribution: object) -> Draws:
+        """Return the draws that belong to a name, a purpose and an attempt.
+
+        Parameters
+        ----------
+        name : str
+            Name of the queue or the buffer.
+        purpose : str
+            "service", "failure", "flush" or "stops".
+        attempt : int
+            Number of the attempt from 1; 1 where there are no attempts.
+        distribution : array, number, Distribution, frozen scipy.stats distribution or None
+            What is drawn; None means uniforms on [0, 1). An array is taken as it is; of one with two dimensions the
+            column ``attempt - 1``.
+
+        Returns
+        -------
+        Draws
+            The same object whenever the same is asked for.
+        """
+        integer("attempt", attempt, at_least=1)
+        given = isinstance(distribution, np.ndarray | list)
+        key = (name, purpose, attempt, id(distribution) if given else distribution)
+        if key not in self._draws:
+            what = _WHAT.get(purpose, purpose + " draws of {!r}").format(name)
+            source = _attempt(distribution, attempt, what)
+            generator = None if given else self.stream(name, f"{purpose} {attempt}")
+            # an array is held with its draws: its id stays its own
+            self._draws[key] = distribution, Draws(source, generator, what)
+        return self._draws[key][1]
+
+    def data(self, producer: int, index: int) -> Any:
+        """Return the payload of a job: the producer's position, and the job's number within the producer."""
+        given = self.producers[producer]
+        trace = given.trace
+        data = given.data if given.data is not None or trace is None else trace.data
+        if data is None:
+            return None
+        if callable(data):
+            return data(int(index))
+        rows = self._rows(producer)
+        position = int(index) if rows is None else int(rows[index])
+        if position >= len(data):
+            raise InvalidValueError(
+                f"data of producer {given.name!r} must have a value for job {position}, got {len(data)} values; "
+                "give more, or a function"
+            )
+        return data[position]
+
+    def _blocks(self, code: int) -> Iterator[Jobs]:
+        """Yield one producer's jobs in blocks."""
+        producer = self.producers[code]
+        attributes = self._attributes(code)
+        first = 0
+        for times in producer.arrivals.blocks(self.stream(producer.name, "arrivals"), self.until):
+            yield attributes(times, first)
+            first += len(times)
+
+    def _attributes(self, code: int) -> Callable[[FloatArray, int], Jobs]:
+        """Return the function that gives one producer's next jobs their attributes, block by block."""
+        queue, key, nbytes = self._queue_column(code), self._key_column(code), self._nbytes_column(code)
+
+        def jobs(times: FloatArray, first: int) -> Jobs:
+            n = len(times)
+            index = np.arange(first, first + n, dtype=np.int64)
+            return Jobs(times, constant(code, n, np.int16), queue(n), key(n), nbytes(n), index)
+
+        return jobs
+
+    def _queue_column(self, code: int) -> _Column:
+        producer = self.producers[code]
+        if producer.queue is not None:
+            return _constant(self.queues.index(producer.queue), np.int16)
+        assert producer.trace is not None
+        assert producer.trace.queues is not None
+        positions = {queue: position for position, queue in enumerate(self.queues)}
+        return self._recorded(code, np.array([positions[queue] for queue in producer.trace.queues], dtype=np.int16))
+
+    def _key_column(self, code: int) -> _Column:
+        producer = self.producers[code]
+        if producer.keys is not None:
+            draw, generator = producer.keys.draw, self.stream(producer.name, "keys")
+            return Reader(endless(lambda size: draw(generator, size))).take
+        codes = self._key_codes[1].get(code)
+        return _constant(-1, np.int32) if codes is None else self._recorded(code, codes)
+
+    def _nbytes_column(self, code: int) -> _Column:
+        producer = self.producers[code]
+        if producer.nbytes is None:
+            assert producer.trace is not None
+            assert producer.trace.nbytes is not None
+            return self._recorded(code, producer.trace.nbytes)
+        if isinstance(producer.nbytes, int):
+            return _constant(producer.nbytes, np.int64)
+        distribution, generator = producer.nbytes, self.stream(producer.name, "nbytes")
+        return Reader(endless(lambda size: _rounded(sample(distribution, generator, size), producer.name))).take
+
+    def _recorded(self, code: int, column: npt.NDArray[Any]) -> _Column:
+        """Return the column that reads one value for each row of a producer's trace."""
+        rows = self._rows(code)
+        return Reader(iter([column if rows is None else column[rows]])).take
+
+    def _rows(self, code: int) -> npt.NDArray[np.intp] | None:
+        """Return each job's row of a producer's scaled trace; None where the job's number is the row."""
+        producer = self.producers[code]
+        if not isinstance(producer.arrivals, ScaledTrace):
+            return None
+        if code not in self._scaled_rows:
+            generator = self.stream(producer.name, "arrivals")
+            self._scaled_rows[code] = producer.arrivals.expanded(generator, self.until)[1]
+        return self._scaled_rows[code]
+
+    @cached_property
+    def _key_codes(self) -> tuple[list[Hashable], dict[int, npt.NDArray[np.int32]]]:
+        """The keys by their codes, and for each producer with recorded keys the codes of its trace's rows."""
+        drawn = range(max((producer.keys.n for producer in self.producers if producer.keys is not None), default=0))
+        recorded = {
+            code: producer.trace.keys
+            for code, producer in enumerate(self.producers)
+            if producer.keys is None and producer.trace is not None and producer.trace.keys is not None
+        }
+        if not recorded:
+            return list(drawn), {}
+        table: dict[Hashable, int] = dict(zip(drawn, drawn, strict=True))
+        codes = {
+            code: np.array([-1 if key is None else table.setdefault(key, len(table)) for key in keys], dtype=np.int32)
+            for code, keys in recorded.items()
+        }
+        return list(table), codes
+
+
+def _constant(value: int, dtype: npt.DTypeLike) -> _Column:
+    """Return the column that has one value for all jobs."""
+    return lambda n: constant(value, n, dtype)
+
+
+def _rounded(sizes: FloatArray, name: str) -> npt.NDArray[np.int64]:
+    """Return drawn sizes as whole bytes."""
+    if sizes.max() >= 2.0**53:
+        raise InvalidValueError(f"nbytes of producer {name!r} must be < 2**53, got {float(sizes.max())!r}")
+    return np.rint(sizes).astype(np.int64)
+
+
+def _attempt(distribution: object, attempt: int, what: str) -> object:
+    """Return what one attempt draws from: of an array with two dimensions, its column."""
+    if not isinstance(distribution, np.ndarray) or distribution.ndim != 2:
+        return distribution
+    if attempt > distribution.shape[1]:
+        raise InvalidValueError(
+            f"{what} must have a column for attempt {attempt}, got {distribution.shape[1]} columns; give one an attempt"
+        )
+    return distribution[:, attempt - 1]

@@ -1,0 +1,464 @@
+"""Distributions of non-negative times and sizes: small values of our own, and frozen scipy.stats objects."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from bufsim.checks import finite, not_negative, positive
+from bufsim.errors import InvalidTypeError, InvalidValueError
+
+FloatArray = npt.NDArray[np.float64]
+
+BLOCK = 8192
+"""Draws in one block: streams extend by whole blocks, so that values do not depend on how many are asked for."""
+
+_CHOICES = (
+    "a number, Constant, Exponential, Uniform, Gamma, LogNormal, Geometric, "
+    "or a frozen scipy.stats distribution such as scipy.stats.gamma(2.0, scale=0.5)"
+)
+
+
+class FrozenScipy(Protocol):
+    """What is used of a frozen scipy.stats distribution."""
+
+    dist: Any
+    args: tuple[Any, ...]
+    kwds: dict[str, Any]
+
+    def rvs(self, size: Any = ..., random_state: Any = ...) -> Any:
+        """Return draws."""
+
+    def mean(self) -> Any:
+        """Return the mean."""
+
+
+class Distribution(ABC):
+    """A distribution of non-negative numbers; a subclass says how to draw, and what is expected."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def draw(self, generator: np.random.Generator, size: int) -> npt.NDArray[Any]:
+        """Return `size` independent draws."""
+
+    @abstractmethod
+    def expected_value(self) -> float:
+        """Return the mean."""
+
+    def scaled(self, factor: float) -> Distribution:
+        """Return the distribution of `factor` times this one's draws."""
+        return Scaled(self, factor)
+
+
+DistributionLike = Distribution | FrozenScipy | float
+
+
+@dataclass(frozen=True, slots=True)
+class Constant(Distribution):
+    """Always the same value.
+
+    Parameters
+    ----------
+    value : float
+        The value, >= 0.
+
+    Examples
+    --------
+    >>> Constant(0.5)
+    Constant(value=0.5)
+    """
+
+    value: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", not_negative("value", self.value))
+
+    def draw(self, generator: np.random.Generator, size: int) -> FloatArray:
+        """Return `size` copies of the value."""
+        return np.full(size, self.value)
+
+    def expected_value(self) -> float:
+        """Return the value."""
+        return self.value
+
+    def scaled(self, factor: float) -> Constant:
+        """Return `factor` times the value."""
+        return Constant(self.value * factor)
+
+
+@dataclass(frozen=True, slots=True)
+class Exponential(Distribution):
+    """The exponential distribution.
+
+    Parameters
+    ----------
+    mean : float
+        The mean, > 0; its inverse is the rate.
+
+    Examples
+    --------
+    >>> Exponential(2)
+    Exponential(mean=2.0)
+    """
+
+    mean: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mean", positive("mean", self.mean))
+
+    def draw(self, generator: np.random.Generator, size: int) -> FloatArray:
+        """Return `size` independent draws."""
+        draws = generator.standard_exponential(size)
+        draws *= self.mean
+        return draws
+
+    def expected_value(self) -> float:
+        """Return the mean."""
+        return self.mean
+
+    def scaled(self, factor: float) -> Exponential:
+        """Return the distribution with `factor` times the mean."""
+        return Exponential(self.mean * factor)
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform(Distribution):
+    """The uniform distribution on [low, high).
+
+    Parameters
+    ----------
+    low, high : float
+        The ends, 0 <= low <= high.
+
+    Examples
+    --------
+    >>> Uniform(1, 3)
+    Uniform(low=1.0, high=3.0)
+    """
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "low", not_negative("low", self.low))
+        object.__setattr__(self, "high", not_negative("high", self.high))
+        if self.high < self.low:
+            raise InvalidValueError(f"high must be >= low = {self.low!r}, got {self.high!r}")
+
+    def draw(self, generator: np.random.Generator, size: int) -> FloatArray:
+        """Return `size` independent draws."""
+        return generator.uniform(self.low, self.high, size)
+
+    def expected_value(self) -> float:
+        """Return the middle."""
+        return 0.5 * (self.low + self.high)
+
+    def scaled(self, factor: float) -> Uniform:
+        """Return the distribution with both ends multiplied by `factor`."""
+        return Uniform(self.low * factor, self.high * factor)
+
+
+@dataclass(frozen=True, slots=True)
+class Gamma(Distribution):
+    """The gamma distribution, given by its mean and squared coefficient of variation.
+
+    Parameters
+    ----------
+    mean : float
+        The mean, > 0.
+    scv : float
+        Variance over squared mean, > 0: 1 is the exponential, 1/k the Erlang distribution of k stages.
+
+    Notes
+    -----
+    Shape 1/scv and scale mean·scv.
+
+    Examples
+    --------
+    >>> Gamma(2, 0.5)
+    Gamma(mean=2.0, scv=0.5)
+    """
+
+    mean: float
+    scv: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mean", positive("mean", self.mean))
+        object.__setattr__(self, "scv", _scv(self.scv))
+
+    def draw(self, generator: np.random.Generator, size: int) -> FloatArray:
+        """Return `size` independent draws."""
+        return generator.gamma(1.0 / self.scv, self.mean * self.scv, size)
+
+    def expected_value(self) -> float:
+        """Return the mean."""
+        return self.mean
+
+    def scaled(self, factor: float) -> Gamma:
+        """Return the distribution with `factor` times the mean and the same shape."""
+        return Gamma(self.mean * factor, self.scv)
+
+
+@dataclass(frozen=True, slots=True)
+class LogNormal(Distribution):
+    """The log-normal distribution, given by its mean and squared coefficient of variation.
+
+    Parameters
+    ----------
+    mean : float
+        The mean of the draws (not of their logarithms), > 0.
+    scv : float
+        Variance over squared mean of the draws, > 0.
+
+    Notes
+    -----
+    The logarithm is normal with variance σ² = ln(1 + scv) and mean ln(mean) − σ²/2.
+
+    Examples
+    --------
+    >>> LogNormal(2, 4)
+    LogNormal(mean=2.0, scv=4.0)
+    """
+
+    mean: float
+    scv: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mean", positive("mean", self.mean))
+        object.__setattr__(self, "scv", _scv(self.scv))
+
+    def draw(self, generator: np.random.Generator, size: int) -> FloatArray:
+        """Return `size` independent draws."""
+        variance = math.log1p(self.scv)
+        return generator.lognormal(math.log(self.mean) - 0.5 * variance, math.sqrt(variance), size)
+
+    def expected_value(self) -> float:
+        """Return the mean."""
+        return self.mean
+
+    def scaled(self, factor: float) -> LogNormal:
+        """Return the distribution with `factor` times the mean and the same shape."""
+        return LogNormal(self.mean * factor, self.scv)
+
+
+@dataclass(frozen=True, slots=True)
+class Geometric(Distribution):
+    """The geometric distribution on 1, 2, 3, ...: the number of trials up to the first success.
+
+    Parameters
+    ----------
+    mean : float
+        The mean, >= 1; the probability of success is its inverse.
+
+    Examples
+    --------
+    >>> Geometric(5)
+    Geometric(mean=5.0)
+    """
+
+    mean: float
+
+    def __post_init__(self) -> None:
+        mean = finite("mean", self.mean)
+        if mean < 1.0:
+            raise InvalidValueError(f"mean must be >= 1, the least value of a Geometric, got {self.mean!r}")
+        object.__setattr__(self, "mean", mean)
+
+    def draw(self, generator: np.random.Generator, size: int) -> npt.NDArray[np.int64]:
+        """Return `size` independent draws."""
+        return generator.geometric(1.0 / self.mean, size)
+
+    def expected_value(self) -> float:
+        """Return the mean."""
+        return self.mean
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled(Distribution):
+    """Another distribution's draws, each multiplied by a factor.
+
+    Parameters
+    ----------
+    distribution : number, Distribution or frozen scipy.stats distribution
+        What is drawn.
+    factor : float
+        What each draw is multiplied by, > 0.
+
+    Examples
+    --------
+    >>> Scaled(Geometric(5), 0.1)
+    Scaled(distribution=Geometric(mean=5.0), factor=0.1)
+    """
+
+    distribution: DistributionLike
+    factor: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "distribution", as_distribution("distribution", self.distribution))
+        object.__setattr__(self, "factor", positive("factor", self.factor))
+
+    def draw(self, generator: np.random.Generator, size: int) -> FloatArray:
+        """Return `size` independent draws."""
+        return np.multiply(sample(self.distribution, generator, size), self.factor, dtype=np.float64)
+
+    def expected_value(self) -> float:
+        """Return the mean."""
+        return mean(self.distribution) * self.factor
+
+    def scaled(self, factor: float) -> Scaled:
+        """Return the distribution with both factors in one."""
+        return Scaled(self.distribution, self.factor * factor)
+
+
+class Scipy(Distribution):
+    """A frozen scipy.stats distribution as a value: equal, hashed and written by its name and parameters.
+
+    Parameters
+    ----------
+    frozen : scipy.stats frozen distribution
+        For example ``scipy.stats.gamma(2.0, scale=0.5)``. Its parameters are plain numbers.
+
+    Notes
+    -----
+    You need not write this: wherever a distribution is due, the frozen object itself will do.
+    """
+
+    __slots__ = ("frozen",)
+
+    frozen: Any
+
+    def __init__(self, frozen: Any) -> None:
+        parameters = [*frozen.args, *frozen.kwds.values()]
+        if not all(isinstance(value, Real) for value in parameters):
+            raise InvalidTypeError(
+                f"the parameters of {_written(frozen)} must be plain numbers, one distribution at a time"
+            )
+        object.__setattr__(self, "frozen", frozen)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"cannot assign to {name!r}: a distribution is a value")
+
+    def __reduce__(self) -> tuple[type[Scipy], tuple[Any]]:
+        return Scipy, (self.frozen,)
+
+    def __repr__(self) -> str:
+        return _written(self.frozen)
+
+    def __eq__(self, other: object) -> bool:
+        return self._identity() == other._identity() if isinstance(other, Scipy) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def _identity(self) -> tuple[object, ...]:
+        """Return what two equal distributions share; one that scipy does not name is equal to itself only."""
+        kind = self.frozen.dist
+        named = type(kind).__module__.startswith("scipy.") and kind.name
+        return (kind.name if named else id(kind), self.frozen.args, tuple(sorted(self.frozen.kwds.items())))
+
+    def draw(self, generator: np.random.Generator, size: int) -> npt.NDArray[Any]:
+        """Return `size` independent draws."""
+        return np.asarray(self.frozen.rvs(size=size, random_state=generator))
+
+    def expected_value(self) -> float:
+        """Return the mean; inf or nan where the distribution has none."""
+        return float(self.frozen.mean())
+
+
+def as_distribution(name: str, value: object) -> Distribution:
+    """Return `value` as a distribution; a number becomes a `Constant`.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name, for the message.
+    value : number, Distribution or frozen scipy.stats distribution
+        What the user gave.
+
+    Raises
+    ------
+    InvalidTypeError
+        If it is none of these.
+    InvalidValueError
+        If it is a negative or not finite number.
+    """
+    if isinstance(value, Distribution):
+        return value
+    if isinstance(value, Real) and type(value) is not bool:
+        return Constant(not_negative(name, value))
+    # told by its attributes: an import of scipy would cost more than the rest of bufsim
+    if all(hasattr(value, attribute) for attribute in ("rvs", "mean", "dist")):
+        return Scipy(value)
+    hint = "; give it its parameters" if hasattr(value, "rvs") and callable(value) else ""
+    raise InvalidTypeError(f"{name} must be {_CHOICES}, got {value!r}{hint}")
+
+
+def sample(distribution: DistributionLike, generator: np.random.Generator, size: int) -> FloatArray:
+    """Return `size` independent draws as float64, all finite and >= 0.
+
+    Raises
+    ------
+    InvalidValueError
+        If a draw is negative or not finite; the message names the distribution.
+    """
+    known = as_distribution("distribution", distribution)
+    draws = np.asarray(known.draw(generator, size), dtype=np.float64)
+    if draws.shape != (size,):
+        raise InvalidValueError(f"{known!r} must draw an array of shape ({size},), got {draws.shape}")
+    # NaN fails both comparisons
+    if size and not (draws.min() >= 0.0 and draws.max() < math.inf):
+        wrong = draws[~((draws >= 0.0) & (draws < math.inf))][0]
+        raise InvalidValueError(f"draws of {known!r} must be finite and >= 0, got {float(wrong)!r}; truncate it at 0")
+    return draws
+
+
+def mean(distribution: DistributionLike) -> float:
+    """Return the distribution's mean.
+
+    Examples
+    --------
+    >>> mean(Gamma(3, 2))
+    3.0
+    """
+    return as_distribution("distribution", distribution).expected_value()
+
+
+def describe(distribution: DistributionLike) -> str:
+    """Return the distribution as code: what its repr would be if scipy's frozen objects had a readable one.
+
+    Examples
+    --------
+    >>> import scipy.stats
+    >>> describe(scipy.stats.gamma(2.0, scale=0.5))
+    'scipy.stats.gamma(2.0, scale=0.5)'
+    """
+    return repr(as_distribution("distribution", distribution))
+
+
+def _scv(value: object) -> float:
+    """Return `value` as a squared coefficient of variation."""
+    scv = not_negative("scv", value)
+    if scv == 0.0:
+        raise InvalidValueError("scv must be > 0, got 0; without variation it is a Constant")
+    return scv
+
+
+def _written(frozen: Any) -> str:
+    """Return a frozen scipy.stats distribution as code."""
+    parts = [repr(_plain(value)) for value in frozen.args]
+    parts += [f"{name}={_plain(value)!r}" for name, value in frozen.kwds.items()]
+    kind = frozen.dist
+    named = type(kind).__module__.startswith("scipy.") and kind.name
+    return f"{f'scipy.stats.{kind.name}' if named else type(kind).__name__}({', '.join(parts)})"
+
+
+def _plain(value: object) -> object:
+    """Return a numpy scalar as Python's own number, whose repr is code."""
+    return value.item() if isinstance(value, np.generic) else value

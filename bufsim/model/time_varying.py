@@ -1,0 +1,260 @@
+"""Arrivals whose rate varies in time, and the rates as values that can be pickled, compared and written down."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bufsim.checks import not_negative, positive
+from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.model.arrivals import Arrivals, before
+from bufsim.model.distributions import BLOCK, FloatArray
+
+_ROUNDING = 1.0 + 1e-12
+"""How far a rate may exceed its bound by rounding: 0.1 + 0.2 is above 0.3."""
+
+
+class Rate(ABC):
+    """Jobs per second as a function of an array of times in seconds."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def __call__(self, times: FloatArray) -> FloatArray:
+        """Return the rate at each of `times`."""
+
+    @property
+    @abstractmethod
+    def mean_rate(self) -> float:
+        """The long-run average in jobs per second; nan when there is none."""
+
+    @abstractmethod
+    def scaled(self, factor: float) -> Rate:
+        """Return `factor` times this rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sinusoid(Rate):
+    """The rate mean + amplitude·sin(2π·t/period).
+
+    Parameters
+    ----------
+    mean : float
+        Average rate in jobs per second, > 0.
+    amplitude : float
+        0 <= amplitude <= mean; the greatest rate is ``mean + amplitude``.
+    period : float
+        Seconds, > 0. It starts at the mean, going up.
+
+    Examples
+    --------
+    >>> Sinusoid(10, 5, 86_400)
+    Sinusoid(mean=10.0, amplitude=5.0, period=86400.0)
+    """
+
+    mean: float
+    amplitude: float
+    period: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mean", positive("mean", self.mean))
+        object.__setattr__(self, "amplitude", not_negative("amplitude", self.amplitude))
+        object.__setattr__(self, "period", positive("period", self.period))
+        if self.amplitude > self.mean:
+            raise InvalidValueError(
+                f"amplitude must be <= mean = {self.mean!r}, so that the rate stays >= 0, got {self.amplitude!r}"
+            )
+
+    def __call__(self, times: FloatArray) -> FloatArray:
+        """Return the rate at each of `times`."""
+        return self.mean + self.amplitude * np.sin(times * (2.0 * math.pi / self.period))
+
+    @property
+    def mean_rate(self) -> float:
+        """The mean over whole periods."""
+        return self.mean
+
+    def scaled(self, factor: float) -> Sinusoid:
+        """Return `factor` times this rate, with the same period."""
+        return Sinusoid(self.mean * factor, self.amplitude * factor, self.period)
+
+
+@dataclass(frozen=True, slots=True)
+class StepRate(Rate):
+    """The rate rates[i] from edges[i] up to edges[i + 1], and 0 outside.
+
+    Parameters
+    ----------
+    edges : sequence of float
+        Seconds, >= 0 and increasing; one more than there are rates.
+    rates : sequence of float
+        Jobs per second, >= 0.
+    repeat : bool, default False
+        Whether the steps start again at the last edge, for ever: a day's profile, repeated. It needs edges[0] = 0.
+
+    Examples
+    --------
+    >>> StepRate([0, 10, 20], [1, 5])
+    StepRate(edges=(0.0, 10.0, 20.0), rates=(1.0, 5.0), repeat=False)
+    """
+
+    edges: Sequence[float]
+    rates: Sequence[float]
+    repeat: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        edges = tuple(not_negative(f"edges[{i}]", edge) for i, edge in enumerate(self.edges))
+        rates = tuple(not_negative(f"rates[{i}]", rate) for i, rate in enumerate(self.rates))
+        if not rates or len(edges) != len(rates) + 1:
+            raise InvalidValueError(
+                f"edges must be one more than rates, rates at least one; got {len(edges)} edges and {len(rates)} rates"
+            )
+        for i, (low, high) in enumerate(itertools.pairwise(edges)):
+            if high <= low:
+                raise InvalidValueError(f"edges must increase, got edges[{i + 1}] = {high!r} after {low!r}")
+        if self.repeat and edges[0] != 0.0:
+            raise InvalidValueError(f"edges must start at 0 when they repeat, got {edges[0]!r}")
+        object.__setattr__(self, "edges", edges)
+        object.__setattr__(self, "rates", rates)
+
+    def __call__(self, times: FloatArray) -> FloatArray:
+        """Return the rate at each of `times`."""
+        inside = np.mod(times, self.edges[-1]) if self.repeat else times
+        steps = np.array([0.0, *self.rates, 0.0])
+        return steps[np.searchsorted(self.edges, inside, side="right")]
+
+    @property
+    def mean_rate(self) -> float:
+        """The mean over whole repetitions; nan when the steps do not repeat."""
+        if not self.repeat:
+            return math.nan
+        return float(np.dot(self.rates, np.diff(self.edges)) / self.edges[-1])
+
+    def scaled(self, factor: float) -> StepRate:
+        """Return `factor` times this rate, with the same edges."""
+        return StepRate(self.edges, tuple(rate * factor for rate in self.rates), repeat=self.repeat)
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledRate(Rate):
+    """`factor` times a rate function of the user's own.
+
+    Parameters
+    ----------
+    rate : callable
+        A function of an array of times in seconds.
+    factor : float
+        What its values are multiplied by, > 0.
+    """
+
+    rate: Callable[[FloatArray], FloatArray]
+    factor: float
+
+    def __post_init__(self) -> None:
+        if not callable(self.rate):
+            raise InvalidTypeError(f"rate must be a function of an array of times, got {self.rate!r}")
+        object.__setattr__(self, "factor", positive("factor", self.factor))
+
+    def __call__(self, times: FloatArray) -> FloatArray:
+        """Return the rate at each of `times`."""
+        return np.multiply(self.rate(times), self.factor, dtype=np.float64)
+
+    @property
+    def mean_rate(self) -> float:
+        """Not known of a function: nan."""
+        return math.nan
+
+    def scaled(self, factor: float) -> ScaledRate:
+        """Return the rate with both factors in one."""
+        return ScaledRate(self.rate, self.factor * factor)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeVarying(Arrivals):
+    """A Poisson process whose rate is a function of time.
+
+    Parameters
+    ----------
+    rate : callable
+        Jobs per second as a function of an array of times in seconds: `Sinusoid`, `StepRate`, or one of your own, with
+        values from 0 to `max_rate`.
+    max_rate : float
+        A bound on the rate, > 0. The closer it is, the fewer draws are thrown away.
+
+    Raises
+    ------
+    InvalidValueError
+        While drawing, if the rate leaves [0, max_rate] (beyond rounding) or is not a number.
+
+    Notes
+    -----
+    Thinning: arrivals at `max_rate`, each kept with probability rate(t)/max_rate.
+
+    References
+    ----------
+    P. A. W. Lewis and G. S. Shedler, Simulation of nonhomogeneous Poisson processes by thinning, Naval Research
+    Logistics Quarterly 26 (1979).
+
+    Examples
+    --------
+    >>> TimeVarying(Sinusoid(10, 5, 60), 15)
+    TimeVarying(rate=Sinusoid(mean=10.0, amplitude=5.0, period=60.0), max_rate=15.0)
+    """
+
+    rate: Callable[[FloatArray], FloatArray]
+    max_rate: float
+
+    def __post_init__(self) -> None:
+        if not callable(self.rate):
+            raise InvalidTypeError(
+                f"rate must be a function of an array of times, got {self.rate!r}; for a constant rate use Poisson"
+            )
+        object.__setattr__(self, "max_rate", positive("max_rate", self.max_rate))
+
+    def blocks(self, generator: np.random.Generator, until: float) -> Iterator[FloatArray]:
+        """Yield the arrival times before `until` in blocks."""
+        now = 0.0
+        while now < until:
+            candidates = generator.standard_exponential(BLOCK)
+            marks = generator.random(BLOCK)
+            candidates *= 1.0 / self.max_rate
+            candidates[0] += now
+            np.cumsum(candidates, out=candidates)
+            now = float(candidates[-1])
+            for times in before(until, candidates):
+                kept = times[marks[: len(times)] * self.max_rate < self._rates(times)]
+                if kept.size:
+                    yield kept
+
+    def _rates(self, times: FloatArray) -> FloatArray:
+        """Return the checked rate at each of `times`."""
+        rates = np.asarray(self.rate(times), dtype=np.float64)
+        if rates.shape not in ((), times.shape):
+            raise InvalidValueError(
+                f"rate must return one value for each time, got shape {rates.shape} for {times.shape}"
+            )
+        wrong = ~((rates >= 0.0) & (rates <= self.max_rate * _ROUNDING))
+        if wrong.any():
+            where = int(np.argmax(wrong))
+            value, time = float(np.broadcast_to(rates, times.shape)[where]), float(times[where])
+            raise InvalidValueError(
+                f"rate must be between 0 and max_rate = {self.max_rate!r}, got {value!r} at {time!r} s; "
+                "mend the function, or give a greater max_rate"
+            )
+        return rates
+
+    @property
+    def mean_rate(self) -> float:
+        """The mean of a `Sinusoid` or a repeated `StepRate`; nan for other functions."""
+        return self.rate.mean_rate if isinstance(self.rate, Rate) else math.nan
+
+    def scaled(self, factor: float) -> TimeVarying:
+        """Return the process with `factor` times the rate at every time."""
+        factor = positive("factor", factor)
+        rate = self.rate.scaled(factor) if isinstance(self.rate, Rate) else ScaledRate(self.rate, factor)
+        return TimeVarying(rate, self.max_rate * factor)

@@ -1,0 +1,352 @@
+"""Recorded arrivals: the times of a log, with the jobs' keys, sizes, queues and data where it has them."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import math
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bufsim.checks import positive
+from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.model import trace_tables
+from bufsim.model.arrivals import Arrivals, before
+from bufsim.model.distributions import BLOCK, FloatArray
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
+class Trace(Arrivals):
+    """Recorded arrival times, with what else the log says about each job.
+
+    Parameters
+    ----------
+    times : sequence of float
+        Seconds from the start of the run, >= 0 and non-decreasing; at least one.
+    keys : sequence, optional
+        One key a job, any hashable value; None or NaN for a job without a key.
+    nbytes : sequence of int, optional
+        One size in bytes a job, >= 0.
+    queues : sequence of str, optional
+        One queue name a job.
+    data : sequence, optional
+        One payload a job.
+
+    Notes
+    -----
+    Two traces are equal if their contents are. The repr is a short description, not code: the one exception among the
+    values that a model is made of. `digest` names the content.
+
+    Examples
+    --------
+    >>> Trace([0.0, 0.5, 0.5, 2.0], keys=["a", "b", "a", "a"])
+    Trace(<4 times, 0.0 .. 2.0 s, with keys>)
+    """
+
+    times: FloatArray
+    keys: tuple[Hashable, ...] | None
+    nbytes: IntArray | None
+    queues: tuple[str, ...] | None
+    data: tuple[Any, ...] | None
+
+    def __init__(
+        self,
+        times: npt.ArrayLike,
+        *,
+        keys: Sequence[Hashable] | None = None,
+        nbytes: Sequence[int] | IntArray | None = None,
+        queues: Sequence[str] | None = None,
+        data: Sequence[Any] | None = None,
+    ) -> None:
+        checked = _times(times)
+        n = len(checked)
+        object.__setattr__(self, "times", checked)
+        object.__setattr__(self, "keys", None if keys is None else _keys(_column("keys", keys, n)))
+        object.__setattr__(self, "nbytes", None if nbytes is None else _nbytes(_column("nbytes", nbytes, n)))
+        object.__setattr__(self, "queues", None if queues is None else _queues(_column("queues", queues, n)))
+        object.__setattr__(self, "data", None if data is None else _column("data", data, n))
+
+    @classmethod
+    def from_frame(
+        cls,
+        df: pd.DataFrame,
+        *,
+        time: str = "time",
+        unit: str = "s",
+        key: str | None = None,
+        nbytes: str | None = None,
+        queue: str | None = None,
+        origin: Any = None,
+    ) -> Trace:
+        """Return the trace that lies in a DataFrame, one row a job.
+
+        Parameters
+        ----------
+        df : pandas.DataFrame
+            At least one row, in the order of time.
+        time : str, default "time"
+            The column of the times: numbers, or datetimes (also as ISO 8601 text).
+        unit : {"s", "ms", "us", "min", "h"}, default "s"
+            The unit of times that are numbers.
+        key, nbytes, queue : str, optional
+            The columns of the jobs' keys, sizes in bytes and queue names. An empty key is none.
+        origin : number, datetime or "first", optional
+            The time that becomes 0 s: a number in the column's unit, or a datetime. By default 0 for numbers, and the
+            first one for datetimes.
+
+        Raises
+        ------
+        InvalidValueError
+            If a time is missing, not a number, goes back or is negative, or if a column is missing; the message says in
+            which row, counted from 0.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> Trace.from_frame(pd.DataFrame({"t": [1500, 2500], "id": [7, 7]}), time="t", unit="ms", key="id")
+        Trace(<2 times, 1.5 .. 2.5 s, with keys>)
+        """
+        return cls._from_table(trace_tables.from_frame(df), time, unit, key, nbytes, queue, origin)
+
+    @classmethod
+    def read(
+        cls,
+        path: str | Path,
+        *,
+        time: str = "time",
+        unit: str = "s",
+        key: str | None = None,
+        nbytes: str | None = None,
+        queue: str | None = None,
+        origin: Any = None,
+    ) -> Trace:
+        """Return the trace that lies in a CSV file (with a header) or a Parquet file; see `from_frame`.
+
+        Parameters
+        ----------
+        path : str or Path
+            A file that ends in .csv, .csv.gz, .parquet or .pq.
+        time, unit, key, nbytes, queue, origin
+            As in `from_frame`.
+
+        Raises
+        ------
+        InvalidValueError
+            As `from_frame`; for a CSV file the message also says on which line.
+        """
+        return cls._from_table(trace_tables.from_file(Path(path)), time, unit, key, nbytes, queue, origin)
+
+    @classmethod
+    def _from_table(
+        cls,
+        table: trace_tables.Table,
+        time: str,
+        unit: str,
+        key: str | None,
+        nbytes: str | None,
+        queue: str | None,
+        origin: Any,
+    ) -> Trace:
+        return cls(
+            trace_tables.seconds(table, time, unit, origin),
+            keys=None if key is None else table.column(key).tolist(),
+            nbytes=None if nbytes is None else trace_tables.whole_numbers(table, nbytes),
+            queues=None if queue is None else trace_tables.names(table, queue),
+        )
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def __repr__(self) -> str:
+        attributes = [name for name in ("keys", "nbytes", "queues", "data") if getattr(self, name) is not None]
+        span = f"{float(self.times[0])!r} .. {float(self.times[-1])!r} s"
+        return f"Trace(<{len(self)} times, {span}{', with ' if attributes else ''}{', '.join(attributes)}>)"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Trace):
+            return NotImplemented
+        return (
+            np.array_equal(self.times, other.times)
+            and (self.keys, self.queues, self.data) == (other.keys, other.queues, other.data)
+            and (self.nbytes is None) == (other.nbytes is None)
+            and (self.nbytes is None or other.nbytes is None or np.array_equal(self.nbytes, other.nbytes))
+        )
+
+    def __hash__(self) -> int:
+        # of the times alone: keys that are equal may be written differently (1 and 1.0), and data need not be hashable
+        return hash(self.times.tobytes())
+
+    def __reduce__(self) -> tuple[functools.partial[Trace], tuple[FloatArray]]:
+        # through the constructor: numpy restores arrays as writeable
+        rest = functools.partial(Trace, keys=self.keys, nbytes=self.nbytes, queues=self.queues, data=self.data)
+        return rest, (self.times,)
+
+    @property
+    def digest(self) -> str:
+        """A name for the content in 32 hexadecimal digits: times, keys, sizes and queues, but not the data."""
+        content = hashlib.blake2b(self.times.tobytes(), digest_size=16)
+        for column in (self.keys, self.nbytes if self.nbytes is None else tuple(self.nbytes.tolist()), self.queues):
+            content.update(repr(column).encode("utf-8", "surrogatepass"))
+        return content.hexdigest()
+
+    @property
+    def has_attributes(self) -> bool:
+        """Whether there are keys, sizes, queues or data."""
+        return any(column is not None for column in (self.keys, self.nbytes, self.queues, self.data))
+
+    @property
+    def mean_rate(self) -> float:
+        """Jobs per second up to the last time; nan if that is 0."""
+        return len(self) / float(self.times[-1]) if self.times[-1] > 0.0 else math.nan
+
+    def blocks(self, generator: np.random.Generator, until: float) -> Iterator[FloatArray]:
+        """Yield the recorded times before `until` in blocks; draws nothing."""
+        return _slices(self.times, until)
+
+    def scaled(self, factor: float) -> Trace | ScaledTrace:
+        """Return `factor` times as many arrivals, see `ScaledTrace`; the trace itself for 1."""
+        factor = positive("factor", factor)
+        return self if factor == 1.0 else ScaledTrace(self, factor)
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledTrace(Arrivals):
+    """Several copies of a trace, each turned like a ring by a random shift of its own.
+
+    Parameters
+    ----------
+    trace : Trace
+        What was recorded.
+    factor : float
+        How many copies, > 0: the whole part in full, and one more in which each job stays with the probability of the
+        rest. 2.5 is two copies and half of a third.
+
+    Notes
+    -----
+    The shift is uniform over the trace's length, from 0 to its last time, and is drawn anew in every replication. What
+    is shifted out at the end comes in at the start. A job keeps its key, size, queue and data. The bursts of the copies
+    do not coincide: this models more customers of the same kind, not the same customers twice as fast.
+    """
+
+    trace: Trace
+    factor: float
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.trace, Trace):
+            raise InvalidTypeError(f"trace must be a Trace, got {self.trace!r}")
+        object.__setattr__(self, "factor", positive("factor", self.factor))
+
+    def expanded(self, generator: np.random.Generator, until: float) -> tuple[FloatArray, npt.NDArray[np.intp]]:
+        """Return the arrival times before `until`, and each one's position in the trace."""
+        copies = math.floor(self.factor)
+        rest = self.factor - copies
+        parts = [self._copy(generator, until, 1.0) for _ in range(copies)]
+        if rest > 0.0:
+            parts.append(self._copy(generator, until, rest))
+        times, rows = (np.concatenate(column) for column in zip(*parts, strict=True))
+        order = np.argsort(times, kind="stable")
+        return times[order], rows[order]
+
+    def _copy(
+        self, generator: np.random.Generator, until: float, share: float
+    ) -> tuple[FloatArray, npt.NDArray[np.intp]]:
+        """Return one copy's times before `until`, not yet in order, and their positions."""
+        length = float(self.trace.times[-1])
+        times = self.trace.times + generator.random() * length
+        times[times >= length] -= length
+        kept = times < until
+        if share < 1.0:
+            kept &= generator.random(len(times)) < share
+        return times[kept], np.flatnonzero(kept)
+
+    @property
+    def has_attributes(self) -> bool:
+        """Whether the trace has keys, sizes, queues or data."""
+        return self.trace.has_attributes
+
+    @property
+    def mean_rate(self) -> float:
+        """The factor times the trace's rate."""
+        return self.trace.mean_rate * self.factor
+
+    def blocks(self, generator: np.random.Generator, until: float) -> Iterator[FloatArray]:
+        """Yield the arrival times before `until` in blocks; all copies lie in memory."""
+        return _slices(self.expanded(generator, until)[0], until)
+
+    def scaled(self, factor: float) -> Trace | ScaledTrace:
+        """Return the same trace with both factors in one."""
+        return self.trace.scaled(self.factor * positive("factor", factor))
+
+
+def _slices(times: FloatArray, until: float) -> Iterator[FloatArray]:
+    """Yield the times before `until` in slices."""
+    for first in range(0, len(times), BLOCK):
+        piece = times[first : first + BLOCK]
+        yield from before(until, piece)
+        if piece[-1] >= until:
+            return
+
+
+def _times(times: npt.ArrayLike) -> FloatArray:
+    """Return a checked, read-only copy."""
+    try:
+        checked = np.array(times, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidTypeError(f"times must be a sequence of numbers, got {times!r}") from None
+    if checked.ndim != 1 or not checked.size:
+        raise InvalidValueError(f"times must be one sequence of at least one number, got shape {checked.shape}")
+    trace_tables.check_times(checked, lambda row: f"times[{row}]", lambda row: float(checked[row]))
+    # turns -0.0 into 0.0: equal traces have equal bytes
+    checked += 0.0
+    checked.setflags(write=False)
+    return checked
+
+
+def _column(name: str, values: Sequence[Any] | npt.NDArray[Any], n: int) -> tuple[Any, ...]:
+    """Return one value a job as a tuple of Python's own objects."""
+    if isinstance(values, str) or not hasattr(values, "__len__"):
+        raise InvalidTypeError(f"{name} must be a sequence with one value a job, got {values!r}")
+    if len(values) != n:
+        raise InvalidValueError(f"{name} must have one value a job, got {len(values)} values for {n} times")
+    return tuple(values.tolist() if hasattr(values, "tolist") else values)
+
+
+def _keys(keys: tuple[Any, ...]) -> tuple[Hashable, ...]:
+    """Return the keys with every missing value as None."""
+    for row, key in enumerate(keys):
+        if not isinstance(key, Hashable):
+            raise InvalidTypeError(f"keys[{row}] must be hashable, got {key!r}; give its id, or a tuple")
+    return tuple(None if _missing(key) else key for key in keys)
+
+
+def _nbytes(sizes: tuple[Any, ...]) -> IntArray:
+    """Return the sizes as a read-only array."""
+    for row, size in enumerate(sizes):
+        if isinstance(size, bool) or not isinstance(size, int):
+            raise InvalidTypeError(f"nbytes[{row}] must be a whole number, got {size!r}")
+        if size < 0:
+            raise InvalidValueError(f"nbytes[{row}] must be >= 0, got {size!r}")
+    checked = np.array(sizes, dtype=np.int64)
+    checked.setflags(write=False)
+    return checked
+
+
+def _queues(queues: tuple[Any, ...]) -> tuple[str, ...]:
+    """Return the queue names."""
+    for row, queue in enumerate(queues):
+        if not isinstance(queue, str) or not queue:
+            raise InvalidValueError(f"queues[{row}] must be a queue's name, got {queue!r}")
+    return queues
+
+
+def _missing(key: object) -> bool:
+    """Return whether a key stands for none."""
+    return key is None or key is pd.NA or (isinstance(key, float | pd.Timestamp) and pd.isna(key))
