@@ -64,8 +64,9 @@ def constant(value: int, n: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
 
 def no_jobs() -> Jobs:
     """Return empty columns."""
-    types = (np.float64, np.int16, np.int16, np.int32, np.int64, np.int64)
-    return Jobs(*(np.empty(0, dtype) for dtype in types))
+    narrow = np.empty(0, dtype=np.int16)
+    wide = np.empty(0, dtype=np.int64)
+    return Jobs(np.empty(0), narrow, narrow, np.empty(0, dtype=np.int32), wide, wide)
 
 
 def in_order(parts: Sequence[Jobs]) -> Jobs:

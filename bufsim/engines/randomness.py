@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from bufsim.checks import integer
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model.distributions import BLOCK, FloatArray, as_distribution, sample
+from bufsim.model.distribution import BLOCK, FloatArray
+from bufsim.model.distributions import as_distribution, sample
 
 _WORDS = 4
 

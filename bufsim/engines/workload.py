@@ -13,7 +13,8 @@ from bufsim.checks import integer, positive, unique
 from bufsim.engines.jobs import Jobs, constant, in_order, merged
 from bufsim.engines.randomness import Draws, Reader, endless, stream
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model.distributions import FloatArray, sample
+from bufsim.model.distribution import FloatArray
+from bufsim.model.distributions import sample
 from bufsim.model.producers import Producer
 from bufsim.model.traces import ScaledTrace
 

@@ -12,16 +12,12 @@ import numpy.typing as npt
 
 from bufsim.checks import integer, not_negative, positive
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model.distributions import (
-    BLOCK,
-    Constant,
-    DistributionLike,
-    FloatArray,
-    Geometric,
-    as_distribution,
-    mean,
-    sample,
-)
+from bufsim.model import reprs
+from bufsim.model.distribution import BLOCK, DistributionLike, FloatArray
+from bufsim.model.distributions import Constant, Geometric, as_distribution, mean, sample, scaled
+
+_PIECE = 65_536
+"""Jobs in one block of bulks, so that memory stays bounded however large they are."""
 
 _PIECE = 65_536
 """Jobs in one block of bulk arrivals, so that memory stays bounded however large the bulks are."""
@@ -59,7 +55,7 @@ class Arrivals(ABC):
         return np.concatenate(blocks) if blocks else np.empty(0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Poisson(Arrivals):
     """A Poisson process: independent exponential gaps.
 
@@ -71,7 +67,7 @@ class Poisson(Arrivals):
     Examples
     --------
     >>> Poisson(10)
-    Poisson(rate=10.0)
+    Poisson(10.0)
     """
 
     rate: float
@@ -92,8 +88,10 @@ class Poisson(Arrivals):
         """Return the process with `factor` times the rate."""
         return Poisson(self.rate * positive("factor", factor))
 
+    __repr__ = reprs.call
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Renewal(Arrivals):
     """A renewal process: independent gaps from one distribution, the first of them from time 0 on.
 
@@ -106,7 +104,7 @@ class Renewal(Arrivals):
     --------
     >>> from bufsim.model.distributions import Gamma
     >>> Renewal(Gamma(0.1, 4))
-    Renewal(distribution=Gamma(mean=0.1, scv=4.0))
+    Renewal(Gamma(0.1, 4.0))
     """
 
     distribution: DistributionLike
@@ -129,10 +127,12 @@ class Renewal(Arrivals):
 
     def scaled(self, factor: float) -> Renewal:
         """Return the process whose gaps are `factor` times as short."""
-        return Renewal(as_distribution("distribution", self.distribution).scaled(1.0 / positive("factor", factor)))
+        return Renewal(scaled(self.distribution, 1.0 / positive("factor", factor)))
+
+    __repr__ = reprs.call
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Deterministic(Arrivals):
     """One job every `interval` seconds: at offset + k·interval for k = 1, 2, ...
 
@@ -150,7 +150,7 @@ class Deterministic(Arrivals):
     Examples
     --------
     >>> Deterministic(0.5)
-    Deterministic(interval=0.5, offset=0.0)
+    Deterministic(0.5)
     """
 
     interval: float
@@ -181,8 +181,10 @@ class Deterministic(Arrivals):
         """Return the process with an interval `factor` times as short, and the same offset."""
         return Deterministic(self.interval / positive("factor", factor), self.offset)
 
+    __repr__ = reprs.call
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Bulk(Arrivals):
     """Several jobs at one instant: at every arrival of another process, as many jobs as `size` says.
 
@@ -198,7 +200,7 @@ class Bulk(Arrivals):
     --------
     >>> from bufsim.model.distributions import Geometric
     >>> Bulk(Poisson(2), Geometric(5))
-    Bulk(arrivals=Poisson(rate=2.0), size=Geometric(mean=5.0))
+    Bulk(Poisson(2.0), Geometric(5.0))
     """
 
     arrivals: Arrivals
@@ -248,6 +250,8 @@ class Bulk(Arrivals):
     def scaled(self, factor: float) -> Bulk:
         """Return the process with `factor` times as many bulks of the same sizes."""
         return Bulk(self.arrivals.scaled(factor), self.size)
+
+    __repr__ = reprs.call
 
 
 def as_arrivals(name: str, value: object) -> Arrivals:

@@ -11,14 +11,15 @@ import numpy as np
 
 from bufsim.checks import not_negative, one_of, positive
 from bufsim.errors import InvalidValueError
+from bufsim.model import reprs
 from bufsim.model.arrivals import Arrivals, before, cumulated, exponential_gaps
-from bufsim.model.distributions import FloatArray
+from bufsim.model.distribution import FloatArray
 
 _CYCLES = 1024
 """Pairs of a high and a low phase that are drawn at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Bursty(Arrivals):
     """A Poisson process whose rate switches between high and low phases of exponential length (MMPP-2).
 
@@ -106,3 +107,5 @@ class Bursty(Arrivals):
         """Return the process with `factor` times both rates, and the same phases."""
         factor = positive("factor", factor)
         return replace(self, high_rate=self.high_rate * factor, low_rate=self.low_rate * factor)
+
+    __repr__ = reprs.call

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from bufsim.checks import finite, not_negative, positive
 from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.model import reprs
+from bufsim.model.distribution import Distribution, DistributionLike, FloatArray, Scipy
 
-FloatArray = npt.NDArray[np.float64]
-
-BLOCK = 8192
-"""Draws in one block: streams extend by whole blocks, so that values do not depend on how many are asked for."""
+__all__ = [
+    "Constant",
+    "Distribution",
+    "DistributionLike",
+    "Exponential",
+    "Gamma",
+    "Geometric",
+    "LogNormal",
+    "Scaled",
+    "Uniform",
+    "as_distribution",
+    "describe",
+    "mean",
+    "sample",
+    "scaled",
+]
 
 _CHOICES = (
     "a number, Constant, Exponential, Uniform, Gamma, LogNormal, Geometric, "
@@ -25,42 +37,7 @@ _CHOICES = (
 )
 
 
-class FrozenScipy(Protocol):
-    """What is used of a frozen scipy.stats distribution."""
-
-    dist: Any
-    args: tuple[Any, ...]
-    kwds: dict[str, Any]
-
-    def rvs(self, size: Any = ..., random_state: Any = ...) -> Any:
-        """Return draws."""
-
-    def mean(self) -> Any:
-        """Return the mean."""
-
-
-class Distribution(ABC):
-    """A distribution of non-negative numbers; a subclass says how to draw, and what is expected."""
-
-    __slots__ = ()
-
-    @abstractmethod
-    def draw(self, generator: np.random.Generator, size: int) -> npt.NDArray[Any]:
-        """Return `size` independent draws."""
-
-    @abstractmethod
-    def expected_value(self) -> float:
-        """Return the mean."""
-
-    def scaled(self, factor: float) -> Distribution:
-        """Return the distribution of `factor` times this one's draws."""
-        return Scaled(self, factor)
-
-
-DistributionLike = Distribution | FrozenScipy | float
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Constant(Distribution):
     """Always the same value.
 
@@ -72,7 +49,7 @@ class Constant(Distribution):
     Examples
     --------
     >>> Constant(0.5)
-    Constant(value=0.5)
+    Constant(0.5)
     """
 
     value: float
@@ -88,12 +65,10 @@ class Constant(Distribution):
         """Return the value."""
         return self.value
 
-    def scaled(self, factor: float) -> Constant:
-        """Return `factor` times the value."""
-        return Constant(self.value * factor)
+    __repr__ = reprs.call
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Exponential(Distribution):
     """The exponential distribution.
 
@@ -105,7 +80,7 @@ class Exponential(Distribution):
     Examples
     --------
     >>> Exponential(2)
-    Exponential(mean=2.0)
+    Exponential(2.0)
     """
 
     mean: float
@@ -123,12 +98,10 @@ class Exponential(Distribution):
         """Return the mean."""
         return self.mean
 
-    def scaled(self, factor: float) -> Exponential:
-        """Return the distribution with `factor` times the mean."""
-        return Exponential(self.mean * factor)
+    __repr__ = reprs.call
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Uniform(Distribution):
     """The uniform distribution on [low, high).
 
@@ -140,7 +113,7 @@ class Uniform(Distribution):
     Examples
     --------
     >>> Uniform(1, 3)
-    Uniform(low=1.0, high=3.0)
+    Uniform(1.0, 3.0)
     """
 
     low: float
@@ -160,12 +133,10 @@ class Uniform(Distribution):
         """Return the middle."""
         return 0.5 * (self.low + self.high)
 
-    def scaled(self, factor: float) -> Uniform:
-        """Return the distribution with both ends multiplied by `factor`."""
-        return Uniform(self.low * factor, self.high * factor)
+    __repr__ = reprs.call
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Gamma(Distribution):
     """The gamma distribution, given by its mean and squared coefficient of variation.
 
@@ -183,7 +154,7 @@ class Gamma(Distribution):
     Examples
     --------
     >>> Gamma(2, 0.5)
-    Gamma(mean=2.0, scv=0.5)
+    Gamma(2.0, 0.5)
     """
 
     mean: float
@@ -201,12 +172,10 @@ class Gamma(Distribution):
         """Return the mean."""
         return self.mean
 
-    def scaled(self, factor: float) -> Gamma:
-        """Return the distribution with `factor` times the mean and the same shape."""
-        return Gamma(self.mean * factor, self.scv)
+    __repr__ = reprs.call
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class LogNormal(Distribution):
     """The log-normal distribution, given by its mean and squared coefficient of variation.
 
@@ -224,7 +193,7 @@ class LogNormal(Distribution):
     Examples
     --------
     >>> LogNormal(2, 4)
-    LogNormal(mean=2.0, scv=4.0)
+    LogNormal(2.0, 4.0)
     """
 
     mean: float
@@ -243,12 +212,10 @@ class LogNormal(Distribution):
         """Return the mean."""
         return self.mean
 
-    def scaled(self, factor: float) -> LogNormal:
-        """Return the distribution with `factor` times the mean and the same shape."""
-        return LogNormal(self.mean * factor, self.scv)
+    __repr__ = reprs.call
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Geometric(Distribution):
     """The geometric distribution on 1, 2, 3, ...: the number of trials up to the first success.
 
@@ -260,7 +227,7 @@ class Geometric(Distribution):
     Examples
     --------
     >>> Geometric(5)
-    Geometric(mean=5.0)
+    Geometric(5.0)
     """
 
     mean: float
@@ -279,8 +246,10 @@ class Geometric(Distribution):
         """Return the mean."""
         return self.mean
 
+    __repr__ = reprs.call
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Scaled(Distribution):
     """Another distribution's draws, each multiplied by a factor.
 
@@ -294,7 +263,7 @@ class Scaled(Distribution):
     Examples
     --------
     >>> Scaled(Geometric(5), 0.1)
-    Scaled(distribution=Geometric(mean=5.0), factor=0.1)
+    Scaled(Geometric(5.0), 0.1)
     """
 
     distribution: DistributionLike
@@ -312,64 +281,7 @@ class Scaled(Distribution):
         """Return the mean."""
         return mean(self.distribution) * self.factor
 
-    def scaled(self, factor: float) -> Scaled:
-        """Return the distribution with both factors in one."""
-        return Scaled(self.distribution, self.factor * factor)
-
-
-class Scipy(Distribution):
-    """A frozen scipy.stats distribution as a value: equal, hashed and written by its name and parameters.
-
-    Parameters
-    ----------
-    frozen : scipy.stats frozen distribution
-        For example ``scipy.stats.gamma(2.0, scale=0.5)``. Its parameters are plain numbers.
-
-    Notes
-    -----
-    You need not write this: wherever a distribution is due, the frozen object itself will do.
-    """
-
-    __slots__ = ("frozen",)
-
-    frozen: Any
-
-    def __init__(self, frozen: Any) -> None:
-        parameters = [*frozen.args, *frozen.kwds.values()]
-        if not all(isinstance(value, Real) for value in parameters):
-            raise InvalidTypeError(
-                f"the parameters of {_written(frozen)} must be plain numbers, one distribution at a time"
-            )
-        object.__setattr__(self, "frozen", frozen)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"cannot assign to {name!r}: a distribution is a value")
-
-    def __reduce__(self) -> tuple[type[Scipy], tuple[Any]]:
-        return Scipy, (self.frozen,)
-
-    def __repr__(self) -> str:
-        return _written(self.frozen)
-
-    def __eq__(self, other: object) -> bool:
-        return self._identity() == other._identity() if isinstance(other, Scipy) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self._identity())
-
-    def _identity(self) -> tuple[object, ...]:
-        """Return what two equal distributions share; one that scipy does not name is equal to itself only."""
-        kind = self.frozen.dist
-        named = type(kind).__module__.startswith("scipy.") and kind.name
-        return (kind.name if named else id(kind), self.frozen.args, tuple(sorted(self.frozen.kwds.items())))
-
-    def draw(self, generator: np.random.Generator, size: int) -> npt.NDArray[Any]:
-        """Return `size` independent draws."""
-        return np.asarray(self.frozen.rvs(size=size, random_state=generator))
-
-    def expected_value(self) -> float:
-        """Return the mean; inf or nan where the distribution has none."""
-        return float(self.frozen.mean())
+    __repr__ = reprs.call
 
 
 def as_distribution(name: str, value: object) -> Distribution:
@@ -391,7 +303,9 @@ def as_distribution(name: str, value: object) -> Distribution:
     """
     if isinstance(value, Distribution):
         return value
-    if isinstance(value, Real) and type(value) is not bool:
+    if isinstance(value, bool):
+        raise InvalidTypeError(f"{name} must be {_CHOICES}, got {value!r}")
+    if isinstance(value, Real):
         return Constant(not_negative(name, value))
     # told by its attributes: an import of scipy would cost more than the rest of bufsim
     if all(hasattr(value, attribute) for attribute in ("rvs", "mean", "dist")):
@@ -430,6 +344,29 @@ def mean(distribution: DistributionLike) -> float:
     return as_distribution("distribution", distribution).expected_value()
 
 
+def scaled(distribution: DistributionLike, factor: float) -> Distribution:
+    """Return the distribution of `factor` times the draws.
+
+    Examples
+    --------
+    >>> scaled(Gamma(3, 2), 0.5)
+    Gamma(1.5, 2.0)
+    >>> scaled(Geometric(3), 0.5)
+    Scaled(Geometric(3.0), 0.5)
+    """
+    known = as_distribution("distribution", distribution)
+    factor = positive("factor", factor)
+    if isinstance(known, Constant):
+        return Constant(known.value * factor)
+    if isinstance(known, Exponential | Gamma | LogNormal):
+        return replace(known, mean=known.mean * factor)
+    if isinstance(known, Uniform):
+        return Uniform(known.low * factor, known.high * factor)
+    if isinstance(known, Scaled):
+        return Scaled(known.distribution, known.factor * factor)
+    return Scaled(known, factor)
+
+
 def describe(distribution: DistributionLike) -> str:
     """Return the distribution as code: what its repr would be if scipy's frozen objects had a readable one.
 
@@ -448,17 +385,3 @@ def _scv(value: object) -> float:
     if scv == 0.0:
         raise InvalidValueError("scv must be > 0, got 0; without variation it is a Constant")
     return scv
-
-
-def _written(frozen: Any) -> str:
-    """Return a frozen scipy.stats distribution as code."""
-    parts = [repr(_plain(value)) for value in frozen.args]
-    parts += [f"{name}={_plain(value)!r}" for name, value in frozen.kwds.items()]
-    kind = frozen.dist
-    named = type(kind).__module__.startswith("scipy.") and kind.name
-    return f"{f'scipy.stats.{kind.name}' if named else type(kind).__name__}({', '.join(parts)})"
-
-
-def _plain(value: object) -> object:
-    """Return a numpy scalar as Python's own number, whose repr is code."""
-    return value.item() if isinstance(value, np.generic) else value

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from bufsim.checks import integer, not_negative
 from bufsim.errors import InvalidValueError
-from bufsim.model.distributions import FloatArray
+from bufsim.model import reprs
+from bufsim.model.distribution import FloatArray
 
 _MOST_KEYS = 2**31 - 1
 
@@ -28,7 +29,7 @@ class Keys(ABC):
         """Return `size` independent keys."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class UniformKeys(Keys):
     """Every key in 0, ..., n - 1 with the same probability.
 
@@ -40,7 +41,7 @@ class UniformKeys(Keys):
     Examples
     --------
     >>> UniformKeys(100)
-    UniformKeys(n=100)
+    UniformKeys(100)
     """
 
     n: int
@@ -52,8 +53,10 @@ class UniformKeys(Keys):
         """Return `size` independent keys."""
         return generator.integers(self.n, size=size, dtype=np.int32)
 
+    __repr__ = reprs.call
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Zipf(Keys):
     """Zipf's law over n keys: key k, counted from 0, has a probability proportional to (k + 1)^-exponent.
 
@@ -75,7 +78,7 @@ class Zipf(Keys):
     Examples
     --------
     >>> Zipf(10_000, 1.1)
-    Zipf(n=10000, exponent=1.1)
+    Zipf(10000, 1.1)
     """
 
     n: int
@@ -101,6 +104,8 @@ class Zipf(Keys):
         """Return `size` independent keys."""
         found = np.searchsorted(_cumulated(self), generator.random(size), side="right")
         return found.astype(np.int32)
+
+    __repr__ = reprs.call
 
 
 @lru_cache(maxsize=32)

@@ -10,13 +10,15 @@ import numpy as np
 
 from bufsim.checks import integer, text
 from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.model import reprs
 from bufsim.model.arrivals import Arrivals, as_arrivals
-from bufsim.model.distributions import DistributionLike, as_distribution
+from bufsim.model.distribution import DistributionLike
+from bufsim.model.distributions import as_distribution
 from bufsim.model.keys import Keys
 from bufsim.model.traces import ScaledTrace, Trace
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Producer:
     """What creates jobs over time: an arrival process and the jobs' attributes.
 
@@ -101,3 +103,5 @@ class Producer:
         if trace is not None and len(self.data) != len(trace):
             raise InvalidValueError(f"data must have one value a row of the trace = {len(trace)}, got {len(self.data)}")
         return tuple(self.data)
+
+    __repr__ = reprs.call

@@ -12,8 +12,9 @@ import numpy as np
 
 from bufsim.checks import not_negative, positive
 from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.model import reprs
 from bufsim.model.arrivals import Arrivals, before
-from bufsim.model.distributions import BLOCK, FloatArray
+from bufsim.model.distribution import BLOCK, FloatArray
 
 _ROUNDING = 1.0 + 1e-12
 """How far a rate may exceed its bound by rounding: 0.1 + 0.2 is above 0.3."""
@@ -38,7 +39,7 @@ class Rate(ABC):
         """Return `factor` times this rate."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Sinusoid(Rate):
     """The rate mean + amplitude·sin(2π·t/period).
 
@@ -54,7 +55,7 @@ class Sinusoid(Rate):
     Examples
     --------
     >>> Sinusoid(10, 5, 86_400)
-    Sinusoid(mean=10.0, amplitude=5.0, period=86400.0)
+    Sinusoid(10.0, 5.0, 86400.0)
     """
 
     mean: float
@@ -83,8 +84,10 @@ class Sinusoid(Rate):
         """Return `factor` times this rate, with the same period."""
         return Sinusoid(self.mean * factor, self.amplitude * factor, self.period)
 
+    __repr__ = reprs.call
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class StepRate(Rate):
     """The rate rates[i] from edges[i] up to edges[i + 1], and 0 outside.
 
@@ -100,7 +103,7 @@ class StepRate(Rate):
     Examples
     --------
     >>> StepRate([0, 10, 20], [1, 5])
-    StepRate(edges=(0.0, 10.0, 20.0), rates=(1.0, 5.0), repeat=False)
+    StepRate((0.0, 10.0, 20.0), (1.0, 5.0))
     """
 
     edges: Sequence[float]
@@ -139,8 +142,10 @@ class StepRate(Rate):
         """Return `factor` times this rate, with the same edges."""
         return StepRate(self.edges, tuple(rate * factor for rate in self.rates), repeat=self.repeat)
 
+    __repr__ = reprs.call
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class ScaledRate(Rate):
     """`factor` times a rate function of the user's own.
 
@@ -173,8 +178,10 @@ class ScaledRate(Rate):
         """Return the rate with both factors in one."""
         return ScaledRate(self.rate, self.factor * factor)
 
+    __repr__ = reprs.call
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class TimeVarying(Arrivals):
     """A Poisson process whose rate is a function of time.
 
@@ -203,7 +210,7 @@ class TimeVarying(Arrivals):
     Examples
     --------
     >>> TimeVarying(Sinusoid(10, 5, 60), 15)
-    TimeVarying(rate=Sinusoid(mean=10.0, amplitude=5.0, period=60.0), max_rate=15.0)
+    TimeVarying(Sinusoid(10.0, 5.0, 60.0), 15.0)
     """
 
     rate: Callable[[FloatArray], FloatArray]
@@ -258,3 +265,5 @@ class TimeVarying(Arrivals):
         factor = positive("factor", factor)
         rate = self.rate.scaled(factor) if isinstance(self.rate, Rate) else ScaledRate(self.rate, factor)
         return TimeVarying(rate, self.max_rate * factor)
+
+    __repr__ = reprs.call

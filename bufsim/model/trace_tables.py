@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,9 +14,8 @@ import pandas as pd
 
 from bufsim.checks import did_you_mean, one_of
 from bufsim.errors import InvalidTypeError, InvalidValueError, MissingExtraError
-from bufsim.model.distributions import FloatArray
-
-Place = Callable[[int], str]
+from bufsim.model.distribution import FloatArray
+from bufsim.model.trace_columns import Place, check_times, first
 
 # the second number divides: 1/1000 is not a double, and x / 1000 is the double nearest to x ms
 _UNITS = {"s": (1.0, 1.0), "ms": (1.0, 1e3), "us": (1.0, 1e6), "min": (60.0, 1.0), "h": (3600.0, 1.0)}
@@ -89,21 +87,6 @@ def seconds(table: Table, name: str, unit: str, origin: Any) -> FloatArray:
     return times
 
 
-def check_times(times: FloatArray, place: Place, value: Callable[[int], object]) -> None:
-    """Raise unless the times are finite, non-decreasing and >= 0; say which one is not."""
-    row = first(~np.isfinite(times))
-    if row is not None:
-        missing = "is missing" if np.isnan(times[row]) else f"must be finite, got {value(row)!s}"
-        raise InvalidValueError(f"{place(row)} {missing}")
-    row = first(np.diff(times) < 0.0)
-    if row is not None:
-        raise InvalidValueError(
-            f"{place(row + 1)} goes back: {value(row + 1)!s} after {value(row)!s}; sort the jobs by time first"
-        )
-    if times[0] < 0.0:
-        raise InvalidValueError(f"{place(0)} must be >= 0 s, got {value(0)!s}; give an earlier origin, or leave it out")
-
-
 def whole_numbers(table: Table, name: str) -> npt.NDArray[np.int64]:
     """Return a column of sizes as checked int64."""
     column = table.column(name)
@@ -121,11 +104,6 @@ def names(table: Table, name: str) -> list[str]:
         if not isinstance(value, str) or not value:
             table.reject(name, row, "must be a queue's name", value)
     return values
-
-
-def first(wrong: npt.NDArray[np.bool_]) -> int | None:
-    """Return the position of the first true value, if there is one."""
-    return int(np.argmax(wrong)) if wrong.any() else None
 
 
 def _not_empty(table: Table, name: str) -> Table:

@@ -15,10 +15,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from bufsim.checks import positive
-from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model import trace_tables
+from bufsim.errors import InvalidTypeError
+from bufsim.model import reprs, trace_columns, trace_tables
 from bufsim.model.arrivals import Arrivals, before
-from bufsim.model.distributions import BLOCK, FloatArray
+from bufsim.model.distribution import BLOCK, FloatArray
 
 IntArray = npt.NDArray[np.int64]
 
@@ -66,13 +66,16 @@ class Trace(Arrivals):
         queues: Sequence[str] | None = None,
         data: Sequence[Any] | None = None,
     ) -> None:
-        checked = _times(times)
-        n = len(checked)
+        checked = trace_columns.times(times)
         object.__setattr__(self, "times", checked)
-        object.__setattr__(self, "keys", None if keys is None else _keys(_column("keys", keys, n)))
-        object.__setattr__(self, "nbytes", None if nbytes is None else _nbytes(_column("nbytes", nbytes, n)))
-        object.__setattr__(self, "queues", None if queues is None else _queues(_column("queues", queues, n)))
-        object.__setattr__(self, "data", None if data is None else _column("data", data, n))
+        for name, values, checked_column in (
+            ("keys", keys, trace_columns.keys),
+            ("nbytes", nbytes, trace_columns.nbytes),
+            ("queues", queues, trace_columns.queues),
+            ("data", data, tuple),
+        ):
+            column = None if values is None else checked_column(trace_columns.column(name, values, len(checked)))
+            object.__setattr__(self, name, column)
 
     @classmethod
     def from_frame(
@@ -217,7 +220,7 @@ class Trace(Arrivals):
         return self if factor == 1.0 else ScaledTrace(self, factor)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ScaledTrace(Arrivals):
     """Several copies of a trace, each turned like a ring by a random shift of its own.
 
@@ -285,6 +288,8 @@ class ScaledTrace(Arrivals):
         """Return the same trace with both factors in one."""
         return self.trace.scaled(self.factor * positive("factor", factor))
 
+    __repr__ = reprs.call
+
 
 def _slices(times: FloatArray, until: float) -> Iterator[FloatArray]:
     """Yield the times before `until` in slices."""
@@ -293,60 +298,3 @@ def _slices(times: FloatArray, until: float) -> Iterator[FloatArray]:
         yield from before(until, piece)
         if piece[-1] >= until:
             return
-
-
-def _times(times: npt.ArrayLike) -> FloatArray:
-    """Return a checked, read-only copy."""
-    try:
-        checked = np.array(times, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InvalidTypeError(f"times must be a sequence of numbers, got {times!r}") from None
-    if checked.ndim != 1 or not checked.size:
-        raise InvalidValueError(f"times must be one sequence of at least one number, got shape {checked.shape}")
-    trace_tables.check_times(checked, lambda row: f"times[{row}]", lambda row: float(checked[row]))
-    # turns -0.0 into 0.0: equal traces have equal bytes
-    checked += 0.0
-    checked.setflags(write=False)
-    return checked
-
-
-def _column(name: str, values: Sequence[Any] | npt.NDArray[Any], n: int) -> tuple[Any, ...]:
-    """Return one value a job as a tuple of Python's own objects."""
-    if isinstance(values, str) or not hasattr(values, "__len__"):
-        raise InvalidTypeError(f"{name} must be a sequence with one value a job, got {values!r}")
-    if len(values) != n:
-        raise InvalidValueError(f"{name} must have one value a job, got {len(values)} values for {n} times")
-    return tuple(values.tolist() if hasattr(values, "tolist") else values)
-
-
-def _keys(keys: tuple[Any, ...]) -> tuple[Hashable, ...]:
-    """Return the keys with every missing value as None."""
-    for row, key in enumerate(keys):
-        if not isinstance(key, Hashable):
-            raise InvalidTypeError(f"keys[{row}] must be hashable, got {key!r}; give its id, or a tuple")
-    return tuple(None if _missing(key) else key for key in keys)
-
-
-def _nbytes(sizes: tuple[Any, ...]) -> IntArray:
-    """Return the sizes as a read-only array."""
-    for row, size in enumerate(sizes):
-        if isinstance(size, bool) or not isinstance(size, int):
-            raise InvalidTypeError(f"nbytes[{row}] must be a whole number, got {size!r}")
-        if size < 0:
-            raise InvalidValueError(f"nbytes[{row}] must be >= 0, got {size!r}")
-    checked = np.array(sizes, dtype=np.int64)
-    checked.setflags(write=False)
-    return checked
-
-
-def _queues(queues: tuple[Any, ...]) -> tuple[str, ...]:
-    """Return the queue names."""
-    for row, queue in enumerate(queues):
-        if not isinstance(queue, str) or not queue:
-            raise InvalidValueError(f"queues[{row}] must be a queue's name, got {queue!r}")
-    return queues
-
-
-def _missing(key: object) -> bool:
-    """Return whether a key stands for none."""
-    return key is None or key is pd.NA or (isinstance(key, float | pd.Timestamp) and pd.isna(key))

@@ -1,0 +1,93 @@
+"""The columns of a trace, checked: times, keys, sizes and queue names, one value a job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.model.distribution import FloatArray
+
+IntArray = npt.NDArray[np.int64]
+Place = Callable[[int], str]
+
+
+def times(times: npt.ArrayLike) -> FloatArray:
+    """Return a checked, read-only copy."""
+    try:
+        checked = np.array(times, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidTypeError(f"times must be a sequence of numbers, got {times!r}") from None
+    if checked.ndim != 1 or not checked.size:
+        raise InvalidValueError(f"times must be one sequence of at least one number, got shape {checked.shape}")
+    check_times(checked, lambda row: f"times[{row}]", lambda row: float(checked[row]))
+    # turns -0.0 into 0.0: equal traces have equal bytes
+    checked += 0.0
+    checked.setflags(write=False)
+    return checked
+
+
+def column(name: str, values: Sequence[Any] | npt.NDArray[Any], n: int) -> tuple[Any, ...]:
+    """Return one value a job as a tuple of Python's own objects."""
+    if isinstance(values, str) or not hasattr(values, "__len__"):
+        raise InvalidTypeError(f"{name} must be a sequence with one value a job, got {values!r}")
+    if len(values) != n:
+        raise InvalidValueError(f"{name} must have one value a job, got {len(values)} values for {n} times")
+    return tuple(values.tolist() if hasattr(values, "tolist") else values)
+
+
+def keys(keys: tuple[Any, ...]) -> tuple[Hashable, ...]:
+    """Return the keys with every missing value as None."""
+    for row, key in enumerate(keys):
+        if not isinstance(key, Hashable):
+            raise InvalidTypeError(f"keys[{row}] must be hashable, got {key!r}; give its id, or a tuple")
+    return tuple(None if _missing(key) else key for key in keys)
+
+
+def nbytes(sizes: tuple[Any, ...]) -> IntArray:
+    """Return the sizes as a read-only array."""
+    for row, size in enumerate(sizes):
+        if isinstance(size, bool) or not isinstance(size, int):
+            raise InvalidTypeError(f"nbytes[{row}] must be a whole number, got {size!r}")
+        if size < 0:
+            raise InvalidValueError(f"nbytes[{row}] must be >= 0, got {size!r}")
+    checked = np.array(sizes, dtype=np.int64)
+    checked.setflags(write=False)
+    return checked
+
+
+def queues(queues: tuple[Any, ...]) -> tuple[str, ...]:
+    """Return the queue names."""
+    for row, queue in enumerate(queues):
+        if not isinstance(queue, str) or not queue:
+            raise InvalidValueError(f"queues[{row}] must be a queue's name, got {queue!r}")
+    return queues
+
+
+def _missing(key: object) -> bool:
+    """Return whether a key stands for none."""
+    return key is None or key is pd.NA or (isinstance(key, float | pd.Timestamp) and pd.isna(key))
+
+
+def check_times(times: FloatArray, place: Place, value: Callable[[int], object]) -> None:
+    """Raise unless the times are finite, non-decreasing and >= 0; say which one is not."""
+    row = first(~np.isfinite(times))
+    if row is not None:
+        missing = "is missing" if np.isnan(times[row]) else f"must be finite, got {value(row)!s}"
+        raise InvalidValueError(f"{place(row)} {missing}")
+    row = first(np.diff(times) < 0.0)
+    if row is not None:
+        raise InvalidValueError(
+            f"{place(row + 1)} goes back: {value(row + 1)!s} after {value(row)!s}; sort the jobs by time first"
+        )
+    if times[0] < 0.0:
+        raise InvalidValueError(f"{place(0)} must be >= 0 s, got {value(0)!s}; give an earlier origin, or leave it out")
+
+
+def first(wrong: npt.NDArray[np.bool_]) -> int | None:
+    """Return the position of the first true value, if there is one."""
+    return int(np.argmax(wrong)) if wrong.any() else None
