@@ -13,7 +13,7 @@ import numpy as np
 from bufsim.checks import not_negative, positive
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs
-from bufsim.model.arrivals import Arrivals, before
+from bufsim.model.arrivals import Arrivals, accumulate, before
 from bufsim.model.distribution import BLOCK, FloatArray
 
 _ROUNDING = 1.0 + 1e-12
@@ -230,9 +230,7 @@ class TimeVarying(Arrivals):
             candidates = generator.standard_exponential(BLOCK)
             marks = generator.random(BLOCK)
             candidates *= 1.0 / self.max_rate
-            candidates[0] += now
-            np.cumsum(candidates, out=candidates)
-            now = float(candidates[-1])
+            now = accumulate(candidates, now)
             for times in before(until, candidates):
                 kept = times[marks[: len(times)] * self.max_rate < self._rates(times)]
                 if kept.size:
