@@ -1,0 +1,144 @@
+"""Selection of the best scenario as a tie set: all that are not separable from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import sqrt
+
+from numpy.typing import ArrayLike
+
+from bufsim.errors import InvalidValueError
+from bufsim.studies.statistics.comparisons import PairedDifference, paired_difference
+from bufsim.studies.statistics.intervals import Interval, mean_interval, replication_values
+from bufsim.studies.statistics.margins import Margin
+from bufsim.studies.statistics.student_t import critical_value, inner_probability
+from bufsim.studies.statistics.verdicts import Comparison, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The scenario with the best mean, and those that are not separable from it.
+
+    Parameters
+    ----------
+    chosen : str
+        The scenario with the best mean; of exactly equal means the first name in alphabetical order.
+    tie_set : tuple of str
+        It and all scenarios not separable from it, the best mean first. It holds every truly best scenario with
+        probability ≥ `confidence`.
+    estimate : Interval
+        Of the chosen one's mean, on the replications that chose it: too good on average (see `reestimate`).
+    rivals : tuple of Comparison
+        Every other scenario against the chosen one, the best mean first, adjusted.
+    regret : float
+        Upper bound, at `confidence`, of what the chosen one may cost beyond the best, ≥ 0.
+    confidence : float
+        Level of the tie set and of the regret, each.
+    """
+
+    chosen: str
+    tie_set: tuple[str, ...]
+    estimate: Interval
+    rivals: tuple[Comparison, ...]
+    regret: float
+    confidence: float
+
+    @property
+    def winner(self) -> str | None:
+        """The single best scenario; None unless every other is separated from it."""
+        return self.chosen if len(self.tie_set) == 1 else None
+
+    def is_settled(self, indifference: Margin) -> bool:
+        """Whether there is a single winner, or the chosen one is shown to be within `indifference` of the best."""
+        return self.winner is not None or self.regret <= indifference.at(self.estimate.estimate)
+
+
+def select_best(
+    samples: Mapping[str, ArrayLike], *, confidence: float = 0.95, lower_is_better: bool = True
+) -> Selection:
+    """Select the best of several scenarios under common random numbers; the order of listing does not matter.
+
+    Parameters
+    ----------
+    samples : mapping of str to array_like, shape (n,)
+        One value per replication and scenario, in the same order of replications.
+    confidence : float, default 0.95
+        Probability that the tie set holds every truly best scenario; where all are equal, that nobody is left out.
+    lower_is_better : bool, default True
+        Whether a low value is good (a cost) or bad (work saved).
+
+    Notes
+    -----
+    Scenarios leave the set step by step: those that a paired t test shows to be worse than the one with the best
+    mean leave, then the rest is tested again at a level that counts the rest only. With s scenarios left and k at
+    the start the two-sided level is α / max(s(s − 1)/2, k − 1): all pairs are counted, because any pair may turn out to
+    be "the best and a rival", and never fewer than the k − 1 comparisons that are printed. The comparison of a
+    rival has the level at which it left, or the last level, so that its interval agrees with the tie set.
+
+    The regret bound is that of multiple comparisons with the best, with Bonferroni's one-sided α / (k − 1).
+
+    References
+    ----------
+    Hansen, Lunde and Nason (2011), The model confidence set, Econometrica 79, 453-497 (the elimination);
+    Hsu (1984), Constrained simultaneous confidence intervals for multiple comparisons with the best, Annals of
+    Statistics 12, 1136-1144, and Nelson and Matejcik (1995), Using common random numbers for indifference-zone
+    selection and multiple comparisons in simulation, Management Science 41, 1935-1945 (the regret).
+
+    Examples
+    --------
+    >>> nineteen, twenty, forty = [19.0, 19.4, 18.8, 19.1], [19.1, 19.3, 18.9, 19.0], [23.5, 23.7, 23.4, 23.8]
+    >>> select_best({"size 19": nineteen, "size 20": twenty, "size 40": forty}).tie_set
+    ('size 19', 'size 20')
+    """
+    level = inner_probability("confidence", confidence)
+    if not samples:
+        raise InvalidValueError("samples must hold at least one scenario")
+    sign = 1.0 if lower_is_better else -1.0
+    values = {name: replication_values(name, sample) for name, sample in samples.items()}
+    ranked = sorted(values, key=lambda name: (sign * values[name].mean(), name))
+    chosen, others = ranked[0], ranked[1:]
+    gaps = {name: paired_difference(values[name], values[chosen], names=(name, chosen)) for name in others}
+    tied, levels = _eliminate(gaps, 1.0 - level)
+    return Selection(
+        chosen=chosen,
+        tie_set=(chosen, *tied),
+        estimate=mean_interval(values[chosen], confidence=level),
+        rivals=tuple(_rival(gaps[name], name not in tied, levels[name], level, len(others)) for name in others),
+        regret=_regret(gaps, sign, level),
+        confidence=level,
+    )
+
+
+def _eliminate(gaps: Mapping[str, PairedDifference], alpha: float) -> tuple[list[str], dict[str, float]]:
+    """Who stays, in order of the means, and the level at which each left or was last tested."""
+    left, levels = list(gaps), dict.fromkeys(gaps, alpha)
+    while left:
+        level = alpha / max((len(left) + 1) * len(left) // 2, len(gaps))
+        levels.update(dict.fromkeys(left, level))
+        stay = [name for name in left if gaps[name].p_value > level]
+        if len(stay) == len(left):
+            break
+        left = stay
+    return left, levels
+
+
+def _rival(difference: PairedDifference, separated: bool, level: float, confidence: float, count: int) -> Comparison:
+    verdict: Verdict = "worse" if separated else "identical" if difference.is_identical else "not separable"
+    interval = difference.interval(1.0 - level, method="paired t, adjusted for the selection")
+    return Comparison(
+        difference=difference,
+        interval=replace(interval, confidence=confidence),
+        p_value=min(1.0, difference.p_value * (1.0 - confidence) / level),
+        verdict=verdict,
+        family=max(round((1.0 - confidence) / level), count),
+    )
+
+
+def _regret(gaps: Mapping[str, PairedDifference], sign: float, confidence: float) -> float:
+    """The largest that chosen − rival may be, one-sided at α / (k − 1) each."""
+    return max([0.0, *(_bound(gap, sign, (1.0 - confidence) / len(gaps)) for gap in gaps.values())])
+
+
+def _bound(gap: PairedDifference, sign: float, alpha: float) -> float:
+    return critical_value(1.0 - 2.0 * alpha, gap.n) * sqrt(gap.variance / gap.n) - sign * gap.estimate
