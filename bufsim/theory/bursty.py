@@ -156,8 +156,7 @@ class _Chain:
 
     def spent(self, time: float) -> FloatArray:
         """The mean time in each state until `time` after a batch's first job."""
-        spent: FloatArray = self._still(time) @ self.forward
-        return spent
+        return np.asarray(self._still(time) @ self.forward, dtype=np.float64)
 
     def longer_than(self, wait: float) -> float:
         """The mean number of a batch's jobs that wait longer than `wait`."""

@@ -37,7 +37,8 @@ def periodic_with_capacity(*, rate: float, period: float, capacity: int) -> dict
     -----
     M ~ Poisson(m), m = λT: min(M, C) jobs are flushed, (M − C)⁺ are lost. Under drop-oldest the last C stay; the j-th
     from the end came Erlang(j, λ) before the flush, so the waits add up to S = E[Y(Y−1)/2]/λ with Y = min(M, C+1).
-    Under drop-newest the first C stay, and time reversal gives T·E[min(M, C)] − S. The buffer is min(X_t, C) under both.
+    Under drop-newest the first C stay, and time reversal gives T·E[min(M, C)] − S. Under both, the buffer is
+    min(X_t, C).
 
     References
     ----------
