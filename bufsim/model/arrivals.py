@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bufsim.checks import integer, not_negative, positive
+from bufsim.checks import integer, not_negative, positive, seconds
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs
 from bufsim.model.distribution import BLOCK, DistributionLike, FloatArray
@@ -168,10 +168,10 @@ class Deterministic(Arrivals):
 
     Parameters
     ----------
-    interval : float
-        Seconds, > 0.
-    offset : float, default 0.0
-        Seconds by which all are later, >= 0.
+    interval : float, str or timedelta
+        Between jobs, s, > 0.
+    offset : float, str or timedelta, default 0.0
+        By how much all are later, s, >= 0.
 
     Notes
     -----
@@ -187,8 +187,8 @@ class Deterministic(Arrivals):
     offset: float = 0.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "interval", positive("interval", self.interval))
-        object.__setattr__(self, "offset", not_negative("offset", self.offset))
+        object.__setattr__(self, "interval", positive("interval", seconds("interval", self.interval)))
+        object.__setattr__(self, "offset", not_negative("offset", seconds("offset", self.offset)))
 
     def blocks(self, generator: np.random.Generator, until: float) -> Iterator[FloatArray]:
         """Yield the arrival times before `until` in blocks; draws nothing."""

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from bufsim.checks import not_negative, one_of, positive
+from bufsim.checks import not_negative, one_of, positive, seconds
 from bufsim.errors import InvalidValueError
 from bufsim.model import reprs
 from bufsim.model.arrivals import Arrivals, before, cumulated, exponential_gaps
@@ -29,8 +29,8 @@ class Bursty(Arrivals):
         Jobs per second in a high phase, > 0.
     low_rate : float
         Jobs per second in a low phase, 0 <= low_rate <= high_rate; 0 makes it an on/off process.
-    mean_high, mean_low : float
-        Mean lengths of the phases in seconds, > 0.
+    mean_high, mean_low : float, str or timedelta
+        Mean lengths of the phases, s, > 0.
     start : {"stationary", "high", "low"}, default "stationary"
         The phase at time 0; "stationary" draws it with the long-run probability of each.
 
@@ -58,8 +58,8 @@ class Bursty(Arrivals):
     def __post_init__(self) -> None:
         object.__setattr__(self, "high_rate", positive("high_rate", self.high_rate))
         object.__setattr__(self, "low_rate", not_negative("low_rate", self.low_rate))
-        object.__setattr__(self, "mean_high", positive("mean_high", self.mean_high))
-        object.__setattr__(self, "mean_low", positive("mean_low", self.mean_low))
+        object.__setattr__(self, "mean_high", positive("mean_high", seconds("mean_high", self.mean_high)))
+        object.__setattr__(self, "mean_low", positive("mean_low", seconds("mean_low", self.mean_low)))
         one_of("start", self.start, ("stationary", "high", "low"))
         if self.low_rate > self.high_rate:
             raise InvalidValueError(f"low_rate must be <= high_rate = {self.high_rate!r}, got {self.low_rate!r}")

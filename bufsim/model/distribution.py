@@ -92,7 +92,7 @@ class Scipy(Distribution):
         """Return what two equal distributions share; one that scipy does not name is equal to itself only."""
         kind = self.frozen.dist
         named = type(kind).__module__.startswith("scipy.") and kind.name
-        return (kind.name if named else id(kind), self.frozen.args, tuple(sorted(self.frozen.kwds.items())))
+        return (kind.name if named else id(self.frozen), self.frozen.args, tuple(sorted(self.frozen.kwds.items())))
 
     def draw(self, generator: np.random.Generator, size: int) -> npt.NDArray[Any]:
         """Return `size` independent draws."""

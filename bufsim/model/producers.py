@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bufsim.checks import integer, text
+from bufsim import checks
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs
 from bufsim.model.arrivals import Arrivals, as_arrivals
@@ -32,8 +32,9 @@ class Producer:
         The job queue for which the jobs are meant; by default what the trace says, else "default".
     keys : Keys, optional
         `Zipf` or `UniformKeys`; by default what the trace says, else jobs have no keys.
-    nbytes : int, Distribution or frozen scipy.stats distribution, optional
-        Size of a job in bytes, >= 0; draws are rounded to whole numbers. By default what the trace says, else 0.
+    nbytes : int, str, Distribution or frozen scipy.stats distribution, optional
+        Size of a job in bytes, >= 0, also as in "2 KiB"; draws are rounded to whole numbers. By default what the trace
+        says, else 0.
     data : callable or sequence, optional
         The jobs' payload: a function of the job's number within the producer, from 0, or one value a job (with a trace:
         a row of the trace). By default what the trace says, else None.
@@ -54,7 +55,7 @@ class Producer:
     data: Callable[[int], Any] | Sequence[Any] | None = field(default=None, kw_only=True, hash=False)
 
     def __post_init__(self) -> None:
-        text("name", self.name)
+        checks.text("name", self.name)
         as_arrivals("arrivals", self.arrivals)
         if self.keys is not None and not isinstance(self.keys, Keys):
             raise InvalidTypeError(
@@ -78,7 +79,7 @@ class Producer:
         if self.queue is not None:
             return (self.queue,)
         trace = self.trace
-        return tuple(dict.fromkeys(trace.queues or ())) if trace else ()
+        return () if trace is None else tuple(dict.fromkeys(trace.queues or ()))
 
     def scaled(self, factor: float) -> Producer:
         """Return the producer with `factor` times as many jobs."""
@@ -86,14 +87,15 @@ class Producer:
 
     def _queue(self, trace: Trace | None) -> str | None:
         if self.queue is not None:
-            return text("queue", self.queue)
+            return checks.text("queue", self.queue)
         return None if trace is not None and trace.queues is not None else "default"
 
     def _nbytes(self, trace: Trace | None) -> int | DistributionLike | None:
         if self.nbytes is None:
             return None if trace is not None and trace.nbytes is not None else 0
-        whole = isinstance(self.nbytes, int | np.integer) and not isinstance(self.nbytes, bool)
-        return integer("nbytes", self.nbytes, at_least=0) if whole else as_distribution("nbytes", self.nbytes)
+        if isinstance(self.nbytes, int | np.integer | str):
+            return checks.nbytes("nbytes", self.nbytes, at_least=0)
+        return as_distribution("nbytes", self.nbytes)
 
     def _data(self, trace: Trace | None) -> Callable[[int], Any] | tuple[Any, ...] | None:
         if self.data is None or callable(self.data):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bufsim.checks import not_negative, positive
+from bufsim.checks import not_negative, positive, seconds
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs
 from bufsim.model.arrivals import Arrivals, accumulate, before
@@ -49,8 +49,8 @@ class Sinusoid(Rate):
         Average rate in jobs per second, > 0.
     amplitude : float
         0 <= amplitude <= mean; the greatest rate is ``mean + amplitude``.
-    period : float
-        Seconds, > 0. It starts at the mean, going up.
+    period : float, str or timedelta
+        s, > 0. It starts at the mean, going up.
 
     Examples
     --------
@@ -65,7 +65,7 @@ class Sinusoid(Rate):
     def __post_init__(self) -> None:
         object.__setattr__(self, "mean", positive("mean", self.mean))
         object.__setattr__(self, "amplitude", not_negative("amplitude", self.amplitude))
-        object.__setattr__(self, "period", positive("period", self.period))
+        object.__setattr__(self, "period", positive("period", seconds("period", self.period)))
         if self.amplitude > self.mean:
             raise InvalidValueError(
                 f"amplitude must be <= mean = {self.mean!r}, so that the rate stays >= 0, got {self.amplitude!r}"
@@ -93,8 +93,8 @@ class StepRate(Rate):
 
     Parameters
     ----------
-    edges : sequence of float
-        Seconds, >= 0 and increasing; one more than there are rates.
+    edges : sequence of float, str or timedelta
+        s, >= 0 and increasing; one more than there are rates.
     rates : sequence of float
         Jobs per second, >= 0.
     repeat : bool, default False
@@ -111,7 +111,7 @@ class StepRate(Rate):
     repeat: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        edges = tuple(not_negative(f"edges[{i}]", edge) for i, edge in enumerate(self.edges))
+        edges = tuple(not_negative(f"edges[{i}]", seconds(f"edges[{i}]", edge)) for i, edge in enumerate(self.edges))
         rates = tuple(not_negative(f"rates[{i}]", rate) for i, rate in enumerate(self.rates))
         if not rates or len(edges) != len(rates) + 1:
             raise InvalidValueError(

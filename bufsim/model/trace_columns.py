@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import reprlib
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
@@ -19,11 +21,16 @@ Place = Callable[[int], str]
 def times(times: npt.ArrayLike) -> FloatArray:
     """Return a checked, read-only copy."""
     try:
-        checked = np.array(times, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InvalidTypeError(f"times must be a sequence of numbers, got {times!r}") from None
-    if checked.ndim != 1 or not checked.size:
-        raise InvalidValueError(f"times must be one sequence of at least one number, got shape {checked.shape}")
+        given = np.asarray(times)
+    except ValueError:
+        # a ragged list
+        given = np.empty(0, dtype=object)
+    # texts that look like numbers, and truth values, are no times
+    if given.dtype.kind not in "iuf":
+        raise InvalidTypeError(f"times must be a sequence of numbers, got {reprlib.repr(times)}")
+    if given.ndim != 1 or not given.size:
+        raise InvalidValueError(f"times must be one sequence of at least one number, got shape {given.shape}")
+    checked = given.astype(np.float64)
     check_times(checked, lambda row: f"times[{row}]", lambda row: float(checked[row]))
     # turns -0.0 into 0.0: equal traces have equal bytes
     checked += 0.0
@@ -34,7 +41,7 @@ def times(times: npt.ArrayLike) -> FloatArray:
 def column(name: str, values: Sequence[Any] | npt.NDArray[Any], n: int) -> tuple[Any, ...]:
     """Return one value a job as a tuple of Python's own objects."""
     if isinstance(values, str) or not hasattr(values, "__len__"):
-        raise InvalidTypeError(f"{name} must be a sequence with one value a job, got {values!r}")
+        raise InvalidTypeError(f"{name} must be a sequence with one value a job, got {reprlib.repr(values)}")
     if len(values) != n:
         raise InvalidValueError(f"{name} must have one value a job, got {len(values)} values for {n} times")
     return tuple(values.tolist() if hasattr(values, "tolist") else values)
@@ -43,8 +50,10 @@ def column(name: str, values: Sequence[Any] | npt.NDArray[Any], n: int) -> tuple
 def keys(keys: tuple[Any, ...]) -> tuple[Hashable, ...]:
     """Return the keys with every missing value as None."""
     for row, key in enumerate(keys):
-        if not isinstance(key, Hashable):
-            raise InvalidTypeError(f"keys[{row}] must be hashable, got {key!r}; give its id, or a tuple")
+        try:
+            hash(key)
+        except TypeError:
+            raise InvalidTypeError(f"keys[{row}] must be hashable, got {key!r}; give its id, or a tuple") from None
     return tuple(None if _missing(key) else key for key in keys)
 
 
@@ -70,7 +79,7 @@ def queues(queues: tuple[Any, ...]) -> tuple[str, ...]:
 
 def _missing(key: object) -> bool:
     """Return whether a key stands for none."""
-    return key is None or key is pd.NA or (isinstance(key, float | pd.Timestamp) and pd.isna(key))
+    return key is None or key is pd.NA or key is pd.NaT or (isinstance(key, float) and math.isnan(key))
 
 
 def check_times(times: FloatArray, place: Place, value: Callable[[int], object]) -> None:

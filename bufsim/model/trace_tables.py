@@ -18,6 +18,9 @@ from bufsim.model.distribution import FloatArray
 from bufsim.model.trace_columns import Place, check_times, first
 
 # the second number divides: 1/1000 is not a double, and x / 1000 is the double nearest to x ms
+# pandas 3 reads floats exactly, and warns when told to; pandas 2 must be told
+_PRECISE: dict[str, Any] = {"float_precision": "round_trip"} if pd.__version__.startswith("2.") else {}
+
 _UNITS = {"s": (1.0, 1.0), "ms": (1.0, 1e3), "us": (1.0, 1e6), "min": (60.0, 1.0), "h": (3600.0, 1.0)}
 
 
@@ -48,9 +51,10 @@ class Table:
             raise InvalidValueError(f"column {name!r} must be there once, got it {found.shape[1]} times; rename one")
         return found
 
-    def reject(self, column: str, row: int, rule: str, value: object, way_out: str = "") -> NoReturn:
+    def reject(self, column: pd.Series[Any], row: int, rule: str) -> NoReturn:
         """Raise the error of one cell."""
-        raise InvalidValueError(f"{column} in {self.place(row)} {rule}, got {value!r}{way_out}")
+        value = column.iloc[[row]].tolist()[0]
+        raise InvalidValueError(f"{column.name} in {self.place(row)} {rule}, got {value!r}")
 
 
 def from_frame(frame: object) -> Table:
@@ -74,8 +78,8 @@ def seconds(table: Table, name: str, unit: str, origin: Any) -> FloatArray:
     """Return a column of times as checked seconds from the origin."""
     one_of("unit", unit, _UNITS)
     column = table.column(name)
-    if pd.api.types.is_string_dtype(column) and not pd.api.types.is_numeric_dtype(column):
-        column = _parsed(table, name, column)
+    if column.dtype == object or pd.api.types.is_string_dtype(column):
+        column = _parsed(table, column)
     kind = column.dtype.kind
     if kind == "M" or isinstance(column.dtype, pd.DatetimeTZDtype):
         times = _since(name, column, unit, origin)
@@ -93,16 +97,17 @@ def whole_numbers(table: Table, name: str) -> npt.NDArray[np.int64]:
     values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     row = first(~((values >= 0.0) & (values < 2.0**53) & (values == np.floor(values))))
     if row is not None:
-        table.reject(name, row, "must be a whole number >= 0", column.iloc[row])
+        table.reject(column, row, "must be a whole number >= 0")
     return values.astype(np.int64)
 
 
 def names(table: Table, name: str) -> list[str]:
     """Return a column of queue names."""
-    values = table.column(name).tolist()
+    column = table.column(name)
+    values = column.tolist()
     for row, value in enumerate(values):
         if not isinstance(value, str) or not value:
-            table.reject(name, row, "must be a queue's name", value)
+            table.reject(column, row, "must be a queue's name")
     return values
 
 
@@ -115,7 +120,8 @@ def _not_empty(table: Table, name: str) -> Table:
 def _csv(path: Path) -> pd.DataFrame:
     try:
         # only an empty cell is missing: a key may well be called "NA"
-        return pd.read_csv(path, keep_default_na=False, na_values=[""], float_precision="round_trip", low_memory=False)
+        frame: pd.DataFrame = pd.read_csv(path, keep_default_na=False, na_values=[""], low_memory=False, **_PRECISE)
+        return frame
     except pd.errors.EmptyDataError:
         raise InvalidValueError(f"{path.name} must have a header and at least one row, got an empty file") from None
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
@@ -144,7 +150,7 @@ def _line(path: Path, row: int) -> str:
     return f"line {start}"
 
 
-def _parsed(table: Table, name: str, column: pd.Series[Any]) -> pd.Series[Any]:
+def _parsed(table: Table, column: pd.Series[Any]) -> pd.Series[Any]:
     """Return a column of text as numbers or, if its first value is no number, as datetimes."""
     numbers = pd.to_numeric(column, errors="coerce")
     dated = bool(pd.isna(numbers.iloc[0])) and bool(pd.notna(column.iloc[0]))
@@ -156,7 +162,7 @@ def _parsed(table: Table, name: str, column: pd.Series[Any]) -> pd.Series[Any]:
             if row == 0
             else f"must be a {'datetime' if dated else 'number'}"
         )
-        table.reject(name, row, rule, column.iloc[row])
+        table.reject(column, row, rule)
     return values
 
 

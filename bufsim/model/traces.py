@@ -48,7 +48,7 @@ class Trace(Arrivals):
     Examples
     --------
     >>> Trace([0.0, 0.5, 0.5, 2.0], keys=["a", "b", "a", "a"])
-    Trace(<4 times, 0.0 .. 2.0 s, with keys>)
+    Trace(<4 times, 0 .. 2 s, with keys>)
     """
 
     times: FloatArray
@@ -170,7 +170,7 @@ class Trace(Arrivals):
 
     def __repr__(self) -> str:
         attributes = [name for name in ("keys", "nbytes", "queues", "data") if getattr(self, name) is not None]
-        span = f"{float(self.times[0])!r} .. {float(self.times[-1])!r} s"
+        span = f"{self.times[0]:.6g} .. {self.times[-1]:.6g} s"
         return f"Trace(<{len(self)} times, {span}{', with ' if attributes else ''}{', '.join(attributes)}>)"
 
     def __eq__(self, other: object) -> bool:
