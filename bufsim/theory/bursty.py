@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy.typing as npt
 
 from bufsim import checks
 from bufsim.errors import InvalidValueError
+from bufsim.theory import poisson
 from bufsim.theory.arrivals import check_rates
 from bufsim.theory.closed_form import closed_form
 from bufsim.theory.quantile import quantile
@@ -79,7 +79,7 @@ def bursty_size_or_age(
         "mean_wait": wait,
         "wait_p95": quantile(lambda limit: chain.longer_than(limit) / batch, 0.95, age),
         "wait_p99": quantile(lambda limit: chain.longer_than(limit) / batch, 0.99, age),
-        "p_wait_is_age": (1.0 - by_size) / batch,
+        "p_wait_is_age": chain.unflushed(age) / batch,
         "time_avg_buffer": rate * wait,
         "mean_interflush": batch / rate,
         "flush_rate": rate / batch,
@@ -93,8 +93,7 @@ class _Chain:
     def __init__(self, rates: FloatArray, leaving: FloatArray, size: int, age: float) -> None:
         self.rates, self.size, self.age = rates, size, age
         self.jump_rate = float((rates + leaving).max())
-        expected = self.jump_rate * age
-        jumps = math.ceil(expected + 12.0 * math.sqrt(expected)) + 60
+        jumps = poisson.most(self.jump_rate * age)
         cells = 6 * jumps * (size - 1)
         if cells > _MOST_CELLS:
             raise InvalidValueError(
@@ -143,26 +142,26 @@ class _Chain:
 
     def _now(self, time: float) -> FloatArray:
         """P(k jumps until `time`) for every k."""
-        from scipy import special
-
-        mean = self.jump_rate * time
-        return np.asarray(np.exp(special.xlogy(self.jumps, mean) - special.gammaln(self.jumps + 1.0) - mean))
+        return poisson.probabilities(self.jumps, self.jump_rate * time)
 
     def _still(self, time: float) -> FloatArray:
         """The mean time until `time` that is spent after exactly k jumps, for every k."""
         from scipy import special
 
-        return np.asarray(special.pdtrc(self.jumps, self.jump_rate * time)) / self.jump_rate
+        return np.asarray(special.pdtrc(self.jumps, self.jump_rate * time) / self.jump_rate, dtype=np.float64)
 
     def spent(self, time: float) -> FloatArray:
         """The mean time in each state until `time` after a batch's first job."""
-        return np.asarray(self._still(time) @ self.forward, dtype=np.float64)
+        return np.asarray(self._still(time) @ self.forward)
+
+    def unflushed(self, time: float) -> float:
+        """The probability that a batch is not flushed within `time` after its first job."""
+        return float(self._now(time) @ self.forward.sum(axis=1))
 
     def longer_than(self, wait: float) -> float:
         """The mean number of a batch's jobs that wait longer than `wait`."""
         if wait >= self.age:
             return 0.0
-        now = self._now(wait)
-        lasting = now @ self.surviving
+        lasting = self._now(wait) @ self.surviving
         joined = (self.spent(self.age - wait).reshape(-1, 2)[:-1] * self.rates).ravel()
-        return float(now @ self.forward.sum(axis=1) + joined @ lasting[2:])
+        return self.unflushed(wait) + float(joined @ lasting[2:])

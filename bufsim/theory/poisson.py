@@ -49,14 +49,25 @@ def excess(mean: float, cap: int) -> float:
     from scipy import special
 
     # summed, because far above the mean the difference of mean and capped mean has no digits left
-    beyond = np.arange(cap, math.ceil(cap + _SPREAD * math.sqrt(cap)) + _MARGIN)
+    beyond = np.arange(cap, most(cap))
     return float(special.pdtrc(beyond, mean).sum())
 
 
 def support(mean: float) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Counts that have a probability above some 1e-25, and their probabilities."""
+    counts = np.arange(max(0, math.floor(mean - _SPREAD * math.sqrt(mean))), most(mean))
+    return counts, probabilities(counts, mean)
+
+
+def most(mean: float) -> int:
+    """A count that is exceeded with a probability below 1e-25."""
+    return math.ceil(mean + _SPREAD * math.sqrt(mean)) + _MARGIN
+
+
+def probabilities(counts: npt.NDArray[np.int64], mean: float | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """P(X = count) for all `counts` (last axis), which hold nearly all the probability."""
     from scipy import special
 
-    spread = _SPREAD * math.sqrt(mean)
-    counts = np.arange(max(0, math.floor(mean - spread)), math.ceil(mean + spread) + _MARGIN)
-    return counts, np.exp(special.xlogy(counts, mean) - special.gammaln(counts + 1.0) - mean)
+    weights = np.exp(special.xlogy(counts, mean) - special.gammaln(counts + 1.0) - mean)
+    # the logarithms of a large mean round by as much as 1e-10, nearly the same for all counts
+    return np.asarray(weights / weights.sum(axis=-1, keepdims=True))

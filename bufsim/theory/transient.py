@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from bufsim import checks
 from bufsim.errors import InvalidValueError
+from bufsim.theory import poisson
 from bufsim.theory.closed_form import check_load, closed_form
 from bufsim.theory.workers import geometric_stay
 
@@ -93,8 +94,6 @@ def mean_in_system_at(
     >>> mean_in_system_at([0.0, 100.0, 1000.0], **queue).round(2)
     array([ 0.  , 30.81, 45.26])
     """
-    from scipy import special
-
     moments = np.atleast_1d(np.asarray(times, dtype=float))
     if not moments.size or not np.all(np.isfinite(moments)) or moments.min() < 0.0:
         raise InvalidValueError(f"times must be finite and >= 0, and not empty, got {times!r}")
@@ -102,7 +101,7 @@ def mean_in_system_at(
     numbers = queue.mean_after_jumps(float(moments.max()))
     jumps = np.arange(len(numbers))
     mean = queue.jump_rate * moments[:, None]
-    return np.asarray(np.exp(special.xlogy(jumps, mean) - special.gammaln(jumps + 1.0) - mean) @ numbers)
+    return np.asarray(poisson.probabilities(jumps, mean) @ numbers)
 
 
 class _Queue:
@@ -124,8 +123,7 @@ class _Queue:
         """The mean number after 0, 1, ... jumps, as many as may happen until then."""
         from scipy import signal
 
-        expected = self.jump_rate * until
-        jumps = math.ceil(expected + 12.0 * math.sqrt(expected)) + 60
+        jumps = poisson.most(self.jump_rate * until)
         if jumps > _MOST_JUMPS:
             raise InvalidValueError(f"until needs {jumps} jumps, more than {_MOST_JUMPS}; lower until")
         states = np.arange(self._states())
