@@ -96,7 +96,7 @@ def test_a_wrong_value_is_named(arguments, message):
 
 def test_an_unknown_start_is_an_error_with_a_suggestion():
     with pytest.raises(
-        InvalidValueError, match="^start must be one of 'stationary', 'high', 'low', got 'hihg'; did you"
+        InvalidValueError, match=r"^start must be one of 'stationary', 'high', 'low', got 'hihg'; did you"
     ):
         Bursty(1.0, 0.0, 1.0, 1.0, start="hihg")
 

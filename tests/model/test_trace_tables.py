@@ -152,7 +152,7 @@ def test_what_cannot_be_a_trace_is_a_type_error(table, arguments, message):
 
 def test_a_column_that_is_there_twice_is_an_error():
     table = pd.DataFrame([[1.0, 2.0]], columns=["time", "time"])
-    with pytest.raises(InvalidValueError, match="^column 'time' must be there once, got it 2 times; rename one$"):
+    with pytest.raises(InvalidValueError, match=r"^column 'time' must be there once, got it 2 times; rename one$"):
         Trace.from_frame(table)
 
 

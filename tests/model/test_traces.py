@@ -137,7 +137,7 @@ def test_wrong_columns_are_named(columns, error, message):
 
 @pytest.mark.parametrize("times", [["a"], ["1.5"], [True], [1.0, None], [[1.0], 2.0], {1.0: 2.0}])
 def test_times_that_are_no_numbers_are_an_error(times):
-    with pytest.raises(InvalidTypeError, match="^times must be a sequence of numbers, got "):
+    with pytest.raises(InvalidTypeError, match=r"^times must be a sequence of numbers, got "):
         Trace(times)
 
 
