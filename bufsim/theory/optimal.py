@@ -226,12 +226,12 @@ def _best_paid_period(ratio: float) -> float:
     if ratio <= 2.0 + 1e-6:
         # next to 2 the equation is ratio/2 − 1 = ratio·m/3, of which a search would see only rounding
         return max(1.5 * (ratio - 2.0) / ratio, 0.0)
-    # gammainc(2, m) is 1 − (1+m)e^(−m) without the cancellation; m² = ratio is above the root
+    # gammainc(2, m) is 1 − (1+m)e^(−m) without the cancellation; beyond m² = ratio there is no root
     return float(
         optimize.brentq(
             lambda mean: ratio * special.gammainc(2.0, mean) - mean**2,
             1e-8 * (ratio - 2.0) / ratio,
-            math.sqrt(ratio),
+            2.0 * math.sqrt(ratio),
             xtol=1e-300,
             rtol=1e-14,
         )
