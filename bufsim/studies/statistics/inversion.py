@@ -11,6 +11,9 @@ import numpy as np
 from bufsim.studies.statistics.intervals import FloatArray
 from bufsim.studies.statistics.student_t import critical_value, statistic
 
+# For the position of a candidate value, the amounts at or below it, one a replication.
+Cumulative = Callable[[int], FloatArray]
+
 
 @dataclass(frozen=True, slots=True)
 class Inversion:
@@ -34,15 +37,13 @@ class Inversion:
     independent: float
 
 
-def invert(
-    cumulative: Callable[[int], FloatArray], candidates: int, totals: FloatArray, q: float, confidence: float
-) -> Inversion:
+def invert(cumulative: Cumulative, candidates: int, totals: FloatArray, q: float, confidence: float) -> Inversion:
     """Accept x as the q-quantile when a t test over replications of [amount ≤ x] − q·[amount] accepts 0.
 
     Parameters
     ----------
-    cumulative : callable
-        For the position of a candidate, the amounts at or below it, one a replication.
+    cumulative : Cumulative
+        The amounts, jobs or seconds, at or below a candidate.
     candidates : int
         How many candidates there are, in ascending order; the last holds at least a share q of all.
     totals : numpy.ndarray, shape (n,)
@@ -75,7 +76,7 @@ def first_position(holds: Callable[[int], bool], start: int, stop: int) -> int:
     return start
 
 
-def _independent(cumulative: Callable[[int], FloatArray], estimate: int, totals: FloatArray) -> float:
+def _independent(cumulative: Cumulative, estimate: int, totals: FloatArray) -> float:
     """p(1 − p) over the variance of the ratio p = sum of amounts ≤ x / sum of totals, just below the estimate."""
     for position in (estimate - 1, estimate):
         amounts = cumulative(position) if position >= 0 else np.zeros_like(totals)

@@ -35,9 +35,9 @@ def counts_up_to(ordered: Sequence[FloatArray], value: float) -> FloatArray:
 
 
 def shared_grid(
-    values: ArrayLike, cumulative: ArrayLike, totals: ArrayLike | None
+    values: ArrayLike, cumulative: ArrayLike, totals: ArrayLike | None, q: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the grid (k,), the cumulative amounts (n, k) and the totals (n,), checked against each other."""
+    """Return the checked grid (k,), on which the q-quantile lies, cumulative amounts (n, k) and totals (n,)."""
     grid, table = np.asarray(values, dtype=np.float64), np.asarray(cumulative, dtype=np.float64)
     if grid.ndim != 1 or grid.size == 0 or not np.isfinite(grid).all() or (np.diff(grid) <= 0.0).any():
         raise InvalidValueError("values must be a finite grid that ascends strictly; sort it and merge equal values")
@@ -53,16 +53,9 @@ def shared_grid(
         raise InvalidValueError("totals must be one per replication, each at least the last cumulative amount")
     if sums.sum() <= 0.0:
         raise InvalidValueError("totals must not all be 0; lengthen the runs")
-    return grid, table, sums
-
-
-def reaches(table: FloatArray, sums: FloatArray, q: float) -> np.ndarray:
-    """For each column of the cumulative amounts, whether a share q of all replications' amounts lies at or below it."""
     # 0.07 * 100 is a little more than 7
-    return np.asarray(table.sum(axis=0) >= q * sums.sum() * (1.0 - 1e-12))
-
-
-def several(sums: FloatArray) -> None:
-    """Raise unless at least two replications have any amount, so that one may be left out."""
-    if np.count_nonzero(sums) < 2:
-        raise InvalidValueError("at least 2 replications must have observations; lengthen the runs")
+    if table[:, -1].sum() < q * sums.sum() * (1.0 - 1e-12):
+        raise InvalidValueError(
+            f"values must reach the {q:g} quantile, got a grid that ends at {grid[-1]:g}; give it higher values"
+        )
+    return grid, table, sums

@@ -7,18 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bufsim.errors import InvalidValueError
 from bufsim.studies.statistics.intervals import FloatArray
-from bufsim.studies.statistics.inversion import first_position
-from bufsim.studies.statistics.observations import reaches, several, shared_grid, sorted_samples
+from bufsim.studies.statistics.inversion import Cumulative, invert
+from bufsim.studies.statistics.observations import counts_up_to, shared_grid, sorted_samples
 from bufsim.studies.statistics.student_t import inner_probability
 
 
 def quantile_values(samples: Sequence[ArrayLike], q: float) -> FloatArray:
-    """One value per replication whose mean estimates the q-quantile over all jobs: jackknife pseudo-values.
+    """One value per replication whose mean estimates the q-quantile over all jobs: what each replication did to it.
 
-    For differences between scenarios under common random numbers; the quantile itself has its interval from
-    `quantile_interval`.
+    For differences between scenarios under common random numbers. The quantile itself has its interval from
+    `quantile_interval`, which needs no density and knows when to refuse.
 
     Parameters
     ----------
@@ -27,53 +26,43 @@ def quantile_values(samples: Sequence[ArrayLike], q: float) -> FloatArray:
     q : float
         Which quantile, > 0 and < 1.
 
-    Notes
-    -----
-    Leaving out whole replications, each of many jobs, is the delete-d jackknife, which is consistent for quantiles
-    where leaving out single observations is not.
+    Returns
+    -------
+    numpy.ndarray, shape (n,)
+        x + (q·Nᵢ − Cᵢ(x)) / (N̄·f), where x is the quantile over all jobs, Cᵢ(x) of a replication's Nᵢ jobs are ≤ x,
+        and f is the mean density over the quantile's own 95 % interval. Where that interval is a single value (an
+        atom), it is that value for every replication.
 
     References
     ----------
-    Shao and Wu (1989), A general theory for jackknife variance estimation, Annals of Statistics 17, 1176-1197.
+    Bahadur (1966), A note on quantiles in large samples, Annals of Mathematical Statistics 37, 577-580;
+    Woodruff (1952), Confidence intervals for medians and other position measures, J. American Statistical
+    Association 47, 635-646 (the density over the interval).
 
     Examples
     --------
-    >>> quantile_values([[1.0, 2.0, 3.0, 4.0], [2.0, 3.0, 4.0, 6.0], [1.0, 3.0, 5.0, 7.0]], 0.5)
-    array([3., 3., 3.])
+    >>> quantile_values([[1.0, 2.0, 3.0, 4.0], [2.0, 3.0, 4.0, 6.0], [1.0, 3.0, 5.0, 7.0]], 0.5).round(2)
+    array([1.33, 3.  , 3.  ])
     """
-    share = inner_probability("q", q)
     ordered = sorted_samples(samples)
     pooled = np.sort(np.concatenate(ordered))
-    several(np.array([values.size for values in ordered], dtype=np.float64))
-    everything = _without(pooled, pooled[:0], share)
-    others = np.array([_without(pooled, values, share) for values in ordered])
-    return np.asarray(everything + (len(ordered) - 1) * (everything - others), dtype=np.float64)
+    totals = np.array([values.size for values in ordered], dtype=np.float64)
+    return _influence(pooled, lambda position: counts_up_to(ordered, pooled[position]), totals, q)
 
 
 def quantile_values_from_counts(
     values: ArrayLike, cumulative: ArrayLike, q: float, *, totals: ArrayLike | None = None
 ) -> FloatArray:
     """As `quantile_values`, from cumulative counts or times on a shared grid (see `quantile_interval_from_counts`)."""
-    share = inner_probability("q", q)
-    grid, table, sums = shared_grid(values, cumulative, totals)
-    several(sums)
-    everything = reaches(table, sums, share)
-    others = np.stack([reaches(np.delete(table, i, 0), np.delete(sums, i), share) for i in range(sums.size)])
-    if not (everything[-1] and others[:, -1].all()):
-        raise InvalidValueError(
-            f"values must reach the {share:g} quantile in all replications, got a grid that ends at {grid[-1]:g}; "
-            "give it higher values"
-        )
-    estimate = grid[np.argmax(everything)]
-    return np.asarray(estimate + (sums.size - 1) * (estimate - grid[np.argmax(others, axis=1)]), dtype=np.float64)
+    grid, table, sums = shared_grid(values, cumulative, totals, q)
+    return _influence(grid, lambda position: table[:, position], sums, q)
 
 
-def _without(pooled: FloatArray, own: FloatArray, q: float) -> float:
-    """The q-quantile of the pooled observations without a replication's own."""
-    wanted = q * (pooled.size - own.size) * (1.0 - 1e-12)
-
-    def reached(position: int) -> bool:
-        value = pooled[position]
-        return bool(np.searchsorted(pooled, value, "right") - np.searchsorted(own, value, "right") >= wanted)
-
-    return float(pooled[first_position(reached, 0, pooled.size)])
+def _influence(grid: FloatArray, cumulative: Cumulative, totals: FloatArray, q: float) -> FloatArray:
+    found = invert(cumulative, grid.size, totals, inner_probability("q", q), confidence=0.95)
+    high = grid.size - 1 if found.high is None else found.high
+    estimate, width = float(grid[found.estimate]), float(grid[high] - grid[found.low])
+    if width == 0.0:
+        return np.full(totals.size, estimate)
+    mass = float((cumulative(high) - cumulative(found.low)).mean())
+    return np.asarray(estimate + (q * totals - cumulative(found.estimate)) * width / mass, dtype=np.float64)

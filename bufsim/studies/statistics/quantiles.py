@@ -8,10 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bufsim.errors import InvalidValueError
 from bufsim.studies.statistics.intervals import FloatArray, Interval
 from bufsim.studies.statistics.inversion import Inversion, invert
-from bufsim.studies.statistics.observations import counts_up_to, reaches, shared_grid, sorted_samples
+from bufsim.studies.statistics.observations import counts_up_to, shared_grid, sorted_samples
 from bufsim.studies.statistics.order_statistics import open_note, order_statistic_interval
 from bufsim.studies.statistics.student_t import inner_probability
 
@@ -104,11 +103,7 @@ def quantile_interval_from_counts(
     0.0 [0.0, 1.0]
     """
     share, level = inner_probability("q", q), inner_probability("confidence", confidence)
-    grid, table, sums = shared_grid(values, cumulative, totals)
-    if not reaches(table, sums, share)[-1]:
-        raise InvalidValueError(
-            f"values must reach the {share:g} quantile, got a grid that ends at {grid[-1]:g}; give it higher values"
-        )
+    grid, table, sums = shared_grid(values, cumulative, totals, share)
     found = invert(lambda position: table[:, position], grid.size, sums, share, level)
     floor = np.concatenate(([-math.inf], grid[:-1])) if between else grid
     return _interval(grid, floor, found, sums, share, level, jobs=float(sums.sum()) if counts else math.inf)

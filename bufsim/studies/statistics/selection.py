@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 
@@ -76,7 +76,9 @@ def select_best(
     be "the best and a rival", and never fewer than the k − 1 comparisons that are printed. The comparison of a
     rival has the level at which it left, or the last level, so that its interval agrees with the tie set.
 
-    The regret bound is that of multiple comparisons with the best, with Bonferroni's one-sided α / (k − 1).
+    The regret bound is that of multiple comparisons with the best, within the tie set: Bonferroni's one-sided
+    α / (s − 1) over the s scenarios left. Counting only these is not proved to keep α; in simulations with 3 to 20
+    scenarios, all or one of them just beyond the indifference, a wrong one was called settled in at most 5 %.
 
     References
     ----------
@@ -105,7 +107,7 @@ def select_best(
         tie_set=(chosen, *tied),
         estimate=mean_interval(values[chosen], confidence=level),
         rivals=tuple(_rival(gaps[name], name not in tied, levels[name], level, len(others)) for name in others),
-        regret=_regret(gaps, sign, level),
+        regret=_regret([gaps[name] for name in tied], sign, level),
         confidence=level,
     )
 
@@ -135,9 +137,9 @@ def _rival(difference: PairedDifference, separated: bool, level: float, confiden
     )
 
 
-def _regret(gaps: Mapping[str, PairedDifference], sign: float, confidence: float) -> float:
-    """The largest that chosen − rival may be, one-sided at α / (k − 1) each."""
-    return max([0.0, *(_bound(gap, sign, (1.0 - confidence) / len(gaps)) for gap in gaps.values())])
+def _regret(gaps: Sequence[PairedDifference], sign: float, confidence: float) -> float:
+    """The largest that chosen − rival may be, one-sided at α / (s − 1) each."""
+    return max([0.0, *(_bound(gap, sign, (1.0 - confidence) / len(gaps)) for gap in gaps)])
 
 
 def _bound(gap: PairedDifference, sign: float, alpha: float) -> float:
