@@ -112,6 +112,9 @@ def bulks_and_workers(*, bulk_rate: float, mean_bulk: float, mean_service: float
     for n in range(1, concurrency + 1):
         below.append(bulk_rate * crossing * mean_service / n)
         crossing = below[n] + stay * crossing
+        if crossing > 1e200:
+            # only ratios count, and hundreds of busy workers would pass what a float holds
+            below, crossing = [share * 1e-200 for share in below], crossing * 1e-200
     first = below.pop()
     fall = stay + bulk_rate * mean_service / concurrency
     total = sum(below) + first / (1.0 - fall)

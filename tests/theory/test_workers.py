@@ -77,6 +77,13 @@ def test_workers_that_cannot_keep_up_are_refused() -> None:
         theory.periodic_then_one_worker(rate=3.0, period=2.0, served_per_period=5)
 
 
+def test_a_thousand_workers_do_not_overflow() -> None:
+    form = theory.bulks_and_workers(bulk_rate=900.0, mean_bulk=1.0, mean_service=1.0, concurrency=1000)
+    # hardly any job waits
+    assert form.mean_in_system == pytest.approx(900.0, rel=1e-4)
+    assert form.mean_in_system > 900.0
+
+
 def test_batches_without_a_job_are_refused() -> None:
     with pytest.raises(InvalidValueError, match=r"mean_bulk must be >= 1, got 0\.5; a batch has a job"):
         theory.bulks_and_workers(bulk_rate=1.0, mean_bulk=0.5, mean_service=0.1, concurrency=1)
