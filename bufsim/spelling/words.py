@@ -1,0 +1,234 @@
+"""The words for the model's values: which word makes what, and what its arguments may be."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from bufsim import vendure
+from bufsim.errors import InvalidValueError
+from bufsim.model.arrivals import Bulk, Deterministic, Poisson, Renewal
+from bufsim.model.buffers import CollectAll, CollectQueues, FlushTime
+from bufsim.model.bursty import Bursty
+from bufsim.model.capacity import Capacity
+from bufsim.model.distributions import Constant, Exponential, Gamma, Geometric, LogNormal, Scaled, Uniform
+from bufsim.model.drains import DrainAll, DrainAtMost
+from bufsim.model.flush_policy import CheckedEvery
+from bufsim.model.keys import UniformKeys, Zipf
+from bufsim.model.policies import (
+    FlushAfterAge,
+    FlushAt,
+    FlushAtBytes,
+    FlushAtSize,
+    FlushEvery,
+    FlushWhenIdle,
+    NeverFlush,
+)
+from bufsim.model.reducers import KeepAll, Merge, SearchIndexReduce, UniqueByKey
+from bufsim.model.stops import Stops
+from bufsim.model.storages import Storage
+from bufsim.model.time_varying import Sinusoid, StepRate, TimeVarying
+from bufsim.model.traces import Trace
+from bufsim.model.workers import Backoff, GivenTimes, PollingWorkers, PushWorkers
+from bufsim.spelling import moments
+from bufsim.vendure_trace import read_adds
+
+
+@dataclass(frozen=True)
+class Word:
+    """What a word makes, and the roles of its arguments.
+
+    Parameters
+    ----------
+    make : callable
+        The class or function that makes the value.
+    roles : mapping
+        From an argument's name to its role, or the name of it; arguments that are not here are plain values.
+    gathers : bool
+        Whether several positional arguments are the one sequence that `make` takes: ``at(1.0, 2.5)``.
+    python : str
+        How Python code spells it; by default the name of `make`.
+    """
+
+    make: Callable[..., object]
+    roles: Mapping[str, str | Role] = field(default_factory=dict)
+    gathers: bool = False
+    python: str = ""
+
+    @cached_property
+    def parameters(self) -> Mapping[str, inspect.Parameter]:
+        """The arguments that `make` takes."""
+        return inspect.signature(self.make).parameters
+
+    def role(self, argument: str) -> Role:
+        """Return the role of an argument."""
+        role = self.roles.get(argument, "plain")
+        return ROLES[role] if isinstance(role, str) else role
+
+
+@dataclass(frozen=True)
+class Role:
+    """What may stand at one place of a model.
+
+    Parameters
+    ----------
+    what : str
+        What it is, for messages.
+    words : mapping
+        From a short word to what it makes; Python's own spelling is understood too.
+    table : str
+        The word that a TOML table without `kind` stands for; empty: the table must say.
+    measure : {"", "seconds", "bytes"}
+        What a text with a unit, such as "30s", becomes; empty: it stays text, and what takes it reads it.
+    plain : bool
+        Whether a plain value (a number, a text, a list) will do.
+    names : bool
+        Whether a TOML text is a name, and not words to be read.
+    path : bool
+        Whether a text is the path of a file.
+    """
+
+    what: str
+    words: Mapping[str, Word] = field(default_factory=dict)
+    table: str = ""
+    measure: str = ""
+    plain: bool = False
+    names: bool = False
+    path: bool = False
+
+    @cached_property
+    def known(self) -> Mapping[str, Word]:
+        """All words: the short ones, and Python's own spelling."""
+        return {**self.words, **{word.python or word.make.__name__: word for word in self.words.values()}}
+
+
+def find(role: Role, name: str) -> Word | None:
+    """Return the word of that name in a role, if there is one; ``scipy.stats.gamma`` is a distribution."""
+    if "exponential" in role.words and name.startswith("scipy.stats."):
+        import scipy.stats
+
+        kind = getattr(scipy.stats, name.removeprefix("scipy.stats."), None)
+        frozen = isinstance(kind, scipy.stats.rv_continuous | scipy.stats.rv_discrete)
+        return Word(functools.partial(_frozen, kind)) if frozen else None
+    return role.known.get(name)
+
+
+def _frozen(kind: Any, *parameters: object, **named: object) -> Any:
+    try:
+        return kind(*parameters, **named)
+    except (TypeError, ValueError) as error:
+        raise InvalidValueError(f"scipy.stats.{kind.name} does not take these parameters: {error}") from None
+
+
+_ON_GRID = Word(CheckedEvery, {"policy": "policy", "period": "seconds", "phase": "seconds"})
+_POLICIES = {
+    "size": Word(FlushAtSize),
+    "bytes": Word(FlushAtBytes),
+    "age": Word(FlushAfterAge),
+    "idle": Word(FlushWhenIdle),
+    "every": Word(FlushEvery),
+    "at": Word(FlushAt, {"times": "seconds"}, gathers=True),
+    "cron": Word(moments.cron, {"start": "moment"}, python="FlushCron"),
+    "never": Word(NeverFlush),
+    "checked_every": _ON_GRID,
+    "checked": _ON_GRID,
+}
+_ARRIVALS = {
+    "poisson": Word(Poisson),
+    "renewal": Word(Renewal, {"distribution": "times"}),
+    "deterministic": Word(Deterministic, {"interval": "seconds", "offset": "seconds"}),
+    "bursty": Word(Bursty, {"mean_high": "seconds", "mean_low": "seconds"}),
+    "time_varying": Word(TimeVarying, {"rate": "rate"}),
+    "bulk": Word(Bulk, {"arrivals": "arrivals", "size": "counts"}),
+    "trace": Word(Trace.read, {"path": "path"}, python="Trace.read"),
+    "vendure": Word(read_adds, {"path": "path"}),
+}
+_RATES = {
+    "sinusoid": Word(Sinusoid, {"period": "seconds"}),
+    "steps": Word(StepRate, {"edges": "seconds", "repeat": "flag"}),
+}
+_STORAGE_STRATEGIES = {
+    "in_memory": Word(lambda: vendure.InMemoryJobBufferStorageStrategy, python="InMemoryJobBufferStorageStrategy"),
+    "testing": Word(lambda: vendure.TestingJobBufferStorageStrategy, python="TestingJobBufferStorageStrategy"),
+}
+_ZONES = {
+    "zoneinfo.ZoneInfo": Word(moments.time_zone),
+    "datetime.timezone": Word(moments.fixed_zone, {"offset": "offset"}),
+    "datetime.timezone.utc": Word(moments.utc),
+}
+_WORKERS = {"service": "service", "backoff": "backoff"}
+
+
+def _distributions(role: str, measure: str) -> dict[str, Word]:
+    """Return the words for distributions whose values are of the role `measure`."""
+    return {
+        "constant": Word(Constant, {"value": measure}),
+        "exponential": Word(Exponential, {"mean": measure}),
+        "uniform": Word(Uniform, {"low": measure, "high": measure}),
+        "gamma": Word(Gamma, {"mean": measure}),
+        "lognormal": Word(LogNormal, {"mean": measure}),
+        "geometric": Word(Geometric, {"mean": measure}),
+        "scaled": Word(Scaled, {"distribution": role}),
+    }
+
+
+_TIMES = _distributions("times", "seconds")
+_SIZES = _distributions("sizes", "bytes")
+_GIVEN = {"given": Word(GivenTimes, {"times": "seconds"}, gathers=True)}
+
+ROLES: dict[str, Role] = {
+    "plain": Role("plain value", plain=True),
+    "seconds": Role("duration", measure="seconds", plain=True),
+    "bytes": Role("size", measure="bytes", plain=True),
+    "flag": Role("flag", plain=True),
+    "path": Role("path of a file", plain=True, path=True),
+    "policy": Role("flush policy", _POLICIES),
+    "moment": Role(
+        "datetime", {"datetime.datetime": Word(moments.datetime, {"tzinfo": "zone"})}, plain=True, names=True
+    ),
+    "zone": Role("time zone", _ZONES),
+    "offset": Role("offset from UTC", {"datetime.timedelta": Word(moments.timedelta)}),
+    "arrivals": Role("arrival process", _ARRIVALS),
+    "rate": Role("rate", _RATES),
+    "times": Role("distribution of times", _TIMES, measure="seconds", plain=True),
+    "sizes": Role("distribution of sizes", _SIZES, measure="bytes", plain=True),
+    "counts": Role("distribution of numbers", _distributions("counts", "plain"), plain=True),
+    "service": Role("service time", _TIMES | _GIVEN, measure="seconds", plain=True),
+    "keys": Role("law of keys", {"zipf": Word(Zipf), "uniform": Word(UniformKeys)}),
+    "collect": Role(
+        "collect", {"all": Word(CollectAll), "queues": Word(CollectQueues, gathers=True)}, plain=True, names=True
+    ),
+    "reduce": Role(
+        "reduce",
+        {
+            "keep_all": Word(KeepAll),
+            "unique_by_key": Word(UniqueByKey),
+            "merge": Word(Merge),
+            "search_index": Word(SearchIndexReduce),
+        },
+    ),
+    "ported": Role(
+        "ported buffer",
+        {"search_index": Word(vendure.SearchIndexJobBuffer), "collections": Word(vendure.CollectionJobBuffer)},
+    ),
+    "drain": Role("drain", {"all": Word(DrainAll), "at_most": Word(DrainAtMost)}, table="at_most"),
+    "capacity": Role("capacity", {"capacity": Word(Capacity)}, table="capacity"),
+    "flush_time": Role(
+        "flush time",
+        {"flush_time": Word(FlushTime, {"fixed": "times"}), **_TIMES},
+        table="flush_time",
+        measure="seconds",
+        plain=True,
+    ),
+    "workers": Role("workers", {"push": Word(PushWorkers, _WORKERS), "polling": Word(PollingWorkers, _WORKERS)}),
+    "backoff": Role("back-off", {"backoff": Word(Backoff)}, table="backoff", measure="seconds", plain=True),
+    "storage": Role(
+        "storage", {"storage": Word(Storage, {"durable": "flag", "strategy": "strategy"})}, table="storage"
+    ),
+    "strategy": Role("storage strategy", _STORAGE_STRATEGIES),
+    "stops": Role("stops", {"stops": Word(Stops, {"at": "seconds"})}, table="stops"),
+}
