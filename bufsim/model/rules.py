@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 INF = math.inf
 NO_LIMIT = 2**62
+MOST_PERIODS = 2.0**52
 
 
 def at_size(size: int, threshold: int) -> float:
@@ -32,12 +33,14 @@ def first_tick(origin: float, period: float, not_before: float, later_than: floa
     """Return the first tick origin + k·period, k ≥ `smallest`, at or after `not_before` and later than `later_than`.
 
     Ticks are the doubles origin + k·period, never accumulated. ``ceil`` alone errs, since the quotient is rounded: with
-    a period of 0.1 it skips a tick, with 0.3 it lands early. So the search starts one below and steps up.
+    a period of 0.1 it skips a tick, with 0.3 it lands early. So the search starts one below and steps up. Past 2⁵²
+    periods, where ticks are no longer different doubles and no run comes (until is at most 2⁵⁰ periods), it is inf.
     """
     reach = not_before if not_before > later_than else later_than
-    k = math.floor((reach - origin) / period) - 1
-    if k < smallest:
-        k = smallest
+    periods = (reach - origin) / period
+    if periods > MOST_PERIODS:
+        return INF
+    k = math.floor(periods) - 1 if periods > smallest + 1 else smallest
     tick = origin + k * period
     while tick < not_before or tick <= later_than:
         k += 1
@@ -74,8 +77,9 @@ def at_times(times: Sequence[float], oldest_at: float, last_flush_start: float) 
 
 def checked(now: float, due: float, last_flush_start: float, period: float, phase: float) -> float:
     """Return the first tick at or after max(now, due) and later than the last flush's start; inf when never due."""
-    if due == INF:
-        return INF
+    # a NaN must come through, for the engine to refuse it
+    if due == INF or due != due:
+        return due
     return first_tick(phase, period, now if now > due else due, last_flush_start, 0)
 
 

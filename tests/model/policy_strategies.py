@@ -1,0 +1,69 @@
+"""Flush policies and views for Hypothesis, on grids where ties are common."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import strategies as st
+
+from bufsim import (
+    BufferView,
+    FlushAfterAge,
+    FlushAt,
+    FlushAtBytes,
+    FlushAtSize,
+    FlushEvery,
+    FlushPolicy,
+    FlushWhenIdle,
+    NeverFlush,
+)
+
+# halves, whose sums are exact, and tenths, whose are not
+times = st.integers(0, 40).map(lambda k: k / 2) | st.integers(0, 40).map(lambda k: k * 0.1)
+periods = st.sampled_from((0.1, 0.3, 0.5, 1.0, 2.5))
+few = st.integers(1, 5)
+
+leaves: st.SearchStrategy[FlushPolicy] = st.one_of(
+    st.just(NeverFlush()),
+    few.map(FlushAtSize),
+    few.map(FlushAtBytes),
+    times.map(FlushAfterAge),
+    times.map(FlushWhenIdle),
+    st.builds(FlushEvery, periods, phase=times),
+    st.builds(FlushEvery, periods, anchor=st.sampled_from(("flush_start", "flush_end"))),
+    st.sets(times, min_size=1, max_size=5).map(lambda chosen: FlushAt(sorted(chosen))),
+)
+
+
+def _combined(inner: st.SearchStrategy[FlushPolicy]) -> st.SearchStrategy[FlushPolicy]:
+    return st.builds(lambda p, q: p | q, inner, inner) | st.builds(lambda p, q: p & q, inner, inner)
+
+
+gridless = st.recursive(leaves, _combined, max_leaves=5)
+grids = st.builds(lambda p, period, phase: p.checked_every(period, phase=phase), gridless, periods, times)
+# a grid stands under | anywhere, and under & beside policies without one
+policies = st.one_of(
+    gridless,
+    grids,
+    st.builds(lambda p, q: p | q, grids, grids),
+    st.builds(lambda p, q, r: (p | q) & r, grids, gridless, gridless),
+)
+
+
+@st.composite
+def views(draw: st.DrawFn) -> BufferView:
+    oldest, newest, now = sorted(draw(st.tuples(times, times, times)))
+    last_start = draw(st.just(-math.inf) | times.filter(lambda time: time <= now))
+    # the last flush ended by now, if there was one
+    last_end = (
+        draw(times.filter(lambda time: last_start <= time <= now) | st.just(now)) if last_start >= 0 else last_start
+    )
+    return BufferView(
+        now=now,
+        size=draw(few),
+        nbytes=draw(st.integers(0, 6)),
+        oldest_at=oldest,
+        newest_at=newest,
+        last_flush_start=last_start,
+        last_flush_end=last_end,
+    )
