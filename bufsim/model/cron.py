@@ -13,7 +13,7 @@ from bufsim.model.flush_policy import FlushPolicy
 from bufsim.model.views import BufferView
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class FlushCron(FlushPolicy):
     """Due as ``FlushAt`` at the times of a cron expression, as Debian's cron takes it.
 
@@ -50,7 +50,7 @@ class FlushCron(FlushPolicy):
 
     def times(self, until: float) -> tuple[float, ...]:
         """Return the times in [0, until), s."""
-        return _cron_times(self.expression, self.start, until)
+        return _cron_times(self, until)
 
     def due(self, view: BufferView) -> float:
         """Return the first time at or after oldest_at and later than last_flush_start, else inf."""
@@ -67,18 +67,25 @@ class FlushCron(FlushPolicy):
         """The oldest job's arrival and the last flush's start."""
         return frozenset({"oldest_at", "last_flush_start"})
 
+    def __eq__(self, other: object) -> bool:
+        # two datetimes are equal if their instants are; the same expression in another time zone is another policy
+        return repr(self) == repr(other) if isinstance(other, FlushCron) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
     __repr__ = reprs.call
 
 
 @functools.lru_cache(maxsize=256)
-def _cron_times(expression: str, start: dt.datetime, until: float) -> tuple[float, ...]:
+def _cron_times(cron: FlushCron, until: float) -> tuple[float, ...]:
     from cronsim import CronSim
 
-    origin = start.astimezone(dt.UTC)
+    origin = cron.start.astimezone(dt.UTC)
     # the cron looks strictly after its start, and the run's first instant belongs to the run
-    before = (origin - dt.timedelta(microseconds=1)).astimezone(start.tzinfo)
+    before = (origin - dt.timedelta(microseconds=1)).astimezone(cron.start.tzinfo)
     times = []
-    for moment in CronSim(expression, before):
+    for moment in CronSim(cron.expression, before):
         second = (moment.astimezone(dt.UTC) - origin).total_seconds()
         if second >= until:
             break
