@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import KW_ONLY, dataclass
 
 from bufsim import checks, vendure
@@ -55,7 +55,10 @@ class CollectQueues:
     queues: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        names = (self.queues,) if isinstance(self.queues, str) else tuple(self.queues)
+        given: object = self.queues
+        if not isinstance(given, Iterable):
+            raise InvalidTypeError(f"queues must be a list of names, got {given!r}")
+        names = (given,) if isinstance(given, str) else tuple(given)
         if not names:
             raise InvalidValueError("queues must not be empty; a buffer that takes every job has CollectAll()")
         for name in names:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from bufsim import checks
-from bufsim.errors import InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs, rules
 from bufsim.model.flush_policy import FlushPolicy
 from bufsim.model.views import BufferView
@@ -234,7 +235,10 @@ class FlushAt(FlushPolicy):
     times: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        times = tuple(checks.not_negative(f"times[{i}]", time) for i, time in enumerate(self.times))
+        given: object = self.times
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            raise InvalidTypeError(f"times must be a list of numbers, got {given!r}; write [{given!r}]")
+        times = tuple(checks.not_negative(f"times[{i}]", time) for i, time in enumerate(given))
         if not times:
             raise InvalidValueError("times must not be empty; a buffer that is never flushed takes NeverFlush()")
         for i in range(1, len(times)):

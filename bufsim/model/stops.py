@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from bufsim import checks
-from bufsim.errors import InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs
 
 
@@ -48,15 +48,17 @@ class Stops:
         if self.at is not None:
             object.__setattr__(self, "at", self._checked(self.at))
 
-    def _checked(self, at: tuple[float, ...]) -> tuple[float, ...]:
+    def _checked(self, at: object) -> tuple[float, ...]:
+        if isinstance(at, str) or not isinstance(at, Iterable):
+            raise InvalidTypeError(f"at must be a list of times, got {at!r}; write [{at!r}]")
         times = tuple(checks.not_negative(f"at[{i}]", checks.seconds(f"at[{i}]", time)) for i, time in enumerate(at))
         if not times:
             raise InvalidValueError("at must not be empty; a server that never stops has stops=None")
         for i in range(1, len(times)):
             if times[i] < times[i - 1] + self.downtime or times[i] == times[i - 1]:
                 raise InvalidValueError(
-                    f"stops must not overlap, got at[{i}]={times[i]!r} before the restart of at[{i - 1}]={times[i - 1]!r} "
-                    f"with downtime {self.downtime!r}; move it, or shorten the downtime"
+                    f"stops must not overlap, got at[{i}]={times[i]!r} before the restart of "
+                    f"at[{i - 1}]={times[i - 1]!r} with downtime {self.downtime!r}; move it, or shorten the downtime"
                 )
         return times
 
@@ -71,6 +73,7 @@ class Stops:
         return pairs
 
     def _drawn(self, generator: np.random.Generator) -> Iterator[float]:
+        assert self.mean_time_between is not None
         at = 0.0
         while True:
             at = at + generator.exponential(self.mean_time_between)
