@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from bufsim import checks
+from bufsim.engines import compiled_engine
+from bufsim.engines.randomness import fresh_seed
+from bufsim.engines.simpy_engine import Model
+from bufsim.engines.workload import Workload
 from bufsim.model import reprs
 from bufsim.model.declaration import Declaration
-
-if TYPE_CHECKING:
-    from bufsim.engines.simpy_engine import Model
-    from bufsim.results.result import Result
+from bufsim.results.result import Result
 
 Engine = Literal["simpy", "compiled", "auto"]
 
@@ -77,13 +78,7 @@ class Simulation(Declaration):
         >>> model.run().flushes.cause.tolist()
         ['manual']
         """
-        from bufsim.engines.simpy_engine import Model
-        from bufsim.engines.workload import Workload
-        from bufsim.engines.randomness import fresh_seed
-        from bufsim.results.result import Result
-
-        seed = fresh_seed() if seed is None else checks.integer("seed", seed, at_least=0)
-        workload = Workload(self.producers, seed=seed, until=self.until, replication=replication)
+        workload = self._workload(seed, replication)
         return Model(self, workload, functools.partial(Result.of, self, workload, "simpy"))
 
     def run(self, seed: int | None = None, *, engine: Engine = "simpy", replication: int = 0) -> Result:
@@ -99,6 +94,13 @@ class Simulation(Declaration):
             Which of the independent replications of this seed.
         """
         checks.one_of("engine", engine, ("simpy", "compiled", "auto"))
-        return self.build(seed, replication=replication).run()
+        if engine == "simpy" or (engine == "auto" and not compiled_engine.can_run(self)):
+            return self.build(seed, replication=replication).run()
+        workload = self._workload(seed, replication)
+        return Result.of(self, workload, "compiled", compiled_engine.run(self, workload))
+
+    def _workload(self, seed: int | None, replication: int) -> Workload:
+        seed = fresh_seed() if seed is None else checks.integer("seed", seed, at_least=0)
+        return Workload(self.producers, seed=seed, until=self.until, replication=replication)
 
     __repr__ = reprs.call

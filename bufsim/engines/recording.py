@@ -8,8 +8,12 @@ from __future__ import annotations
 from array import array
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from bufsim.model.declaration import Declaration
+from bufsim.model.flush_policy import AllOf, AnyOf, CheckedEvery
 
 LOSS_CAUSES = ("capacity", "buffer", "in_flight", "queue", "down", "race", "storage")
 """Why a job is lost: the buffer was full; it was in a volatile buffer, in a batch in flight, or in a volatile queue when
@@ -21,6 +25,17 @@ WORK_OUTCOMES = ("pending", "running", "retrying", "completed", "failed", "lost"
 """What has become of a job in the queue: it waits, is in service, waits after a failure, is done, failed for good, or
 was lost with the queue."""
 PENDING, RUNNING, RETRYING, COMPLETED, FAILED, LOST = range(len(WORK_OUTCOMES))
+
+
+def cause_names(simulation: Declaration) -> list[str]:
+    """Return the names of all leaves of all policies, in the declared order: the causes that both engines number alike."""
+    leaves = (
+        part
+        for buffer in simulation.buffers
+        for part in buffer.policy.parts()
+        if not isinstance(part, AnyOf | AllOf | CheckedEvery)
+    )
+    return list(dict.fromkeys(map(repr, leaves)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +93,12 @@ class Recording:
 class Recorder:
     """Grows the columns of a `Recording` while the SimPy engine runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, causes: Sequence[str]) -> None:
         self.copy_job = array("q")
         self.copy_buffer = array("h")
         self.lost_row = array("q")
         self.lost_at = array("d")
-        self.lost_cause = array("b")
+        self.lost_cause = array("h")
         self.flush_buffer = array("h")
         self.flush_start = array("d")
         self.flush_end = array("d")
@@ -107,8 +122,8 @@ class Recorder:
         self.work_attempts = array("q")
         self.work_finished_attempts = array("q")
         self.work_items = array("q")
-        self.work_outcome = array("b")
-        self._causes: dict[str, int] = {}
+        self.work_outcome = array("h")
+        self._causes = {name: number for number, name in enumerate(causes)}
 
     def size(self, time: float, buffer: int, jobs: int, nbytes: int) -> None:
         """Write a row of the buffer-size series."""
@@ -158,13 +173,21 @@ class Recorder:
         self.work_outcome.append(PENDING)
         return number
 
-    def columns(self) -> dict[str, object]:
+    def columns(self) -> dict[str, Any]:
         """Return the columns of a `Recording` that the engine wrote, and the causes' names."""
-        direct = ("copy_job", "copy_buffer", "flush_buffer", "flush_start", "flush_end", "flush_cause", "flush_jobs")
+        direct: tuple[str, ...] = (
+            "copy_job",
+            "copy_buffer",
+            "flush_buffer",
+            "flush_start",
+            "flush_end",
+            "flush_cause",
+            "flush_jobs",
+        )
         direct += ("flush_reduced", "flush_nbytes", "size_time", "size_buffer", "size_jobs", "size_nbytes")
         direct += ("work_flush", "work_queue", "work_queued_at", "work_started_at", "work_finished_at", "work_lost_at")
         direct += ("work_attempts", "work_finished_attempts", "work_items", "work_outcome")
-        columns: dict[str, object] = {name: np.asarray(getattr(self, name)) for name in direct}
+        columns: dict[str, Any] = {name: np.asarray(getattr(self, name)) for name in direct}
         copies = len(self.copy_job)
         flush = np.full(copies, -1, np.int64)
         flush[self.flushed_row] = np.repeat(np.arange(len(self.flush_jobs)), self.flush_jobs)
@@ -172,7 +195,7 @@ class Recorder:
         work[self.carried_row] = self.carried_work
         lost_at = np.full(copies, np.nan)
         lost_at[self.lost_row] = self.lost_at
-        loss = np.full(copies, -1, np.int8)
+        loss = np.full(copies, -1, np.int16)
         loss[self.lost_row] = self.lost_cause
         columns.update(copy_flush=flush, copy_work=work, copy_lost_at=lost_at, copy_loss=loss)
         columns["causes"] = tuple(self._causes)

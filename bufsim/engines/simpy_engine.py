@@ -12,7 +12,7 @@ from bufsim import vendure
 from bufsim.engines import order
 from bufsim.engines.environment import Environment, Moment
 from bufsim.engines.randomness import stream
-from bufsim.engines.recording import DOWN, Recorder, Recording
+from bufsim.engines.recording import DOWN, Recorder, Recording, cause_names
 from bufsim.engines.simpy_buffers import BufferState
 from bufsim.engines.simpy_queues import QueueState
 from bufsim.engines.workload import Workload
@@ -41,10 +41,11 @@ class Model(Generic[Outcome]):
     def __init__(self, simulation: Declaration, workload: Workload, conclude: Callable[[Recording], Outcome]) -> None:
         self.simulation = simulation
         self.workload = workload
+        self._jobs = workload.jobs()
         self._conclude = conclude
         self.storage = simulation.storage
         self.env = Environment()
-        self.recorder = Recorder()
+        self.recorder = Recorder(cause_names(simulation))
         self.down = False
         self._handed: list[vendure.Job] = []
         strategy = self.storage.strategy()
@@ -69,7 +70,7 @@ class Model(Generic[Outcome]):
     # arrivals
 
     def _iterate(self) -> Iterator[Arrival]:
-        jobs = self.workload.jobs()
+        jobs = self._jobs
         for start in range(0, len(jobs.time), _ARRIVALS_AT_ONCE):
             part = slice(start, start + _ARRIVALS_AT_ONCE)
             columns = (jobs.time, jobs.producer, jobs.queue, jobs.key, jobs.nbytes, jobs.index)
@@ -220,7 +221,7 @@ class Model(Generic[Outcome]):
         return self._conclude(self._recording())
 
     def _recording(self) -> Recording:
-        jobs = self.workload.jobs()
+        jobs = self._jobs
         planned = self._arrived - len(self._own)
         columns = {
             "job_time": jobs.time[:planned],

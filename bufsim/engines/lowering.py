@@ -1,0 +1,269 @@
+"""From a declared simulation to flat arrays; what the compiled engine cannot take is named."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bufsim.engines import kernel_state as ks
+from bufsim.engines.recording import cause_names
+from bufsim.errors import NotLoweredError
+from bufsim.model import buffers, cron, declaration, drains, flush_policy, policies, reducers, rules, workers
+from bufsim.model.distributions import Constant
+from bufsim.vendure import InMemoryJobBufferStorageStrategy
+
+_REDUCES = {
+    reducers.KeepAll: ks.KEEP,
+    reducers.UniqueByKey: ks.UNIQUE,
+    reducers.Merge: ks.MERGE,
+    reducers.SearchIndexReduce: ks.SEARCH,
+}
+_COLLECTS = (buffers.CollectAll, buffers.CollectQueues)
+_DRAINS = (drains.DrainAll, drains.DrainAtMost)
+_EVERY = {"clock": ks.EVERY, "flush_start": ks.EVERY_START, "flush_end": ks.EVERY_END}
+_WAY_OUT = 'run it with engine="simpy", or use a built-in one'
+
+
+def check_lowered(simulation: declaration.Declaration) -> None:
+    """Raise NotLoweredError, naming the part, if the compiled engine cannot take this simulation."""
+    if simulation.storage.strategy is not InMemoryJobBufferStorageStrategy:
+        raise _not_lowered("storage strategy", simulation.storage.strategy, "")
+    for buffer in simulation.buffers:
+        where = f" of buffer {buffer.id!r}"
+        if type(buffer.collect) not in _COLLECTS:
+            raise _not_lowered("collect", buffer.collect, where)
+        if type(buffer.reduce) not in _REDUCES:
+            raise _not_lowered("reduce", buffer.reduce, where)
+        if type(buffer.drain) not in _DRAINS:
+            raise _not_lowered("drain", buffer.drain, where)
+        for part in buffer.policy.parts():
+            if type(part) not in POLICIES:
+                raise _not_lowered("policy", part, where)
+
+
+def _not_lowered(what: str, value: object, where: str) -> NotLoweredError:
+    return NotLoweredError(f"the compiled engine does not know the {what} {value!r}{where}; {_WAY_OUT}")
+
+
+class Program:
+    """Policies as programs for the kernel's stack machine: one row an operation, in postfix order."""
+
+    def __init__(self, causes: Sequence[str], until: float) -> None:
+        self.rows: list[tuple[int, float, float, int, int, int]] = []
+        self.times: list[float] = []
+        self._causes = {name: number for number, name in enumerate(causes)}
+        self._until = until
+
+    def add(self, policy: flush_policy.FlushPolicy) -> None:
+        """Append the operations of a policy."""
+        POLICIES[type(policy)](self, policy)
+
+    def leaf(self, policy: object, op: int, *, real: float = 0.0, phase: float = 0.0, whole: int = 0) -> None:
+        """Append a leaf."""
+        self.rows.append((op, real, phase, whole, 0, self._causes[repr(policy)]))
+
+    def at(self, policy: object, times: Sequence[float]) -> None:
+        """Append a leaf with given times."""
+        first = len(self.times)
+        self.times.extend(times)
+        self.rows.append((ks.TIMES, 0.0, 0.0, first, len(self.times), self._causes[repr(policy)]))
+
+    def join(self, members: Sequence[flush_policy.FlushPolicy], op: int) -> None:
+        """Append the members, joined from the left."""
+        for number, member in enumerate(members):
+            self.add(member)
+            if number > 0:
+                self.rows.append((op, 0.0, 0.0, 0, 0, -1))
+
+    def grid(self, policy: flush_policy.CheckedEvery) -> None:
+        """Append a grid and what is looked at on it."""
+        self.add(policy.policy)
+        self.rows.append((ks.CHECKED, policy.period, policy.phase, 0, 0, -1))
+
+    def cron(self, policy: cron.FlushCron) -> None:
+        """Append the times of a cron expression within the run."""
+        self.at(policy, policy.times(self._until))
+
+
+POLICIES = {
+    policies.FlushAtSize: lambda program, leaf: program.leaf(leaf, ks.SIZE, whole=leaf.size),
+    policies.FlushAtBytes: lambda program, leaf: program.leaf(leaf, ks.BYTES, whole=leaf.nbytes),
+    policies.FlushAfterAge: lambda program, leaf: program.leaf(leaf, ks.AGE, real=leaf.age),
+    policies.FlushWhenIdle: lambda program, leaf: program.leaf(leaf, ks.IDLE, real=leaf.idle),
+    policies.FlushEvery: lambda program, leaf: program.leaf(
+        leaf, _EVERY[leaf.anchor], real=leaf.period, phase=leaf.phase
+    ),
+    policies.FlushAt: lambda program, leaf: program.at(leaf, leaf.times),
+    policies.NeverFlush: lambda program, leaf: program.leaf(leaf, ks.NEVER),
+    cron.FlushCron: Program.cron,
+    flush_policy.AnyOf: lambda program, policy: program.join(policy.members, ks.ANY),
+    flush_policy.AllOf: lambda program, policy: program.join(policy.members, ks.ALL),
+    flush_policy.CheckedEvery: Program.grid,
+}
+
+
+class Lowered(NamedTuple):
+    """A simulation as arrays, at the start of a run; what depends on the number of jobs is not in it."""
+
+    run: ks.Records
+    buffers: ks.Records
+    queues: ks.Records
+    program: ks.Records
+    lists: ks.Ints
+    times: ks.Floats
+    key_kind: np.ndarray
+
+
+def lower(
+    simulation: declaration.Declaration,
+    queues: Sequence[str],
+    keys: Sequence[Hashable],
+    stops: Sequence[tuple[float, float]],
+) -> Lowered:
+    """Return the simulation as arrays for the kernel.
+
+    Parameters
+    ----------
+    queues, keys : sequence
+        The workload's queues and keys; the kernel knows them by their positions.
+    stops : sequence of (float, float)
+        Stops and restarts, s.
+    """
+    check_lowered(simulation)
+    lists = Lists()
+    program = Program(cause_names(simulation), simulation.until)
+    buffer_records = _records(ks.BUFFER, [_buffer(buffer, program, lists) for buffer in simulation.buffers])
+    queue_records = _records(ks.QUEUE, [_queue(simulation, queue, lists) for queue in queues])
+    searched = any(isinstance(buffer.reduce, reducers.SearchIndexReduce) for buffer in simulation.buffers)
+    key_kind, ids_first = _keys(keys if searched else [], lists)
+    collectors = queue_records.collectors_last - queue_records.collectors_first
+    losses = bool(stops) or bool(buffer_records.limited.any()) or simulation.storage.read_delete_window > 0.0
+    run = {
+        "until": simulation.until,
+        "contiguous": len(simulation.buffers) == 1 and not losses and bool((collectors == 1).all()),
+        "single": bool((collectors <= 1).all()),
+        "losses": losses,
+        "serves": bool(queue_records.workers.any()) or (bool(stops) and not simulation.durable_queue),
+        "window": simulation.storage.read_delete_window,
+        "durable": simulation.storage.durable,
+        "durable_queue": simulation.durable_queue,
+        "stops_first": len(program.times),
+        "stops_last": len(program.times) + 2 * len(stops),
+        "keys": len(keys),
+        "ids_first": ids_first,
+        "known_until": rules.INF,
+    }
+    return Lowered(
+        run=_records(ks.RUN, [run]),
+        buffers=buffer_records,
+        queues=queue_records,
+        program=np.array(program.rows, ks.OPERATION).view(np.recarray),
+        lists=np.array(lists.values, np.int64),
+        times=np.array([*program.times, *(time for pair in stops for time in pair)], np.float64),
+        key_kind=key_kind,
+    )
+
+
+class Lists:
+    """Lists of whole numbers, one behind the other."""
+
+    def __init__(self) -> None:
+        self.values: list[int] = []
+
+    def add(self, values: Sequence[int]) -> tuple[int, int]:
+        """Append a list; return where it begins and ends."""
+        first = len(self.values)
+        self.values.extend(values)
+        return first, len(self.values)
+
+
+def _buffer(buffer: buffers.JobBuffer, program: Program, lists: Lists) -> dict[str, Any]:
+    first = len(program.rows)
+    program.add(buffer.policy)
+    parts = list(buffer.policy.parts())
+    sizes = lists.add(sorted({part.size for part in parts if isinstance(part, policies.FlushAtSize)}))
+    steps = lists.add(sorted({part.nbytes for part in parts if isinstance(part, policies.FlushAtBytes)}))
+    drain = buffer.drain if isinstance(buffer.drain, drains.DrainAtMost) else None
+    capacity = buffer.capacity
+    fixed = buffer.flush_time.fixed
+    return {
+        "program_first": first,
+        "program_last": len(program.rows),
+        "idle": any(isinstance(part, policies.FlushWhenIdle) for part in parts),
+        "sizes_first": sizes[0],
+        "sizes_last": sizes[1],
+        "bytes_first": steps[0],
+        "bytes_last": steps[1],
+        "drain_jobs": _limit(drain and drain.n),
+        "drain_bytes": _limit(drain and drain.nbytes),
+        "limited": capacity is not None,
+        "capacity_jobs": _limit(capacity and capacity.jobs),
+        "capacity_bytes": _limit(capacity and capacity.nbytes),
+        "drop_oldest": capacity is not None and capacity.on_full == "drop_oldest",
+        "fixed": fixed.value if isinstance(fixed, Constant) else np.nan,
+        "per_job": buffer.flush_time.per_job,
+        "reduce": _REDUCES[type(buffer.reduce)],  # type: ignore[index]  # checked
+        "last_flush_start": -rules.INF,
+        "last_flush_end": -rules.INF,
+        "end_at": rules.INF,
+        "ring_at": rules.INF,
+        "race_end": -rules.INF,
+    }
+
+
+def _queue(simulation: declaration.Declaration, queue: str, lists: Lists) -> dict[str, Any]:
+    collectors = [
+        number
+        for number, buffer in enumerate(simulation.buffers)
+        if isinstance(buffer.collect, _COLLECTS) and buffer.collect.takes(queue)
+    ]
+    first, last = lists.add(collectors)
+    record = {"collectors_first": first, "collectors_last": last, "start_at": rules.INF, "last_poll": -rules.INF}
+    pool = simulation.workers_of(queue)
+    if pool is None:
+        return record
+    polling = isinstance(pool, workers.PollingWorkers)
+    return record | {
+        "workers": ks.POLLING if polling else ks.PUSH,
+        "concurrency": pool.concurrency,
+        "free": pool.concurrency,
+        "poll_interval": pool.poll_interval if isinstance(pool, workers.PollingWorkers) else 0.0,
+        "per_item": pool.per_item,
+        "failure": pool.failure,
+        "retries": pool.retries,
+        "backoff_first": pool.backoff.first,
+        "backoff_factor": pool.backoff.factor,
+        "backoff_longest": pool.backoff.longest,
+    }
+
+
+def _keys(keys: Sequence[Hashable], lists: Lists) -> tuple[np.ndarray, int]:
+    """Return the kinds of the keys, and where the beginnings of their ids stand in `lists`, for SearchIndexReduce."""
+    kind = np.zeros(max(len(keys), 1), np.int8)
+    codes: dict[str, int] = {}
+    firsts = []
+    for position, key in enumerate(keys):
+        name = key if isinstance(key, str) else ""
+        members = reducers.variant_ids(name) if name.startswith(reducers.VARIANTS) else []
+        firsts.append(lists.add([codes.setdefault(member, len(codes)) for member in members])[0])
+        if name.startswith(reducers.VARIANTS):
+            kind[position] = ks.VARIANTS_KEY
+        elif name.startswith(reducers.PRODUCT):
+            kind[position] = ks.PRODUCT_KEY
+    firsts.append(len(lists.values))
+    return kind, lists.add(firsts)[0]
+
+
+def _limit(value: int | None) -> int:
+    return rules.NO_LIMIT if value is None else value
+
+
+def _records(dtype: np.dtype[Any], rows: Sequence[dict[str, Any]]) -> ks.Records:
+    """Return one record a row; fields that are not named are 0."""
+    records = np.zeros(len(rows), dtype)
+    for record, row in zip(records, rows, strict=True):
+        for name, value in row.items():
+            record[name] = value
+    return records.view(np.recarray)
