@@ -1,0 +1,226 @@
+"""How the tally of the job buffers is made from what an engine wrote down; see `bufsim.results.tallies`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from bufsim.engines.recording import IN_FLIGHT, LOSS_CAUSES, QUEUE
+from bufsim.model.declaration import Declaration
+from bufsim.results import empty_ticks
+from bufsim.results.copies import Copies, Floats, Positions, at, distinct
+from bufsim.results.steps import Changes, Steps, distribution, lasting_peak, level, presence
+from bufsim.results.tallies import BufferLevels, BufferTally, Sample
+from bufsim.results.window import Window
+
+Whole = npt.NDArray[np.int64]
+Downtimes = Sequence[tuple[float, float]]
+
+
+class Buffers:
+    """What happened to the buffers of one run, and their tallies.
+
+    Parameters
+    ----------
+    simulation : Declaration
+        What ran.
+    copies : Copies
+        What the engine wrote down, and what became of each row.
+    downtimes : sequence of (stop, restart)
+        When the server was down, s.
+    window : Window
+        The part of the run that counts.
+    """
+
+    def __init__(self, simulation: Declaration, copies: Copies, downtimes: Downtimes, window: Window) -> None:
+        self.simulation = simulation
+        self.copies = copies
+        self.record = copies.record
+        self.downtimes = downtimes
+        self.window = window
+        self.count = len(self.record.buffers)
+
+    # counts of rows by buffer; place 0 is for those of no buffer
+
+    @cached_property
+    def arrivals(self) -> Whole:
+        """The rows whose job arrived in the window."""
+        return self._by_buffer(self.record.copy_buffer[self._arrived :])
+
+    @cached_property
+    def further_copies(self) -> Whole:
+        """Of the arrivals, those of jobs that an earlier buffer collects too."""
+        numbers = self.copies.numbers[self._arrived :]
+        if not distinct(numbers).any():
+            return np.zeros_like(self.arrivals)
+        return self._by_buffer(self.record.copy_buffer[self._arrived :][numbers > 0])
+
+    @cached_property
+    def lost(self) -> Whole:
+        """The rows lost in the window, by buffer and cause."""
+        counts = np.zeros((self.count + 1, len(LOSS_CAUSES)), np.int64)
+        fates, rows = self.copies.fates, self.copies.lost
+        rows = rows[self.window.holds(fates.lost_at[rows])]
+        np.add.at(counts, (self.record.copy_buffer[rows] + 1, fates.loss[rows]), 1)
+        return counts
+
+    @cached_property
+    def _arrived(self) -> int:
+        return self.window.first(self.copies.created_at)
+
+    def _by_buffer(self, buffers: npt.NDArray[np.int16]) -> Whole:
+        if len(distinct(buffers)) == 1:
+            counts = np.zeros(self.count + 1, np.int64)
+            counts[buffers[0] + 1] = len(buffers)
+            return counts
+        return np.bincount(buffers + np.int16(1), minlength=self.count + 1)
+
+    # flushes
+
+    @cached_property
+    def waits(self) -> list[Sample]:
+        """The waits of each buffer's jobs whose flush started in the window."""
+        record = self.record
+        first = self.window.first(record.flush_start)
+        sizes = record.flush_jobs[first:]
+        waits = np.repeat(record.flush_start[first:], sizes)
+        waits -= self.copies.created_at[self.copies.by_flush][int(record.flush_jobs[:first].sum()) :]
+        if self.count == 1:
+            return [Sample.of(waits)]
+        buffer = np.repeat(record.flush_buffer[first:], sizes)
+        return [Sample.of(waits[buffer == index]) for index in range(self.count)]
+
+    @cached_property
+    def gone(self) -> Floats:
+        """Each flush's end, or the stop that interrupts it; infinity if neither has come."""
+        gone: Floats = np.where(np.isnan(self.record.flush_end), np.inf, self.record.flush_end)
+        lost = self.copies.lost
+        rows = lost[self.record.copy_loss[lost] == IN_FLIGHT]
+        gone[self.record.copy_flush[rows]] = self.record.copy_lost_at[rows]
+        return gone
+
+    def _flushes(self, buffer: int | None) -> Positions | slice:
+        """Return the rows of one buffer's flushes, or of all."""
+        if buffer is None or self.count == 1:
+            return slice(None)
+        return np.flatnonzero(self.record.flush_buffer == buffer)
+
+    def tally(self, buffer: int) -> BufferTally:
+        """Return what is kept of a buffer."""
+        record = self.record
+        sizes, nbytes = self._steps(buffer, record.size_jobs), self._steps(buffer, record.size_nbytes)
+        seen = np.arange(len(record.flush_start))[self._flushes(buffer)]
+        seen = seen[record.flush_start[seen] >= self.window.start]
+        ended = seen[~np.isnan(record.flush_end[seen])]
+        batch, reduced, taken = record.flush_jobs[seen], record.flush_reduced[ended], record.flush_nbytes[seen]
+        times = record.flush_end[ended] - record.flush_start[ended]
+        return BufferTally(
+            arrivals=int(self.arrivals[buffer + 1]),
+            stored=int(np.count_nonzero(sizes.changes()[1][self.window.first(sizes.times) :] > 0)),
+            further_copies=int(self.further_copies[buffer + 1]),
+            lost=tuple(self.lost[buffer + 1].tolist()),
+            flushes=len(seen),
+            causes=self._causes(seen),
+            batch_jobs=int(batch.sum()),
+            batch_squares=int((batch * batch).sum()),
+            largest_batch=int(batch.max(initial=0)),
+            ended=len(ended),
+            ended_jobs=int(record.flush_jobs[ended].sum()),
+            reduced_jobs=int(reduced.sum()),
+            largest_reduced=int(reduced.max(initial=0)),
+            batch_nbytes=int(taken.sum()),
+            largest_nbytes=int(taken.max(initial=0)),
+            flush_time=float(times.sum()),
+            longest_flush=float(times.max(initial=0.0)),
+            waits=self.waits[buffer],
+            empty_ticks=self._empty_ticks(buffer, sizes),
+            left=sizes.last,
+            left_nbytes=nbytes.last,
+            levels=self.levels(buffer),
+        )
+
+    def _causes(self, flushes: Positions) -> dict[str, int]:
+        counts = np.bincount(self.record.flush_cause[flushes], minlength=len(self.record.causes)).tolist()
+        return {name: count for name, count in zip(self.record.causes, counts, strict=True) if count}
+
+    def _empty_ticks(self, buffer: int, sizes: Steps) -> int:
+        policy = self.simulation.buffers[buffer].policy
+        if not empty_ticks.has_ticks(policy):
+            return 0
+        flushes = self._flushes(buffer)
+        start, gone = self.record.flush_start[flushes], self.gone[flushes]
+        return empty_ticks.count(
+            policy, empty_ticks.gaps(sizes, start, gone, self.downtimes, self.window), self.window.end
+        )
+
+    # levels
+
+    def levels(self, buffer: int | None) -> BufferLevels:
+        """Return the levels of one buffer, or of all together."""
+        record, window, flushes = self.record, self.window, self._flushes(buffer)
+        sizes = self._steps(buffer, record.size_jobs)
+        size = distribution(sizes, window)
+        start, gone, jobs = record.flush_start[flushes], self.gone[flushes], record.flush_jobs[flushes]
+        others = self._in_flight(start, gone, jobs) + self._in_queue(buffer)
+        if self.simulation.storage.durable or others:
+            buffered = [] if self.simulation.storage.durable else [sizes.changes()]
+            steps = Steps.of_changes(*buffered, *others)
+            exposed = replace(distribution(steps, window), peak=lasting_peak(steps, window))
+        else:
+            exposed = replace(size, peak=lasting_peak(sizes, window))
+        return BufferLevels(
+            size=size,
+            nbytes=level(self._steps(buffer, record.size_nbytes), window),
+            in_flight=presence(start, gone, window, jobs),
+            in_flight_nbytes=presence(start, gone, window, record.flush_nbytes[flushes]),
+            exposed=exposed,
+        )
+
+    def all_levels(self, of_each: Sequence[BufferLevels]) -> BufferLevels:
+        """Return the levels of all buffers together."""
+        if self.count == 1 and (self.simulation.durable_queue or not (self.record.copy_buffer < 0).any()):
+            return of_each[0]
+        return self.levels(None)
+
+    def _steps(self, buffer: int | None, levels: Whole) -> Steps:
+        """Return a column of a buffer's series over time, or its sum over all buffers."""
+        record = self.record
+        if self.count == 1:
+            return Steps(record.size_time, levels)
+        if buffer is not None:
+            rows = np.flatnonzero(record.size_buffer == buffer)
+            return Steps(record.size_time[rows], levels[rows])
+        deltas = np.zeros(len(levels), np.int64)
+        for index in range(self.count):
+            rows = np.flatnonzero(record.size_buffer == index)
+            deltas[rows] = np.diff(levels[rows], prepend=0)
+        return Steps(record.size_time, np.cumsum(deltas))
+
+    def _in_flight(self, start: Floats, gone: Floats, jobs: Whole) -> list[Changes]:
+        """Return how the rows in flight change; nothing if no flush takes time."""
+        if not (gone > start).any():
+            return []
+        ended = gone < np.inf
+        return [(start, jobs), (gone[ended], -jobs[ended])]
+
+    def _in_queue(self, buffer: int | None) -> list[Changes]:
+        """Return how the rows in the queue that a stop would lose change; nothing if the queue is durable."""
+        if self.simulation.durable_queue:
+            return []
+        record, fates = self.record, self.copies.fates
+        has_work = np.zeros(len(record.flush_start) + 1, np.bool_)
+        has_work[record.work_flush] = True
+        passed_by = record.copy_flush < 0
+        # a row whose flush handed over nothing is in no queue; one whose work is not known is, with its flush's works
+        inside = np.where(passed_by, record.copy_work >= 0, has_work[record.copy_flush])
+        begin = np.where(passed_by, self.copies.created_at, at(record.flush_end, record.copy_flush))
+        rows = np.flatnonzero(inside & ~np.isnan(begin))
+        if buffer is not None:
+            rows = rows[record.copy_buffer[rows] == buffer]
+        end = np.where(fates.loss[rows] == QUEUE, fates.lost_at[rows], fates.finished_at[rows])
+        end = end[~np.isnan(end)]
+        return [(begin[rows], np.ones(len(rows), np.int64)), (end, np.full(len(end), -1))]

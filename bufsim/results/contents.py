@@ -1,0 +1,117 @@
+"""What a result holds: tables and a tally, made when they are asked for, or already there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Literal, Protocol, get_args
+
+import pandas as pd
+
+from bufsim.engines.randomness import stream
+from bufsim.engines.recording import Recording
+from bufsim.engines.workload import Workload
+from bufsim.errors import BufsimError
+from bufsim.model.declaration import Declaration
+from bufsim.model.workers import service_source
+from bufsim.results import tallying
+from bufsim.results.copies import Copies, Floats
+from bufsim.results.records import Tables
+from bufsim.results.schemas import SCHEMAS, TableName
+from bufsim.results.tallies import Tally
+from bufsim.results.window import Window
+
+RecordLevel = Literal["all", "flushes", "summary"]
+"""What is recorded of a run: all tables; the flushes, and the tally; the tally alone."""
+RECORD_LEVELS: tuple[RecordLevel, ...] = get_args(RecordLevel)
+TABLES_OF: Mapping[RecordLevel, tuple[TableName, ...]] = {
+    "all": tuple(SCHEMAS),
+    "flushes": ("flushes",),
+    "summary": (),
+}
+
+
+class Contents(Protocol):
+    """The tables and the tally of a run."""
+
+    @property
+    def recorded(self) -> RecordLevel:
+        """Which tables there are."""
+
+    @property
+    def window(self) -> Window:
+        """The part of the run that metrics look at."""
+
+    @property
+    def tally(self) -> Tally:
+        """What is kept in bounded memory."""
+
+    def table(self, name: TableName) -> pd.DataFrame:
+        """Return a table; a BufsimError says why there is none."""
+
+
+class FromRecording:
+    """What an engine wrote down; tables and tally are made at their first use."""
+
+    recorded: RecordLevel = "all"
+
+    def __init__(self, simulation: Declaration, workload: Workload, record: Recording) -> None:
+        self.simulation = simulation
+        self.workload = workload
+        self.tables = Tables(record, self._service)
+        self.window = Window(simulation.warm_up, simulation.until)
+
+    @property
+    def copies(self) -> Copies:
+        """What became of each job in each buffer."""
+        return self.tables.copies
+
+    def table(self, name: TableName) -> pd.DataFrame:
+        """Return a table."""
+        table: pd.DataFrame = getattr(self.tables, name)
+        return table
+
+    @cached_property
+    def tally(self) -> Tally:
+        """What is kept in bounded memory."""
+        stops, workload = self.simulation.stops, self.workload
+        downtimes = []
+        if stops is not None:
+            generator = stream(workload.seed, "server", "stops", workload.replication)
+            downtimes = stops.times(generator, self.simulation.until)
+        return tallying.tally(self.simulation, self.copies, self.tables.busy_times, downtimes)
+
+    def _service(self, queue: int, attempt: int, n: int) -> tuple[Floats, float]:
+        name = self.tables.record.queues[queue]
+        workers = self.simulation.workers_of(name)
+        assert workers is not None
+        draws = self.workload.draws(name, "service", attempt, service_source(workers))
+        return draws.at_least(n), workers.per_item
+
+
+class Kept:
+    """Tables and a tally that are already made."""
+
+    def __init__(self, recorded: RecordLevel, tables: Mapping[TableName, pd.DataFrame], tally: Tally) -> None:
+        self.recorded = recorded
+        self.tally = tally
+        self._tables = {name: tables[name] for name in TABLES_OF[recorded]}
+
+    @property
+    def window(self) -> Window:
+        """The part of the run that metrics look at."""
+        return self.tally.window
+
+    def table(self, name: TableName) -> pd.DataFrame:
+        """Return a table."""
+        if name not in self._tables:
+            raise BufsimError(
+                f"{name} was left out at the record level {self.recorded!r}; "
+                "run again with record='all', or use tally, summary() and metric()"
+            )
+        return self._tables[name]
+
+
+def reduced(contents: Contents, recorded: RecordLevel) -> Kept:
+    """Return the part of the contents that a record level keeps."""
+    return Kept(recorded, {name: contents.table(name) for name in TABLES_OF[recorded]}, contents.tally)

@@ -1,0 +1,170 @@
+"""Empty ticks: how often a policy's timer finds nothing to flush.
+
+The ticks of a policy are those of its tick rules: ``FlushEvery`` (phase + k·period, k ≥ 0; with an anchor the last
+flush's start or end + k·period, k ≥ 1, counted from 0 before the first flush and after a restart), ``FlushAt``,
+``FlushCron``, and the grid of ``checked_every``, in place of any ticks under it. A tick is *empty* for a buffer if,
+after all events of its instant, the buffer is empty and not flushing and the server is up, and no flush of the buffer
+starts at that instant. The ticks of each rule are counted; ticks of several rules at one instant once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bufsim.model.cron import FlushCron
+from bufsim.model.flush_policy import AllOf, AnyOf, CheckedEvery, FlushPolicy
+from bufsim.model.policies import FlushAt, FlushEvery
+from bufsim.results.steps import Steps
+from bufsim.results.window import Window
+
+Floats = npt.NDArray[np.float64]
+Whole = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Gaps:
+    """The intervals [begin, end) of a window in which a buffer is empty and not flushing, and the server is up.
+
+    Parameters
+    ----------
+    begin, end : array of float64
+        s, increasing.
+    flush_start, flush_end : array of float64
+        Start and end of the last flush before each gap, s; −inf before the first, and after a restart.
+    """
+
+    begin: Floats
+    end: Floats
+    flush_start: Floats
+    flush_end: Floats
+
+
+def gaps(sizes: Steps, start: Floats, gone: Floats, down: Sequence[tuple[float, float]], window: Window) -> Gaps:
+    """Return the gaps of one buffer.
+
+    Parameters
+    ----------
+    sizes : Steps
+        The buffer size.
+    start, gone : array of float64
+        The start of each flush, and its end or the stop that interrupts it (infinity: neither has come), s.
+    down : sequence of (stop, restart)
+        The server's downtimes, s.
+    window : Window
+        The part of the run that counts.
+    """
+    stops, restarts = np.array([stop for stop, _ in down]), np.array([restart for _, restart in down])
+    occupied = sizes
+    if len(stops) or (gone > start).any():
+        entered, left = np.concatenate((start, stops)), np.concatenate((gone, restarts))
+        ones = np.ones(len(entered), np.int64)
+        occupied = Steps.of_changes(sizes.changes(), (entered, ones), (left, -ones))
+    values, bounds = occupied.within(window)
+    free = np.flatnonzero((values == 0) & (bounds[1:] > bounds[:-1]))
+    begin = bounds[free]
+    flush_start = _last(start, start, begin)
+    # a restart forgets the flush before it; one that starts at the restart's instant comes after it
+    known = flush_start >= _last(restarts, restarts, begin)
+    flush_end = _last(start, gone, begin)
+    never = np.full(len(free), -np.inf)
+    return Gaps(begin, bounds[free + 1], np.where(known, flush_start, never), np.where(known, flush_end, never))
+
+
+def count(policy: FlushPolicy, gaps: Gaps, until: float) -> int:
+    """Return the number of ticks of a policy that fall into the gaps of its buffer."""
+    begin = np.where(gaps.begin == gaps.flush_start, np.nextafter(gaps.begin, np.inf), gaps.begin)
+    every_gap = np.arange(len(begin))
+    rules = {leaf: _ticks(leaf, gaps, until) for leaf in _tick_leaves(policy)}
+    counts = [(rule.before(gaps.end, every_gap) - rule.before(begin, every_gap), rule) for rule in rules.values()]
+    # the rule with the most ticks is only counted; those of the others are looked up in the ones before
+    counts.sort(key=lambda pair: -int(pair[0].sum()))
+    total = 0
+    for place, (in_gap, rule) in enumerate(counts):
+        total += int(in_gap.sum())
+        if place:
+            times, gap = rule.listed(begin, in_gap)
+            seen = np.zeros(len(times), np.bool_)
+            for _, other in counts[:place]:
+                seen |= other.before(np.nextafter(times, np.inf), gap) > other.before(times, gap)
+            total -= int(seen.sum())
+    return total
+
+
+def has_ticks(policy: FlushPolicy) -> bool:
+    """Return whether a policy has a tick rule."""
+    return any(True for _ in _tick_leaves(policy))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Regular:
+    """The ticks origin + k·period, k ≥ smallest, with an origin for each gap."""
+
+    origin: Floats
+    period: float
+    smallest: int
+
+    def before(self, times: Floats, gap: Whole) -> Whole:
+        """Return how many ticks stand before each time, as they are in its gap."""
+        origin = self.origin[gap]
+        # the quotient is rounded, so that the count may err by one in both directions
+        k = np.maximum(np.floor((times - origin) / self.period) - 1.0, self.smallest)
+        for _ in range(3):
+            k += origin + k * self.period < times
+        return k.astype(np.int64) - self.smallest
+
+    def listed(self, begin: Floats, in_gap: Whole) -> tuple[Floats, Whole]:
+        """Return the ticks in the gaps, so many in each, and the gap of each tick."""
+        gap, number = _numbered(in_gap)
+        first = self.before(begin, np.arange(len(begin)))
+        return self.origin[gap] + (self.smallest + first[gap] + number) * self.period, gap
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Given:
+    """Ticks at given times."""
+
+    times: Floats
+
+    def before(self, times: Floats, gap: Whole) -> Whole:
+        """Return how many ticks stand before each time."""
+        return np.searchsorted(self.times, times, side="left")
+
+    def listed(self, begin: Floats, in_gap: Whole) -> tuple[Floats, Whole]:
+        """Return the ticks in the gaps, so many in each, and the gap of each tick."""
+        gap, number = _numbered(in_gap)
+        return self.times[np.searchsorted(self.times, begin, side="left")[gap] + number], gap
+
+
+def _tick_leaves(policy: FlushPolicy) -> Iterator[FlushPolicy]:
+    if isinstance(policy, AnyOf | AllOf):
+        for member in policy.members:
+            yield from _tick_leaves(member)
+    elif isinstance(policy, FlushEvery | FlushAt | FlushCron | CheckedEvery):
+        yield policy
+
+
+def _ticks(leaf: FlushPolicy, gaps: Gaps, until: float) -> _Regular | _Given:
+    if isinstance(leaf, FlushAt):
+        return _Given(np.array(leaf.times))
+    if isinstance(leaf, FlushCron):
+        return _Given(np.array(leaf.times(until)))
+    assert isinstance(leaf, FlushEvery | CheckedEvery)
+    if isinstance(leaf, CheckedEvery) or leaf.anchor == "clock":
+        return _Regular(np.full(len(gaps.begin), leaf.phase), leaf.period, 0)
+    anchor = gaps.flush_start if leaf.anchor == "flush_start" else gaps.flush_end
+    return _Regular(np.where(np.isneginf(anchor), 0.0, anchor), leaf.period, 1)
+
+
+def _last(times: Floats, values: Floats, before: Floats) -> Floats:
+    """Return the value of the last of the increasing `times` at or before each given time; −inf where there is none."""
+    return np.append(values, -np.inf)[np.searchsorted(times, before, side="right") - 1]
+
+
+def _numbered(counts: Whole) -> tuple[Whole, Whole]:
+    """Return, for so many things in each group, the group of each and its number within it."""
+    group = np.repeat(np.arange(len(counts)), counts)
+    return group, np.arange(len(group)) - (np.cumsum(counts) - counts)[group]

@@ -1,0 +1,182 @@
+"""Histograms in bounded memory, on fixed grids that are fine where values are small: a bin is a few bits of the number.
+
+A positive double is mantissa × 2^exponent, and its bits, read as a whole number, rise with it. So its leading bits are
+a bin of a grid that is even in each octave [2^e, 2^(e+1)) and logarithmic over the octaves: bin = bits(x) >> (52 − b)
+has 2^b bins an octave, each at most 2^−b of its values wide. No logarithm is taken, and every engine finds the same
+bin.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int64] | Floats
+
+_MANTISSA = 52
+_BIAS = 1023
+_SLACK = 1.0 - 1e-12
+"""A share q of n may come out as k + 10⁻¹⁶ instead of k in floating point; the rank is k then."""
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A grid for values ≥ 0: bin 0 for zeros, bin 1 for (0, 2^low), 2^bits bins an octave, and one for 2^high and more.
+
+    Parameters
+    ----------
+    bits : int
+        Each octave has 2^bits bins.
+    low, high : int
+        The octaves are those of [2^low, 2^high).
+    whole : bool
+        Whether the values are whole numbers: those below 2^(bits + 1) then have bins of their own.
+
+    Notes
+    -----
+    The bin of x, 2^low ≤ x < 2^high, is (bits(x) >> (52 − bits)) − offset. The middle of a bin differs from any value
+    in it by at most a share of 2^−(bits + 1) of the value: by 1/128 < 0.8 % on `TIMES`; on `SIZES` by 0 below 256 and
+    by less than 1/256 < 0.4 % above. Values in (0, 2^low) count as 2^(low − 1), values from 2^high on as the largest.
+
+    Examples
+    --------
+    >>> TIMES.counts(np.array([0.0, 1.0, 1.01])).nonzero()[0].tolist()
+    [0, 1922, 1922]
+    """
+
+    bits: int
+    low: int
+    high: int
+    whole: bool
+
+    @property
+    def offset(self) -> int:
+        """What is taken off the leading bits, so that the first octave begins at bin 2."""
+        return ((_BIAS + self.low) << self.bits) - 2
+
+    @property
+    def size(self) -> int:
+        """The number of bins."""
+        return ((self.high - self.low) << self.bits) + 3
+
+    def index(self, values: npt.NDArray[np.float64 | np.int64]) -> npt.NDArray[np.int64]:
+        """Return the bin of each value ≥ 0."""
+        doubles = np.ascontiguousarray(values, dtype=np.float64)
+        index = doubles.view(np.int64) >> (_MANTISSA - self.bits)
+        index -= self.offset
+        np.clip(index, 1, self.size - 1, out=index)
+        index[doubles == 0.0] = 0
+        return index
+
+    def counts(self, values: npt.NDArray[np.float64 | np.int64]) -> npt.NDArray[np.int64]:
+        """Return how many values lie in each bin."""
+        return np.bincount(self.index(values), minlength=self.size)
+
+    def weights(self, values: npt.NDArray[np.float64 | np.int64], weights: Floats) -> Floats:
+        """Return the sum of the weights of the values in each bin."""
+        return np.bincount(self.index(values), weights=weights, minlength=self.size).astype(np.float64, copy=False)
+
+    @cached_property
+    def edges(self) -> Floats:
+        """The lower edge of each bin, and at last infinity: bin i is [edges[i], edges[i + 1])."""
+        count = (self.high - self.low) << self.bits
+        leading = np.arange(count + 1, dtype=np.int64) + (self.offset + 2)
+        octaves = (leading << (_MANTISSA - self.bits)).view(np.float64)
+        return np.concatenate(([0.0, math.ulp(0.0)], octaves, [math.inf]))
+
+    @cached_property
+    def middles(self) -> Floats:
+        """The value that stands for each bin."""
+        low, high = self.edges[:-1], self.edges[1:]
+        if self.whole:
+            low, high = np.ceil(low), np.ceil(high) - 1.0
+        middles = low + (high - low) / 2.0
+        middles[0] = 0.0
+        return middles
+
+    def quantile(self, counts: Numbers, q: float, *, first: int = 0, largest: float = math.inf) -> float:
+        """Return the q-quantile: the middle of the bin of the least value with at least a share q at or below it.
+
+        Parameters
+        ----------
+        counts : array
+            Counts, or weights such as seconds, of the bins from `first` on.
+        q : float
+            In (0, 1].
+        first : int
+            The bin of counts[0].
+        largest : float
+            The largest value, where it is known: no quantile is above it.
+
+        Returns
+        -------
+        float
+            nan without counts.
+        """
+        total = np.cumsum(counts)
+        if not len(total) or not total[-1] > 0:
+            return math.nan
+        place = int(np.searchsorted(total, q * float(total[-1]) * _SLACK, side="left"))
+        return min(float(self.middles[first + place]), largest)
+
+
+TIMES = Grid(bits=6, low=-30, high=30, whole=False)
+"""Seconds, from 1 ns to 34 years, in bins of at most 1/64 of their values."""
+SIZES = Grid(bits=7, low=0, high=62, whole=True)
+"""Numbers of jobs: exact below 256, above in bins of at most 1/128 of their values."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Histogram:
+    """The counts, or weights such as seconds, of a grid's bins, without the empty ones at both ends.
+
+    Parameters
+    ----------
+    first : int
+        The bin of counts[0].
+    counts : array of int64 or float64
+        One number a bin.
+    """
+
+    first: int
+    counts: Numbers
+
+    @classmethod
+    def of(cls, counts: Numbers) -> Histogram:
+        """Return the histogram of all bins of a grid."""
+        some = np.flatnonzero(counts)
+        if not len(some):
+            return cls(0, counts[:0].copy())
+        first = int(some[0])
+        return cls(first, counts[first : some[-1] + 1].copy())
+
+    def quantile(self, grid: Grid, q: float, *, largest: float = math.inf) -> float:
+        """Return the q-quantile; see `Grid.quantile`."""
+        return grid.quantile(self.counts, q, first=self.first, largest=largest)
+
+    def __add__(self, other: Histogram) -> Histogram:
+        """Return the histogram of both together, on the same grid."""
+        both = np.zeros(
+            max(part.first + len(part.counts) for part in (self, other)), np.result_type(self.counts, other.counts)
+        )
+        for part in (self, other):
+            both[part.first : part.first + len(part.counts)] += part.counts
+        return Histogram.of(both)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Histogram):
+            return NotImplemented
+        return self.first == other.first and np.array_equal(self.counts, other.counts)
+
+    def __hash__(self) -> int:
+        return hash((self.first, self.counts.tobytes()))
+
+
+def rank(q: float, n: int) -> int:
+    """Return the position, from 0, of the q-quantile among n sorted values: the least with a share q at or below it."""
+    return max(math.ceil(q * n * _SLACK), 1) - 1

@@ -1,0 +1,336 @@
+"""What is kept of a run in bounded memory: counts, sums, peaks and histograms, from which every metric follows.
+
+Each accumulator is defined here exactly, so that it can be made from the tables (`bufsim.results.tallying`) or streamed
+while a run goes on, with the same outcome: counts, peaks and histograms of counts are equal; sums of floats differ only
+by the order of summation.
+
+Everything is cut to the window [warm_up, until), but for what is said to be of the whole run. A *row* is a row of
+`jobs`, a job in one of the buffers that collect it; a *work* is a row of `work`, a job handed to a queue. Where nothing
+was seen, counts, sums and peaks are 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import reduce
+from operator import add
+from typing import Any, TypeVar
+
+import numpy as np
+
+from bufsim.engines.recording import LOSS_CAUSES
+from bufsim.errors import BufsimError
+from bufsim.results.histograms import TIMES, Histogram
+from bufsim.results.window import Floats, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What is kept of a sample of durations.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+    total : float
+        Their sum, s.
+    squares : float
+        The sum of their squares, s².
+    largest : float
+        The largest, s.
+    histogram : Histogram
+        Their counts on the grid `histograms.TIMES`.
+    """
+
+    count: int
+    total: float
+    squares: float
+    largest: float
+    histogram: Histogram
+
+    @classmethod
+    def of(cls, durations: Floats) -> Sample:
+        """Return what is kept of these durations, s, each ≥ 0."""
+        if not len(durations):
+            return cls(0, 0.0, 0.0, 0.0, Histogram.of(np.zeros(0, np.int64)))
+        return cls(
+            len(durations),
+            float(durations.sum()),
+            float((durations * durations).sum()),
+            float(durations.max()),
+            Histogram.of(TIMES.counts(durations)),
+        )
+
+    def __add__(self, other: Sample) -> Sample:
+        """Return what is kept of both samples together."""
+        return Sample(
+            self.count + other.count,
+            self.total + other.total,
+            self.squares + other.squares,
+            max(self.largest, other.largest),
+            self.histogram + other.histogram,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What is kept of a level, a step function of time with whole values.
+
+    Parameters
+    ----------
+    integral : float
+        ∫ level dt over the window: job-seconds, or byte-seconds.
+    peak : int
+        The largest value; each level says which values count.
+    """
+
+    integral: float
+    peak: int
+
+
+@dataclass(frozen=True, slots=True)
+class LevelDistribution:
+    """What is kept of a level whose distribution over time is wanted.
+
+    Parameters
+    ----------
+    integral : float
+        ∫ level dt over the window, job-seconds.
+    squares : float
+        ∫ level² dt over the window.
+    peak : int
+        The largest value; each level says which values count.
+    time_at : Histogram
+        The seconds of the window spent at each value, on the grid `histograms.SIZES`; their sum is the window's span.
+    """
+
+    integral: float
+    squares: float
+    peak: int
+    time_at: Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class BufferLevels:
+    """The levels of a buffer, or of all buffers together (each the sum over the buffers).
+
+    Parameters
+    ----------
+    size : LevelDistribution
+        The buffer size. Its peak is over all values, also those of no duration (a buffer that is flushed at size 200
+        has been at 200): the value just before the events at the window's start, and that after each change in it.
+    nbytes : Level
+        The bytes in it; peak as for `size`.
+    in_flight : Level
+        The jobs in flight: from a flush's start to its end, or to the stop that interrupts it. Its peak is over values
+        that last: what holds after all events of an instant.
+    in_flight_nbytes : Level
+        The bytes in flight; peak as for `in_flight`.
+    exposed : LevelDistribution
+        The rows that a stop would lose at this moment: those in flight; those buffered, if the storage is volatile; and
+        those whose work is not finished, if the queue is volatile (all buffers together: also of jobs that passed by).
+        A row without a known work counts until its flush's last work is finished. Peak as for `in_flight`.
+    """
+
+    size: LevelDistribution
+    nbytes: Level
+    in_flight: Level
+    in_flight_nbytes: Level
+    exposed: LevelDistribution
+
+
+@dataclass(frozen=True, slots=True)
+class BufferTally:
+    """What is kept of a buffer.
+
+    Parameters
+    ----------
+    arrivals : int
+        Rows whose job arrived in the window, stored or not.
+    stored : int
+        Times that a job was stored in the window: `arrivals` without those lost at their arrival.
+    further_copies : int
+        Of the `arrivals`, those of jobs that an earlier buffer collects too.
+    lost : tuple of int
+        Rows that were lost in the window, by cause, in the order of `recording.LOSS_CAUSES`, whenever they arrived.
+    flushes : int
+        Flushes that started in the window. The next fields, up to `waits`, are about them.
+    causes : dict of str to int
+        How many of them each cause started; a cause that started none may be left out.
+    batch_jobs, batch_squares, largest_batch : int
+        Sum, sum of squares and maximum of the batch sizes.
+    ended : int
+        Those of them that ended before `until`.
+    ended_jobs, reduced_jobs, largest_reduced : int
+        Of those that ended: the sum of batch sizes; sum and maximum of reduced sizes.
+    batch_nbytes, largest_nbytes : int
+        Sum and maximum of the bytes taken.
+    flush_time, longest_flush : float
+        Of those that ended: sum and maximum of end − start, s.
+    waits : Sample
+        Flush start − arrival of each job that they took, also of those lost later.
+    empty_ticks : int
+        Ticks of the policy in the window that found the buffer empty, see `bufsim.results.empty_ticks`.
+    left, left_nbytes : int
+        Jobs and bytes in the buffer at `until`.
+    levels : BufferLevels
+        Its levels over time.
+    """
+
+    arrivals: int
+    stored: int
+    further_copies: int
+    lost: tuple[int, ...]
+    flushes: int
+    causes: dict[str, int]
+    batch_jobs: int
+    batch_squares: int
+    largest_batch: int
+    ended: int
+    ended_jobs: int
+    reduced_jobs: int
+    largest_reduced: int
+    batch_nbytes: int
+    largest_nbytes: int
+    flush_time: float
+    longest_flush: float
+    waits: Sample
+    empty_ticks: int
+    left: int
+    left_nbytes: int
+    levels: BufferLevels
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLevels:
+    """The levels of a queue, or of all queues together. Their peaks are over values that last.
+
+    Parameters
+    ----------
+    waiting : Level
+        Works that wait for their first start: from queued_at to started_at, to their loss, or to `until`.
+    unfinished : Level
+        Works in the queue, in service or between attempts: from queued_at to finished_at, to their loss, or to `until`.
+    """
+
+    waiting: Level
+    unfinished: Level
+
+
+@dataclass(frozen=True, slots=True)
+class QueueTally:
+    """What is kept of a job queue and its workers.
+
+    Parameters
+    ----------
+    concurrency : int
+        The number of workers; 0 without workers.
+    handed, items, largest_items : int
+        Works that came to the queue in the window; sum and maximum of their items.
+    completed, failed : int
+        Works that were completed, or failed for good, in the window.
+    lost : int
+        Works that were lost with the queue in the window.
+    attempts : int
+        Attempts started of the works that were completed or failed in the window.
+    service_time, longest_service : float
+        Sum and maximum of those works' busy times, s.
+    busy_time : float
+        Worker-seconds in service in the window. A work that is finished, running or lost at its first attempt counts
+        with that attempt's share of the window: its overlap with [started_at, finished_at, lost_at or `until`). A work
+        finished after several attempts counts with its whole busy_time if it finished in the window, since a run does
+        not record when later attempts start. A work that is between attempts, or in a later one, at `until` counts 0.
+    waits : Sample
+        started_at − queued_at of the works whose first attempt started in the window.
+    end_to_end : Sample
+        finished_at − created_at of the rows whose finish lies in the window, by the job's own queue; those of jobs
+        that passed by included.
+    levels : QueueLevels
+        Its levels over time.
+    """
+
+    concurrency: int
+    handed: int
+    items: int
+    largest_items: int
+    completed: int
+    failed: int
+    lost: int
+    attempts: int
+    service_time: float
+    longest_service: float
+    busy_time: float
+    waits: Sample
+    end_to_end: Sample
+    levels: QueueLevels
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What is kept of a run: enough for every metric.
+
+    Parameters
+    ----------
+    window : Window
+        [warm_up, until).
+    jobs : int
+        Jobs created in the whole run.
+    outcomes : tuple of int
+        Rows of the whole run by what had become of them at `until`, in the order of `copies.OUTCOMES`.
+    passed_by : int
+        Jobs that arrived in the window and that no buffer collects.
+    passed_by_lost : tuple of int
+        Of the jobs that no buffer collects, those lost in the window, by cause, as in `recording.LOSS_CAUSES`.
+    buffers : dict of str to BufferTally
+        By the buffers' ids, in the declared order.
+    queues : dict of str to QueueTally
+        By the queues' names, in the order in which they were first named.
+    buffer_levels : BufferLevels
+        The levels of all buffers together.
+    queue_levels : QueueLevels
+        The levels of all queues together.
+    """
+
+    window: Window
+    jobs: int
+    outcomes: tuple[int, ...]
+    passed_by: int
+    passed_by_lost: tuple[int, ...]
+    buffers: dict[str, BufferTally]
+    queues: dict[str, QueueTally]
+    buffer_levels: BufferLevels
+    queue_levels: QueueLevels
+
+    def __post_init__(self) -> None:
+        if len(self.passed_by_lost) != len(LOSS_CAUSES):
+            raise BufsimError(f"passed_by_lost must have a count a cause of {LOSS_CAUSES}, got {self.passed_by_lost!r}")
+
+    def all_buffers(self) -> BufferTally:
+        """Return what is kept of all buffers together: counts and sums added, levels of the sum over the buffers."""
+        return _together(BufferTally, list(self.buffers.values()), self.buffer_levels)
+
+    def all_queues(self) -> QueueTally:
+        """Return what is kept of all queues together: counts and sums added, levels of the sum over the queues."""
+        return _together(QueueTally, list(self.queues.values()), self.queue_levels)
+
+
+Part = TypeVar("Part", BufferTally, QueueTally)
+
+
+def _together(kind: type[Part], parts: Sequence[Part], levels: BufferLevels | QueueLevels) -> Part:
+    names = [field.name for field in fields(kind) if field.name != "levels"]
+    joined: dict[str, Any] = {name: _joined(name, [getattr(part, name) for part in parts]) for name in names}
+    return kind(**joined | {"levels": levels})
+
+
+def _joined(name: str, values: Sequence[Any]) -> Any:
+    """Return one field of several tallies together."""
+    if name.startswith(("largest", "longest")):
+        return max(values)
+    if isinstance(values[0], tuple):
+        return tuple(map(sum, zip(*values, strict=True)))
+    if isinstance(values[0], dict):
+        keys = dict.fromkeys(key for value in values for key in value)
+        return {key: sum(value.get(key, 0) for value in values) for key in keys}
+    return reduce(add, values)
