@@ -158,20 +158,25 @@ class JobBuffer:
         self._check("drain", Drain, "DrainAll()")
         if self.capacity is not None:
             self._check("capacity", Capacity, "Capacity(jobs=1000)")
-        collect: object = self.collect
-        if isinstance(collect, str | list | tuple):
-            object.__setattr__(self, "collect", CollectQueues(collect))  # type: ignore[arg-type]  # it takes one name too
-        elif not callable(collect):
-            raise InvalidTypeError(f"collect must be a queue's name or a function of the job, got {collect!r}")
-        if not callable(self.reduce):
-            raise InvalidTypeError(
-                f"reduce must be KeepAll() or the like, or a function of the jobs, got {self.reduce!r}"
-            )
+        self._check_functions()
         flush_time: object = self.flush_time
         if not isinstance(flush_time, FlushTime):
             object.__setattr__(self, "flush_time", FlushTime(flush_time))  # type: ignore[arg-type]  # it converts
+
+    def _check_functions(self) -> None:
+        collect: object = self.collect
+        if isinstance(collect, str | list | tuple):
+            object.__setattr__(self, "collect", CollectQueues(collect))  # type: ignore[arg-type]  # it takes one name too
+        elif not _is_function(collect):
+            raise InvalidTypeError(f"collect must be a queue's name or a function of the job, got {collect!r}")
+        if not _is_function(self.reduce):
+            raise InvalidTypeError(
+                f"reduce must be KeepAll() or the like, or a function of the jobs, got {self.reduce!r}"
+            )
         if self.items is not None and isinstance(self.reduce, Reduce):
             raise InvalidValueError(f"items goes with a reduce of your own; {self.reduce!r} counts its items itself")
+        if self.items is not None and not callable(self.items):
+            raise InvalidTypeError(f"items must be a function of the reduced job, got {self.items!r}")
 
     def _check(self, name: str, kind: type, example: str) -> None:
         value = getattr(self, name)
@@ -191,3 +196,8 @@ class JobBuffer:
         return cls(buffer.id, policy=policy, collect=buffer.collect, reduce=buffer.reduce, **others)  # type: ignore[arg-type]  # checked above
 
     __repr__ = reprs.call
+
+
+def _is_function(value: object) -> bool:
+    """Return whether `value` can be called on jobs: not so a built-in class whose brackets were forgotten."""
+    return callable(value) and not (isinstance(value, type) and issubclass(value, Reduce | CollectAll | CollectQueues))
