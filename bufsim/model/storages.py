@@ -41,6 +41,8 @@ class Storage:
         window: float | str | dt.timedelta = self.read_delete_window
         window = checks.not_negative("read_delete_window", checks.seconds("read_delete_window", window))
         object.__setattr__(self, "read_delete_window", window)
+        if not isinstance(self.durable, bool):
+            raise InvalidTypeError(f"durable must be True or False, got {self.durable!r}")
         if not callable(self.strategy):
             raise InvalidTypeError(
                 f"strategy must make a storage strategy when called, got {self.strategy!r}; "

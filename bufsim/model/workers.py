@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY, dataclass, field
 import numpy as np
 
 from bufsim import checks
-from bufsim.errors import InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs
 from bufsim.model.distributions import Constant, Distribution, as_distribution
 
@@ -68,15 +68,22 @@ class GivenTimes:
     digest: bytes = field(init=False)
 
     def __post_init__(self) -> None:
-        times = np.array(self.times, dtype=np.float64)
+        try:
+            times = np.array(self.times, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise InvalidTypeError(f"service times must be numbers, got {self.times!r}") from None
         if times.ndim != 1 or not len(times):
             raise InvalidValueError(f"service times must be one row of numbers, at least one, got shape {times.shape}")
         if not (np.isfinite(times).all() and (times >= 0.0).all()):
             row = int(np.flatnonzero(~(np.isfinite(times) & (times >= 0.0)))[0])
-            raise InvalidValueError(f"service times must be finite and >= 0, got {times[row]!r} in row {row}")
+            raise InvalidValueError(f"service times must be finite and >= 0, got {times[row].item()!r} in row {row}")
         times.flags.writeable = False
         object.__setattr__(self, "times", times)
         object.__setattr__(self, "digest", hashlib.blake2b(times.tobytes(), digest_size=16).digest())
+
+    def __reduce__(self) -> tuple[type[GivenTimes], tuple[np.ndarray]]:
+        # through the constructor: numpy restores arrays as writeable
+        return GivenTimes, (self.times,)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, GivenTimes) and self.digest == other.digest
@@ -182,7 +189,7 @@ def _service(value: object) -> Distribution | GivenTimes:
     if isinstance(value, GivenTimes):
         return value
     if isinstance(value, list | tuple | np.ndarray):
-        return GivenTimes(np.asarray(value))
+        return GivenTimes(value)  # type: ignore[arg-type]  # it converts
     if isinstance(value, str | dt.timedelta):
         return Constant(checks.not_negative("service", checks.seconds("service", value)))
     return as_distribution("service", value)
