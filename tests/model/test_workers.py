@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import datetime as dt
+import math
+import pickle
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import bufsim
+from bufsim import (
+    Backoff,
+    Constant,
+    Exponential,
+    GivenTimes,
+    InvalidTypeError,
+    InvalidValueError,
+    PollingWorkers,
+    PushWorkers,
+)
+from bufsim.model.workers import service_source
+
+
+def test_the_defaults_are_those_of_vendures_strategies() -> None:
+    push, polling = PushWorkers(), PollingWorkers()
+    assert push.concurrency == 3
+    assert (polling.concurrency, polling.poll_interval) == (1, 0.2)
+    for workers in (push, polling):
+        assert workers.queue is None
+        assert workers.service == Constant(0.0)
+        assert (workers.per_item, workers.failure, workers.retries) == (0.0, 0.0, 0)
+        assert workers.backoff == Backoff(0.0)
+
+
+def test_durations_may_have_units() -> None:
+    workers = PollingWorkers(service="20ms", per_item="5ms", backoff="1s", poll_interval=dt.timedelta(milliseconds=500))
+    assert workers == PollingWorkers(service=0.02, per_item=0.005, backoff=Backoff(1.0), poll_interval=0.5)
+    assert Backoff("1s", longest="1min") == Backoff(1.0, longest=60.0)
+
+
+def test_service_times_are_a_distribution_or_given() -> None:
+    assert PushWorkers(service=0.02).service == Constant(0.02)
+    assert PushWorkers(service=Exponential(0.02)).service == Exponential(0.02)
+    for given in ([0.5, 0.25], (0.5, 0.25), np.array([0.5, 0.25]), GivenTimes([0.5, 0.25])):
+        assert PushWorkers(service=given).service == GivenTimes([0.5, 0.25])
+    assert service_source(PushWorkers(service=[0.5])).tolist() == [0.5]
+    assert service_source(PushWorkers(service=0.5)) == Constant(0.5)
+
+
+def test_given_times_are_a_value_of_their_own() -> None:
+    source = np.array([0.5, 0.25])
+    given = GivenTimes(source)
+    source[0] = 9.0
+    assert given.times.tolist() == [0.5, 0.25]
+    with pytest.raises(ValueError, match="read-only"):
+        given.times[0] = 1.0
+    again = pickle.loads(pickle.dumps(given))
+    assert again == given
+    assert hash(again) == hash(given)
+    assert not again.times.flags.writeable
+    assert given != GivenTimes([0.25, 0.5])
+    assert given != [0.5, 0.25]
+    assert repr(given) == "GivenTimes(<2 times>)"
+
+
+@pytest.mark.parametrize(
+    "workers",
+    [
+        PushWorkers(),
+        PollingWorkers(),
+        PushWorkers(4, queue="email", service=Exponential(0.1), per_item=0.01, failure=0.1, retries=3, backoff=1.0),
+        PollingWorkers(2, poll_interval=0.5, backoff=Backoff(1.0, factor=2.0, longest=60.0)),
+    ],
+)
+def test_workers_are_values(workers: PushWorkers | PollingWorkers) -> None:
+    again = pickle.loads(pickle.dumps(workers))
+    assert again == workers
+    assert hash(again) == hash(workers)
+    assert eval(repr(workers), vars(bufsim)) == workers
+    with pytest.raises(AttributeError):
+        workers.concurrency = 9  # type: ignore[misc]
+
+
+def test_push_and_polling_workers_are_never_equal() -> None:
+    assert PushWorkers(1) != PollingWorkers(1)
+
+
+@pytest.mark.parametrize("kind", [PushWorkers, PollingWorkers])
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"concurrency": 0}, InvalidValueError, "concurrency must be >= 1, got 0"),
+        ({"concurrency": 1.5}, InvalidTypeError, "concurrency must be a whole number, got 1.5"),
+        ({"queue": ""}, InvalidValueError, "queue must not be empty; give it a name"),
+        ({"queue": 3}, InvalidTypeError, "queue must be a str, got 3"),
+        ({"service": -1}, InvalidValueError, "service must be >= 0, got -1"),
+        ({"service": math.nan}, InvalidValueError, "service must be finite, got nan"),
+        ({"service": "fast"}, InvalidValueError, "service must be a number with a unit, such as "),
+        ({"service": []}, InvalidValueError, "service times must be one row of numbers, at least one, got shape (0,)"),
+        ({"service": [[1.0]]}, InvalidValueError, "service times must be one row of numbers, at least one, got shape "),
+        ({"service": [1.0, -2.0]}, InvalidValueError, "service times must be finite and >= 0, got -2.0 in row 1"),
+        ({"service": [math.nan]}, InvalidValueError, "service times must be finite and >= 0, got nan in row 0"),
+        ({"service": ["a"]}, InvalidTypeError, "service times must be numbers, got ['a']"),
+        ({"service": [[1.0], [1.0, 2.0]]}, InvalidTypeError, "service times must be numbers, got [[1.0], [1.0, 2.0]]"),
+        ({"per_item": -1}, InvalidValueError, "per_item must be >= 0, got -1.0"),
+        ({"failure": 1.5}, InvalidValueError, "failure must be between 0 and 1, got 1.5"),
+        ({"failure": math.nan}, InvalidValueError, "failure must be finite, got nan"),
+        ({"retries": -1}, InvalidValueError, "retries must be >= 0, got -1"),
+        ({"backoff": -1}, InvalidValueError, "first must be >= 0, got -1.0"),
+    ],
+)
+def test_wrong_values_are_refused(
+    kind: type[PushWorkers | PollingWorkers], options: dict[str, object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error) as raised:
+        kind(**options)  # type: ignore[arg-type]
+    assert str(raised.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: PollingWorkers(poll_interval=0), "poll_interval must be > 0, got 0.0"),
+        (lambda: PollingWorkers(poll_interval=math.inf), "poll_interval must be finite, got inf"),
+        (lambda: Backoff(1.0, factor=0.5), "factor must be >= 1, got 0.5"),
+        (lambda: Backoff(1.0, factor=0), "factor must be > 0, got 0"),
+        (lambda: Backoff(-1.0), "first must be >= 0, got -1.0"),
+        (lambda: Backoff(1.0, longest=-1), "longest must be >= 0, got -1.0"),
+        (lambda: Backoff(math.inf), "first must be finite, got inf"),
+    ],
+)
+def test_wrong_intervals_and_back_offs_are_refused(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(InvalidValueError) as raised:
+        make()
+    assert str(raised.value) == message
