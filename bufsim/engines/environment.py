@@ -16,19 +16,18 @@ class Moment(simpy.Event):
     It can be set again once it has happened, which spares the most frequent event of a run a new object each time.
     """
 
-    def __init__(self, env: Environment, priority: int, callback: Callback) -> None:
+    def __init__(self, env: Environment, callback: Callback) -> None:
         self.env = env
         self.callbacks = None  # type: ignore[assignment]  # as of an event that has happened; `set` fills it
         self._ok = True
         self._value = None
-        self._priority = priority
         self._calls = [callback]
 
-    def set(self, time: float) -> None:
-        """Let it happen at `time`."""
+    def set(self, time: float, priority: int) -> None:
+        """Let it happen at `time`, s, in the order given by (time, priority)."""
         self.callbacks = self._calls
-        env: Environment = self.env  # type: ignore[assignment]  # simpy declares the base class
-        heappush(env._queue, (time, self._priority, next(env._eid), self))  # type: ignore[misc]
+        env = self.env
+        heappush(env._queue, (time, priority, next(env._eid), self))  # type: ignore[arg-type]  # a Moment is an Event
 
 
 class Environment(simpy.Environment):
@@ -46,6 +45,6 @@ class Environment(simpy.Environment):
 
     def at(self, time: float, callback: Callback, *, priority: int) -> Moment:
         """Call `callback` at the absolute `time`, s, in the order given by (time, priority)."""
-        moment = Moment(self, priority, callback)
-        moment.set(time)
+        moment = Moment(self, callback)
+        moment.set(time, priority)
         return moment

@@ -5,12 +5,14 @@ Every float sum is made later, by one function in `bufsim.results.records`, so t
 
 from __future__ import annotations
 
+import itertools
 from array import array
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bufsim.model.declaration import Declaration
 from bufsim.model.flush_policy import AllOf, AnyOf, CheckedEvery
@@ -96,9 +98,10 @@ class Recorder:
     def __init__(self, causes: Sequence[str]) -> None:
         self.copy_job = array("q")
         self.copy_buffer = array("h")
-        self.lost_row = array("q")
-        self.lost_at = array("d")
-        self.lost_cause = array("h")
+        self.size_time = array("d")
+        self.size_buffer = array("h")
+        self.size_jobs = array("q")
+        self.size_nbytes = array("q")
         self.flush_buffer = array("h")
         self.flush_start = array("d")
         self.flush_end = array("d")
@@ -106,13 +109,6 @@ class Recorder:
         self.flush_jobs = array("q")
         self.flush_reduced = array("q")
         self.flush_nbytes = array("q")
-        self.flushed_row = array("q")
-        self.size_time = array("d")
-        self.size_buffer = array("h")
-        self.size_jobs = array("q")
-        self.size_nbytes = array("q")
-        self.carried_row = array("q")
-        self.carried_work = array("q")
         self.work_flush = array("q")
         self.work_queue = array("h")
         self.work_queued_at = array("d")
@@ -123,14 +119,12 @@ class Recorder:
         self.work_finished_attempts = array("q")
         self.work_items = array("q")
         self.work_outcome = array("h")
+        self._columns = [name for name in vars(self) if not name.startswith("copy")]
+        # what becomes of copies, as lists of rows beside what they get: the columns are made at the end
+        self._flushed: list[Sequence[int]] = []
+        self._carried: list[tuple[Sequence[int], Sequence[int]]] = []
+        self._lost: list[tuple[Sequence[int], float, int]] = []
         self._causes = {name: number for number, name in enumerate(causes)}
-
-    def size(self, time: float, buffer: int, jobs: int, nbytes: int) -> None:
-        """Write a row of the buffer-size series."""
-        self.size_time.append(time)
-        self.size_buffer.append(buffer)
-        self.size_jobs.append(jobs)
-        self.size_nbytes.append(nbytes)
 
     def copy(self, job: int, buffer: int) -> int:
         """Write a job's copy in a buffer (−1: in none); return its row."""
@@ -141,13 +135,21 @@ class Recorder:
 
     def lose(self, rows: Sequence[int], time: float, cause: int) -> None:
         """Write that copies are lost."""
-        self.lost_row.extend(rows)
-        self.lost_at.extend([time] * len(rows))
-        self.lost_cause.extend([cause] * len(rows))
+        self._lost.append((rows, time, cause))
+
+    def carry(self, rows: Sequence[int], works: Sequence[int]) -> None:
+        """Write which works carry copies."""
+        self._carried.append((rows, works))
+
+    def size(self, time: float, buffer: int, jobs: int, nbytes: int) -> None:
+        """Write a row of the buffer-size series."""
+        self.size_time.append(time)
+        self.size_buffer.append(buffer)
+        self.size_jobs.append(jobs)
+        self.size_nbytes.append(nbytes)
 
     def flush(self, buffer: int, start: float, cause: str, rows: Sequence[int], nbytes: int) -> int:
         """Write that a flush starts with the copies in `rows`; return its row."""
-        number = len(self.flush_start)
         self.flush_buffer.append(buffer)
         self.flush_start.append(start)
         self.flush_end.append(np.nan)
@@ -155,48 +157,48 @@ class Recorder:
         self.flush_jobs.append(len(rows))
         self.flush_reduced.append(-1)
         self.flush_nbytes.append(nbytes)
-        self.flushed_row.extend(rows)
-        return number
+        self._flushed.append(rows)
+        return len(self.flush_start) - 1
 
-    def work(self, flush: int, queue: int, time: float, items: int) -> int:
-        """Write a job that comes to a queue; return its row."""
-        number = len(self.work_flush)
-        self.work_flush.append(flush)
-        self.work_queue.append(queue)
-        self.work_queued_at.append(time)
-        self.work_started_at.append(np.nan)
-        self.work_finished_at.append(np.nan)
-        self.work_lost_at.append(np.nan)
-        self.work_attempts.append(0)
-        self.work_finished_attempts.append(0)
-        self.work_items.append(items)
-        self.work_outcome.append(PENDING)
-        return number
+    def works(self, flush: int, queue: int, time: float, items: Sequence[int]) -> range:
+        """Write jobs that come to a queue, with their items; return their rows."""
+        first, n = len(self.work_flush), len(items)
+        self.work_flush.extend(array("q", [flush]) * n)
+        self.work_queue.extend(array("h", [queue]) * n)
+        self.work_queued_at.extend(array("d", [time]) * n)
+        missing = array("d", [np.nan]) * n
+        self.work_started_at.extend(missing)
+        self.work_finished_at.extend(missing)
+        self.work_lost_at.extend(missing)
+        none = array("q", [0]) * n
+        self.work_attempts.extend(none)
+        self.work_finished_attempts.extend(none)
+        self.work_items.extend(array("q", items))
+        self.work_outcome.extend(array("h", [PENDING]) * n)
+        return range(first, first + n)
 
-    def columns(self) -> dict[str, Any]:
-        """Return the columns of a `Recording` that the engine wrote, and the causes' names."""
-        direct: tuple[str, ...] = (
-            "copy_job",
-            "copy_buffer",
-            "flush_buffer",
-            "flush_start",
-            "flush_end",
-            "flush_cause",
-            "flush_jobs",
-        )
-        direct += ("flush_reduced", "flush_nbytes", "size_time", "size_buffer", "size_jobs", "size_nbytes")
-        direct += ("work_flush", "work_queue", "work_queued_at", "work_started_at", "work_finished_at", "work_lost_at")
-        direct += ("work_attempts", "work_finished_attempts", "work_items", "work_outcome")
-        columns: dict[str, Any] = {name: np.asarray(getattr(self, name)) for name in direct}
-        copies = len(self.copy_job)
+    def columns(self, copies: int) -> dict[str, Any]:
+        """Return the columns of a `Recording` that the engine wrote, for so many copies, and the causes' names."""
         flush = np.full(copies, -1, np.int64)
-        flush[self.flushed_row] = np.repeat(np.arange(len(self.flush_jobs)), self.flush_jobs)
+        flush[_joined(self._flushed)] = np.repeat(np.arange(len(self.flush_jobs)), self.flush_jobs)
         work = np.full(copies, -1, np.int64)
-        work[self.carried_row] = self.carried_work
+        work[_joined([rows for rows, _ in self._carried])] = _joined([works for _, works in self._carried])
         lost_at = np.full(copies, np.nan)
-        lost_at[self.lost_row] = self.lost_at
         loss = np.full(copies, -1, np.int16)
-        loss[self.lost_row] = self.lost_cause
-        columns.update(copy_flush=flush, copy_work=work, copy_lost_at=lost_at, copy_loss=loss)
-        columns["causes"] = tuple(self._causes)
-        return columns
+        for rows, time, cause in self._lost:
+            lost_at[list(rows)], loss[list(rows)] = time, cause
+        written = {name: np.asarray(getattr(self, name)) for name in self._columns}
+        return {
+            **written,
+            "copy_flush": flush,
+            "copy_work": work,
+            "copy_lost_at": lost_at,
+            "copy_loss": loss,
+            "causes": tuple(self._causes),
+        }
+
+
+def _joined(parts: list[Sequence[int]]) -> npt.NDArray[np.int64]:
+    """Return the numbers of several sequences, one behind the other."""
+    n = sum(map(len, parts))
+    return np.fromiter(itertools.chain.from_iterable(parts), np.int64, n)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import simpy
@@ -41,11 +42,17 @@ class BufferState:
         self.model = model
         self.env = model.env
         self.recorder = model.recorder
-        # the buffered copies, oldest first: rows in the recording, arrival times and bytes
+        # the buffered copies, oldest first: their rows in the recording, arrival times and bytes
         self.rows: list[int] = []
         self.times: list[float] = []
         self.sizes: list[int] = []
         self.nbytes = 0
+        self._capacity = declared.capacity
+        self._store = model.service.storage_strategy.add
+        # bound once: an arrival is what happens most
+        recorder = self.recorder
+        self._write_time, self._write_buffer = recorder.size_time.append, recorder.size_buffer.append
+        self._write_jobs, self._write_nbytes = recorder.size_jobs.append, recorder.size_nbytes.append
         self.last_flush_start = -rules.INF
         self.last_flush_end = -rules.INF
         self.flushing = False
@@ -109,16 +116,21 @@ class BufferState:
         if self.flushing and now < self._race_end:
             self.recorder.lose((row,), now, RACE)
             return False
-        if self.declared.capacity is not None and not self._make_room(row, job):
+        if self._capacity is not None and not self._make_room(row, job):
             return bool(self.rows)
-        self.model.service.store(self.id, job)
+        self._store(self.id, job)
+        nbytes = job.nbytes
         self.rows.append(row)
         self.times.append(now)
-        self.sizes.append(job.nbytes)
-        self.nbytes += job.nbytes
-        self.recorder.size(now, self.index, len(self.rows), self.nbytes)
+        self.sizes.append(nbytes)
+        self.nbytes += nbytes
+        size = len(self.rows)
+        self._write_time(now)
+        self._write_buffer(self.index)
+        self._write_jobs(size)
+        self._write_nbytes(self.nbytes)
         # the answer stands if it can depend on the oldest job only and this is not the oldest
-        return self._every_arrival_counts or len(self.rows) == 1 or self.declared.capacity is not None
+        return self._every_arrival_counts or size == 1 or self._capacity is not None
 
     def _make_room(self, row: int, job: vendure.Job) -> bool:
         capacity = self.declared.capacity
@@ -272,36 +284,32 @@ class BufferState:
         self.last_flush_end = self.env._now
         self.recorder.flush_end[self._flush] = self.env._now
         self._assignment = None
-        handed = self.model.hand_over(self._batch)
+        handed = self.model.service.hand_over(self._batch)
         works = self.model.enqueue(self._flush, handed, self._items(handed))
         self.recorder.flush_reduced[self._flush] = len(handed)
         self._link(handed, works)
         self._batch, self._flush_rows = vendure.service.Batch(self.id, ()), []
         self.ask()
 
-    def _items(self, handed: list[vendure.Job]) -> list[int]:
+    def _items(self, handed: list[vendure.Job]) -> Sequence[int]:
         if self._assignment is not None:
-            return list(self._assignment.items)
+            return self._assignment.items
         count = self.declared.items
         if count is None:
             return [1] * len(handed)
         return [count(job) for job in handed]
 
-    def _link(self, handed: list[vendure.Job], works: list[int]) -> None:
+    def _link(self, handed: list[vendure.Job], works: Sequence[int]) -> None:
         """Write which work carries which copy."""
-        record = self.recorder
         if self._assignment is not None:
-            record.carried_row.extend(self._flush_rows)
-            record.carried_work.extend([works[place] for place in self._assignment.carrier])
+            self.recorder.carry(self._flush_rows, [works[place] for place in self._assignment.carrier])
         elif isinstance(self.declared.reduce, KeepAll):
-            record.carried_row.extend(self._flush_rows)
-            record.carried_work.extend(works)
+            self.recorder.carry(self._flush_rows, works)
         else:
             work_of = dict(zip(map(id, handed), works, strict=True))
-            for row, job in zip(self._flush_rows, self._batch.jobs, strict=True):
-                if id(job) in work_of:
-                    record.carried_row.append(row)
-                    record.carried_work.append(work_of[id(job)])
+            known = [(row, id(job)) for row, job in zip(self._flush_rows, self._batch.jobs, strict=True)]
+            links = [(row, work_of[job]) for row, job in known if job in work_of]
+            self.recorder.carry([row for row, _ in links], [work for _, work in links])
 
     # stops
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+import itertools
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, Generic, NoReturn, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import simpy
 
 from bufsim import vendure
+from bufsim.vendure import Job
 from bufsim.engines import order
 from bufsim.engines.environment import Environment, Moment
 from bufsim.engines.randomness import stream
@@ -17,11 +20,13 @@ from bufsim.engines.simpy_buffers import BufferState
 from bufsim.engines.simpy_queues import QueueState
 from bufsim.engines.workload import Workload
 from bufsim.errors import BufsimError, InvalidValueError
+from bufsim.model.buffers import CollectAll, CollectQueues
 from bufsim.model.declaration import Declaration
 
 Outcome = TypeVar("Outcome")
-Arrival = tuple[float, int, int, int, int, int]
+Arrival = tuple[float, str, Hashable, int, object]
 _ARRIVALS_AT_ONCE = 65536
+_ARRIVAL = order.priority(order.ARRIVAL, 0)
 
 
 class Model(Generic[Outcome]):
@@ -47,7 +52,6 @@ class Model(Generic[Outcome]):
         self.env = Environment()
         self.recorder = Recorder(cause_names(simulation))
         self.down = False
-        self._handed: list[vendure.Job] = []
         strategy = self.storage.strategy()
         self.storage_keeps_order = type(strategy) is vendure.InMemoryJobBufferStorageStrategy
         self.service = SimulatedService(self, strategy)
@@ -59,50 +63,50 @@ class Model(Generic[Outcome]):
         self._arrived = 0
         self._keys: dict[Hashable, int] = {}
         self._own: list[tuple[int, float, int, int, int]] = []
-        self._numbers: dict[object, int] = {}
+        self._numbers: dict[str, int] = {}
+        self._takers_of: dict[str, Sequence[BufferState]] = {}
+        self._collects_by_queue = all(isinstance(b.collect, CollectAll | CollectQueues) for b in simulation.buffers)
+        # every job has one row, whose number is the job's
+        self._single = self._collects_by_queue and all(
+            sum(buffer.collect.takes(name) for buffer in simulation.buffers) <= 1 for name in workload.queues
+        )
         self._arrivals = self._iterate()
-        self._next: Arrival | None = None
+        self._next: Arrival
         self._has_run = False
-        self._arrival = Moment(self.env, 0, self._arrive)
+        self._arrival = Moment(self.env, self._arrive)
         self._set_arrival()
         self._set_stops()
 
     # arrivals
 
     def _iterate(self) -> Iterator[Arrival]:
-        jobs = self._jobs
-        for start in range(0, len(jobs.time), _ARRIVALS_AT_ONCE):
-            part = slice(start, start + _ARRIVALS_AT_ONCE)
-            columns = (jobs.time, jobs.producer, jobs.queue, jobs.key, jobs.nbytes, jobs.index)
-            yield from zip(*(column[part].tolist() for column in columns), strict=True)
-
-    def _set_arrival(self) -> None:
-        self._next = next(self._arrivals, None)
-        if self._next is not None:
-            self._arrival._priority = order.priority(order.ARRIVAL, self._arrived)
-            self._arrival.set(self._next[0])
+        """Yield the planned jobs, as the attributes that a Job takes; constant columns cost next to nothing."""
+        jobs, workload = self._jobs, self.workload
+        names = [*workload.queues]
+        keys = [*workload.key_values, None]  # code −1: no key
+        for start in range(0, len(jobs), _ARRIVALS_AT_ONCE):
+            part = jobs.rows(start, start + _ARRIVALS_AT_ONCE)
+            data: Iterable[object] = itertools.repeat(None)
+            if workload.has_data:
+                data = map(workload.data, part.producer.tolist(), part.index.tolist())
+            yield from zip(
+                part.time.tolist(), _values(part.queue, names), _values(part.key, keys), _values(part.nbytes), data
+            )
 
     def _arrive(self, event: simpy.Event) -> None:
-        assert self._next is not None
-        time, producer, queue, key, nbytes, index = self._next
-        workload = self.workload
-        job = vendure.Job(
-            queue_name=workload.queues[queue],
-            data=workload.data(producer, index),
-            id=str(self._arrived),
-            created_at=time,
-            key=workload.key_values[key] if key >= 0 else None,
-            nbytes=nbytes,
-        )
-        self.receive(job)
+        time, queue, key, nbytes, data = self._next
+        self.receive(Job(queue_name=queue, data=data, created_at=time, key=key, nbytes=nbytes))
         self._set_arrival()
+
+    def _set_arrival(self) -> None:
+        arrival = next(self._arrivals, None)
+        if arrival is not None:
+            self._next = arrival
+            self._arrival.set(arrival[0], _ARRIVAL + self._arrived)
 
     def add(self, job: vendure.Job) -> bool:
         """Let a job of the user's arrive now; return whether a buffer collects it."""
         job.created_at = self.env.now
-        if job.id is None:
-            job.id = str(self._arrived)
-        self._numbers[job.id] = self._arrived
         key = -1
         if job.key is not None:
             if not self._keys:
@@ -113,40 +117,48 @@ class Model(Generic[Outcome]):
 
     def number(self, job: vendure.Job) -> int:
         """Return the number of a job that a storage strategy gave back, perhaps as a new object."""
-        if job.id in self._numbers:
-            return self._numbers[job.id]
-        if isinstance(job.id, str) and job.id.isdecimal():
-            return int(job.id)
-        raise BufsimError(f"the storage strategy gave back {job!r}, whose id the run does not know; keep the job's id")
+        try:
+            return self._numbers[str(job.id)]
+        except KeyError:
+            raise BufsimError(
+                f"the storage strategy gave back {job!r}, whose id the run does not know; keep the job's id"
+            ) from None
 
     def receive(self, job: vendure.Job) -> bool:
         """Put a job into every buffer that collects it, then ask their policies; into the queue if none does."""
         number = self._arrived
-        self._arrived += 1
-        asked = []
-        collected = False
-        for buffer in self.buffers:
-            if buffer.collect(job):
-                collected = True
-                row = self.recorder.copy(number, buffer.index)
-                if self.down:
-                    self.recorder.lose((row,), self.env._now, DOWN)
-                elif buffer.arrive(row, job):
-                    asked.append(buffer)
-        if not collected:
-            self._pass_by(number, job)
-        for buffer in asked:
-            buffer.ask()
-        return collected
+        self._arrived = number + 1
+        if not self.storage_keeps_order:
+            job.id = job.id or str(number)
+            self._numbers[str(job.id)] = number
+        takers = self._takers_of.get(job.queue_name) or self._takers(job)
+        if len(takers) == 1 and not self.down:
+            buffer = takers[0]
+            row = number if self._single else self.recorder.copy(number, buffer.index)
+            if buffer.arrive(row, job):
+                buffer.ask()
+            return True
+        return self._receive(number, job, takers)
 
-    def _pass_by(self, number: int, job: vendure.Job) -> None:
-        row = self.recorder.copy(number, -1)
+    def _receive(self, number: int, job: vendure.Job, takers: Sequence[BufferState]) -> bool:
+        """Receive a job that several buffers collect, or none, or that comes while the server is down."""
+        rows = [number if self._single else self.recorder.copy(number, index) for index in _indices(takers)]
         if self.down:
-            self.recorder.lose((row,), self.env._now, DOWN)
-            return
-        works = self.enqueue(-1, [job], [1])
-        self.recorder.carried_row.append(row)
-        self.recorder.carried_work.append(works[0])
+            self.recorder.lose(rows, self.env._now, DOWN)
+        elif not takers:
+            self.recorder.carry(rows, self.enqueue(-1, [job], [1]))
+        else:
+            asked = [buffer for buffer, row in zip(takers, rows, strict=True) if buffer.arrive(row, job)]
+            for buffer in asked:
+                buffer.ask()
+        return bool(takers)
+
+    def _takers(self, job: vendure.Job) -> Sequence[BufferState]:
+        """Return the buffers that collect a job; what built-in collects say of a queue is asked once."""
+        takers = [buffer for buffer in self.buffers if buffer.collect(job)]
+        if self._collects_by_queue:
+            self._takers_of[job.queue_name] = takers
+        return takers
 
     # flushes and the queue
 
@@ -165,21 +177,16 @@ class Model(Generic[Outcome]):
             if buffer_id in buffer_ids and buffer.rows and not buffer.flushing and not self.down:
                 buffer.start_flush("manual")
 
-    def hand_over(self, batch: vendure.service.Batch) -> list[vendure.Job]:
-        """Pass a batch through its buffer's `reduce`; return the jobs that came to the queue."""
-        self._handed.clear()
-        self.service.hand_over(batch)
-        return list(self._handed)
-
-    def enqueue(self, flush: int, jobs: list[vendure.Job], items: list[int]) -> list[int]:
-        """Put jobs at the tails of their queues; return their work rows."""
-        works = []
-        touched = {}
-        for job, count in zip(jobs, items, strict=True):
-            queue = self.queues.get(job.queue_name) or self._queue(job.queue_name)
-            works.append(queue.add(flush, count))
-            touched[queue.index] = queue
-        for queue in touched.values():
+    def enqueue(self, flush: int, jobs: Sequence[vendure.Job], items: Sequence[int]) -> Sequence[int]:
+        """Put jobs, with so many items, at the tails of their queues; return their work rows."""
+        names = {job.queue_name for job in jobs}
+        if len(names) == 1:
+            queue = self._queue(names.pop())
+            works: Sequence[int] = queue.add(flush, items)
+            queue.wake()
+            return works
+        works = [self._queue(job.queue_name).add(flush, (count,))[0] for job, count in zip(jobs, items, strict=True)]
+        for queue in self.queues.values():
             queue.wake()
         return works
 
@@ -232,15 +239,33 @@ class Model(Generic[Outcome]):
         }
         if self._own:
             columns = self._with_own(columns)
-        keys = self.workload.key_values if not self._keys else list(self._keys)
+        copies = self._copies(columns["job_queue"])
         return Recording(
             **columns,
-            **self.recorder.columns(),  # type: ignore[arg-type]  # the columns by name
+            **copies,
+            **self.recorder.columns(len(copies["copy_job"])),
             producers=[producer.name for producer in self.simulation.producers],
             queues=list(self.queues),
             buffers=[buffer.id for buffer in self.buffers],
-            keys=keys,
+            keys=list(self._keys) if self._keys else self.workload.key_values,
         )
+
+    def _copies(self, job_queue: npt.NDArray[np.integer]) -> dict[str, npt.NDArray[np.integer]]:
+        """Return the job and the buffer of each copy; where every job has one row they follow from its queue."""
+        if not self._single:
+            return {
+                "copy_job": np.asarray(self.recorder.copy_job),
+                "copy_buffer": np.asarray(self.recorder.copy_buffer),
+            }
+        buffer = np.full(len(self.queues), -1, np.int16)
+        for number, name in enumerate(self.queues):
+            for taker in self._takers_of.get(name, ()):
+                buffer[number] = taker.index
+        one = len(self.queues) == 1
+        return {
+            "copy_job": np.arange(self._arrived),
+            "copy_buffer": np.broadcast_to(buffer[0], (self._arrived,)) if one else buffer[job_queue],
+        }
 
     def _with_own(self, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Put the jobs of the user's own processes among the others, in the order of arrival."""
@@ -252,19 +277,12 @@ class Model(Generic[Outcome]):
         }
 
 
-def _stops(simulation: Declaration, workload: Workload) -> list[tuple[float, float]]:
-    if simulation.stops is None:
-        return []
-    return simulation.stops.times(stream(workload.seed, "server", "stops", workload.replication), simulation.until)
-
-
 class SimulatedService(vendure.JobBufferService):
     """The ported service inside a run: a job that is added arrives in the simulation, and is recorded."""
 
     def __init__(self, model: Model[Any], strategy: vendure.JobBufferStorageStrategy) -> None:
-        super().__init__(strategy, _Handed(model))
+        super().__init__(strategy, _Handed())
         self._model = model
-        self.store = strategy.add
 
     def register(self, buffers: list[BufferState]) -> None:
         """Register the declared buffers."""
@@ -289,11 +307,26 @@ class SimulatedService(vendure.JobBufferService):
 
 
 class _Handed:
-    """The job queue strategy inside a run: it notes what comes out of a flush."""
-
-    def __init__(self, model: Model[Any]) -> None:
-        self._note = model._handed.append
+    """The job queue strategy inside a run: the service returns what it was given, and the model puts it into queues."""
 
     def add(self, job: vendure.Job) -> vendure.Job:
-        self._note(job)
         return job
+
+
+def _stops(simulation: Declaration, workload: Workload) -> list[tuple[float, float]]:
+    if simulation.stops is None:
+        return []
+    return simulation.stops.times(stream(workload.seed, "server", "stops", workload.replication), simulation.until)
+
+
+def _values(column: npt.NDArray[Any], names: Sequence[Any] | None = None) -> Iterable[Any]:
+    """Return the values of a column, or the names that stand at them; of a constant column, one value for ever."""
+    if column.strides == (0,) and len(column):
+        value = int(column[0])
+        return itertools.repeat(value if names is None else names[value])
+    return column.tolist() if names is None else map(names.__getitem__, column.tolist())
+
+
+def _indices(takers: Sequence[BufferState]) -> list[int]:
+    """Return the numbers of the buffers that take a job; −1 where none does."""
+    return [taker.index for taker in takers] or [-1]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import simpy
@@ -45,12 +47,14 @@ class QueueState:
         self._last_poll = -rules.INF
         self._draws: dict[tuple[str, int], list[float]] = {}
 
-    def add(self, flush: int, items: int) -> int:
-        """Put a job at the tail; return its work row. The workers look at `wake`."""
-        work = self.recorder.work(flush, self.index, self.env._now, items)
-        self.waiting.append((work, self.handed, 1))
-        self.handed += 1
-        return work
+    def add(self, flush: int, items: Sequence[int]) -> range:
+        """Put jobs with so many items at the tail; return their work rows. The workers look at `wake`."""
+        works = self.recorder.works(flush, self.index, self.env._now, items)
+        if self.workers is not None:
+            places = range(self.handed, self.handed + len(works))
+            self.waiting.extend(zip(works, places, itertools.repeat(1)))
+            self.handed += len(works)
+        return works
 
     def wake(self) -> None:
         """Let a free worker start a waiting job: at once, or at the next poll."""

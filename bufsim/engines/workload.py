@@ -138,6 +138,11 @@ class Workload:
             self._draws[key] = distribution, Draws(source, generator, what)
         return self._draws[key][1]
 
+    @property
+    def has_data(self) -> bool:
+        """Whether some producer gives its jobs a payload."""
+        return any(p.data is not None or (p.trace is not None and p.trace.data is not None) for p in self.producers)
+
     def data(self, producer: int, index: int) -> Any:
         """Return the payload of a job: the producer's position, and the job's number within the producer."""
         given = self.producers[producer]
