@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
+from types import UnionType
 
 from bufsim import checks
 from bufsim.errors import InvalidTypeError, InvalidValueError
@@ -42,8 +43,9 @@ class Declaration:
         self._set_tuple("producers", Producer, "Producer('edits', Poisson(100.0))")
         self._set_tuple("buffers", JobBuffer, "JobBuffer('search', policy=FlushEvery(5.0))")
         self._set_tuple("workers", (PushWorkers, PollingWorkers), "PushWorkers(3)")
-        for name, kind in (("storage", Storage), ("stops", Stops | None), ("durable_queue", bool)):
-            _check_kind(name, getattr(self, name), kind)
+        self._check("storage", Storage, "a Storage, such as Storage(durable=True)")
+        self._check("stops", Stops | None, "a Stops, such as Stops(at=[3600.0]), or None")
+        self._check("durable_queue", bool, "True or False")
         until: float | str | dt.timedelta = self.until
         warm_up: float | str | dt.timedelta = self.warm_up
         object.__setattr__(self, "until", checks.positive("until", checks.seconds("until", until)))
@@ -61,10 +63,21 @@ class Declaration:
             raise InvalidValueError(f"{name} must not be empty; give at least one, such as [{example}]")
         object.__setattr__(self, name, members)
 
+    def _check(self, name: str, kind: type | UnionType, rule: str) -> None:
+        value = getattr(self, name)
+        if not isinstance(value, kind):
+            raise InvalidTypeError(f"{name} must be {rule}, got {value!r}")
+
     def _check_names(self) -> None:
         checks.unique("names of producers", [producer.name for producer in self.producers])
         checks.unique("ids of buffers", [buffer.id for buffer in self.buffers])
-        checks.unique("queues of workers", [repr(workers.queue) for workers in self.workers])
+        served = [workers.queue for workers in self.workers]
+        checks.unique("queues of workers", [queue for queue in served if queue is not None])
+        if served.count(None) > 1:
+            raise InvalidValueError(
+                "workers without a queue serve every queue that has none of its own, "
+                f"got {served.count(None)} of them; name the queue of all but one"
+            )
 
     def _check_times(self) -> None:
         if self.warm_up >= self.until:
@@ -72,8 +85,8 @@ class Declaration:
         for name, period in self._periods():
             if period < self.until * _SMALLEST_TICK:
                 raise InvalidValueError(
-                    f"{name} must be at least until·2⁻⁵⁰, {self.until * _SMALLEST_TICK!r} s, so that ticks are different "
-                    f"times, got {period!r}"
+                    f"{name} must be at least until·2⁻⁵⁰, {self.until * _SMALLEST_TICK!r} s, "
+                    f"so that ticks are different times, got {period!r}"
                 )
 
     def _periods(self) -> Iterable[tuple[str, float]]:
@@ -111,8 +124,3 @@ class Declaration:
         return served.get(queue, served.get(None))
 
     __repr__ = reprs.call
-
-
-def _check_kind(name: str, value: object, kind: object) -> None:
-    if not isinstance(value, kind):  # type: ignore[arg-type]  # a class or a union of classes
-        raise InvalidTypeError(f"{name} must be a {getattr(kind, '__name__', kind)}, got {value!r}")

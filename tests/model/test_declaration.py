@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import math
+import pickle
+
+import pytest
+
+import bufsim
+from bufsim import (
+    CollectQueues,
+    FlushAfterAge,
+    FlushAtSize,
+    FlushEvery,
+    InvalidTypeError,
+    InvalidValueError,
+    JobBuffer,
+    NeverFlush,
+    Poisson,
+    PollingWorkers,
+    Producer,
+    PushWorkers,
+    Simulation,
+    Stops,
+    Storage,
+    Trace,
+)
+
+EMAILS = Producer("mailer", Poisson(10.0), queue="email")
+EDITS = Producer("edits", Poisson(100.0), queue="index")
+ALL = JobBuffer("all", policy=FlushEvery(5.0))
+
+
+def declare(**options: object) -> Simulation:
+    return Simulation(**{"producers": [EMAILS, EDITS], "buffers": [ALL], "until": 60.0, **options})  # type: ignore[arg-type]
+
+
+def test_lists_become_tuples_and_one_value_needs_no_list() -> None:
+    one = Simulation(producers=EMAILS, buffers=ALL, workers=PushWorkers(), until="1min")  # type: ignore[arg-type]
+    assert one.producers == (EMAILS,)
+    assert one.buffers == (ALL,)
+    assert one.workers == (PushWorkers(),)
+    assert one.until == 60.0
+
+
+def test_the_defaults_are_volatile_storage_a_durable_queue_and_no_stops() -> None:
+    simulation = declare()
+    assert simulation.workers == ()
+    assert simulation.warm_up == 0.0
+    assert simulation.storage == Storage()
+    assert not simulation.storage.durable
+    assert simulation.durable_queue
+    assert simulation.stops is None
+
+
+def test_queues_are_those_of_the_producers_in_their_order() -> None:
+    assert declare().queues == ("email", "index")
+    traced = Producer("log", Trace([0.0, 1.0, 2.0], queues=["b", "a", "b"]))
+    assert declare(producers=[traced, EMAILS]).queues == ("b", "a", "email")
+    assert declare(producers=[Producer("p", Poisson(1.0))]).queues == ("default",)
+
+
+def test_a_queue_is_served_by_its_own_workers_else_by_those_without_a_queue() -> None:
+    own, others = PushWorkers(1, queue="email"), PollingWorkers()
+    simulation = declare(workers=[own, others])
+    assert simulation.workers_of("email") == own
+    assert simulation.workers_of("index") == others
+    assert declare(workers=[own]).workers_of("index") is None
+
+
+FULL = declare(
+    buffers=[JobBuffer("emails", policy=FlushAtSize(9) | FlushAfterAge(2.0), collect="email"), ALL],
+    workers=[PushWorkers(2, queue="email"), PollingWorkers()],
+    warm_up="10s",
+    storage=Storage(durable=True),
+    durable_queue=False,
+    stops=Stops(at=[30.0], downtime=5.0),
+)
+
+
+@pytest.mark.parametrize("simulation", [declare(), FULL])
+def test_a_simulation_is_a_value(simulation: Simulation) -> None:
+    again = pickle.loads(pickle.dumps(simulation))
+    assert again == simulation
+    assert hash(again) == hash(simulation)
+    assert eval(repr(simulation), vars(bufsim)) == simulation
+    with pytest.raises(AttributeError):
+        simulation.until = 5.0  # type: ignore[misc]
+    assert not hasattr(simulation, "__dict__")
+
+
+def test_a_collect_of_the_users_own_may_take_anything() -> None:
+    own = JobBuffer("own", policy=NeverFlush(), collect=lambda job: job.nbytes > 10)
+    assert declare(buffers=[own]).buffers == (own,)
+
+
+def test_a_reduce_of_the_users_own_may_name_other_queues() -> None:
+    own = JobBuffer("own", policy=NeverFlush(), reduce=list)
+    assert declare(buffers=[own], workers=[PushWorkers(queue="elsewhere")]).workers_of("elsewhere") is not None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"until": 0}, "until must be > 0, got 0.0"),
+        ({"until": -5}, "until must be > 0, got -5.0"),
+        ({"until": math.nan}, "until must be finite, got nan"),
+        ({"until": math.inf}, "until must be finite, got inf"),
+        ({"until": "1 fortnight"}, "until has the unknown unit 'fortnight' in '1 fortnight'"),
+        ({"warm_up": -1}, "warm_up must be >= 0, got -1.0"),
+        ({"warm_up": 60}, "warm_up must be < until, got warm_up=60.0, until=60.0"),
+        ({"warm_up": 61}, "warm_up must be < until, got warm_up=61.0, until=60.0"),
+        (
+            {"producers": []},
+            "producers must not be empty; give at least one, such as [Producer('edits', Poisson(100.0))]",
+        ),
+        (
+            {"buffers": []},
+            "buffers must not be empty; give at least one, such as [JobBuffer('search', policy=FlushEvery(5.0))]",
+        ),
+        ({"producers": [EMAILS, EMAILS]}, "names of producers must be unique, got 'mailer' twice; rename one"),
+        ({"buffers": [ALL, ALL]}, "ids of buffers must be unique, got 'all' twice; rename one"),
+        (
+            {"workers": [PushWorkers(queue="email"), PollingWorkers(queue="email")]},
+            "queues of workers must be unique, got 'email' twice; rename one",
+        ),
+        (
+            {"workers": [PushWorkers(), PollingWorkers()]},
+            "workers without a queue serve every queue that has none of its own, got 2 of them; "
+            "name the queue of all but one",
+        ),
+        (
+            {"workers": [PushWorkers(queue="emial")]},
+            "queue of workers must be one of 'email', 'index', got 'emial'; did you mean 'email'?",
+        ),
+        (
+            {"buffers": [JobBuffer("b", policy=NeverFlush(), collect=CollectQueues(["emial", "x"]))]},
+            "buffer 'b' collects with CollectQueues(('emial', 'x')), which no producer's queue meets; "
+            "the queues are 'email', 'index'",
+        ),
+        (
+            {"buffers": [JobBuffer("b", policy=FlushEvery(60 * 2.0**-51))]},
+            "period of FlushEvery(2.6645352591003757e-14) must be at least until·2⁻⁵⁰, 5.3290705182007514e-14 s, "
+            "so that ticks are different times, got 2.6645352591003757e-14",
+        ),
+        (
+            {"buffers": [JobBuffer("b", policy=NeverFlush() | FlushAtSize(3).checked_every(1e-15))]},
+            "period of FlushAtSize(3).checked_every(1e-15) must be at least until·2⁻⁵⁰, ",
+        ),
+        (
+            {"workers": [PollingWorkers(poll_interval=1e-15)]},
+            "poll_interval of PollingWorkers(poll_interval=1e-15) must be at least until·2⁻⁵⁰, ",
+        ),
+    ],
+)
+def test_wrong_values_are_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(InvalidValueError) as raised:
+        declare(**options)
+    assert str(raised.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"producers": 5}, "producers must be a list such as [Producer('edits', Poisson(100.0))], got 5"),
+        ({"producers": [Poisson(5.0)]}, "producers must be a list such as [Producer('edits', Poisson(100.0))], got ["),
+        ({"buffers": [FlushEvery(5.0)]}, "buffers must be a list such as [JobBuffer('search', policy=FlushEvery(5.0"),
+        ({"workers": [3]}, "workers must be a list such as [PushWorkers(3)], got [3]"),
+        ({"storage": "sql"}, "storage must be a Storage, such as Storage(durable=True), got 'sql'"),
+        ({"stops": 5.0}, "stops must be a Stops, such as Stops(at=[3600.0]), or None, got 5.0"),
+        ({"durable_queue": 1}, "durable_queue must be True or False, got 1"),
+        ({"until": None}, "until must be a number, got None"),
+    ],
+)
+def test_wrong_types_are_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(InvalidTypeError) as raised:
+        declare(**options)
+    assert str(raised.value).startswith(message)
+
+
+def test_the_smallest_period_that_tells_ticks_apart_is_allowed() -> None:
+    assert declare(buffers=[JobBuffer("b", policy=FlushEvery(60 * 2.0**-50))]).until == 60.0
