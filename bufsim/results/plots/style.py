@@ -1,0 +1,299 @@
+"""The template of all plots: heads, units, limits, shades and empty plots that look the same everywhere."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import numpy as np
+
+from bufsim.errors import InvalidTypeError, InvalidValueError
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK = "#333333"
+LINE = "#51617A"
+FAINT = "#767676"
+SHADE = "#D9D9D9"
+CROSS: dict[str, Any] = {"marker": "x", "color": "black", "markersize": 7.0, "markeredgewidth": 1.8, "zorder": 7}
+POLICY_COLOURS = ("#332288", "#CC3311", "#117733", "#88CCEE", "#AA4499", "#999933")
+POLICY_DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+
+_SMALL = 8.0
+_ROW = 12.0
+_POINTS_PER_LETTER = 4.5
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit for an axis: its name, and what one of it is in the unit of the tables."""
+
+    name: str
+    size: float
+
+
+def time_unit(longest: float) -> Unit:
+    """Return the unit in which times up to `longest` seconds read well.
+
+    Examples
+    --------
+    >>> time_unit(0.2).name, time_unit(90.0).name, time_unit(7200.0).name, time_unit(86400.0).name
+    ('ms', 's', 'min', 'h')
+    """
+    for most, unit in ((0.5, Unit("ms", 1e-3)), (600.0, Unit("s", 1.0)), (14_400.0, Unit("min", 60.0))):
+        if longest <= most:
+            return unit
+    return Unit("h", 3600.0) if longest <= 345_600.0 else Unit("d", 86_400.0)
+
+
+def byte_unit(most: float) -> Unit:
+    """Return the unit in which sizes up to `most` bytes read well.
+
+    Examples
+    --------
+    >>> byte_unit(500.0).name, byte_unit(5e6).name
+    ('bytes', 'MB')
+    """
+    for limit, unit in ((1e4, Unit("bytes", 1.0)), (1e6, Unit("kB", 1e3)), (1e9, Unit("MB", 1e6))):
+        if most < limit:
+            return unit
+    return Unit("GB", 1e9)
+
+
+def number(value: float) -> str:
+    """Return a number in three digits, whole numbers in full, with commas at the thousands.
+
+    Examples
+    --------
+    >>> number(4310.0), number(19.382), number(0.01234), number(1234.5)
+    ('4,310', '19.4', '0.0123', '1,234')
+    """
+    if value == round(value) and abs(value) < 1e15:
+        return f"{round(value):,}"
+    if abs(value) >= 1000.0:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in the unit in which it reads well.
+
+    Examples
+    --------
+    >>> duration(0.05), duration(90.0)
+    ('50 ms', '90 s')
+    """
+    unit = time_unit(seconds)
+    return f"{number(seconds / unit.size)} {unit.name}"
+
+
+def percent(share: float) -> str:
+    """Return a share in percent that is 0 or 100 only if the share is 0 or 1.
+
+    Examples
+    --------
+    >>> percent(0.123), percent(0.9999), percent(1.0)
+    ('12 %', '99.99 %', '100 %')
+    """
+    if share in (0.0, 1.0):
+        return f"{share * 100:.0f} %"
+    for digits in (0, 1, 2):
+        text = f"{share * 100:.{digits}f}"
+        if 0.01 <= share <= 0.99 or (float(text) not in (0.0, 100.0) and digits > 0):
+            return f"{text} %"
+    return "< 0.01 %" if share < 0.5 else "> 99.99 %"
+
+
+def axes(
+    ax: Axes | Sequence[Axes] | None, count: int, *, sharex: bool = True, share_of_height: float = 0.7
+) -> list[Axes]:
+    """Return `count` Axes: the given ones, or the panels of a new figure, one below the other."""
+    from matplotlib.axes import Axes
+
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        tall = 4.0 if count == 1 else 4.0 * share_of_height * count
+        _, panels = plt.subplots(count, 1, figsize=(6.0, tall), layout="constrained", sharex=sharex, squeeze=False)
+        return list(panels[:, 0])
+    given = [ax] if isinstance(ax, Axes) else list(np.ravel(np.asarray(ax, dtype=object)))
+    for one in given:
+        if not isinstance(one, Axes):
+            raise InvalidTypeError(f"ax must be matplotlib Axes, got {one!r}; take them from plt.subplots()")
+    if len(given) != count:
+        raise InvalidValueError(
+            f"ax must hold {count} Axes, one for each panel, got {len(given)}; leave ax out, or choose a buffer"
+        )
+    return given
+
+
+def head(ax: Axes, title: str, *, subtitle: str = "", key: Sequence[Artist] = ()) -> None:
+    """Write above the plot: the title, a line about what is shown, and the key, which so never covers the data."""
+    figure = cast("Figure", ax.get_figure(root=True))
+    # a layout engine will widen the plot when the figure is drawn
+    wider = 1.0 if figure.get_layout_engine() is None else 1.14
+    width = figure.get_figwidth() * ax.get_position().width * 72.0 * wider
+    rise = 4.0 + _ROW * _key(ax, key, width)
+    for line in reversed(textwrap.wrap(subtitle, int(width / _POINTS_PER_LETTER))[:2]):
+        note = ax.annotate(
+            line, (0.0, 1.0), (0.0, rise), "axes fraction", "offset points", fontsize=_SMALL, color=FAINT
+        )
+        # its width must not narrow the plot; the title keeps its room
+        note.set_in_layout(False)
+        rise += _ROW
+    wrapped = textwrap.fill(title, int(width / 6.6))
+    ax.set_title(wrapped, loc="left", fontsize=10.5, fontweight="bold", color=INK, pad=rise + 2.0)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.tick_params(labelsize=_SMALL, color=FAINT)
+    ax.xaxis.label.set_fontsize(9.0)
+    ax.yaxis.label.set_fontsize(9.0)
+    ax.set_axisbelow(True)
+
+
+def _key(ax: Axes, key: Sequence[Artist], width: float) -> int:
+    """Set the key above the plot, in as many columns as fit; return how many rows it takes."""
+    if not key:
+        return 0
+    letters = max(len(str(artist.get_label())) for artist in key) + 5
+    columns = int(np.clip(width / (letters * _POINTS_PER_LETTER), 1, len(key)))
+    legend = ax.legend(
+        handles=list(key),
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        ncols=columns,
+        fontsize=_SMALL,
+        frameon=False,
+        borderpad=0.0,
+        borderaxespad=0.4,
+        handlelength=1.6,
+        handletextpad=0.5,
+        columnspacing=1.4,
+        labelspacing=0.35,
+    )
+    legend.set_in_layout(False)
+    return -(-len(key) // columns)
+
+
+def limit(ax: Axes, value: float, text: str, *, side: str = "right") -> None:
+    """Draw a horizontal limit as a thin black dashed line, its value written on it at one side.
+
+    A limit out of sight is named at the top.
+    """
+    seen = value <= ax.get_ylim()[1]
+    if seen:
+        ax.axhline(value, color="black", linewidth=0.9, linestyle=(0, (5, 3)), zorder=3)
+    x, outwards = (1.0, -2.0) if side == "right" else (0.0, 2.0)
+    ax.annotate(
+        text if seen else f"↑ {text}",
+        (x, value if seen else ax.get_ylim()[1]),
+        (outwards, 2.0 if seen else -2.0),
+        ax.get_yaxis_transform(),
+        "offset points",
+        ha=side,
+        va="bottom" if seen else "top",
+        fontsize=_SMALL,
+        zorder=6,
+    )
+
+
+def tag(
+    ax: Axes,
+    text: str,
+    x: float,
+    y: float,
+    *,
+    rising: bool | None = None,
+    below: bool = False,
+    left: bool | None = None,
+) -> None:
+    """Write a value beside its point, on the side that has more room, and off a curve that rises or falls there."""
+    # where the point lies on the screen, whatever the scale
+    along = ax.transAxes.inverted().transform(ax.transData.transform((x, y)))[0]
+    at_left = along > 0.6 if left is None else left
+    above = not below and (rising is None or rising == at_left)
+    ax.annotate(
+        text,
+        (x, y),
+        (-4.0 if at_left else 4.0, 3.0 if above else -3.0),
+        textcoords="offset points",
+        ha="right" if at_left else "left",
+        va="bottom" if above else "top",
+        fontsize=_SMALL,
+        color=INK,
+        bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.5},
+        zorder=6,
+    )
+
+
+def shade_warm_up(ax: Axes, until: float) -> list[Artist]:
+    """Shade the warm-up, which no number counts; return its entry of the key."""
+    if until <= 0.0:
+        return []
+    return [ax.axvspan(0.0, until, label="warm-up, not counted", zorder=0, **_HATCHED, hatch="///")]
+
+
+def shade_down(ax: Axes, start: float, end: float) -> None:
+    """Shade a time in which the server is down."""
+    ax.axvspan(start, end, zorder=0.6, **_HATCHED, hatch="xxxx")
+
+
+_HATCHED: dict[str, Any] = {"facecolor": "#F4F4F4", "edgecolor": "#C9C9C9", "linewidth": 0.0}
+
+
+def blank(ax: Axes, sentence: str) -> None:
+    """Say in the middle of the plot why there is nothing to see."""
+    ax.set_xticks([])
+    ax.set_yticks([])
+    note(ax, sentence, 0.5, 0.5)
+
+
+def note(ax: Axes, sentence: str, x: float, y: float) -> None:
+    """Say something in the plot, centred at a point given in parts of its width and height."""
+    ax.text(
+        x,
+        y,
+        textwrap.fill(sentence, 44),
+        transform=ax.transAxes,
+        ha="center",
+        va="center",
+        fontsize=9.0,
+        color=FAINT,
+        bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none"},
+        zorder=8,
+    )
+
+
+def count_axis(ax: Axes, which: Literal["x", "y"]) -> None:
+    """Let an axis count: whole numbers only, with commas at the thousands."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axis = ax.xaxis if which == "x" else ax.yaxis
+    axis.set_major_locator(MaxNLocator(nbins=8, integer=True, steps=[1, 2, 2.5, 5, 10]))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 0.0 else ""))
+
+
+def percent_axis(ax: Axes) -> None:
+    """Write the shares on a y axis in percent."""
+    from matplotlib.ticker import FuncFormatter
+
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100.0 * share:g} %"))
+
+
+def tooth_width(teeth: int) -> float:
+    """Return a line width at which so many teeth of a step function stay teeth."""
+    return 1.1 if teeth < 60 else 0.5
+
+
+def policy_colour(place: int) -> str:
+    """Return the colour of the policy that is `place`-th in every figure."""
+    return POLICY_COLOURS[place % len(POLICY_COLOURS)]
+
+
+def policy_dashes(place: int) -> Any:
+    """Return the line style of the policy that is `place`-th in every figure."""
+    return POLICY_DASHES[place % len(POLICY_DASHES)]

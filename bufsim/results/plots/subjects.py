@@ -1,0 +1,111 @@
+"""What a plot is about: the buffers of one or several results, with a label each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bufsim import checks
+from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.results.plots.causes import short
+
+if TYPE_CHECKING:
+    from bufsim.model.buffers import JobBuffer
+    from bufsim.results.result import Result
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subject:
+    """One part (a buffer, a queue) of one result.
+
+    Attributes
+    ----------
+    label : str
+        The result's.
+    place : int
+        The result's place among those that are shown; it sets the colour.
+    result : Result
+        The result.
+    part : str
+        The buffer's id, or the queue's name.
+    """
+
+    label: str
+    place: int
+    result: Result
+    part: str
+
+
+def of_buffers(results: Sequence[Result], labels: Sequence[str] | None, buffer: str | None) -> list[Subject]:
+    """Return the buffers of the results, or of each the one that is asked for."""
+    parts = [list(result.buffer_size["buffer"].cat.categories) for result in _given(results)]
+    return _subjects("buffer", results, labels, parts, buffer)
+
+
+def of_queues(results: Sequence[Result], labels: Sequence[str] | None, queue: str | None) -> list[Subject]:
+    """Return the queues of the results, or of each the one that is asked for."""
+    parts = [list(result.work["queue"].cat.categories) for result in _given(results)]
+    return _subjects("queue", results, labels, parts, queue)
+
+
+def _given(results: Sequence[Result]) -> Sequence[Result]:
+    if not results:
+        raise InvalidTypeError("a plot takes at least one result, got none; give what Simulation(...).run() returned")
+    return results
+
+
+def _subjects(
+    name: str, results: Sequence[Result], labels: Sequence[str] | None, parts: list[list[str]], wanted: str | None
+) -> list[Subject]:
+    if wanted is not None:
+        checks.one_of(name, wanted, dict.fromkeys(part for known in parts for part in known))
+    return [
+        Subject(text, place, result, part)
+        for place, (text, result) in enumerate(zip(label(results, labels), results, strict=True))
+        for part in parts[place]
+        if wanted in (None, part)
+    ]
+
+
+def by_part(subjects: Sequence[Subject]) -> list[list[Subject]]:
+    """Return the subjects of each part together: one group a panel."""
+    parts = dict.fromkeys(subject.part for subject in subjects)
+    return [[subject for subject in subjects if subject.part == part] for part in parts]
+
+
+def label(results: Sequence[Result], labels: Sequence[str] | None) -> list[str]:
+    """Return one label a result: those given, else the policies, and the seeds where policies are the same."""
+    _given(results)
+    if labels is not None:
+        given = [labels] if isinstance(labels, str) else list(labels)
+        if len(given) != len(results):
+            raise InvalidValueError(f"labels must be as many as the results, {len(results)}, got {given!r}")
+        checks.unique("labels", given)
+        return [checks.text("labels", text) for text in given]
+    names = [policies(result) for result in results]
+    if len(set(names)) < len(names):
+        names = [f"{name}, seed {result.seed}" for name, result in zip(names, results, strict=True)]
+    return [name if names.count(name) == 1 else f"{name}, run {place + 1}" for place, name in enumerate(names)]
+
+
+def declared_buffer(result: Result, buffer: str) -> JobBuffer | None:
+    """Return a buffer as declared; None if the result was loaded, and knows its simulation as text only."""
+    if isinstance(result.simulation, str):
+        return None
+    return next(one for one in result.simulation.buffers if one.id == buffer)
+
+
+def policies(result: Result, buffer: str | None = None) -> str:
+    """Return the flush policies of a result's buffers, or of one of them, in short."""
+    if isinstance(result.simulation, str):
+        return "loaded result"
+    declared = [one for one in result.simulation.buffers if buffer in (None, one.id)]
+    return short(", ".join(dict.fromkeys(repr(one.policy) for one in declared)), 72)
+
+
+def about(results: Sequence[Result], buffer: str | None = None) -> str:
+    """Return the line under a title: how many runs, and for one of them its seed and policy."""
+    if len(results) > 1:
+        return f"{len(results)} results, one run each"
+    return f"one run, seed {results[0].seed} · {policies(results[0], buffer)}"
