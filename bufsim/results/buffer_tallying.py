@@ -13,8 +13,10 @@ from bufsim.engines.recording import IN_FLIGHT, LOSS_CAUSES, QUEUE
 from bufsim.model.declaration import Declaration
 from bufsim.results import empty_ticks
 from bufsim.results.copies import Copies, Floats, Positions, at, distinct
+from bufsim.results.histograms import SIZES, Histogram
+from bufsim.results.measures import Sample
 from bufsim.results.steps import Changes, Steps, distribution, lasting_peak, level, presence
-from bufsim.results.tallies import BufferLevels, BufferTally, Sample
+from bufsim.results.tallies import BufferLevels, BufferTally
 from bufsim.results.window import Window
 
 Whole = npt.NDArray[np.int64]
@@ -128,6 +130,7 @@ class Buffers:
             batch_jobs=int(batch.sum()),
             batch_squares=int((batch * batch).sum()),
             largest_batch=int(batch.max(initial=0)),
+            batches=Histogram.of(SIZES.counts(batch)),
             ended=len(ended),
             ended_jobs=int(record.flush_jobs[ended].sum()),
             reduced_jobs=int(reduced.sum()),

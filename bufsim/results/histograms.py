@@ -45,7 +45,7 @@ class Grid:
 
     Examples
     --------
-    >>> TIMES.counts(np.array([0.0, 1.0, 1.01])).nonzero()[0].tolist()
+    >>> TIMES.index(np.array([0.0, 1.0, 1.01])).tolist()
     [0, 1922, 1922]
     """
 

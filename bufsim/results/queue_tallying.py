@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from bufsim.engines.recording import COMPLETED, FAILED, LOST, RUNNING, Recording
 from bufsim.results.copies import Copies, Floats, Positions, distinct
+from bufsim.results.measures import Sample
 from bufsim.results.steps import presence
-from bufsim.results.tallies import QueueLevels, QueueTally, Sample
+from bufsim.results.tallies import QueueLevels, QueueTally
 from bufsim.results.window import Window
 
 

@@ -1,23 +1,28 @@
-"""The result of a run."""
+"""The result of a run: its tables and metrics, and what made them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from bufsim import checks
 from bufsim.engines.recording import Recording
 from bufsim.engines.workload import Workload
+from bufsim.errors import InvalidValueError
 from bufsim.model.declaration import Declaration
-from bufsim.results.contents import RECORD_LEVELS, Contents, FromRecording, RecordLevel, reduced
+from bufsim.results import cautions, display, files, metrics, samples, times
+from bufsim.results.contents import RECORD_LEVELS, TABLES_OF, Contents, FromRecording, Kept, RecordLevel, reduced
 from bufsim.results.records import check_conservation
 from bufsim.results.schemas import TableName
 from bufsim.results.tallies import Tally
 from bufsim.results.versions import versions_of
-from bufsim.results.window import Window
+from bufsim.results.window import Floats, Window
 
 if TYPE_CHECKING:
     from bufsim.results.plots import ResultPlots
@@ -25,7 +30,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Result:
-    """What came out of one run: its tables and metrics, and what made them."""
+    """What came out of one run: its tables and metrics, and what made them.
+
+    Tables and tally are made when they are first asked for. Each access gives a shallow copy of a table, so that adding
+    a column changes no result.
+
+    Attributes
+    ----------
+    simulation : Simulation, or str
+        What ran; of a result that was loaded from a file, the text that would make it.
+    seed, replication : int
+        Its randomness: the root seed, and which of its independent replications.
+    engine : str
+        Which engine ran: "simpy" or "compiled".
+    versions : dict of str to str
+        The versions of bufsim, Python and the libraries that made it.
+
+    Examples
+    --------
+    >>> from bufsim import FlushEvery, JobBuffer, Poisson, Producer, Simulation
+    >>> simulation = Simulation(
+    ...     producers=[Producer("edits", Poisson(100.0))],
+    ...     buffers=[JobBuffer("search", policy=FlushEvery(5.0))],
+    ...     until=600.0,
+    ...     warm_up=100.0,
+    ... )
+    >>> result = simulation.run(seed=1)
+    >>> round(result.metric("mean_wait"), 1)
+    2.5
+    """
 
     simulation: Declaration | str
     seed: int
@@ -33,6 +66,7 @@ class Result:
     engine: str
     versions: Mapping[str, str]
     _contents: Contents
+    _warnings: tuple[str, ...] | None = None
 
     @classmethod
     def of(
@@ -44,15 +78,48 @@ class Result:
         *,
         recorded: RecordLevel = "all",
     ) -> Result:
-        """Return the result of what an engine wrote down, after a check that no job came or went unseen."""
+        """Return the result of what an engine wrote down, after a check that no job came or went unseen.
+
+        Parameters
+        ----------
+        simulation : Declaration
+            What ran.
+        workload : Workload
+            Its jobs and draws.
+        engine : str
+            Which engine ran.
+        record : Recording
+            What the engine wrote down.
+        recorded : {"all", "flushes", "summary"}
+            Which tables to keep: all, the flushes, or none; the tally is kept always.
+        """
         checks.one_of("recorded", recorded, RECORD_LEVELS)
         contents = FromRecording(simulation, workload, record)
         check_conservation(contents.copies)
         kept = contents if recorded == "all" else reduced(contents, recorded)
         return cls(simulation, workload.seed, workload.replication, engine, dict(versions_of(engine)), kept)
 
-    def _table(self, name: TableName) -> pd.DataFrame:
-        return self._contents.table(name).copy(deep=False)
+    @classmethod
+    def from_tally(
+        cls,
+        simulation: Declaration,
+        seed: int,
+        replication: int,
+        engine: str,
+        tally: Tally,
+        *,
+        flushes: pd.DataFrame | None = None,
+    ) -> Result:
+        """Return the result of a run that kept its tally only, or also its `flushes`."""
+        contents = Kept("summary", {}, tally) if flushes is None else Kept("flushes", {"flushes": flushes}, tally)
+        return cls(simulation, seed, replication, engine, dict(versions_of(engine)), contents)
+
+    # the tables
+
+    @property
+    def recorded(self) -> RecordLevel:
+        """Which tables there are: "all", "flushes" (only these), or "summary" (none)."""
+        return self._contents.recorded
 
     @property
     def jobs(self) -> pd.DataFrame:
@@ -74,15 +141,139 @@ class Result:
         """One row per job handed to a queue, in that order."""
         return self._table("work")
 
-    @property
-    def tally(self) -> Tally:
-        """What is kept in bounded memory, from which every metric follows."""
-        return self._contents.tally
+    def _table(self, name: TableName) -> pd.DataFrame:
+        return self._contents.table(name).copy(deep=False)
+
+    def sample(self, dt: float | str | timedelta) -> pd.DataFrame:
+        """Return sizes and bytes at 0, dt, 2·dt, ... before `until`, just after all events of each time.
+
+        Parameters
+        ----------
+        dt : float, str or timedelta
+            Between samples, s, > 0.
+
+        Returns
+        -------
+        DataFrame
+            A row per time and buffer: time, buffer, size, nbytes.
+        """
+        step = checks.positive("dt", checks.seconds("dt", dt))
+        return times.sample(self.buffer_size, step, self.window.end)
+
+    def to_timedelta(self, origin: datetime | str | None = None) -> dict[TableName, pd.DataFrame]:
+        """Return copies of the tables with times as timedeltas; given the moment of second 0, as dates and times.
+
+        Durations, such as ages, are timedeltas in either case.
+        """
+        return {name: times.dated(name, self._table(name), origin) for name in TABLES_OF[self.recorded]}
+
+    # the metrics
 
     @property
     def window(self) -> Window:
-        """The part of the run that metrics look at."""
+        """The part of the run that metrics look at, [warm_up, until)."""
         return self._contents.window
+
+    @property
+    def tally(self) -> Tally:
+        """What is kept of the run in bounded memory, from which every metric follows."""
+        return self._contents.tally
+
+    def metric(self, name: str, of: str | None = None) -> float:
+        """Return a metric of a buffer or a queue, or of all together; nan where it is undefined.
+
+        Parameters
+        ----------
+        name : str
+            One of `bufsim.results.metrics.METRICS`, any quantile (``"p99.9_wait_s"``), or a name without its unit.
+        of : str, optional
+            The buffer or the queue. None: counts and sums of all together, levels of the sum over them.
+
+        Notes
+        -----
+        Quantiles of waits and times are exact where the tables are there (the least value with at least such a share at
+        or below it), else they are read from the tally's histogram, which errs by less than 0.8 %. Quantiles of levels
+        and batch sizes are exact below 256 jobs, and err by less than 0.4 % above.
+        """
+        metric = metrics.find(name)
+        if metric.quantile is None or metric.quantile.of not in samples.SAMPLES or self.recorded != "all":
+            return metric(self.tally, of)
+        metric.part(self.tally, of)  # refuses a name that is not there
+        return samples.quantile(self._durations(metric.quantile.of, of), metric.quantile.q)
+
+    def summary(self) -> pd.DataFrame:
+        """Return all metrics of each buffer, each queue and the model, tidy: scope, name, metric, value, unit."""
+        buffers, queues = self.tally.buffers, self.tally.queues
+        scopes = [*(("buffer", name) for name in buffers), *(("queue", name) for name in queues), ("model", None)]
+        rows = [
+            (kind, name or "", metric.name, self.metric(metric.name, name), metric.unit)
+            for kind, name in scopes
+            for metric in metrics.METRICS.values()
+            if metric.kind == kind
+        ]
+        return pd.DataFrame(rows, columns=["scope", "name", "metric", "value", "unit"])
+
+    def warnings(self) -> list[str]:
+        """Return a sentence for each thing about this run that can mislead."""
+        if self._warnings is not None:
+            return list(self._warnings)
+        assert isinstance(self.simulation, Declaration)
+        return cautions.cautions(self.simulation, self.tally)
+
+    def _durations(self, name: str, of: str | None) -> Floats:
+        if (name, of) not in self._sorted:
+            self._sorted[name, of] = samples.durations(self._contents.table, self.window, name, of)
+        return self._sorted[name, of]
+
+    @cached_property
+    def _sorted(self) -> dict[tuple[str, str | None], Floats]:
+        return {}
+
+    # files
+
+    def save(self, path: str | Path) -> Path:
+        """Write the result to one file: a zip archive of Parquet tables and a JSON description. Return its path.
+
+        The file gets its name when it is complete. The simulation is kept as text: no code is stored.
+
+        Raises
+        ------
+        MissingExtraError
+            If pyarrow is not installed.
+        """
+        about = {name: getattr(self, name) for name in ("seed", "replication", "engine")}
+        about |= {"versions": dict(self.versions), "simulation": str(self.simulation), "warnings": self.warnings()}
+        files.write(Path(path), files.Stored(about, self._kept()))
+        return Path(path)
+
+    @classmethod
+    def load(cls, path: str | Path, *, simulation: Declaration | None = None) -> Result:
+        """Read a result from a file that `save` has written.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+        simulation : Simulation, optional
+            What ran, which the file knows as text only; it must have this text.
+        """
+        stored = files.read(Path(path))
+        about = stored.about
+        if simulation is not None and repr(simulation) != about["simulation"]:
+            raise InvalidValueError(f"simulation must be that of {path}, {about['simulation']}, got {simulation!r}")
+        made_by = about["simulation"] if simulation is None else simulation
+        run = (about["seed"], about["replication"], about["engine"], about["versions"])
+        return cls(made_by, *run, stored.contents, tuple(about["warnings"]))
+
+    def _kept(self) -> Kept:
+        return self._contents if isinstance(self._contents, Kept) else reduced(self._contents, self.recorded)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # what made the tables holds generators, which cannot be pickled; the tables can
+        run = (self.seed, self.replication, self.engine, self.versions)
+        return Result, (self.simulation, *run, self._kept(), self._warnings)
+
+    # how it looks
 
     @property
     def plot(self) -> ResultPlots:
@@ -91,3 +282,15 @@ class Result:
         from bufsim.results.plots import ResultPlots
 
         return ResultPlots(self)
+
+    def __repr__(self) -> str:
+        return display.text(*self._shown())
+
+    def _repr_html_(self) -> str:
+        return display.page(*self._shown())
+
+    def _shown(self) -> tuple[str, list[display.Table], list[str]]:
+        title = display.header(self.seed, self.replication, self.engine, self.tally)
+        loaded = ["Loaded from a file: the simulation is known as text only."] * isinstance(self.simulation, str)
+        tables = [display.buffer_table(self.tally, self.metric), display.queue_table(self.tally, self.metric)]
+        return title, tables, [*loaded, *self.warnings()]

@@ -79,12 +79,8 @@ def schema() -> pd.DataFrame:
 
     Examples
     --------
-    >>> schema().query("table == 'buffer_size'")[["column", "dtype", "unit"]]
-        column     dtype   unit
-    24    time   float64      s
-    25  buffer  category
-    26    size     int64   jobs
-    27  nbytes     int64  bytes
+    >>> schema().query("table == 'buffer_size'").column.tolist()
+    ['time', 'buffer', 'size', 'nbytes']
     """
     rows = [
         (table, column.name, column.dtype, column.unit, column.meaning)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from bufsim.results.copies import distinct
 from bufsim.results.histograms import SIZES, Histogram
-from bufsim.results.tallies import Level, LevelDistribution
+from bufsim.results.measures import Level, LevelDistribution
 from bufsim.results.window import Window
 
 Floats = npt.NDArray[np.float64]

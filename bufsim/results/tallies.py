@@ -17,98 +17,11 @@ from functools import reduce
 from operator import add
 from typing import Any, TypeVar
 
-import numpy as np
-
-from bufsim.engines.recording import LOSS_CAUSES
 from bufsim.errors import BufsimError
-from bufsim.results.histograms import TIMES, Histogram
-from bufsim.results.window import Floats, Window
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """What is kept of a sample of durations.
-
-    Parameters
-    ----------
-    count : int
-        How many.
-    total : float
-        Their sum, s.
-    squares : float
-        The sum of their squares, s².
-    largest : float
-        The largest, s.
-    histogram : Histogram
-        Their counts on the grid `histograms.TIMES`.
-    """
-
-    count: int
-    total: float
-    squares: float
-    largest: float
-    histogram: Histogram
-
-    @classmethod
-    def of(cls, durations: Floats) -> Sample:
-        """Return what is kept of these durations, s, each ≥ 0."""
-        if not len(durations):
-            return cls(0, 0.0, 0.0, 0.0, Histogram.of(np.zeros(0, np.int64)))
-        return cls(
-            len(durations),
-            float(durations.sum()),
-            float((durations * durations).sum()),
-            float(durations.max()),
-            Histogram.of(TIMES.counts(durations)),
-        )
-
-    def __add__(self, other: Sample) -> Sample:
-        """Return what is kept of both samples together."""
-        return Sample(
-            self.count + other.count,
-            self.total + other.total,
-            self.squares + other.squares,
-            max(self.largest, other.largest),
-            self.histogram + other.histogram,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """What is kept of a level, a step function of time with whole values.
-
-    Parameters
-    ----------
-    integral : float
-        ∫ level dt over the window: job-seconds, or byte-seconds.
-    peak : int
-        The largest value; each level says which values count.
-    """
-
-    integral: float
-    peak: int
-
-
-@dataclass(frozen=True, slots=True)
-class LevelDistribution:
-    """What is kept of a level whose distribution over time is wanted.
-
-    Parameters
-    ----------
-    integral : float
-        ∫ level dt over the window, job-seconds.
-    squares : float
-        ∫ level² dt over the window.
-    peak : int
-        The largest value; each level says which values count.
-    time_at : Histogram
-        The seconds of the window spent at each value, on the grid `histograms.SIZES`; their sum is the window's span.
-    """
-
-    integral: float
-    squares: float
-    peak: int
-    time_at: Histogram
+from bufsim.results.copies import OUTCOMES
+from bufsim.results.histograms import Histogram
+from bufsim.results.measures import Level, LevelDistribution, Sample
+from bufsim.results.window import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +73,8 @@ class BufferTally:
         How many of them each cause started; a cause that started none may be left out.
     batch_jobs, batch_squares, largest_batch : int
         Sum, sum of squares and maximum of the batch sizes.
+    batches : Histogram
+        Counts of the batch sizes, on the grid `histograms.SIZES`.
     ended : int
         Those of them that ended before `until`.
     ended_jobs, reduced_jobs, largest_reduced : int
@@ -187,6 +102,7 @@ class BufferTally:
     batch_jobs: int
     batch_squares: int
     largest_batch: int
+    batches: Histogram
     ended: int
     ended_jobs: int
     reduced_jobs: int
@@ -276,6 +192,8 @@ class Tally:
         [warm_up, until).
     jobs : int
         Jobs created in the whole run.
+    rows : int
+        Rows of the whole run, counted when their jobs arrive.
     outcomes : tuple of int
         Rows of the whole run by what had become of them at `until`, in the order of `copies.OUTCOMES`.
     passed_by : int
@@ -294,6 +212,7 @@ class Tally:
 
     window: Window
     jobs: int
+    rows: int
     outcomes: tuple[int, ...]
     passed_by: int
     passed_by_lost: tuple[int, ...]
@@ -303,8 +222,12 @@ class Tally:
     queue_levels: QueueLevels
 
     def __post_init__(self) -> None:
-        if len(self.passed_by_lost) != len(LOSS_CAUSES):
-            raise BufsimError(f"passed_by_lost must have a count a cause of {LOSS_CAUSES}, got {self.passed_by_lost!r}")
+        counts = dict(zip(OUTCOMES, self.outcomes, strict=True))
+        if sum(self.outcomes) != self.rows:
+            raise BufsimError(f"the outcomes {counts} do not make the {self.rows} rows of the run: a bug in bufsim")
+        left = sum(buffer.left for buffer in self.buffers.values())
+        if counts["buffered"] != left:
+            raise BufsimError(f"the outcomes {counts} do not agree with {left} jobs left in buffers: a bug in bufsim")
 
     def all_buffers(self) -> BufferTally:
         """Return what is kept of all buffers together: counts and sums added, levels of the sum over the buffers."""

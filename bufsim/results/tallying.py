@@ -35,6 +35,7 @@ def tally(simulation: Declaration, copies: Copies, busy_times: Floats, downtimes
     return Tally(
         window=window,
         jobs=len(record.job_time),
+        rows=len(copies),
         outcomes=tuple(np.bincount(copies.outcome, minlength=len(OUTCOMES)).tolist()),
         passed_by=int(buffers.arrivals[0]),
         passed_by_lost=tuple(buffers.lost[0].tolist()),

@@ -1,0 +1,194 @@
+"""Results in files: one zip archive of Parquet tables and a JSON description, without any code."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import json
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+from uuid import uuid4
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bufsim.errors import InvalidTypeError, InvalidValueError, MissingExtraError
+from bufsim.results.contents import TABLES_OF, Kept, RecordLevel
+from bufsim.results.plain import built, plain
+from bufsim.results.schemas import SCHEMAS, TableName
+from bufsim.results.tallies import Tally
+
+FORMAT = 1
+_DESCRIPTION = "result.json"
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stored:
+    """What a file holds: a description of the run, as plain data, and what came out of it."""
+
+    about: Mapping[str, Any]
+    contents: Kept
+
+
+def write(path: Path, stored: Stored) -> None:
+    """Write a file under a temporary name, then rename it: no half-written file ever has the name.
+
+    Raises
+    ------
+    MissingExtraError
+        If pyarrow is not installed.
+    InvalidTypeError
+        If a job's key can not be written as text and read again.
+    """
+    parquet = _pyarrow("parquet")
+    recorded = stored.contents.recorded
+    tables = {name: stored.contents.table(name) for name in TABLES_OF[recorded]}
+    categories = {name: _categories(table) for name, table in tables.items()}
+    about = {"format": FORMAT, **stored.about, "recorded": recorded, "categories": categories}
+    about["tally"] = plain(stored.contents.tally)
+    with _replacing(path) as sink, zipfile.ZipFile(sink, "w") as archive:
+        # a fixed date: the same result makes the same bytes
+        with archive.open(zipfile.ZipInfo(_DESCRIPTION, _EPOCH), "w") as file:
+            file.write(json.dumps(about, indent=1, allow_nan=False).encode())
+        for name, table in tables.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.parquet", _EPOCH), "w", force_zip64=True) as file:
+                parquet.write_table(_to_arrow(name, table), file)
+
+
+def read(path: Path) -> Stored:
+    """Read a file.
+
+    Raises
+    ------
+    InvalidValueError
+        If it is no result, or one of a later format.
+    MissingExtraError
+        If pyarrow is not installed.
+    """
+    parquet = _pyarrow("parquet")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            about = json.loads(archive.read(_DESCRIPTION))
+            if about["format"] > FORMAT:
+                raise InvalidValueError(
+                    f"{path} has format {about['format']}, this bufsim reads {FORMAT}; update bufsim"
+                )
+            recorded = cast("RecordLevel", about.pop("recorded"))
+            categories = about.pop("categories")
+            tables = {
+                name: _from_arrow(name, parquet.read_table(archive.open(f"{name}.parquet")), categories[name])
+                for name in TABLES_OF[recorded]
+            }
+            return Stored(about, Kept(recorded, tables, built(Tally, about.pop("tally"))))
+    except (zipfile.BadZipFile, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise InvalidValueError(f"{path} is no result that bufsim has saved: {error}") from None
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        with temporary.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _to_arrow(name: TableName, table: pd.DataFrame) -> Any:
+    arrow = _pyarrow()
+    arrays, fields = [], []
+    for column in SCHEMAS[name]:
+        array = _column_to_arrow(table[column.name])
+        arrays.append(array)
+        fields.append(arrow.field(column.name, array.type, metadata={"unit": column.unit, "meaning": column.meaning}))
+    return arrow.Table.from_arrays(arrays, schema=arrow.schema(fields))
+
+
+def _column_to_arrow(column: pd.Series[Any]) -> Any:
+    arrow = _pyarrow()
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes = np.ascontiguousarray(column.cat.codes.to_numpy())
+        names = arrow.array(_written(column.cat.categories)["values"])
+        return arrow.DictionaryArray.from_arrays(arrow.array(codes, mask=codes < 0), names)
+    if column.dtype == "Int64":
+        values = _whole(column)
+        return arrow.array(values, mask=values < 0)
+    return arrow.array(np.ascontiguousarray(column.to_numpy()))
+
+
+def _from_arrow(name: TableName, table: Any, categories: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    columns: dict[str, object] = {}
+    for column in SCHEMAS[name]:
+        array = table[column.name].combine_chunks()
+        if column.dtype == "category":
+            columns[column.name] = _categorical(array, categories[column.name])
+        elif column.dtype == "Int64":
+            values = array.fill_null(-1).to_numpy()
+            columns[column.name] = pd.arrays.IntegerArray(values, values < 0)
+        else:
+            columns[column.name] = array.to_numpy()
+    return pd.DataFrame(columns, copy=False)
+
+
+def _categories(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return the categories of each such column: Parquet keeps neither their order nor those that do not occur."""
+    return {
+        str(name): _written(column.cat.categories)
+        for name, column in table.items()
+        if isinstance(column.dtype, pd.CategoricalDtype)
+    }
+
+
+def _written(names: pd.Index[Any]) -> dict[str, Any]:
+    """Return categories as plain data: texts and whole numbers as they are, others as text that evaluates to them."""
+    values = names.tolist()
+    if all(type(value) is str for value in values) or all(type(value) is int for value in values):
+        return {"as": "values", "values": values}
+    for value in values:
+        if not _is_literal(value):
+            raise InvalidTypeError(f"a key must be a text, a number or a tuple of them to be saved, got {value!r}")
+    return {"as": "literals", "values": [repr(value) for value in values]}
+
+
+def _is_literal(value: object) -> bool:
+    try:
+        again = ast.literal_eval(repr(value))
+    except (ValueError, SyntaxError):
+        return False
+    return type(again) is type(value) and again == value
+
+
+def _categorical(array: Any, written: Mapping[str, Any]) -> pd.Categorical[Any]:
+    arrow = _pyarrow()
+    values = written["values"]
+    if not arrow.types.is_dictionary(array.type):
+        array = array.dictionary_encode()
+    # the positions of the file's own dictionary among the categories; the last place is for what is missing
+    places = np.append(pd.Index(values).get_indexer(array.dictionary.to_pylist()), -1)
+    codes = places[array.indices.fill_null(-1).to_numpy()]
+    names = values if written["as"] == "values" else [ast.literal_eval(value) for value in values]
+    return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(names))
+
+
+def _whole(column: pd.Series[Any]) -> npt.NDArray[np.int64]:
+    return column.to_numpy(dtype=np.int64, na_value=-1)
+
+
+def _pyarrow(part: str = "") -> Any:
+    import importlib
+
+    try:
+        return importlib.import_module(f"pyarrow.{part}" if part else "pyarrow")
+    except ImportError:
+        raise MissingExtraError(
+            "results are saved as Parquet, which needs pyarrow; install it with pip install 'bufsim[parquet]'"
+        ) from None
