@@ -93,7 +93,7 @@ class Backtest:
         )
 
     def _arrivals(self, buffer: str) -> npt.NDArray[np.float64]:
-        jobs = self.result.tables["jobs"]
+        jobs = self.result.jobs
         return jobs.loc[jobs["buffer"] == buffer, "created_at"].to_numpy()
 
     def __repr__(self) -> str:
@@ -153,8 +153,8 @@ def _check(simulation: Simulation, flushes: pd.DataFrame) -> None:
 
 def _compared(result: Result, recorded: pd.DataFrame) -> pd.DataFrame:
     """Return the recorded flushes with what the model predicts for each."""
-    predicted = result.tables["flushes"][["buffer", "start", "batch_size", "reduced_size"]].copy()
-    items = result.tables["work"].groupby("flush_id")["items"].sum()
+    predicted = result.flushes[["buffer", "start", "batch_size", "reduced_size"]].copy()
+    items = result.work.groupby("flush_id")["items"].sum()
     predicted["reduced_ids"] = items.reindex(range(len(predicted)), fill_value=0).to_numpy()
     predicted["buffer"] = predicted["buffer"].astype(str)
     # both starts are the same double: the policy gives the recorded times back
@@ -173,7 +173,7 @@ def _compared(result: Result, recorded: pd.DataFrame) -> pd.DataFrame:
 
 def _during(result: Result, flushes: pd.DataFrame) -> npt.NDArray[np.int64]:
     """Return how many jobs came to each flush's buffer from its logged start to its end."""
-    jobs = result.tables["jobs"]
+    jobs = result.jobs
     counts = np.zeros(len(flushes), dtype=np.int64)
     for buffer in flushes["buffer"].unique():
         arrivals = jobs.loc[jobs["buffer"] == buffer, "created_at"].to_numpy()

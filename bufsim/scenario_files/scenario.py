@@ -108,7 +108,7 @@ def _check_keys(document: Document, name: str) -> None:
 def _members(document: Document, key: str, name: str, base: Path) -> list[Any]:
     """Return what an array of tables declares."""
     declared = document.get(key, [])
-    if not isinstance(declared, list) or not all(isinstance(table, Mapping) for table in declared):
+    if not isinstance(declared, list) or not all(isinstance(table, Mapping | str) for table in declared):
         raise InvalidTypeError(f"{name}: {key} must be tables, each under [[{key}]], got {declared!r}")
     return [
         build(tables.ROLES[key], table, name=f"{name}: {tables.called(key, table, place)}", base=base)

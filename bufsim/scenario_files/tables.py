@@ -85,7 +85,8 @@ ROLES = {
 }
 
 
-def called(key: str, table: Mapping[str, Any], place: int) -> str:
+def called(key: str, table: Mapping[str, Any] | str, place: int) -> str:
     """Return what a table is called in messages: by its name or id, else by its number."""
-    name = table.get("name", table.get("id", table.get("ported")))
+    named = table if isinstance(table, Mapping) else {}
+    name = named.get("name", named.get("id", named.get("ported")))
     return f"{key} {name!r}" if isinstance(name, str) else f"{key} number {place}"

@@ -13,7 +13,7 @@ from bufsim.model.arrivals import Arrivals
 from bufsim.model.flush_policy import FlushPolicy
 from bufsim.spelling.building import build, naming
 
-__all__ = ["arrivals", "build", "naming", "policy"]
+__all__ = ["arrivals", "build", "in_full", "naming", "policy"]
 
 _SHORT = re.compile(r"\s*([A-Za-z_]\w*):(.*)", re.DOTALL)
 
@@ -55,9 +55,20 @@ def arrivals(text: str, *, name: str = "arrivals") -> Arrivals:
     >>> arrivals("bulk(poisson(2), geometric(5))")
     Bulk(Poisson(2.0), Geometric(5.0))
     """
-    short = _SHORT.fullmatch(text) if isinstance(text, str) else None
-    if short is not None:
-        word, rest = short.groups()
-        # what follows trace: is a path
-        text = f"{word}({rest!r})" if word in ("trace", "vendure") else f"{word}({rest})"
-    return cast("Arrivals", build("arrivals", text, name=name))
+    return cast("Arrivals", build("arrivals", in_full(text), name=name))
+
+
+def in_full(text: str) -> str:
+    """Return words that are written in short, with a colon, in full; any others as they are.
+
+    Examples
+    --------
+    >>> in_full("bursty:100, 0, 1s, 9s"), in_full("trace:jobs.csv")
+    ('bursty(100, 0, 1s, 9s)', "trace('jobs.csv')")
+    """
+    short = _SHORT.fullmatch(text)
+    if short is None:
+        return text
+    word, rest = short.groups()
+    # what follows trace: is a path
+    return f"{word}({rest!r})" if word in ("trace", "vendure") else f"{word}({rest})"

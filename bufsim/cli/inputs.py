@@ -1,0 +1,114 @@
+"""From options to a scenario: a file, changed by some options, or a model made of options alone."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from bufsim import spelling
+from bufsim.errors import InvalidValueError
+from bufsim.scenario_files import Scenario, document, scenario
+
+_WITHOUT_A_FILE = {
+    "arrivals": ("WORDS", 'when jobs arrive: poisson:80, "bursty:100,0,1s,9s", trace:jobs.csv'),
+    "keys": ("WORDS", 'what jobs are about: "zipf(9000, 0.9)", "uniform(100)"'),
+    "nbytes": ("WORDS", 'size of a job: "1 kB", "lognormal(1 kB, 2)"'),
+    "reduce": ("WORDS", "what becomes of a batch: unique_by_key, merge (default: all jobs stay)"),
+    "drain": ("WORDS", 'how much a flush takes: "at_most(100)" (default: all)'),
+    "capacity": ("WORDS", 'what the buffer holds: "capacity(2048, on_full=drop_oldest)" (default: no limit)'),
+    "flush_time": ("WORDS", 'how long a flush takes: 50ms, "flush_time(50ms, per_job=2ms)" (default: 0)'),
+}
+_WITH_OR_WITHOUT = {
+    "policy": ("WORDS", "the flush policy of every buffer, in the words below"),
+    "until": ("TIME", "end of the run: 2h, 90min"),
+    "warm_up": ("TIME", "what the summary leaves out at the start: 5min"),
+}
+_OF_PRODUCER = ("arrivals", "keys", "nbytes")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that declare a model."""
+    parser.add_argument("scenario", nargs="?", type=Path, metavar="FILE", help="a scenario file (TOML)")
+    both = parser.add_argument_group("in place of what the file says, or without a file")
+    _add(both, _WITH_OR_WITHOUT)
+    alone = parser.add_argument_group("without a file: one producer, one buffer")
+    _add(alone, _WITHOUT_A_FILE)
+    alone.add_argument(
+        "--workers",
+        action="append",
+        metavar="WORDS",
+        help='"polling(service=20ms)", "push(3, service=exponential(10ms))" (default: none, jobs stay in the queue)',
+    )
+
+
+def _add(group: argparse._ArgumentGroup, options: dict[str, tuple[str, str]]) -> None:
+    for name, (metavar, told) in options.items():
+        kind = _time if metavar == "TIME" else str
+        group.add_argument(_option(name), metavar=metavar, type=kind, help=told)
+
+
+def _time(text: str) -> float | str:
+    """Return a time: a bare number is in seconds, as in the model."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def scenario_of(options: argparse.Namespace) -> tuple[Scenario, str]:
+    """Return the scenario that the options ask for, and its flush policies as they are written."""
+    if options.scenario is None:
+        declared, name, base = _declared(options), "options", Path()
+    else:
+        declared, name, base = _changed(options), str(options.scenario), options.scenario.parent
+    found = scenario(declared, name=name, base=base)
+    written = [buffer["policy"] for buffer in declared["buffer"]]
+    words = [
+        policy if isinstance(policy, str) else repr(buffer.policy)
+        for policy, buffer in zip(written, found.simulation.buffers, strict=True)
+    ]
+    return found, ", ".join(dict.fromkeys(words))
+
+
+def _changed(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what the file declares, with what the options say in place of it."""
+    for name in (*_WITHOUT_A_FILE, "workers"):
+        if getattr(options, name):
+            raise InvalidValueError(f"{_option(name)} goes without a scenario file; change {options.scenario}")
+    declared = document(options.scenario)
+    run, buffers = declared.get("simulation"), declared.get("buffer")
+    if isinstance(run, dict):
+        run |= _run(options)
+    if options.policy:
+        spelling.policy(options.policy, name="--policy")
+        for buffer in buffers if isinstance(buffers, list) else ():
+            buffer["policy"] = options.policy
+    return declared
+
+
+def _declared(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what the options declare, as a file would."""
+    for name in ("arrivals", "policy", "until"):
+        if not getattr(options, name):
+            raise InvalidValueError(f"give a scenario file, or --arrivals, --policy and --until; --{name} is missing")
+    given = {name: getattr(options, name) for name in _WITHOUT_A_FILE if getattr(options, name)}
+    given["arrivals"] = spelling.in_full(options.arrivals)
+    return {
+        "title": f"{options.arrivals} until {options.until}",
+        "simulation": _run(options),
+        "producer": [{"name": "arrivals"} | {name: words for name, words in given.items() if name in _OF_PRODUCER}],
+        "buffer": [
+            {"id": "buffer", "policy": options.policy}
+            | {name: words for name, words in given.items() if name not in _OF_PRODUCER}
+        ],
+        "workers": options.workers or [],
+    }
+
+
+def _run(options: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in ("until", "warm_up") if getattr(options, name) is not None}
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

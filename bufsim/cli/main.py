@@ -1,0 +1,71 @@
+"""The command line as a whole: which commands there are, and how each ends."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from bufsim.cli import run
+from bufsim.cli.command import INTERRUPTED, WRONG_INPUT, Command
+from bufsim.errors import BufsimError
+
+COMMANDS: tuple[Command, ...] = (run.COMMAND,)
+"""All commands, in the order in which --help lists them. A new one is a module with a `Command`, and its name here."""
+
+_EXIT_CODES = """\
+exit codes:
+  0    done
+  1    the answer is that nothing qualifies
+  2    wrong input
+  130  interrupted; what was finished is kept
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command, and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What stands behind ``bufsim`` on the command line; None takes it from there.
+    """
+    options = _parser().parse_args(arguments)
+    command: Command = options.command
+    try:
+        return command.run(options)
+    except BufsimError as error:
+        return _say(f"error: {error}", WRONG_INPUT)
+    except OSError as error:
+        return _say(f"error: {error.filename or ''}: {error.strerror or error}", WRONG_INPUT)
+    except KeyboardInterrupt:
+        return _say("interrupted; what was finished is kept", INTERRUPTED)
+
+
+def _say(message: str, code: int) -> int:
+    print(f"bufsim: {message}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bufsim",
+        description="Simulates job buffers, so that you can choose a flush policy with evidence.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"bufsim {_version()}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_to(commands)
+    return parser
+
+
+def _version() -> str:
+    import bufsim
+
+    return bufsim.__version__
+
+
+if __name__ == "__main__":
+    sys.exit(main())

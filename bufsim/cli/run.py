@@ -1,0 +1,101 @@
+"""``bufsim run``: run a scenario, hold it against what was recorded, and write tables and pictures."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from bufsim.backtest import Backtest, backtest
+from bufsim.cli import inputs, pictures, summary
+from bufsim.cli.command import DONE, Command, Console
+from bufsim.cli.output import FORMATS, Folder
+from bufsim.engines.randomness import fresh_seed
+from bufsim.results.result import Result
+
+AS_RECORDED = "as recorded"
+
+_DESCRIPTION = """\
+Run a model once: one that a scenario file declares, or one that the options declare. Prints a summary, and writes the
+tables of the run and pictures into a directory.
+
+A scenario with a [backtest] table is run twice: once under the recorded flush times, where each predicted batch is
+compared with the recorded one, and once under the flush policy that the file, or --policy, gives.
+"""
+_EXAMPLES = """\
+flush policies in words, joined by | (the first due) and & (all due):
+  size(200)  bytes(64 MiB)  age(30s)  idle(2s)  every(15min)  at(1.0, 2.5)  never
+  cron('*/15 * * * *', start='2026-03-29T00:00:00+01:00')  size(100).checked_every(5s)
+
+examples:
+  bufsim run data/scenarios/vendure-catalogue.toml
+  bufsim run data/scenarios/vendure-catalogue.toml --policy "every(15min)" --out rare
+  bufsim run --arrivals poisson:80 --policy "size(200) | age(30s)" --until 2h
+  bufsim run --arrivals "trace('jobs.csv', time='ts', unit='ms', key='sku')" --reduce unique_by_key \\
+             --policy "every(15min)" --until 2h --workers "polling(service=20ms)"
+
+The tables are jobs, flushes, buffer_size and work, in DIR/run and, of a back-test, in DIR/backtest.
+"""
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    inputs.add_options(parser)
+    output = parser.add_argument_group("what comes out")
+    output.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="where to write (default: out)")
+    output.add_argument(
+        "--format", choices=FORMATS, default="auto", help="of tables (default: Parquet where pyarrow is, else CSV)"
+    )
+    output.add_argument("--no-pictures", action="store_true", help="write no PNG files")
+    output.add_argument(
+        "--engine", choices=("simpy", "compiled", "auto"), default="simpy", help="both give the same (default: simpy)"
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    console, folder = Console.of(options), Folder(options.out, options.format)
+    scenario, policies = inputs.scenario_of(options)
+    seed = fresh_seed() if options.seed is None else options.seed
+    results: dict[str, Result] = {}
+    answer: dict[str, Any] = {"title": scenario.title, "seed": seed, "out": str(folder)}
+    console.say(f"{scenario.title}, seed {seed}")
+    if scenario.flushes is not None:
+        found = backtest(scenario.simulation, scenario.flushes, seed=seed)
+        results[AS_RECORDED] = found.result
+        answer["backtest"] = _tell_backtest(console, folder, found)
+    results[policies] = scenario.simulation.run(seed=seed, engine=options.engine)
+    answer |= _tell_runs(console, folder, results)
+    if not options.no_pictures:
+        pictures.write(folder, scenario.simulation, results)
+    answer["files"] = [str(path) for path in folder.written]
+    console.say(f"\n{folder}: {', '.join(sorted(path.relative_to(folder.path).as_posix() for path in folder.written))}")
+    console.give(answer)
+    return DONE
+
+
+def _tell_backtest(console: Console, folder: Folder, found: Backtest) -> dict[str, Any]:
+    """Print and write the back-test; return it for programs."""
+    table = found.summary()
+    lines = [["back-test", *map(str, table.columns)]]
+    lines += [[str(name), *(f"{value:,.0f}" for value in row)] for name, row in table.iterrows()]
+    console.say(f"\n{summary.columns(lines)}\n\n{textwrap.fill(found.why(), 110)}")
+    folder.table("backtest", found.flushes)
+    folder.result("backtest", found.result)
+    return {"flushes": len(found.flushes), "differ": len(found.differing), "why": found.why()}
+
+
+def _tell_runs(console: Console, folder: Folder, results: dict[str, Result]) -> dict[str, Any]:
+    """Print and write the runs side by side; return them for programs."""
+    metrics = summary.table(results)
+    *_, result = results.values()
+    console.say(f"\n{summary.text(metrics)}")
+    for label, one in results.items():
+        for warning in one.warnings():
+            console.say("\n" + textwrap.fill(f"{label}: {warning}", 110))
+    folder.table("summary", metrics, index=True)
+    folder.result("run", result)
+    warnings = {label: one.warnings() for label, one in results.items()}
+    return {"engine": result.engine, "runs": metrics.to_dict(), "warnings": warnings}
+
+
+COMMAND = Command("run", "run a model once, and write tables and pictures", _DESCRIPTION, _EXAMPLES, _add_options, _run)

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import bufsim as bs
+from bufsim.backtest import backtest
+from bufsim.errors import InvalidValueError
+from bufsim.scenario_files import Scenario, read_scenario
+
+SCENARIO = Path(__file__).parents[1] / "data" / "scenarios" / "vendure-catalogue.toml"
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Scenario:
+    return read_scenario(SCENARIO)
+
+
+def small(until: float = 10.0) -> bs.Simulation:
+    return bs.Simulation(
+        producers=[bs.Producer("p", bs.Trace([1.0, 2.0, 2.5, 3.0]))],
+        buffers=[bs.JobBuffer("b", policy=bs.NeverFlush())],
+        until=until,
+    )
+
+
+def record(*flushes: tuple[float, float, int], buffer: str = "b") -> pd.DataFrame:
+    """Flushes of one buffer: start and duration, s, and the batch size."""
+    rows = [(buffer, start, duration, size, size, size, size) for start, duration, size in flushes]
+    names = ["buffer", "start", "duration", "batch_size", "ids", "reduced_size", "reduced_ids"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def test_the_simulation_predicts_every_recorded_batch_of_the_real_server(catalogue: Scenario) -> None:
+    assert catalogue.flushes is not None
+    found = backtest(catalogue.simulation, catalogue.flushes, seed=1)
+    assert len(found.flushes) == 324
+    assert found.differing.empty
+    summary = found.summary()
+    for name in ("jobs", "reduced jobs", "ids", "largest batch"):
+        assert summary.loc[f"{name}, recorded"].tolist() == summary.loc[f"{name}, predicted"].tolist()
+    assert summary.loc["jobs, predicted"].sum() == 6660
+    assert summary.loc["empty"].tolist() == [2, 1]
+    assert len(found.result.flushes) == 324 - 3
+    assert found.result.flushes["cause"].str.startswith("FlushAt(").all()
+
+
+def test_it_says_why_none_differs_and_that_some_could(catalogue: Scenario) -> None:
+    assert catalogue.flushes is not None
+    found = backtest(catalogue.simulation, catalogue.flushes, seed=1)
+    assert found.flushes["jobs_during_flush"].sum() == 0
+    assert found.why().startswith(
+        "None of the 324 batches differs, before or after reduce. No job came to a buffer while a flush of it was under way"
+    )
+    assert found.shifted(0.0) == 0
+    assert found.shifted(0.1) > found.shifted(0.01) > 0
+    assert found.shifted(-0.01) > 0
+
+
+def test_other_flush_times_give_other_batches(catalogue: Scenario) -> None:
+    assert catalogue.flushes is not None
+    later = catalogue.flushes.assign(start=catalogue.flushes["start"] + 0.5)
+    found = backtest(catalogue.simulation, later, seed=1)
+    assert len(found.differing) > 100
+    assert found.shifted(-0.5) > 100
+
+
+def test_the_reduction_counts_too() -> None:
+    flushes = record((2.2, 0.0, 2), (5.0, 0.0, 2))
+    assert backtest(small(), flushes).differing.empty
+    assert len(backtest(small(), flushes.assign(reduced_size=1)).differing) == 2
+    assert len(backtest(small(), flushes.assign(reduced_ids=1)).differing) == 2
+
+
+def test_an_empty_recorded_flush_agrees_with_no_flush() -> None:
+    found = backtest(small(), record((0.5, 0.0, 0), (5.0, 0.0, 4)))
+    assert found.differing.empty
+    assert found.summary().loc["empty", "b"] == 1
+    assert repr(found) == "Backtest(<2 flushes, 0 differ>)"
+
+
+def test_a_job_at_the_instant_of_a_flush_is_in_its_batch() -> None:
+    found = backtest(small(), record((2.0, 0.0, 2), (5.0, 0.0, 2)))
+    assert found.differing.empty
+    assert found.shifted(-1e-9) == 2
+
+
+def test_jobs_that_come_during_a_flush_explain_a_difference() -> None:
+    # the record's first flush, logged at 1.9 s, read the storage at 2.2 s, when one more job had come
+    found = backtest(small(), record((1.9, 0.4, 2), (5.0, 0.0, 2)))
+    assert found.differing["predicted_batch_size"].tolist() == [1, 3]
+    assert found.flushes["jobs_during_flush"].tolist() == [1, 0]
+    assert "2 of the 2 batches differ. For 2 of them jobs came to the buffer while that flush or the one" in found.why()
+    assert "The other 0 are not explained by that." in found.why()
+
+
+def test_a_difference_without_such_jobs_is_not_explained_away() -> None:
+    found = backtest(small(), record((1.5, 0.1, 2), (5.0, 0.0, 2)))
+    assert "For 0 of them" in found.why()
+    assert "The other 2 are not explained by that." in found.why()
+
+
+def test_jobs_during_a_flush_can_be_left_for_the_next() -> None:
+    found = backtest(small(), record((1.9, 0.4, 1), (5.0, 0.0, 3)))
+    assert "1 jobs came to a buffer while a flush of it was under way, and were left for the next." in found.why()
+
+
+@pytest.mark.parametrize(
+    ("flushes", "message"),
+    [
+        (record((1.0, 0.0, 1)).drop(columns="batch_size"), "flushes must have the columns buffer, start, duration, "),
+        (record(), "flushes must have at least one row, got none"),
+        (
+            record((1.0, 0.0, 1), buffer="bb"),
+            "the recorded buffer 'bb' is not in the model, whose buffers are 'b'; did",
+        ),
+        (record((10.0, 0.0, 1)), "until must be later than the last recorded flush at 10.0 s, got 10.0"),
+    ],
+)
+def test_a_record_that_does_not_fit_the_model_is_refused(flushes: pd.DataFrame, message: str) -> None:
+    with pytest.raises(InvalidValueError, match=re.escape(message)):
+        backtest(small(), flushes)
+
+
+def test_a_buffer_without_recorded_flushes_is_refused() -> None:
+    buffers = [bs.JobBuffer(name, policy=bs.NeverFlush()) for name in "bc"]
+    simulation = bs.Simulation(producers=[bs.Producer("p", bs.Poisson(1.0))], buffers=buffers, until=10)
+    with pytest.raises(InvalidValueError, match="buffer 'c' has no recorded flush; leave it out of the model"):
+        backtest(simulation, record((1.0, 0.0, 1)))
