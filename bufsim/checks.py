@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import math
+import re
 from collections.abc import Iterable
 from numbers import Integral, Real
 
@@ -86,3 +88,56 @@ def did_you_mean(value: object, names: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest name, or an empty str."""
     near = difflib.get_close_matches(str(value), list(names), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def seconds(name: str, value: object) -> float:
+    """Return a duration in seconds, from a number, a text such as ``"15min"`` or ``"1h30min"``, or a timedelta."""
+    if isinstance(value, dt.timedelta):
+        return value.total_seconds()
+    if isinstance(value, str):
+        return _measure(name, value, _SECONDS, example="'30s', '15min' or '1h30min'")
+    return finite(name, value)
+
+
+def nbytes(name: str, value: object, *, at_least: int) -> int:
+    """Return a size in whole bytes, from an int or a text such as ``"64 MiB"``."""
+    if isinstance(value, str):
+        value = round(_measure(name, value, _BYTES, example="'64 MiB' or '500 kB'"))
+    return integer(name, value, at_least=at_least)
+
+
+_SECONDS = {
+    "us": 1e-6,
+    "µs": 1e-6,
+    "ms": 1e-3,
+    "s": 1.0,
+    "sec": 1.0,
+    "min": 60.0,
+    "h": 3600.0,
+    "d": 86400.0,
+}
+_BYTES = {
+    "B": 1.0,
+    "kB": 1e3,
+    "MB": 1e6,
+    "GB": 1e9,
+    "KiB": 2.0**10,
+    "MiB": 2.0**20,
+    "GiB": 2.0**30,
+}
+_PART = re.compile(r"\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-zµ]+)\s*")
+
+
+def _measure(name: str, value: str, units: dict[str, float], *, example: str) -> float:
+    total = 0.0
+    position = 0
+    while (part := _PART.match(value, position)) is not None:
+        number, unit = part.groups()
+        if unit not in units:
+            known = ", ".join(units)
+            raise InvalidValueError(f"{name} has the unknown unit {unit!r} in {value!r}; the units are {known}")
+        total += float(number) * units[unit]
+        position = part.end()
+    if position == 0 or position != len(value):
+        raise InvalidValueError(f"{name} must be a number with a unit, such as {example}, got {value!r}")
+    return total

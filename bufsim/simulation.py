@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from bufsim import checks
@@ -13,6 +13,7 @@ from bufsim.engines.simpy_engine import Model
 from bufsim.engines.workload import Workload
 from bufsim.model import reprs
 from bufsim.model.declaration import Declaration
+from bufsim.model.flush_policy import FlushPolicy
 from bufsim.results.result import Result
 
 Engine = Literal["simpy", "compiled", "auto"]
@@ -49,7 +50,7 @@ class Simulation(Declaration):
 
     Examples
     --------
-    >>> from bufsim import FlushEvery, Poisson
+    >>> from bufsim import FlushEvery, JobBuffer, Poisson, Producer
     >>> simulation = Simulation(
     ...     producers=[Producer("edits", Poisson(100.0))],
     ...     buffers=[JobBuffer("search", policy=FlushEvery("5s"))],
@@ -59,12 +60,45 @@ class Simulation(Declaration):
     11
     """
 
+    def with_policy(self, policy: FlushPolicy, *, buffer: str | None = None) -> Simulation:
+        """Return this simulation under another flush policy.
+
+        Parameters
+        ----------
+        policy : FlushPolicy
+            The policy.
+        buffer : str, optional
+            The id of the buffer that gets it; None: all.
+        """
+        if buffer is not None:
+            checks.one_of("buffer", buffer, [declared.id for declared in self.buffers])
+        buffers = tuple(
+            replace(declared, policy=policy) if buffer in (None, declared.id) else declared for declared in self.buffers
+        )
+        return replace(self, buffers=buffers)
+
+    def scaled(self, *, arrivals: float) -> Simulation:
+        """Return this simulation with `arrivals` times as many jobs from every producer.
+
+        Examples
+        --------
+        >>> from bufsim import FlushEvery, JobBuffer, Poisson, Producer
+        >>> simulation = Simulation(
+        ...     producers=[Producer("edits", Poisson(100.0))],
+        ...     buffers=[JobBuffer("search", policy=FlushEvery("5s"))],
+        ...     until="1min",
+        ... )
+        >>> simulation.scaled(arrivals=2.0).producers[0].arrivals
+        Poisson(200.0)
+        """
+        return replace(self, producers=tuple(producer.scaled(arrivals) for producer in self.producers))
+
     def build(self, seed: int | None = None, *, replication: int = 0) -> Model[Result]:
         """Return the model on the SimPy engine, ready to run once; add your own processes to it first.
 
         Examples
         --------
-        >>> from bufsim import NeverFlush, Poisson
+        >>> from bufsim import JobBuffer, NeverFlush, Poisson, Producer
         >>> simulation = Simulation(
         ...     producers=[Producer("edits", Poisson(100.0))],
         ...     buffers=[JobBuffer("search", policy=NeverFlush())],

@@ -168,7 +168,7 @@ def reduction_ratio(buffer: BufferTally, span: float) -> float:
 
 def work_saved_share(buffer: BufferTally, span: float) -> float:
     """Share of the jobs taken by flushes that reduce spared the queue."""
-    return 1.0 - ratio(buffer.reduced_jobs, buffer.ended_jobs)
+    return ratio(buffer.ended_jobs - buffer.reduced_jobs, buffer.ended_jobs)
 
 
 def mean_flush_s(buffer: BufferTally, span: float) -> float:

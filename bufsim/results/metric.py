@@ -65,6 +65,11 @@ class Metric:
         """Return the metric of a buffer or a queue, or (None) of all of them together; nan where it is undefined."""
         return float(self.function(self.part(tally, of), tally.window.span))
 
+    def sums(self, tally: Tally, of: str | None = None) -> tuple[float, float] | None:
+        """Return the two sums whose ratio the metric is; None for another kind of metric."""
+        value = self.function(self.part(tally, of), tally.window.span)
+        return (value.top, value.bottom) if isinstance(value, Ratio) else None
+
     def part(self, tally: Tally, of: str | None) -> object:
         """Return what is kept of the buffer or queue named, or of all; an InvalidValueError says when there is none."""
         if self.kind == "model":
@@ -93,9 +98,25 @@ def metric(function: Callable[[Any, float], float], unit: str, kind: Kind, avera
     return Metric(function.__name__, unit, kind, average, (function.__doc__ or "").rstrip("."), function)
 
 
-def ratio(a: float, b: float) -> float:
+class Ratio(float):
+    """A ratio of two sums, nan without anything to divide by, that knows its sums.
+
+    Over several runs the sums are to be added first: a mean of ratios is biased where runs are short.
+    """
+
+    top: float
+    bottom: float
+
+    def __new__(cls, top: float, bottom: float) -> Ratio:
+        """Return top / bottom."""
+        one = super().__new__(cls, top / bottom if bottom else math.nan)
+        one.top, one.bottom = float(top), float(bottom)
+        return one
+
+
+def ratio(a: float, b: float) -> Ratio:
     """Return a / b, and nan when there is nothing to divide by."""
-    return a / b if b else math.nan
+    return Ratio(a, b)
 
 
 def known(value: float, count: int) -> float:
