@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bufsim.results.histograms import rank
 from bufsim.results.plots import levels, style, subjects
 from bufsim.results.plots.causes import Causes
 from bufsim.results.plots.subjects import Subject
@@ -172,7 +173,7 @@ def _counts_in(sizes: IntArray, edges: FloatArray) -> FloatArray:
 
 
 def _p95(sizes: IntArray) -> int:
-    return int(np.quantile(sizes, 0.95, method="inverted_cdf"))
+    return int(np.sort(sizes)[rank(0.95, len(sizes))])
 
 
 def _set_height(ax: Axes, batches: list[_Batches], edges: FloatArray) -> float:
@@ -257,7 +258,7 @@ def _draw_distribution(ax: Axes, batches: list[_Batches], *, alone: bool) -> lis
         dashes = "-" if alone else style.policy_dashes(one.subject.place)
         (line,) = twin.step(x, y, where="post", color=colour, linestyle=dashes, linewidth=1.2, label=_UP_TO)
     twin.set_yticks([0.0, 0.25, 0.5, 0.75, 1.0], ["0 %", "25 %", "50 %", "75 %", "100 %"])
-    twin.set_ylabel("share of flushes up to this size", color=style.INK)
+    twin.set_ylabel("share of flushes up to this size", color=style.INK, fontsize=9.0)
     twin.tick_params(labelsize=8.0, colors=style.INK)
     twin.spines["top"].set_visible(False)
     twin.spines["right"].set_color(style.INK)

@@ -167,6 +167,7 @@ def _draw(ax: Axes, panel: _Panel, time: style.Unit, scale: style.Unit) -> tuple
     else:
         ends = panel.flushes["end"].to_numpy()
         ends = np.where(np.isnan(ends), levels.next_stop(panel.subject.result, starts), ends)
+        ends = np.minimum(ends, panel.until)
         key += flush_marks.shade_blocked(ax, starts, ends, time)
         heights = panel.flushes[panel.column].to_numpy()
         flush_marks.draw(ax, starts / time.size, heights / scale.size, causes)

@@ -105,7 +105,11 @@ def strip(ax: Axes, times: npt.NDArray[np.float64], causes: Causes, end: float) 
     column = np.clip(np.searchsorted(edges, times, side="right") - 1, 0, COLUMNS - 1)
     np.add.at(counts, (causes.place, column), 1.0)
     for place, family in enumerate(causes.families):
-        _lane(ax, edges, counts[place] / counts.max(), family.colour, height(place))
+        # in the order of the key, from the top
+        foot = height(len(causes.families) - 1 - place)
+        _lane(ax, edges, counts[place] / counts.max(), family.colour, foot)
+        (mark,) = ax.plot(1.01, foot + _LANE / 2.0, transform=ax.transAxes, clip_on=False)
+        mark.set(marker=family.marker, color=family.colour, markersize=4.0)
 
 
 def _lane(ax: Axes, edges: npt.NDArray[np.float64], share: npt.NDArray[np.float64], colour: str, foot: float) -> None:

@@ -102,7 +102,7 @@ class _Queue:
     @property
     def concurrency(self) -> int:
         """The number of workers; 0 without workers."""
-        return self.subject.result.tally.queues[self.subject.part].concurrency
+        return subjects.concurrency(self.subject.result, self.subject.part)
 
     @property
     def peak(self) -> int:
@@ -131,7 +131,7 @@ def _draw(ax: Axes, queues: list[_Queue], until: float) -> None:
     alone = len(queues) == 1
     name = queues[0].subject.part
     ax.set_xlim(0.0, until / time.size)
-    ax.set_ylabel("jobs that wait")
+    ax.set_ylabel("waiting, jobs")
     foot = _foot(queues)
     key = [artist for one in queues for artist in _draw_waiting(ax, one, time, alone=alone)]
     top = 1.15 * max(max(one.peak for one in queues), 1)
@@ -203,7 +203,7 @@ def _draw_band(ax: Axes, steps: Steps, one: _Queue, time: style.Unit, look: dict
     each = style.duration(until / flush_marks.COLUMNS)
     label = f"average and range in each {each}"
     ax.fill_between(x, low, high, step="post", color=look["color"], alpha=0.25, linewidth=0.4)
-    return [*ax.step(x, mean, where="post", **({"label": label} | look))]
+    return [*ax.step(x, mean, where="post", **({"label": label} | look | {"linewidth": 1.1}))]
 
 
 def _draw_workers(ax: Axes, queues: list[_Queue], time: style.Unit) -> None:

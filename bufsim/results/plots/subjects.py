@@ -39,7 +39,7 @@ class Subject:
 
 def of_buffers(results: Sequence[Result], labels: Sequence[str] | None, buffer: str | None) -> list[Subject]:
     """Return the buffers of the results, or of each the one that is asked for."""
-    parts = [list(result.buffer_size["buffer"].cat.categories) for result in _given(results)]
+    parts = [_buffer_ids(result) for result in _given(results)]
     return _subjects("buffer", results, labels, parts, buffer)
 
 
@@ -47,6 +47,12 @@ def of_queues(results: Sequence[Result], labels: Sequence[str] | None, queue: st
     """Return the queues of the results, or of each the one that is asked for."""
     parts = [list(result.work["queue"].cat.categories) for result in _given(results)]
     return _subjects("queue", results, labels, parts, queue)
+
+
+def _buffer_ids(result: Result) -> list[str]:
+    if isinstance(result.simulation, str):
+        return list(result.tally.buffers)
+    return [one.id for one in result.simulation.buffers]
 
 
 def _given(results: Sequence[Result]) -> Sequence[Result]:
@@ -94,6 +100,14 @@ def declared_buffer(result: Result, buffer: str) -> JobBuffer | None:
     if isinstance(result.simulation, str):
         return None
     return next(one for one in result.simulation.buffers if one.id == buffer)
+
+
+def concurrency(result: Result, queue: str) -> int:
+    """Return the number of workers of a queue; 0 without workers."""
+    if isinstance(result.simulation, str):
+        return result.tally.queues[queue].concurrency
+    workers = result.simulation.workers_of(queue)
+    return 0 if workers is None else workers.concurrency
 
 
 def policies(result: Result, buffer: str | None = None) -> str:

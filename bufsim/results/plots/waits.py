@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bufsim import checks
+from bufsim.results.histograms import rank
 from bufsim.results.plots import levels, style, subjects
 from bufsim.results.plots.causes import Causes
 from bufsim.results.plots.subjects import Subject
@@ -128,7 +129,8 @@ class _Waits:
         return float(_longer(self.waits, np.array([wait]))[0]) / len(self.waits)
 
     def quantile(self, share: float) -> float:
-        return float(np.quantile(self.waits, share, method="inverted_cdf"))
+        """Return the least wait that at least this share of the jobs does not exceed."""
+        return float(self.waits[rank(share, len(self.waits))])
 
 
 def _longer(waits: FloatArray, than: FloatArray) -> npt.NDArray[np.intp]:
