@@ -81,7 +81,7 @@ class PairedDifference:
         return Interval(self.estimate, self.estimate - reach, self.estimate + reach, level, self.n, method)
 
     def relative_interval(self, confidence: float = 0.95, *, method: str = "paired t, Fieller") -> Interval:
-        """The interval of (first − second) / |second|: every ρ at which first − second − ρ·|second| passes a t test of 0.
+        """The interval of (first − second) / |second|: each ρ whose first − second − ρ·|second| passes a t test of 0.
 
         Open at both ends where the mean of second itself is not separable from 0.
 

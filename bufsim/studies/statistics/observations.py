@@ -29,9 +29,9 @@ def sorted_samples(samples: Sequence[ArrayLike]) -> list[FloatArray]:
     return ordered
 
 
-def counts_up_to(ordered: Sequence[FloatArray], value: float) -> FloatArray:
-    """How many observations of each replication are ≤ value."""
-    return np.array([np.searchsorted(values, value, "right") for values in ordered], dtype=np.float64)
+def counts_up_to(ordered: Sequence[FloatArray], values: FloatArray) -> FloatArray:
+    """How many observations of each replication are ≤ each value: shape (n, m)."""
+    return np.array([np.searchsorted(own, values, "right") for own in ordered], dtype=np.float64)
 
 
 def shared_grid(

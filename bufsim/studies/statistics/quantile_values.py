@@ -47,7 +47,7 @@ def quantile_values(samples: Sequence[ArrayLike], q: float) -> FloatArray:
     ordered = sorted_samples(samples)
     pooled = np.sort(np.concatenate(ordered))
     totals = np.array([values.size for values in ordered], dtype=np.float64)
-    return _influence(pooled, lambda position: counts_up_to(ordered, pooled[position]), totals, q)
+    return _influence(pooled, lambda positions: counts_up_to(ordered, pooled[positions]), totals, q)
 
 
 def quantile_values_from_counts(
@@ -55,14 +55,15 @@ def quantile_values_from_counts(
 ) -> FloatArray:
     """As `quantile_values`, from cumulative counts or times on a shared grid (see `quantile_interval_from_counts`)."""
     grid, table, sums = shared_grid(values, cumulative, totals, q)
-    return _influence(grid, lambda position: table[:, position], sums, q)
+    return _influence(grid, lambda positions: table[:, positions], sums, q)
 
 
 def _influence(grid: FloatArray, cumulative: Cumulative, totals: FloatArray, q: float) -> FloatArray:
     found = invert(cumulative, grid.size, totals, inner_probability("q", q), confidence=0.95)
-    high = grid.size - 1 if found.high is None else found.high
-    estimate, width = float(grid[found.estimate]), float(grid[high] - grid[found.low])
-    if width == 0.0:
+    ends = np.array([found.low or 0, found.estimate, grid.size - 1 if found.high is None else found.high])
+    low, estimate, high = grid[ends]
+    if low == high:
         return np.full(totals.size, estimate)
-    mass = float((cumulative(high) - cumulative(found.low)).mean())
-    return np.asarray(estimate + (q * totals - cumulative(found.estimate)) * width / mass, dtype=np.float64)
+    below, amounts, above = cumulative(ends).T
+    excess = q * totals - amounts
+    return np.asarray(estimate + excess * (high - low) / (above - below).mean(), dtype=np.float64)

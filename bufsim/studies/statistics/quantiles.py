@@ -58,7 +58,7 @@ def quantile_interval(samples: Sequence[ArrayLike], q: float, *, confidence: flo
         return order_statistic_interval(np.concatenate(ordered), share, confidence=level)
     pooled = np.sort(np.concatenate(ordered))
     totals = np.array([values.size for values in ordered], dtype=np.float64)
-    found = invert(lambda position: counts_up_to(ordered, pooled[position]), pooled.size, totals, share, level)
+    found = invert(lambda positions: counts_up_to(ordered, pooled[positions]), pooled.size, totals, share, level)
     return _interval(pooled, pooled, found, totals, share, level, jobs=float(pooled.size))
 
 
@@ -104,7 +104,7 @@ def quantile_interval_from_counts(
     """
     share, level = inner_probability("q", q), inner_probability("confidence", confidence)
     grid, table, sums = shared_grid(values, cumulative, totals, share)
-    found = invert(lambda position: table[:, position], grid.size, sums, share, level)
+    found = invert(lambda positions: table[:, positions], grid.size, sums, share, level)
     floor = np.concatenate(([-math.inf], grid[:-1])) if between else grid
     return _interval(grid, floor, found, sums, share, level, jobs=float(sums.sum()) if counts else math.inf)
 
@@ -113,12 +113,21 @@ def _interval(
     grid: FloatArray, floor: FloatArray, found: Inversion, totals: FloatArray, q: float, level: float, *, jobs: float
 ) -> Interval:
     """Read the positions off the grid, and open the ends that the data are not worth."""
-    worth = min(found.independent, jobs)
-    failure = (1.0 - level) / 2.0
-    low = -math.inf if (1.0 - q) ** worth > failure else float(floor[found.low])
-    high = math.inf if found.high is None or q**worth > failure else float(grid[found.high])
-    note = open_note(low, high, _source(worth, jobs), q, level)
+    worth, failure = min(found.independent, jobs), (1.0 - level) / 2.0
+    few = (1.0 - q) ** worth > failure, q**worth > failure
+    low = -math.inf if found.low is None or few[0] else float(floor[found.low])
+    high = math.inf if found.high is None or few[1] else float(grid[found.high])
+    note = open_note(low, high, _source(worth, jobs), q, level) if any(few) else ""
+    if not note and (found.low is None or found.high is None):
+        ends = "upper" if found.low is not None else "lower" if found.high is not None else "lower and no upper"
+        note = f"no {ends} bound at {100.0 * level:g} %: {_reach(found)}"
     return Interval(float(grid[found.estimate]), low, high, level, totals.size, "inverted ratio test", note)
+
+
+def _reach(found: Inversion) -> str:
+    if found.low is None:
+        return "the replications differ too much in size; run more"
+    return "the interval reaches beyond the grid; give it higher values"
 
 
 def _source(worth: float, jobs: float) -> str:

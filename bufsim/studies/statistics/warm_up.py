@@ -147,7 +147,7 @@ def _warning(table: FloatArray, bias: float, relative: float, warm_up: float | N
     rise = _shown(table[:, bins // 3 :], table[:, :begun])
     late = _shown(table[:, 2 * bins // 3 :], table[:, bins // 3 : 2 * bins // 3])
     said = f"expected bias at least {100.0 * relative:+.0f} % of the mean"
-    if abs(late) >= matters:
+    if late != 0.0 and abs(late) >= matters:
         moving = "rising" if late > 0.0 else "falling"
         return f"the level was still {moving} when the run ended ({said}): lengthen `until`"
     if abs(bias) < matters or rise * bias >= 0.0:

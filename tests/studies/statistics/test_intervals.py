@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import math
+import pickle
+from dataclasses import FrozenInstanceError
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from bufsim.errors import InvalidValueError
+from bufsim.studies.statistics import Interval, mean_interval
+
+
+def interval(estimate, low, high):
+    return Interval(estimate, low, high, confidence=0.95, n=30, method="t")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "printed"),
+    [
+        ((1.94321, 1.93568, 1.95074), "1.943 [1.936, 1.951]"),
+        ((895.2, 893.1, 897.3), "895 [893, 897]"),
+        ((4312.0, 4251.0, 4373.0), "4,310 [4,250, 4,370]"),
+        ((0.01, -0.02, 0.04), "0.01 [-0.02, 0.04]"),
+        ((8.66, 8.51, 8.81), "8.66 [8.51, 8.81]"),
+        ((608.0, 590.0, math.inf), "608 [590, inf]"),
+        ((608.0, -math.inf, math.inf), "608 [-inf, inf]"),
+        ((30.0, 30.0, 30.0), "30 [30, 30]"),
+        ((4312.0, 4312.0, 4312.0), "4,312 [4,312, 4,312]"),
+        ((0.1, 0.1, 0.1), "0.1 [0.1, 0.1]"),
+        ((0.0, 0.0, 0.0), "0 [0, 0]"),
+        ((-0.0004, -0.03, 0.03), "0.00 [-0.03, 0.03]"),
+        ((2e-9, 1e-9, 3e-9), "2e-09 [1e-09, 3e-09]"),
+        ((3e15, 2e15, 4e15), "3e+15 [2e+15, 4e+15]"),
+    ],
+)
+def test_the_digits_printed_follow_the_interval(numbers, printed):
+    assert str(interval(*numbers)) == printed
+    assert f"{interval(*numbers)}" == printed
+
+
+def test_an_end_beside_0_is_not_rounded_onto_it():
+    assert str(interval(0.0078, 0.0004, 0.0152)) == "0.0078 [0.0004, 0.0152]"
+
+
+def test_rounding_noise_prints_as_a_zero_width():
+    assert str(interval(30.0, 30.0 - 1e-13, 30.0 + 1e-13)) == "30 [30, 30]"
+
+
+def test_a_format_applies_to_all_three_numbers():
+    assert f"{interval(0.18, 0.17, 0.19):.1%}" == "18.0% [17.0%, 19.0%]"
+
+
+@given(st.floats(-1e9, 1e9), st.floats(1e-6, 1e9))
+def test_what_is_printed_lies_within_half_of_the_half_width_of_what_is_meant(estimate, reach):
+    printed = str(interval(estimate, estimate - reach, estimate + reach))
+    if reach > 1e-9 * abs(estimate):
+        shown = [float(part.replace(",", "")) for part in printed.replace("[", "").replace("]", "").split(" ")[0:1]]
+        assert abs(shown[0] - estimate) <= reach / 2
+
+
+def test_an_interval_holds_its_ends_and_what_lies_between():
+    held = interval(2.0, 1.0, 3.0)
+    assert 1.0 in held
+    assert 3.0 in held
+    assert 3.0001 not in held
+    assert held.half_width == 1.0
+    assert 30.0 in interval(30.0, 30.0, 30.0)
+
+
+def test_an_interval_is_a_value():
+    made = interval(np.float64(2.0), np.float64(1.0), 3)
+    assert repr(made) == "Interval(estimate=2.0, low=1.0, high=3.0, confidence=0.95, n=30, method='t', note='')"
+    assert eval(repr(made)) == made == pickle.loads(pickle.dumps(made))
+    assert hash(made) == hash(interval(2.0, 1.0, 3.0))
+    with pytest.raises(FrozenInstanceError):
+        made.low = 0.0
+
+
+def test_an_estimate_outside_its_interval_is_an_error():
+    with pytest.raises(InvalidValueError, match=r"estimate must lie between low and high, got 4\.0"):
+        interval(4.0, 1.0, 3.0)
+    with pytest.raises(InvalidValueError, match="estimate must lie between"):
+        interval(2.0, math.nan, 3.0)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=40), st.sampled_from([0.8, 0.95, 0.99]))
+def test_the_mean_interval_is_scipys(values, confidence):
+    made = mean_interval(values, confidence=confidence)
+    if np.ptp(values) == 0.0:
+        assert made.low == made.estimate == made.high == values[0]
+    else:
+        oracle = stats.ttest_1samp(values, 0.0).confidence_interval(confidence)
+        scale = np.abs(values).max()
+        assert made.low == pytest.approx(oracle.low, rel=1e-9, abs=1e-9 * scale)
+        assert made.high == pytest.approx(oracle.high, rel=1e-9, abs=1e-9 * scale)
+
+
+def test_equal_values_give_a_zero_width_at_that_very_value():
+    made = mean_interval([0.1] * 30)
+    assert (made.low, made.estimate, made.high) == (0.1, 0.1, 0.1)
+
+
+def test_95_of_100_intervals_hold_the_mean(agrees):
+    draws = np.random.default_rng(11).normal(3.0, 2.0, (500, 30))
+    assert agrees(sum(3.0 in mean_interval(row) for row in draws), 500, 0.95)
+
+
+def test_jobs_taken_as_independent_do_not_cover(generate, truth):
+    # the negative control: one run, its jobs as if they were replications
+    rng = np.random.default_rng(12)
+    hits = 0
+    for _ in range(100):
+        times = generate.mmpp(rng, 600.0)
+        starts, sizes = generate.flushes(times, {"size": 60, "age": 4.0}, 600.0)
+        hits += truth(2, "mean_wait") in mean_interval(generate.waits(times, starts, sizes, 100.0))
+    assert hits < 50
+
+
+@pytest.mark.parametrize("values", [[], [1.0]])
+def test_fewer_than_two_replications_are_an_error_with_a_way_out(values):
+    with pytest.raises(InvalidValueError, match=f"at least 2 replications, got {len(values)}; run more"):
+        mean_interval(values)
+
+
+def test_a_missing_value_is_an_error_that_names_the_replication():
+    with pytest.raises(
+        InvalidValueError, match=r"values must be finite, got nan in replication 1 \(1 of 3\).*lengthen"
+    ):
+        mean_interval([1.0, math.nan, 2.0])
+
+
+def test_a_table_of_values_is_an_error():
+    with pytest.raises(InvalidValueError, match=r"one value per replication, got an array of shape \(2, 2\)"):
+        mean_interval([[1.0, 2.0], [3.0, 4.0]])

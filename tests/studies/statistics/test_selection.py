@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from bufsim.errors import InvalidValueError
+from bufsim.studies.statistics import Margin, SequentialPlan, select_best
+
+
+def costs(generate, problem, rng, replications):
+    """Cost per second of each policy of problem 7 or 8 under common random numbers."""
+    start, end = problem["warm_up"], problem["until"]
+    price = problem["cost"]
+    made = {name: [] for name in problem["policies"]}
+    for _ in range(replications):
+        times = generate.poisson(rng, problem["arrivals"]["rate"], end)
+        for name, policy in problem["policies"].items():
+            starts, sizes = generate.flushes(times, policy, end)
+            level = generate.mean_level(times, starts, sizes, start, end)
+            rate = (starts > start).sum() / (end - start)
+            made[name].append(price["per_flush"] * rate + price["per_job_second"] * level)
+    return {name: np.array(row) for name, row in made.items()}
+
+
+@pytest.mark.parametrize("number", [7, 8])
+def test_problems_7_and_8_the_tie_set_holds_every_best_policy_and_few_more(generate, problems, number):
+    problem, rng = problems[number], np.random.default_rng(140 + number)
+    holds = right = wrong = 0
+    sizes, stops = [], []
+    for _ in range(40):
+        samples = costs(generate, problem, rng, 40)
+        made = select_best({name: row[:30] for name, row in samples.items()})
+        holds += set(problem["best"]) <= set(made.tie_set)
+        right += made.chosen in problem["within_1pct"]
+        wrong += made.winner is not None and [made.winner] != problem["best"]
+        sizes.append(len(made.tie_set))
+        for look in SequentialPlan(most=40).looks():
+            seen = {name: row[: look.replications] for name, row in samples.items()}
+            made = select_best(seen, confidence=look.confidence)
+            if made.is_settled(Margin(0.01, relative=True)):
+                break
+        stops.append(look.replications)
+    reference = problem["reference"]
+    assert holds >= 0.93 * 40
+    assert right == 40
+    assert wrong <= 1
+    assert np.mean(sizes) <= 1.5 * reference["mean_subset_size"]
+    assert np.mean(stops) <= 3 * reference["replications_for_95pct_against_next_crn"] + 10
+
+
+def test_six_equal_scenarios_all_stay_in_at_least_95_percent_of_studies():
+    draws = np.random.default_rng(143).normal(size=(400, 6, 30))
+    named = sum(len(select_best(dict(zip("abcdef", study, strict=True))).tie_set) < 6 for study in draws)
+    assert named <= 400 * 0.05 + 4 * np.sqrt(400 * 0.05 * 0.95)
+
+
+def test_without_adjustment_a_tie_set_would_lose_equal_scenarios():
+    # the negative control of the test above
+    draws = np.random.default_rng(143).normal(size=(100, 6, 30))
+    lost = 0
+    for study in draws:
+        best = study[np.argmin(study.mean(axis=1))]
+        lost += any(stats.ttest_rel(row, best).pvalue < 0.05 for row in study if row is not best)
+    assert lost > 20
+
+
+@pytest.mark.parametrize("behind", [1, 7])
+def test_a_wrong_scenario_beyond_the_indifference_is_called_settled_in_at_most_5_percent(behind):
+    # one or all rivals just beyond the indifference, the rest far: for several ratios of it to the noise
+    rng = np.random.default_rng(144)
+    for noise in (0.9, 1.3, 2.0):
+        means = np.array([10.0] + [11.0] * behind + [60.0] * (7 - behind))
+        draws = rng.normal(size=(300, 8, 10)) * noise + means[:, None]
+        wrong = 0
+        for study in draws:
+            made = select_best({str(i): row for i, row in enumerate(study)})
+            wrong += made.is_settled(Margin(0.999)) and made.chosen != "0"
+        assert wrong <= 300 * 0.05 + 4 * np.sqrt(300 * 0.05 * 0.95)
+
+
+def test_the_regret_bound_holds(agrees):
+    draws = np.random.default_rng(145).normal(size=(500, 4, 20)) + np.array([0.0, 0.1, 0.2, 0.3])[:, None]
+    failures = 0
+    for study in draws:
+        made = select_best(dict(zip(["0.0", "0.1", "0.2", "0.3"], study, strict=True)))
+        failures += float(made.chosen) > made.regret
+    assert failures <= 500 * 0.05 + 4 * np.sqrt(500 * 0.05 * 0.95)
+
+
+def test_an_exact_tie_ends_in_both_names():
+    row = np.random.default_rng(146).normal(10.0, 1.0, 30)
+    made = select_best({"twin": row, "copy": row.copy(), "worse": row + 1.0})
+    assert made.tie_set == ("copy", "twin")
+    assert made.winner is None
+    assert [rival.verdict for rival in made.rivals] == ["identical", "worse"]
+    assert made.regret == 0.0
+
+
+def test_both_of_a_pair_of_twins_leave_together():
+    row = np.random.default_rng(147).normal(10.0, 1.0, 30)
+    assert select_best({"a": row + 1.0, "b": row + 1.0, "c": row}).winner == "c"
+
+
+@given(st.integers(0, 2**32), st.permutations(range(6)), st.booleans())
+def test_the_order_of_listing_does_not_matter(seed, order, lower_is_better):
+    draws = np.round(np.random.default_rng(seed).normal(size=(6, 8)) + np.arange(6)[:, None] // 2, 1)
+    there = select_best({str(i): draws[i] for i in range(6)}, lower_is_better=lower_is_better)
+    assert select_best({str(i): draws[i] for i in order}, lower_is_better=lower_is_better) == there
+
+
+@given(st.integers(0, 2**32), st.integers(1, 7))
+def test_the_printed_intervals_agree_with_the_tie_set(seed, count):
+    draws = np.random.default_rng(seed).normal(size=(count, 10)) + np.arange(count)[:, None]
+    made = select_best({str(i): row for i, row in enumerate(draws)})
+    for rival in made.rivals:
+        assert (0.0 in rival.interval) == (rival.first in made.tie_set)
+        assert (rival.p_value > 0.05) == (rival.first in made.tie_set)
+        assert rival.second == made.chosen
+    assert made.winner == (made.chosen if len(made.tie_set) == 1 else None)
+
+
+def test_where_high_values_are_good_the_same_is_chosen_with_signs_changed():
+    draws = np.random.default_rng(148).normal(size=(4, 20)) + np.arange(4)[:, None]
+    low = select_best({str(i): row for i, row in enumerate(draws)})
+    high = select_best({str(i): -row for i, row in enumerate(draws)}, lower_is_better=False)
+    assert low.tie_set == high.tie_set
+    assert low.regret == pytest.approx(high.regret)
+    assert high.rivals[0].difference.estimate == pytest.approx(-low.rivals[0].difference.estimate)
+
+
+def test_one_scenario_is_its_own_winner():
+    made = select_best({"only": [1.0, 2.0, 3.0]})
+    assert (made.winner, made.rivals, made.regret) == ("only", (), 0.0)
+    assert made.is_settled(Margin(0.01))
+
+
+def test_the_number_needed_to_separate_a_rival_counts_the_selection():
+    rng = np.random.default_rng(149)
+    draws = {str(i): rng.normal(0.1 * i, 1.0, 30) for i in range(4)}
+    made = select_best(draws)
+    alone = made.rivals[0].difference.replications_to_separate()
+    assert made.rivals[0].replications_needed() > alone
+
+
+def test_nothing_to_select_from_is_an_error():
+    with pytest.raises(InvalidValueError, match="samples must hold at least one scenario"):
+        select_best({})
+
+
+def test_unequal_replications_are_an_error():
+    with pytest.raises(InvalidValueError, match="must have the same replications"):
+        select_best({"a": [1.0, 2.0], "b": [1.0, 2.0, 3.0]})
