@@ -14,6 +14,7 @@ from bufsim.engines.workload import Workload
 from bufsim.model import reprs
 from bufsim.model.declaration import Declaration
 from bufsim.model.flush_policy import FlushPolicy
+from bufsim.results.contents import RECORD_LEVELS, RecordLevel
 from bufsim.results.result import Result
 
 Engine = Literal["simpy", "compiled", "auto"]
@@ -115,7 +116,14 @@ class Simulation(Declaration):
         workload = self._workload(seed, replication)
         return Model(self, workload, functools.partial(Result.of, self, workload, "simpy"))
 
-    def run(self, seed: int | None = None, *, engine: Engine = "simpy", replication: int = 0) -> Result:
+    def run(
+        self,
+        seed: int | None = None,
+        *,
+        engine: Engine = "simpy",
+        replication: int = 0,
+        record: RecordLevel = "all",
+    ) -> Result:
         """Run once, and return what came out.
 
         Parameters
@@ -126,12 +134,16 @@ class Simulation(Declaration):
             Which engine runs it: both give the same bits. "auto" takes the compiled one if it can.
         replication : int
             Which of the independent replications of this seed.
+        record : {"all", "flushes", "summary"}
+            What to keep: all tables; the flushes and the metrics; the metrics alone.
         """
         checks.one_of("engine", engine, ("simpy", "compiled", "auto"))
-        if engine == "simpy" or (engine == "auto" and not compiled_engine.can_run(self)):
-            return self.build(seed, replication=replication).run()
+        checks.one_of("record", record, RECORD_LEVELS)
         workload = self._workload(seed, replication)
-        return Result.of(self, workload, "compiled", compiled_engine.run(self, workload))
+        if engine == "simpy" or (engine == "auto" and not compiled_engine.can_run(self)):
+            conclude = functools.partial(Result.of, self, workload, "simpy", recorded=record)
+            return Model(self, workload, conclude).run()
+        return Result.of(self, workload, "compiled", compiled_engine.run(self, workload), recorded=record)
 
     def _workload(self, seed: int | None, replication: int) -> Workload:
         seed = fresh_seed() if seed is None else checks.integer("seed", seed, at_least=0)

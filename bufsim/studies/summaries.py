@@ -1,0 +1,65 @@
+"""How a study result shows itself: a line of what ran, and a table of the usual metrics with their intervals."""
+
+from __future__ import annotations
+
+import html
+from typing import Any, Protocol
+
+import pandas as pd
+
+from bufsim.results.metric import Metric
+from bufsim.studies.statistics import Interval
+
+USUAL = ("mean_wait_s", "p99_wait_s", "mean_buffer_size_jobs", "peak_buffer_size_jobs", "flush_rate_per_s")
+COLUMNS = ["scenario", "metric", "estimate", "low", "high", "unit", "confidence", "n", "method"]
+
+
+class Shown(Protocol):
+    """What is shown of a study result."""
+
+    seed: int
+    complete: bool
+    failures: pd.DataFrame
+    scenarios: Any
+    finished: tuple[str, ...]
+    replications: int
+
+    def interval(self, metric: str, scenario: str) -> Interval:
+        """Return a metric with its interval."""
+
+
+def row(scenario: str, metric: Metric, interval: Interval) -> tuple[Any, ...]:
+    """Return a row of the table of intervals."""
+    numbers = (interval.estimate, interval.low, interval.high, metric.unit, interval.confidence, interval.n)
+    return (scenario, metric.name, *numbers, interval.method)
+
+
+def header(result: Shown) -> str:
+    """Return the line of what ran."""
+    parts = [f"Study  seed {result.seed}", f"{len(result.scenarios)} scenarios"]
+    if result.finished:
+        parts.append(f"{result.replications} replications each, common random numbers")
+    if not result.complete:
+        parts.append("INCOMPLETE: interrupted, this is what was finished")
+    if len(result.failures):
+        parts.append(f"{result.failures['scenario'].nunique()} scenarios failed, see .failures")
+    return " · ".join(parts)
+
+
+def table(result: Shown) -> pd.DataFrame:
+    """Return the usual metrics, a row a scenario, as "estimate [low, high]"."""
+    return pd.DataFrame(
+        {name: {metric: str(result.interval(metric, name)) for metric in USUAL} for name in result.finished}
+    ).T
+
+
+def text(result: Shown) -> str:
+    """Return the result as text."""
+    shown = header(result)
+    return f"{shown}\n{table(result).to_string()}" if result.finished else shown
+
+
+def page(result: Shown) -> str:
+    """Return the result as HTML."""
+    shown = f"<p>{html.escape(header(result))}</p>"
+    return shown + table(result).to_html() if result.finished else shown
