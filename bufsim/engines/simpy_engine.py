@@ -66,10 +66,8 @@ class Model(Generic[Outcome]):
         self._numbers: dict[str, int] = {}
         self._takers_of: dict[str, Sequence[BufferState]] = {}
         self._collects_by_queue = all(isinstance(b.collect, CollectAll | CollectQueues) for b in simulation.buffers)
-        # every job has one row, whose number is the job's
-        self._single = self._collects_by_queue and all(
-            sum(buffer.collect.takes(name) for buffer in simulation.buffers) <= 1 for name in workload.queues
-        )
+        # every job has one row, whose number is the job's; a storage of the user's is asked by the rows' jobs
+        self._single = self.storage_keeps_order and self._collects_by_queue and _one_taker(simulation)
         self._arrivals = self._iterate()
         self._next: Arrival
         self._has_run = False
@@ -325,6 +323,13 @@ def _values(column: npt.NDArray[Any], names: Sequence[Any] | None = None) -> Ite
         value = int(column[0])
         return itertools.repeat(value if names is None else names[value])
     return column.tolist() if names is None else map(names.__getitem__, column.tolist())
+
+
+def _one_taker(simulation: Declaration) -> bool:
+    """Return whether built-in collects take no job twice, not even one whose queue only a user's process names."""
+    collects = [b.collect for b in simulation.buffers if isinstance(b.collect, CollectAll | CollectQueues)]
+    names = {*simulation.queues, *(name for c in collects if isinstance(c, CollectQueues) for name in c.queues)}
+    return all(sum(collect.takes(name) for collect in collects) <= 1 for name in names)
 
 
 def _indices(takers: Sequence[BufferState]) -> list[int]:
