@@ -245,9 +245,9 @@ class BufferState:
             self.nbytes -= sum(self.sizes[:count])
             del self.sizes[:count]
             return batch, rows
-        return batch, self._taken(batch, everything)
+        return batch, self._taken(batch, count, everything)
 
-    def _taken(self, batch: vendure.service.Batch, everything: bool) -> list[int]:
+    def _taken(self, batch: vendure.service.Batch, count: int, everything: bool) -> list[int]:
         """Return the rows of what a storage strategy of the user's gave; what it should have and did not is lost."""
         place = {self.recorder.copy_job[row]: position for position, row in enumerate(self.rows)}
         positions = []
@@ -259,7 +259,8 @@ class BufferState:
                 )
             positions.append(place.pop(number))
         taken = [self.rows[position] for position in positions]
-        gone = set(range(len(self.rows))) if everything else set(positions)
+        # a storage that gives fewer than it was asked for has no more
+        gone = set(range(len(self.rows))) if everything or len(batch.jobs) < count else set(positions)
         missing = sorted(gone.difference(positions))
         self.recorder.lose([self.rows[position] for position in missing], self.env._now, STORAGE)
         kept = [position for position in range(len(self.rows)) if position not in gone]
