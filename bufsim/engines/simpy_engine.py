@@ -64,6 +64,7 @@ class Model(Generic[Outcome]):
         self._keys: dict[Hashable, int] = {}
         self._own: list[tuple[int, float, int, int, int]] = []
         self._numbers: dict[str, int] = {}
+        self._added: set[vendure.Job] = set()
         self._takers_of: dict[str, Sequence[BufferState]] = {}
         self._collects_by_queue = all(isinstance(b.collect, CollectAll | CollectQueues) for b in simulation.buffers)
         # every job has one row, whose number is the job's; a storage of the user's is asked by the rows' jobs
@@ -104,6 +105,9 @@ class Model(Generic[Outcome]):
 
     def add(self, job: vendure.Job) -> bool:
         """Let a job of the user's arrive now; return whether a buffer collects it."""
+        if job in self._added:
+            raise BufsimError(f"{job!r} has been added already; make a new Job for every arrival")
+        self._added.add(job)
         job.created_at = self.env.now
         key = -1
         if job.key is not None:
