@@ -131,8 +131,7 @@ class Model(Generic[Outcome]):
         number = self._arrived
         self._arrived = number + 1
         if not self.storage_keeps_order:
-            job.id = job.id or str(number)
-            self._numbers[str(job.id)] = number
+            self._identify(job, number)
         takers = self._takers_of.get(job.queue_name) or self._takers(job)
         if len(takers) == 1 and not self.down:
             buffer = takers[0]
@@ -141,6 +140,16 @@ class Model(Generic[Outcome]):
                 buffer.ask()
             return True
         return self._receive(number, job, takers)
+
+    def _identify(self, job: vendure.Job, number: int) -> None:
+        """Give a job an id of its own, by which it is known when a storage of the user's gives it back."""
+        if job.id is None:
+            job.id = str(number)
+            while job.id in self._numbers:
+                job.id += "'"
+        elif str(job.id) in self._numbers:
+            raise BufsimError(f"the id of {job!r} is taken; give every job its own, or none")
+        self._numbers[str(job.id)] = number
 
     def _receive(self, number: int, job: vendure.Job, takers: Sequence[BufferState]) -> bool:
         """Receive a job that several buffers collect, or none, or that comes while the server is down."""
