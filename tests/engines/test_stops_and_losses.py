@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from bufsim import (
+    Capacity,
+    FlushAfterAge,
+    FlushAtSize,
+    FlushEvery,
+    JobBuffer,
+    NeverFlush,
+    Poisson,
+    Producer,
+    PushWorkers,
+    Result,
+    Simulation,
+    Stops,
+    Storage,
+)
+
+from .small import batches, column, columns, producer, simulate
+
+DURABLE = Storage(durable=True)
+
+
+def fates(result: Result) -> list[tuple[object, ...]]:
+    return columns(result, "jobs", "outcome", "lost_at", "loss_cause")
+
+
+# --- stops ------------------------------------------------------------------------------------------------------------
+
+
+def test_volatile_storage_loses_its_buffers_and_the_level_falls() -> None:
+    result = simulate([1.0, 2.0, 9.0], NeverFlush(), stops=Stops(at=[5.0], downtime=2.0))
+    assert fates(result) == [("lost", 5.0, "buffer")] * 2 + [("buffered", None, None)]
+    assert columns(result, "buffer_size", "time", "size") == [(0.0, 0), (1.0, 1), (2.0, 2), (5.0, 0), (9.0, 1)]
+
+
+def test_durable_storage_keeps_what_is_buffered() -> None:
+    result = simulate([1.0, 2.0], NeverFlush(), storage=DURABLE, stops=Stops(at=[5.0]))
+    assert column(result, "jobs", "outcome") == ["buffered"] * 2
+
+
+@pytest.mark.parametrize("storage", [Storage(), DURABLE])
+def test_every_storage_loses_the_batches_in_flight_and_the_flush_keeps_its_row(storage: Storage) -> None:
+    slow = JobBuffer("b", policy=FlushAtSize(2), flush_time=5.0)
+    result = simulate([1.0, 2.0], slow, storage=storage, stops=Stops(at=[4.0]))
+    assert columns(result, "flushes", "start", "end", "batch_size", "reduced_size") == [(2.0, None, 2, None)]
+    assert fates(result) == [("lost", 4.0, "in_flight")] * 2
+    assert column(result, "jobs", "flush_id") == [0, 0]
+    assert len(result.work) == 0
+
+
+def test_a_flush_that_would_end_at_the_stop_is_interrupted() -> None:
+    slow = JobBuffer("b", policy=FlushAtSize(1), flush_time=3.0)
+    assert fates(simulate([1.0], slow, stops=Stops(at=[4.0]))) == [("lost", 4.0, "in_flight")]
+
+
+def test_a_flush_due_at_the_stop_does_not_start() -> None:
+    assert fates(simulate([1.0], FlushEvery(5.0), stops=Stops(at=[5.0]))) == [("lost", 5.0, "buffer")]
+
+
+def test_arrivals_from_the_stop_to_before_the_restart_are_lost() -> None:
+    result = simulate([4.0, 5.0, 6.9, 7.0], NeverFlush(), storage=DURABLE, stops=Stops(at=[5.0], downtime=2.0))
+    assert fates(result) == [
+        ("buffered", None, None),
+        ("lost", 5.0, "down"),
+        ("lost", 6.9, "down"),
+        ("buffered", None, None),
+    ]
+
+
+def test_a_job_lost_while_down_has_one_row_for_each_collecting_buffer_or_one() -> None:
+    buffers = [JobBuffer(name, policy=NeverFlush(), collect="x") for name in ("a", "b")]
+    jobs = producer([5.0, 5.0], queues=["x", "y"])
+    result = simulate(jobs, *buffers, stops=Stops(at=[4.0], downtime=2.0))
+    assert columns(result, "jobs", "job_id", "buffer", "loss_cause") == [
+        (0, "a", "down"),
+        (0, "b", "down"),
+        (1, None, "down"),
+    ]
+    assert len(result.work) == 0
+    assert column(result, "buffer_size", "time") == [0.0, 0.0]
+
+
+def test_no_flush_starts_while_down_and_the_restart_asks() -> None:
+    stops = Stops(at=[5.0], downtime=10.0)
+    result = simulate([1.0, 2.0], FlushAfterAge(6.0), storage=DURABLE, stops=stops)
+    assert batches(result) == [(15.0, [0, 1])]
+    early = simulate([1.0], FlushAfterAge(20.0), storage=DURABLE, stops=stops)
+    assert batches(early) == [(21.0, [0])]
+
+
+def test_a_restart_forgets_the_last_flush() -> None:
+    policy = FlushEvery(5.0, anchor="flush_start") | FlushAtSize(2)
+    jobs = [1.0, 2.0, 3.0]
+    assert batches(simulate(jobs, policy, storage=DURABLE)) == [(2.0, [0, 1]), (7.0, [2])]
+    assert batches(simulate(jobs, policy, storage=DURABLE, stops=Stops(at=[4.0]))) == [(2.0, [0, 1]), (5.0, [2])]
+
+
+def test_a_stop_without_downtime_loses_what_is_there_and_takes_what_comes_at_that_instant() -> None:
+    result = simulate([1.0, 5.0], NeverFlush(), stops=Stops(at=[5.0]))
+    assert fates(result) == [("lost", 5.0, "buffer"), ("buffered", None, None)]
+
+
+def test_a_stop_on_a_restart_stops_again() -> None:
+    result = simulate([1.0, 7.0], NeverFlush(), stops=Stops(at=[5.0, 7.0], downtime=2.0))
+    assert fates(result) == [("lost", 5.0, "buffer"), ("lost", 7.0, "down")]
+
+
+# --- queues -----------------------------------------------------------------------------------------------------------
+
+
+def serve(durable: bool) -> Result:
+    """Five jobs, one worker of 2 s: at 5 one is done, one is served and three wait."""
+    workers = PushWorkers(1, service=2.0)
+    options = {"workers": [workers], "stops": Stops(at=[5.0], downtime=1.0), "durable_queue": durable, "until": 20.0}
+    return simulate([1.0] * 5, FlushEvery(2.0), **options)
+
+
+def test_a_volatile_queue_loses_what_waits_and_what_is_served() -> None:
+    result = serve(durable=False)
+    assert columns(result, "work", "outcome", "finished_at", "attempts", "busy_time") == [
+        ("completed", 4.0, 1, 2.0),
+        ("lost", None, 1, 0.0),
+        ("lost", None, 0, 0.0),
+        ("lost", None, 0, 0.0),
+        ("lost", None, 0, 0.0),
+    ]
+    assert fates(result) == [("flushed", None, None)] + [("lost", 5.0, "queue")] * 4
+
+
+def test_with_a_durable_queue_the_workers_go_on() -> None:
+    assert column(serve(durable=True), "work", "finished_at") == [4.0, 6.0, 8.0, 10.0, 12.0]
+
+
+def test_a_volatile_queue_loses_work_that_backs_off_and_its_workers_are_free_after_the_restart() -> None:
+    workers = PushWorkers(1, service=1.0, failure=1.0, retries=1, backoff=9.0)
+    options = {"workers": [workers], "stops": Stops(at=[5.0]), "durable_queue": False}
+    result = simulate([1.0, 6.0], FlushAtSize(1), **options)
+    assert columns(result, "work", "outcome", "attempts", "busy_time")[0] == ("lost", 1, 1.0)
+    assert columns(result, "work", "started_at", "finished_at")[1] == (6.0, 17.0)
+
+
+def test_jobs_that_passed_by_are_lost_with_their_queue_too() -> None:
+    own = JobBuffer("b", policy=NeverFlush(), collect="x")
+    jobs = producer([0.0, 1.0], queues=["x", "y"])
+    result = simulate(jobs, own, stops=Stops(at=[5.0]), durable_queue=False)
+    assert fates(result) == [("lost", 5.0, "buffer"), ("lost", 5.0, "queue")]
+
+
+def test_work_done_before_the_stop_stays_done() -> None:
+    options = {"workers": [PushWorkers()], "stops": Stops(at=[5.0]), "durable_queue": False}
+    assert fates(simulate([1.0], FlushAtSize(1), **options)) == [("flushed", None, None)]
+
+
+# --- read, then delete ------------------------------------------------------------------------------------------------
+
+
+def racing(window: float, times: list[float], buffer: JobBuffer) -> Result:
+    return simulate(times, buffer, storage=Storage(durable=True, read_delete_window=window))
+
+
+def test_arrivals_between_read_and_delete_are_lost_at_arrival_without_a_row() -> None:
+    slow = JobBuffer("b", policy=FlushAtSize(2), flush_time=1.0)
+    result = racing(0.5, [1.0, 2.0, 2.0, 2.25, 2.5, 3.0], slow)
+    assert columns(result, "flushes", "start", "end") == [(2.0, 3.5), (3.5, 5.0)]
+    assert fates(result) == [
+        ("flushed", None, None),
+        ("flushed", None, None),
+        ("lost", 2.0, "race"),
+        ("lost", 2.25, "race"),
+        ("flushed", None, None),
+        ("flushed", None, None),
+    ]
+    assert column(result, "buffer_size", "time") == [0.0, 1.0, 2.0, 2.0, 2.5, 3.0, 3.5]
+
+
+def test_the_window_comes_before_the_time_that_the_flush_takes() -> None:
+    slow = JobBuffer("b", policy=FlushAtSize(2), flush_time=0.7)
+    result = racing(0.2, [0.1, 0.1], slow)
+    assert column(result, "flushes", "end") == [(0.1 + 0.2) + (0.7 + 0.0 * 2)]
+
+
+def test_without_a_window_nothing_is_lost_to_a_race() -> None:
+    bulk = JobBuffer("b", policy=FlushAtSize(2))
+    assert "lost" not in column(racing(0.0, [1.0] * 5, bulk), "jobs", "outcome")
+
+
+def test_the_race_comes_before_the_capacity() -> None:
+    full = JobBuffer("b", policy=FlushAtSize(2), flush_time=9.0, capacity=Capacity(jobs=1, on_full="drop_oldest"))
+    result = racing(1.0, [1.0, 1.5], full)
+    assert column(result, "jobs", "loss_cause") == ["capacity", None]
+    tight = JobBuffer("b", policy=FlushAtSize(1), flush_time=9.0, capacity=Capacity(jobs=1))
+    assert column(racing(1.0, [1.0, 1.5], tight), "jobs", "loss_cause") == [None, "race"]
+
+
+def test_a_window_ends_with_the_flush_that_a_stop_interrupts() -> None:
+    slow = JobBuffer("b", policy=FlushAtSize(2), flush_time=1.0)
+    storage = Storage(durable=True, read_delete_window=5.0)
+    result = simulate([1.0, 1.0, 4.0], slow, storage=storage, stops=Stops(at=[2.0], downtime=1.0))
+    assert fates(result)[2] == ("buffered", None, None)
+
+
+def test_only_the_buffer_that_flushes_loses_to_its_race() -> None:
+    buffers = [JobBuffer("a", policy=FlushAtSize(1)), JobBuffer("b", policy=NeverFlush())]
+    result = simulate([1.0, 1.5], *buffers, storage=Storage(durable=True, read_delete_window=1.0))
+    assert columns(result, "jobs", "buffer", "loss_cause") == [("a", None), ("b", None), ("a", "race"), ("b", None)]
+
+
+# --- conservation -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("storage", [Storage(), DURABLE, Storage(durable=True, read_delete_window=0.3)])
+def test_every_row_has_one_fate_and_levels_agree(storage: Storage) -> None:
+    buffer = JobBuffer("b", policy=FlushEvery(2.0), capacity=Capacity(jobs=15), flush_time=0.5)
+    result = Simulation(
+        producers=[Producer("p", Poisson(10.0))],
+        buffers=[buffer],
+        workers=[PushWorkers(2, service=0.1)],
+        until=201.0,
+        storage=storage,
+        durable_queue=False,
+        stops=Stops(mean_time_between=20.0, downtime=1.0),
+    ).run(seed=4)
+    fates_of = Counter(column(result, "jobs", "outcome"))
+    assert sum(fates_of.values()) == len(result.jobs)
+    assert fates_of["buffered"] == column(result, "buffer_size", "size")[-1]
+    ended = result.flushes[result.flushes.end.notna()]
+    queue_losses = (result.jobs.loss_cause == "queue").sum()
+    assert fates_of["flushed"] + queue_losses == ended.batch_size.sum()
+    assert {"down", "in_flight", "queue", "capacity"} <= set(result.jobs.loss_cause.dropna())
