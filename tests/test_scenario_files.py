@@ -29,70 +29,6 @@ arrivals = "poisson(80)"
 id = "search"
 policy = "size(200) | age(30s)"
 """
-WHOLE = """
-title = "everything that a file can say"
-
-[simulation]
-until = "2h"
-warm_up = "5min"
-durable_queue = false
-
-[[producer]]
-name = "edits"
-queue = "update-search-index"
-keys = { kind = "zipf", n = 9000, exponent = 0.9 }
-nbytes = { kind = "lognormal", mean = "1 kB", scv = 2 }
-
-[producer.arrivals]
-kind = "bulk"
-arrivals = { kind = "bursty", high_rate = 100, low_rate = 1, mean_high = "1s", mean_low = "9s", start = "high" }
-size = { kind = "geometric", mean = 5 }
-
-[[producer]]
-name = "mails"
-queue = "email"
-arrivals = { kind = "renewal", distribution = { kind = "gamma", mean = "100ms", scv = 2 } }
-nbytes = "64 kB"
-
-[[buffer]]
-id = "search"
-policy = "size(200) | age(30s)"
-collect = "update-search-index"
-reduce = "unique_by_key"
-drain = { n = 100, nbytes = "1 MiB" }
-capacity = { jobs = 2048, on_full = "drop_oldest" }
-flush_time = { fixed = "exponential(50ms)", per_job = "2ms" }
-
-[[buffer]]
-id = "rest"
-policy = { kind = "checked_every", policy = "size(100)", period = "5s" }
-collect = ["email"]
-reduce = { kind = "merge" }
-flush_time = "50ms"
-
-[[workers]]
-kind = "polling"
-queue = "update-search-index"
-concurrency = 2
-poll_interval = "500ms"
-service = "20ms"
-per_item = "5ms"
-
-[[workers]]
-kind = "push"
-service = { kind = "exponential", mean = "10ms" }
-failure = 0.01
-retries = 3
-backoff = { first = "1s", factor = 2, longest = "1min" }
-
-[storage]
-durable = true
-read_delete_window = "30ms"
-
-[stops]
-at = ["30min", 3600]
-downtime = "30s"
-"""
 THE_WHOLE = bs.Simulation(
     until=7200,
     warm_up=300,
@@ -138,9 +74,8 @@ def read(text: str, base: Path = Path()) -> bs.Simulation:
     return scenario(tomllib.loads(text), name="a.toml", base=base).simulation
 
 
-def test_a_file_is_the_simulation_that_it_says(tmp_path: Path) -> None:
-    path = tmp_path / "whole.toml"
-    path.write_text(WHOLE, encoding="utf-8")
+def test_a_file_is_the_simulation_that_it_says() -> None:
+    path = SCENARIOS / "reference.toml"
     assert load_scenario(path) == THE_WHOLE
     assert read_scenario(path).title == "everything that a file can say"
     assert read_scenario(str(path)).flushes is None

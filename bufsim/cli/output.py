@@ -68,8 +68,11 @@ class Folder:
         for table in SCHEMAS:
             self.table(f"{name}/{table}", getattr(result, table))
 
-    def __str__(self) -> str:
-        return str(self.path)
+    def told(self) -> str:
+        """Return in words what has been written."""
+        pictures = sum(path.suffix == ".png" for path in self.written)
+        tables = f"{len(self.written) - pictures} tables ({self.suffix})"
+        return f"in {self.path}: {tables}{f', {pictures} pictures (png)' if pictures else ''}"
 
 
 def _uniform(table: pd.DataFrame) -> pd.DataFrame:

@@ -35,7 +35,8 @@ examples:
   bufsim run --arrivals "trace('jobs.csv', time='ts', unit='ms', key='sku')" --reduce unique_by_key \\
              --policy "every(15min)" --until 2h --workers "polling(service=20ms)"
 
-The tables are jobs, flushes, buffer_size and work, in DIR/run and, of a back-test, in DIR/backtest.
+The tables are jobs, flushes, buffer_size and work, in DIR/run and, of a back-test, in DIR/backtest. All that a scenario
+file can say stands in data/scenarios/reference.toml.
 """
 
 
@@ -57,7 +58,7 @@ def _run(options: argparse.Namespace) -> int:
     scenario, policies = inputs.scenario_of(options)
     seed = fresh_seed() if options.seed is None else options.seed
     results: dict[str, Result] = {}
-    answer: dict[str, Any] = {"title": scenario.title, "seed": seed, "out": str(folder)}
+    answer: dict[str, Any] = {"title": scenario.title, "seed": seed, "out": str(folder.path)}
     console.say(f"{scenario.title}, seed {seed}")
     if scenario.flushes is not None:
         found = backtest(scenario.simulation, scenario.flushes, seed=seed)
@@ -68,7 +69,7 @@ def _run(options: argparse.Namespace) -> int:
     if not options.no_pictures:
         pictures.write(folder, scenario.simulation, results)
     answer["files"] = [str(path) for path in folder.written]
-    console.say(f"\n{folder}: {', '.join(sorted(path.relative_to(folder.path).as_posix() for path in folder.written))}")
+    console.say(f"\n{folder.told()}")
     console.give(answer)
     return DONE
 

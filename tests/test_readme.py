@@ -1,0 +1,95 @@
+"""The README is executed: its Python blocks run, and what it shows is what they, and its command, print."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bufsim.cli import main
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def lines(text: str) -> list[str]:
+    return [line.rstrip() for line in text.strip("\n").splitlines()]
+
+
+def test_every_python_block_runs_and_prints_what_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    names: dict[str, Any] = {}
+    checked = 0
+    for (kind, code), (following, shown) in itertools.pairwise(BLOCKS):
+        if kind != "python":
+            continue
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code, "README.md", "exec"), names)
+        assert following == "text"
+        assert lines(printed.getvalue()) == lines(shown)
+        checked += 1
+    assert checked == 2
+
+
+def test_the_summary_shown_is_what_the_command_prints(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert main(["run", "data/scenarios/vendure-catalogue.toml", "--out", str(tmp_path), "--no-pictures"]) == 0
+    shown = next(text for kind, text in BLOCKS if kind == "text")
+    assert "\n".join(lines(shown)) in capsys.readouterr().out
+
+
+def test_two_commands_install_run_and_test() -> None:
+    commands = [line for line in README.splitlines() if line.startswith("python3 -m venv")]
+    start = "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt "
+    assert commands == [
+        start + '".[studies,parquet]" && .venv/bin/bufsim run data/scenarios/vendure-catalogue.toml',
+        start + '-e ".[dev]" && .venv/bin/pytest',
+    ]
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_every_file_that_is_linked_is_there(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#]+)\)", text)
+    assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
+
+
+def test_the_picture_is_a_small_png() -> None:
+    picture = ROOT / "docs" / "vendure-catalogue.png"
+    assert f"]({picture.relative_to(ROOT).as_posix()})" in README
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert picture.stat().st_size < 200_000
+
+
+def test_the_constraints_name_releases_of_all_that_is_needed_and_no_addresses() -> None:
+    pinned = {}
+    for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            found = re.fullmatch(r"([a-z0-9-]+)==([0-9][0-9a-z.]*)( ; python_version < \"3\.12\")?", line)
+            assert found, line
+            pinned[found[1]] = found[2]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = [
+        *project["dependencies"],
+        *(part for extra in project["optional-dependencies"].values() for part in extra),
+    ]
+    names = {re.split(r"[\[>=<]", need)[0] for need in needed} - {"bufsim"}
+    assert names - pinned.keys() == set()
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    import bufsim
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == bufsim.__version__
+    assert f"version: {bufsim.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
