@@ -30,9 +30,9 @@ class Family:
 SIZE = Family("size", "#0072B2", "o")
 AGE = Family("age", "#E69F00", "^")
 CLOCK = Family("clock", "#009E73", "s")
-IDLE = Family("idle", "#9467BD", "D")
+IDLE = Family("idle", "#C490E4", "D")
 BYTES = Family("bytes", "#6B3A1E", "P")
-OTHER = Family("other", "#8C8C8C", "*")
+OTHER = Family("other", "#B0B0B0", "*")
 FAMILIES = (SIZE, AGE, CLOCK, IDLE, BYTES, OTHER)
 
 _FAMILY_OF = {

@@ -166,7 +166,7 @@ def _distribution(jobs: IntArray, shares: FloatArray) -> pd.DataFrame:
 
 def _more(shares: FloatArray) -> FloatArray:
     """Return the share above each number; the last is exactly 0."""
-    return np.append(np.cumsum(shares[::-1])[::-1][1:], 0.0)
+    return np.append(np.cumsum(shares[:0:-1])[::-1], 0.0)[: len(shares)]
 
 
 def _about(results: Sequence[Result], losses: Sequence[_Loss]) -> str:

@@ -21,7 +21,7 @@ LINE = "#51617A"
 FAINT = "#767676"
 SHADE = "#D9D9D9"
 CROSS: dict[str, Any] = {"marker": "x", "color": "black", "markersize": 7.0, "markeredgewidth": 1.8, "zorder": 7}
-POLICY_COLOURS = ("#332288", "#CC3311", "#117733", "#88CCEE", "#AA4499", "#999933")
+POLICY_COLOURS = ("#332288", "#CC3311", "#44AA99", "#88CCEE", "#882255", "#DDAA33")
 POLICY_DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 
 _SMALL = 8.0
