@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bufsim import checks
+from bufsim.errors import InvalidTypeError, InvalidValueError
+
+
+@pytest.mark.parametrize("value", [2, 2.0, Fraction(2), np.int64(2), np.float32(2.0)])
+def test_any_real_number_becomes_a_float(value: object) -> None:
+    for check in (checks.finite, checks.positive, checks.not_negative):
+        number = check("x", value)
+        assert number == 2.0
+        assert type(number) is float
+
+
+def test_a_negative_zero_becomes_zero() -> None:
+    assert math.copysign(1.0, checks.not_negative("x", -0.0)) == 1.0
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_bounds_are_where_they_are_said_to_be(value: float) -> None:
+    def passes(check: Callable[[str, object], float]) -> bool:
+        try:
+            return check("x", value) == value
+        except InvalidValueError:
+            return False
+
+    assert passes(checks.finite)
+    assert passes(checks.positive) == (value > 0)
+    assert passes(checks.not_negative) == (value >= 0)
+    assert passes(checks.probability) == (0 <= value <= 1)
+
+
+@pytest.mark.parametrize("check", [checks.finite, checks.positive, checks.not_negative, checks.probability])
+def test_what_is_no_finite_number_is_refused(check: Callable[[str, object], float]) -> None:
+    for value in (math.nan, math.inf, -math.inf):
+        with pytest.raises(InvalidValueError) as raised:
+            check("rate", value)
+        assert str(raised.value) == f"rate must be finite, got {value!r}"
+    for wrong in ("1", None, True, [1.0], 1j):
+        with pytest.raises(InvalidTypeError) as refused:
+            check("rate", wrong)
+        assert str(refused.value) == f"rate must be a number, got {wrong!r}"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: checks.positive("rate", -1), "rate must be > 0, got -1"),
+        (lambda: checks.positive("rate", 0), "rate must be > 0, got 0"),
+        (lambda: checks.not_negative("age", -0.5), "age must be >= 0, got -0.5"),
+        (lambda: checks.probability("failure", 1.1), "failure must be between 0 and 1, got 1.1"),
+        (lambda: checks.integer("n", 0, at_least=1), "n must be >= 1, got 0"),
+        (lambda: checks.text("id", ""), "id must not be empty; give it a name"),
+        (lambda: checks.unique("ids", ["a", "b", "a"]), "ids must be unique, got 'a' twice; rename one"),
+    ],
+)
+def test_a_broken_rule_is_named_with_the_value(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(InvalidValueError) as raised:
+        make()
+    assert str(raised.value) == message
+
+
+@pytest.mark.parametrize("value", [1.0, "1", None, True, math.nan])
+def test_an_integer_is_a_whole_number_and_no_bool(value: object) -> None:
+    with pytest.raises(InvalidTypeError) as raised:
+        checks.integer("n", value, at_least=1)
+    assert str(raised.value) == f"n must be a whole number, got {value!r}"
+
+
+def test_an_integer_of_numpy_becomes_an_int() -> None:
+    assert type(checks.integer("n", np.int32(3), at_least=1)) is int
+
+
+def test_a_text_is_a_str() -> None:
+    assert checks.text("id", "a") == "a"
+    with pytest.raises(InvalidTypeError, match="id must be a str, got 3"):
+        checks.text("id", 3)
+
+
+def test_different_values_are_unique() -> None:
+    checks.unique("ids", ["a", "b"])
+
+
+def test_one_of_suggests_the_nearest() -> None:
+    assert checks.one_of("engine", "simpy", ("simpy", "compiled")) == "simpy"
+    with pytest.raises(InvalidValueError) as raised:
+        checks.one_of("engine", "complied", ("simpy", "compiled"))
+    assert str(raised.value) == ("engine must be one of 'simpy', 'compiled', got 'complied'; did you mean 'compiled'?")
+    with pytest.raises(InvalidValueError, match=r"got 3$"):
+        checks.one_of("engine", 3, ("simpy", "compiled"))
+
+
+def test_what_resembles_nothing_is_given_no_suggestion() -> None:
+    assert checks.did_you_mean("qqq", ["simpy", "compiled"]) == ""
+
+
+# --- units ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (5, 5.0),
+        (0.25, 0.25),
+        ("30s", 30.0),
+        ("30 s", 30.0),
+        ("1.5 min", 90.0),
+        ("1h30min", 5400.0),
+        ("1h 30min", 5400.0),
+        ("2d", 172800.0),
+        ("250ms", 0.25),
+        (".5s", 0.5),
+        ("1e3s", 1000.0),
+        (dt.timedelta(minutes=1, milliseconds=500), 60.5),
+    ],
+)
+def test_seconds_take_numbers_texts_and_timedeltas(value: object, seconds: float) -> None:
+    assert checks.seconds("age", value) == seconds
+
+
+@pytest.mark.parametrize("value", ["", "5", "s", "five s", "5s!", "5s 3", "-5s", "nan s"])
+def test_a_text_that_is_no_duration_is_refused_with_an_example(value: str) -> None:
+    with pytest.raises(InvalidValueError) as raised:
+        checks.seconds("age", value)
+    assert str(raised.value) == (
+        f"age must be a number with a unit, such as '30s', '15min' or '1h30min', got {value!r}"
+    )
+
+
+def test_an_unknown_unit_is_named_with_those_there_are() -> None:
+    with pytest.raises(
+        InvalidValueError, match=r"age has the unknown unit 'm' in '5m'; the units are us, .*, min, h, d"
+    ):
+        checks.seconds("age", "5m")
+
+
+@pytest.mark.parametrize(
+    ("value", "nbytes"),
+    [(5, 5), ("5 B", 5), ("64 MiB", 2**26), ("500 kB", 500_000), ("1.5 KiB", 1536), ("2GB", 2 * 10**9)],
+)
+def test_bytes_take_ints_and_texts(value: object, nbytes: int) -> None:
+    assert checks.nbytes("limit", value, at_least=1) == nbytes
+
+
+def test_bytes_that_break_the_rule_are_refused() -> None:
+    with pytest.raises(InvalidValueError, match="limit must be >= 1, got 0"):
+        checks.nbytes("limit", "0 B", at_least=1)
+    with pytest.raises(InvalidTypeError, match=r"limit must be a whole number, got 1\.5"):
+        checks.nbytes("limit", 1.5, at_least=1)
+    with pytest.raises(InvalidValueError, match="limit must be a number with a unit, such as '64 MiB' or '500 kB'"):
+        checks.nbytes("limit", "much", at_least=1)

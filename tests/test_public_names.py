@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import inspect
+from types import ModuleType
+
+import pytest
+
+import bufsim
+
+NAMES = [
+    "Backoff",
+    "BufferView",
+    "BufsimError",
+    "Bulk",
+    "Bursty",
+    "Capacity",
+    "CollectAll",
+    "CollectQueues",
+    "Constant",
+    "Deterministic",
+    "DrainAll",
+    "DrainAtMost",
+    "Exponential",
+    "FlushAfterAge",
+    "FlushAt",
+    "FlushAtBytes",
+    "FlushAtSize",
+    "FlushCron",
+    "FlushEvery",
+    "FlushPolicy",
+    "FlushTime",
+    "FlushWhenIdle",
+    "Gamma",
+    "Geometric",
+    "GivenTimes",
+    "InvalidTypeError",
+    "InvalidValueError",
+    "JobBuffer",
+    "KeepAll",
+    "LogNormal",
+    "Merge",
+    "MissingExtraError",
+    "NeverFlush",
+    "NotLoweredError",
+    "Poisson",
+    "PollingWorkers",
+    "Producer",
+    "PushWorkers",
+    "Renewal",
+    "Result",
+    "SearchIndexReduce",
+    "Simulation",
+    "Sinusoid",
+    "StepRate",
+    "Stops",
+    "Storage",
+    "TimeVarying",
+    "Trace",
+    "Uniform",
+    "UniformKeys",
+    "UniqueByKey",
+    "Zipf",
+]
+
+
+def test_the_public_names_are_these() -> None:
+    assert sorted(bufsim.__all__) == sorted(NAMES)
+
+
+def test_the_public_names_stand_in_order_and_once() -> None:
+    assert list(bufsim.__all__) == sorted(set(bufsim.__all__))
+
+
+def test_a_star_import_gives_the_public_names_and_no_more() -> None:
+    given: dict[str, object] = {}
+    exec("from bufsim import *", given)
+    assert set(given) - {"__builtins__"} == set(NAMES)
+
+
+def test_what_is_in_the_package_is_public_or_a_module() -> None:
+    others = {name for name in vars(bufsim) if not name.startswith("_")} - set(NAMES)
+    assert {name for name in others if not isinstance(getattr(bufsim, name), ModuleType)} == set()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_public_name_opens_with_its_definition(name: str) -> None:
+    document = inspect.getdoc(getattr(bufsim, name))
+    assert document
+    first = document.splitlines()[0]
+    # dataclasses without a docstring get their signature for one
+    assert not first.startswith(f"{name}(")
+
+
+def own_members(kind: type) -> list[tuple[str, object]]:
+    """The public methods and properties that bufsim wrote for a class or its bases."""
+    return [
+        (name, inspect.getattr_static(kind, name))
+        for name in dir(kind)
+        if not name.startswith("_")
+        and any(name in vars(base) for base in kind.__mro__ if base.__module__.startswith("bufsim"))
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_public_method_and_property_is_documented(name: str) -> None:
+    kind = getattr(bufsim, name)
+    undocumented = [
+        member
+        for member, value in own_members(kind)
+        if isinstance(value, property | classmethod | staticmethod) or inspect.isfunction(value)
+        if not inspect.getdoc(getattr(kind, member))
+    ]
+    assert undocumented == []
+
+
+def test_the_methods_looked_at_are_those_there_are() -> None:
+    # negative control of the test above
+    assert {"checked_every", "due", "leaf", "parts", "reads"} <= {name for name, _ in own_members(bufsim.FlushPolicy)}
