@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import matplotlib.pyplot as plt
 import pytest
 from matplotlib.axes import Axes
 
+from bufsim.errors import BufsimError
 from bufsim.results import plots
 from tests.results.plots import small
 
@@ -47,6 +49,30 @@ def test_a_plot_changes_no_setting_of_matplotlib(name):
     before = dict(plt.rcParams)
     getattr(plots, name)(small.first())
     assert dict(plt.rcParams) == before
+
+
+def loaded(result):
+    """Return the result as it comes back from a file: with its simulation as text."""
+    return dataclasses.replace(result, simulation=repr(result.simulation))
+
+
+@pytest.mark.parametrize("name", ["buffer_size", "batch_sizes", "waits", "queue"])
+def test_a_loaded_result_is_drawn_too(name):
+    drawn, again = (getattr(plots, name)(one) for one in (small.stopped(), loaded(small.stopped())))
+    assert again.get_title(loc="left") == drawn.get_title(loc="left")
+    assert any("loaded result" in text.get_text() for text in again.texts)
+
+
+def test_the_loss_of_a_loaded_result_is_not_guessed():
+    with pytest.raises(BufsimError, match="loss_at_stop must know whether the storage and the queue are durable"):
+        plots.loss_at_stop(loaded(small.first()))
+
+
+def test_a_plot_needs_its_table():
+    result = small.simulation().run(seed=1, record="flushes")
+    assert isinstance(plots.batch_sizes(result), Axes)
+    with pytest.raises(BufsimError, match="buffer_size was left out at the record level 'flushes'"):
+        plots.buffer_size(result)
 
 
 def test_plots_load_matplotlib_when_they_draw():
