@@ -150,7 +150,7 @@ def _draw(ax: Axes, batches: list[_Batches]) -> None:
     title = f"Batch sizes of {part}"
     if alone:
         _draw_numbers(ax, drawn[0])
-        title += f": mean {style.number(float(drawn[0].taken.mean()))}, p95 {_p95(drawn[0].taken):,} jobs"
+        title += f": mean {style.number(float(drawn[0].taken.mean()))}, p95 {style.jobs(_p95(drawn[0].taken))}"
     style.head(ax, title, subtitle=subtitle, key=key)
 
 
@@ -204,15 +204,16 @@ def _draw_causes(ax: Axes, one: _Batches, edges: FloatArray, below: float) -> li
     """Draw the bars of one result, stacked by cause, and the outline of the batch that a job is in."""
     key: list[Artist] = []
     foot, roof = np.zeros((2, len(edges) - 1))
-    width = np.diff(edges)
+    width, counts = np.diff(edges), one.causes.counts()
     for place, (taken, reduced) in enumerate(one.by_family(edges)):
-        colour, label = one.causes.families[place].colour, f"{one.causes.names[place]}: {style.percent(taken.sum())}"
+        colour = one.causes.families[place].colour
+        label = f"{one.causes.names[place]}: {style.percent(float(counts[place] / len(one.taken)))}"
         key.append(ax.bar(edges[:-1], taken, width, roof, align="edge", color=colour, label=label, **_EDGE)[0])
         key[-1].set_label(label)
         ax.bar(edges[:-1], -below * reduced, width, foot, align="edge", color=colour, alpha=0.5, **_EDGE)
         roof, foot = roof + taken, foot - below * reduced
     if below:
-        _say_reduced(ax, f"after reduce: mean {style.number(float(one.reduced.mean()))} jobs")
+        _say_reduced(ax, f"after reduce: mean {style.jobs(float(one.reduced.mean()))}")
     jobs = np.histogram(one.taken, edges, weights=one.taken)[0] / one.taken.sum()
     label = "batch that a job is in"
     key.append(ax.stairs(jobs, edges, color=style.INK, linewidth=0.9, linestyle=(0, (3, 2)), label=label))
@@ -227,7 +228,7 @@ def _draw_overlaid(ax: Axes, batches: list[_Batches], edges: FloatArray, below: 
     for one in batches:
         colour, dashes = style.policy_colour(one.subject.place), style.policy_dashes(one.subject.place)
         mean = style.number(float(one.taken.mean()))
-        label = f"{one.subject.label}: mean {mean}, p95 {_p95(one.taken):,} jobs"
+        label = f"{one.subject.label}: mean {mean}, p95 {style.jobs(_p95(one.taken))}"
         taken = _counts_in(one.taken, edges) / len(one.taken)
         reduced = _counts_in(one.reduced, edges) / max(len(one.reduced), 1)
         ax.stairs(taken, edges, color=colour, alpha=0.3, fill=True)
@@ -258,7 +259,7 @@ def _draw_distribution(ax: Axes, batches: list[_Batches], *, alone: bool) -> lis
         dashes = "-" if alone else style.policy_dashes(one.subject.place)
         (line,) = twin.step(x, y, where="post", color=colour, linestyle=dashes, linewidth=1.2, label=_UP_TO)
     twin.set_yticks([0.0, 0.25, 0.5, 0.75, 1.0], ["0 %", "25 %", "50 %", "75 %", "100 %"])
-    twin.set_ylabel("share of flushes up to this size", color=style.INK, fontsize=9.0)
+    twin.set_ylabel("share up to this size", color=style.INK, fontsize=9.0)
     twin.tick_params(labelsize=8.0, colors=style.INK)
     twin.spines["top"].set_visible(False)
     twin.spines["right"].set_color(style.INK)
@@ -269,6 +270,6 @@ def _draw_numbers(ax: Axes, one: _Batches) -> None:
     """Mark the mean and the 95th percentile, one above the other so that they never meet."""
     high = ax.get_ylim()[1]
     mean, p95 = float(one.taken.mean()), _p95(one.taken)
-    for x, text, y in ((mean, f"mean {style.number(mean)}", 0.935), (p95, f"p95 {p95:,}", 1.0)):
-        ax.vlines(x, 0.0, y * high, color="black", linewidth=0.9, linestyle=(0, (5, 3)))
-        style.tag(ax, text, x, y * high, below=True)
+    for row, (x, text) in enumerate(((p95, f"p95 {p95:,}"), (mean, f"mean {style.number(mean)}"))):
+        ax.vlines(x, 0.0, high, color="black", linewidth=0.9, linestyle=(0, (5, 3)))
+        style.tag(ax, text, x, high, below=True, row=row)

@@ -242,4 +242,6 @@ def _title(panel: _Panel, panels: list[_Panel]) -> str:
 
 
 def _amount(value: float, scale: style.Unit) -> str:
+    if scale.name == "jobs":
+        return style.jobs(value)
     return f"{style.number(value / scale.size)} {scale.name}"

@@ -94,7 +94,7 @@ def loss_at_stop(
     if not any(loss.most for loss in losses):
         style.note(one, "A stop at any moment would lose nothing.", 0.6, 0.5)
     elif alone:
-        title += f": mean {style.number(losses[0].mean)}, p99 {losses[0].p99:,} jobs"
+        title += f": mean {style.number(losses[0].mean)}, p99 {style.jobs(losses[0].p99)}"
         _draw_numbers(one, losses[0])
     style.head(one, title, subtitle=_about(results, losses), key=key)
     return one
@@ -238,7 +238,7 @@ def _draw_totals(ax: Axes, losses: list[_Loss], names: list[str]) -> list[Artist
     key = []
     for place, (name, loss) in enumerate(zip(names, losses, strict=True)):
         look = {"color": style.policy_colour(place), "linestyle": style.policy_dashes(place), "linewidth": 1.6}
-        label = f"{name}: mean {style.number(loss.mean)}, p99 {loss.p99:,} jobs"
+        label = f"{name}: mean {style.number(loss.mean)}, p99 {style.jobs(loss.p99)}"
         key.append(_draw_curve(ax, *loss.parts["total"], label=label, **look))
     return key
 

@@ -237,4 +237,4 @@ def _label_peak(ax: Axes, one: _Queue, time: style.Unit) -> None:
     start = one.subject.result.window.start
     reached = one.waiting.times[(one.waiting.levels == one.peak) & (one.waiting.times >= start)]
     if one.peak:
-        style.tag(ax, f"peak {one.peak:,} jobs", (reached[0] if len(reached) else start) / time.size, one.peak)
+        style.tag(ax, f"peak {style.jobs(one.peak)}", (reached[0] if len(reached) else start) / time.size, one.peak)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ CROSS: dict[str, Any] = {"marker": "x", "color": "black", "markersize": 7.0, "ma
 POLICY_COLOURS = ("#332288", "#CC3311", "#44AA99", "#88CCEE", "#882255", "#DDAA33")
 POLICY_DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 
+_NO_BREAK = "\u00a0"
 _SMALL = 8.0
 _ROW = 12.0
 _POINTS_PER_LETTER = 4.5
@@ -78,6 +80,17 @@ def number(value: float) -> str:
     if abs(value) >= 1000.0:
         return f"{value:,.0f}"
     return f"{value:.3g}"
+
+
+def jobs(count: float) -> str:
+    """Return a number of jobs.
+
+    Examples
+    --------
+    >>> jobs(1), jobs(4310.0)
+    ('1 job', '4,310 jobs')
+    """
+    return f"{number(count)} {'job' if count == 1 else 'jobs'}"
 
 
 def duration(seconds: float) -> str:
@@ -146,7 +159,9 @@ def head(ax: Axes, title: str, *, subtitle: str = "", key: Sequence[Artist] = ()
         # its width must not narrow the plot; the title keeps its room
         note.set_in_layout(False)
         rise += _ROW
-    wrapped = textwrap.fill(title, int(width / 6.6))
+    # a number is not torn from its name or its unit
+    tied = re.sub(r" (?=[\d%])|(?<=\d) (?=[A-Za-z]+(?:,|$))", _NO_BREAK, title)
+    wrapped = textwrap.fill(tied, int(width / 6.6)).replace(_NO_BREAK, " ")
     ax.set_title(wrapped, loc="left", fontsize=10.5, fontweight="bold", color=INK, pad=rise + 2.0)
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(labelsize=_SMALL, color=FAINT)
@@ -210,8 +225,12 @@ def tag(
     rising: bool | None = None,
     below: bool = False,
     left: bool | None = None,
+    row: int = 0,
 ) -> None:
-    """Write a value beside its point, on the side that has more room, and off a curve that rises or falls there."""
+    """Write a value beside its point, on the side that has more room, and off a curve that rises or falls there.
+
+    A value in a later `row` stands lower, off one at the same height.
+    """
     # where the point lies on the screen, whatever the scale
     along = ax.transAxes.inverted().transform(ax.transData.transform((x, y)))[0]
     at_left = along > 0.6 if left is None else left
@@ -219,7 +238,7 @@ def tag(
     ax.annotate(
         text,
         (x, y),
-        (-4.0 if at_left else 4.0, 3.0 if above else -3.0),
+        (-4.0 if at_left else 4.0, (3.0 if above else -3.0) - _ROW * row),
         textcoords="offset points",
         ha="right" if at_left else "left",
         va="bottom" if above else "top",

@@ -40,13 +40,17 @@ class Subject:
 def of_buffers(results: Sequence[Result], labels: Sequence[str] | None, buffer: str | None) -> list[Subject]:
     """Return the buffers of the results, or of each the one that is asked for."""
     parts = [_buffer_ids(result) for result in _given(results)]
-    return _subjects("buffer", results, labels, parts, buffer)
+    if buffer is not None:
+        checks.one_of("buffer", buffer, dict.fromkeys(part for known in parts for part in known))
+    return _subjects(label(results, labels, buffer), results, parts, buffer)
 
 
 def of_queues(results: Sequence[Result], labels: Sequence[str] | None, queue: str | None) -> list[Subject]:
     """Return the queues of the results, or of each the one that is asked for."""
     parts = [list(result.work["queue"].cat.categories) for result in _given(results)]
-    return _subjects("queue", results, labels, parts, queue)
+    if queue is not None:
+        checks.one_of("queue", queue, dict.fromkeys(part for known in parts for part in known))
+    return _subjects(label(results, labels), results, parts, queue)
 
 
 def _buffer_ids(result: Result) -> list[str]:
@@ -61,14 +65,10 @@ def _given(results: Sequence[Result]) -> Sequence[Result]:
     return results
 
 
-def _subjects(
-    name: str, results: Sequence[Result], labels: Sequence[str] | None, parts: list[list[str]], wanted: str | None
-) -> list[Subject]:
-    if wanted is not None:
-        checks.one_of(name, wanted, dict.fromkeys(part for known in parts for part in known))
+def _subjects(names: list[str], results: Sequence[Result], parts: list[list[str]], wanted: str | None) -> list[Subject]:
     return [
-        Subject(text, place, result, part)
-        for place, (text, result) in enumerate(zip(label(results, labels), results, strict=True))
+        Subject(name, place, result, part)
+        for place, (name, result) in enumerate(zip(names, results, strict=True))
         for part in parts[place]
         if wanted in (None, part)
     ]
@@ -80,8 +80,11 @@ def by_part(subjects: Sequence[Subject]) -> list[list[Subject]]:
     return [[subject for subject in subjects if subject.part == part] for part in parts]
 
 
-def label(results: Sequence[Result], labels: Sequence[str] | None) -> list[str]:
-    """Return one label a result: those given, else the policies, and the seeds where policies are the same."""
+def label(results: Sequence[Result], labels: Sequence[str] | None, buffer: str | None = None) -> list[str]:
+    """Return one label a result: those given, else the policies, and the seeds where policies are the same.
+
+    Given a buffer, its policy alone counts.
+    """
     _given(results)
     if labels is not None:
         given = [labels] if isinstance(labels, str) else list(labels)
@@ -89,7 +92,7 @@ def label(results: Sequence[Result], labels: Sequence[str] | None) -> list[str]:
             raise InvalidValueError(f"labels must be as many as the results, {len(results)}, got {given!r}")
         checks.unique("labels", given)
         return [checks.text("labels", text) for text in given]
-    names = [policies(result) for result in results]
+    names = [policies(result, buffer) for result in results]
     if len(set(names)) < len(names):
         names = [f"{name}, seed {result.seed}" for name, result in zip(names, results, strict=True)]
     return [name if names.count(name) == 1 else f"{name}, run {place + 1}" for place, name in enumerate(names)]
@@ -115,7 +118,7 @@ def policies(result: Result, buffer: str | None = None) -> str:
     if isinstance(result.simulation, str):
         return "loaded result"
     declared = [one for one in result.simulation.buffers if buffer in (None, one.id)]
-    return short(", ".join(dict.fromkeys(repr(one.policy) for one in declared)), 72)
+    return short(", ".join(dict.fromkeys(short(repr(one.policy), 72) for one in declared)), 72)
 
 
 def about(results: Sequence[Result], buffer: str | None = None) -> str:

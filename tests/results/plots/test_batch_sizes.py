@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from bufsim import UniqueByKey
+from bufsim import FlushAfterAge, UniqueByKey
 from bufsim.results import plots
 from tests.results.plots import small
 
@@ -61,6 +61,12 @@ def test_the_bars_are_the_shares_of_each_cause():
     third = pytest.approx(1 / 3)
     assert bars(ax) == [(2.5, third), (0.5, third), (1.5, third)]
     assert key(ax)[:2] == [f"{SIZE}: 33 %", f"{AGE}: 67 %"]
+
+
+def test_a_cause_of_all_flushes_has_100_percent_of_them():
+    times = [float(time) for cycle in range(20) for time in np.linspace(cycle, cycle + 0.1, cycle + 1)]
+    result = small.simulation(times, policy=FlushAfterAge(0.5), flush_time=0.0, until=30.0).run(seed=1)
+    assert key(plots.batch_sizes(result))[0] == "FlushAfterAge(0.5): 100 %"
 
 
 def test_the_line_is_the_distribution_function():

@@ -95,3 +95,12 @@ def test_heads_stay_in_the_figure():
         extent = artist.get_window_extent()
         assert extent.x1 <= figure.bbox.x1
         assert extent.y1 <= figure.bbox.y1
+
+
+def test_a_title_does_not_tear_a_number_from_its_name_or_its_unit():
+    _, ax = plt.subplots(figsize=(6.0, 4.0))
+    for length in range(30, 60):
+        style.head(ax, f"{'x' * length}: mean 36.4, p95 97 jobs, 17 % busy")
+        lines = ax.get_title(loc="left").split("\n")
+        assert not any(line.endswith(("mean", "p95", "97", "17")) for line in lines)
+        assert "\u00a0" not in ax.get_title(loc="left")

@@ -27,6 +27,11 @@ def test_the_same_run_twice_is_told_apart_by_its_place():
     assert subjects.label([result, result], None) == ["FlushAtSize(3), seed 1, run 1", "FlushAtSize(3), seed 1, run 2"]
 
 
+def test_a_chosen_buffer_names_its_results_by_its_own_policy():
+    assert subjects.label([small.two_buffers()], None, "email buffer") == [repr(small.POLICY)]
+    assert subjects.label([small.two_buffers()], None) == [repr(small.POLICY)]
+
+
 def test_given_labels_are_taken():
     assert subjects.label([small.first()], "today") == ["today"]
 
