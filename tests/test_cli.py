@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
@@ -184,6 +185,16 @@ def test_an_interruption_keeps_what_was_finished(
     assert main([*SMALL, "--out", str(tmp_path)]) == 130
     assert capsys.readouterr().err == "bufsim: interrupted; what was finished is kept\n"
     assert files(tmp_path) == [*(f"run/{table}.parquet" for table in TABLES), "summary.parquet"]
+
+
+def test_a_reader_who_has_enough_does_not_stop_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("sys.stdout", Closed())
+    assert main([*SMALL, "--out", str(tmp_path), "--no-pictures"]) == 0
+    assert len(files(tmp_path)) == 5
 
 
 def test_a_file_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:

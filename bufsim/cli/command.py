@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import math
 import sys
@@ -91,13 +92,20 @@ class Console:
     def say(self, text: str = "") -> None:
         """Print text for people."""
         if not (self.quiet or self.as_json):
-            print(text, flush=True)
+            _print(text)
 
     def give(self, answer: Mapping[str, Any]) -> None:
         """Print the whole answer for programs."""
         if self.as_json and not self.quiet:
-            json.dump(_plain(answer), sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
-            print()
+            _print(json.dumps(_plain(answer), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # who has read enough (| head) does not stop the run: the files are still wanted
+        sys.stdout = io.StringIO()
 
 
 def _plain(value: Any) -> Any:
