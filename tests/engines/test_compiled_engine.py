@@ -1,0 +1,128 @@
+"""Runs that are long enough for the kernel to ask for more draws and more room, and its errors."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from bufsim import (
+    Backoff,
+    BufsimError,
+    CollectQueues,
+    Exponential,
+    FlushAfterAge,
+    FlushAtSize,
+    FlushEvery,
+    FlushTime,
+    FlushWhenIdle,
+    InvalidValueError,
+    JobBuffer,
+    Poisson,
+    PollingWorkers,
+    Producer,
+    PushWorkers,
+    SearchIndexReduce,
+    Simulation,
+    Trace,
+    UniqueByKey,
+    Zipf,
+)
+from bufsim.engines import compiled_engine, kernel, kernel_buffers
+from bufsim.engines.recording import Recording
+from bufsim.engines.simpy_engine import Model
+from bufsim.engines.workload import Workload
+
+SEED = 3
+
+
+def workload(simulation: Simulation) -> Workload:
+    return Workload(simulation.producers, seed=SEED, until=simulation.until)
+
+
+def assert_engines_agree(simulation: Simulation) -> Recording:
+    expected = Model(simulation, workload(simulation), lambda record: record).run()
+    record = compiled_engine.run(simulation, workload(simulation))
+    for field in dataclasses.fields(Recording):
+        one, other = getattr(expected, field.name), getattr(record, field.name)
+        if isinstance(one, np.ndarray):
+            np.testing.assert_array_equal(one, other, err_msg=field.name)
+        else:
+            assert list(one) == list(other), field.name
+    return record
+
+
+BUSY = [Producer("a", Poisson(90.0), keys=Zipf(200, 0.8)), Producer("b", Poisson(30.0), queue="mail")]
+SEARCH = JobBuffer("search", policy=FlushAtSize(300) | FlushAfterAge(4.0), reduce=UniqueByKey())
+
+
+def test_many_jobs_draw_many_blocks_of_service_times_failures_and_flush_times() -> None:
+    slow = JobBuffer("slow", policy=FlushAtSize(2), collect=CollectQueues(["mail"]), flush_time=Exponential(0.01))
+    record = assert_engines_agree(
+        Simulation(
+            producers=BUSY,
+            buffers=[slow, SEARCH],
+            workers=[
+                PushWorkers(9, service=Exponential(0.05), failure=0.2, retries=3, backoff=Backoff(0.5, factor=2.0)),
+                PollingWorkers(30, queue="mail", poll_interval=0.05, service=Exponential(0.3), failure=0.1, retries=1),
+            ],
+            until=400.0,
+        )
+    )
+    assert (record.work_queue == 0).sum() > 8192
+    assert (record.flush_buffer == 0).sum() > 5000
+
+
+def test_jobs_that_back_off_need_a_longer_list_of_ends() -> None:
+    failing = PushWorkers(1, service=0.01, failure=0.9, retries=5, backoff=60.0)
+    assert_engines_agree(Simulation(producers=BUSY, buffers=[SEARCH], workers=[failing], until=100.0))
+
+
+def test_a_large_batch_goes_through_the_search_index_reduction() -> None:
+    rng = np.random.default_rng(1)
+    keys = [
+        f"product:{number % 40}" if kind else f"variants:{number},{number % 9},x"
+        for kind, number in zip(rng.integers(0, 2, 3000).tolist(), rng.integers(0, 500, 3000).tolist(), strict=True)
+    ]
+    trace = Trace(np.sort(rng.uniform(0.0, 50.0, 3000)), keys=keys)
+    buffer = JobBuffer("search", policy=FlushEvery(7.0), reduce=SearchIndexReduce())
+    assert_engines_agree(Simulation(producers=[Producer("edits", trace)], buffers=[buffer], until=50.0))
+
+
+def test_a_run_without_jobs_gives_empty_tables() -> None:
+    late = [Producer("late", Trace([5.0]))]
+    record = assert_engines_agree(Simulation(producers=late, buffers=[SEARCH], workers=[PushWorkers()], until=5.0))
+    assert len(record.job_time) == 0
+
+
+def test_too_few_given_service_times_are_an_error_on_both_engines() -> None:
+    simulation = Simulation(
+        producers=BUSY, buffers=[SEARCH], workers=[PushWorkers(2, queue="mail", service=[0.1] * 7)], until=20.0
+    )
+    for engine in ("simpy", "compiled"):
+        with pytest.raises(InvalidValueError, match="service times of queue 'mail' must be at least"):
+            simulation.run(SEED, engine=engine)
+
+
+def test_given_service_times_need_only_reach_for_the_services_that_start() -> None:
+    times = [1.0] * 8
+    simulation = Simulation(
+        producers=BUSY, buffers=[SEARCH], workers=[PushWorkers(2, queue="mail", service=times)], until=4.0
+    )
+    record = assert_engines_agree(simulation)
+    assert (record.work_queue == 1).sum() > len(times)
+
+
+def test_a_flush_time_that_varies_costs_no_draw_too_many() -> None:
+    buffer = JobBuffer("b", policy=FlushWhenIdle(0.001), flush_time=FlushTime(Exponential(0.001), per_job=0.0001))
+    assert_engines_agree(Simulation(producers=BUSY, buffers=[buffer], until=300.0))
+
+
+def test_a_policy_whose_due_times_do_not_move_on_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    # no built-in policy does so: the first ring is one too many here
+    monkeypatch.setattr(kernel_buffers, "MOST_RINGS", 0)
+    buffer = JobBuffer("b", policy=FlushAfterAge(2.0))
+    simulation = Simulation(producers=[Producer("p", Trace([0.5]))], buffers=[buffer], until=9.0)
+    with pytest.raises(BufsimError, match="its due times must move on"):
+        compiled_engine.run(simulation, workload(simulation), kernel_run=kernel.run)

@@ -1,0 +1,122 @@
+"""The two engines give the same tables, to the last bit, on models full of ties."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, Phase, find, given, settings
+
+import bufsim
+from bufsim import Result, Simulation
+from bufsim.engines import compiled_engine, kernel, kernel_buffers, kernel_queues, kernel_reduce
+from bufsim.engines.workload import Workload
+from bufsim.model.arrivals import Arrivals
+from bufsim.model.distribution import Distribution
+from bufsim.model.drains import Drain
+from bufsim.model.flush_policy import AllOf, AnyOf, CheckedEvery, FlushPolicy
+from bufsim.model.keys import Keys
+from bufsim.model.reducers import Reduce
+from bufsim.model.time_varying import Rate
+from bufsim.model.traces import ScaledTrace
+
+from .compiled_models import classes, simulations
+
+SEED = 11
+TABLES = ("jobs", "flushes", "buffer_size", "work")
+quick = settings(max_examples=200, phases=[Phase.generate, Phase.shrink], suppress_health_check=list(HealthCheck))
+
+
+def uncompiled(simulation: Simulation) -> Result:
+    workload = Workload(simulation.producers, seed=SEED, until=simulation.until)
+    record = compiled_engine.run(simulation, workload, kernel_run=kernel.run)
+    return Result.of(simulation, workload, "compiled", record)
+
+
+def assert_same_tables(one: Result, other: Result) -> None:
+    for name in TABLES:
+        pd.testing.assert_frame_equal(getattr(one, name), getattr(other, name), check_exact=True, obj=name)
+
+
+def built_in() -> Iterator[type]:
+    """Yield the public classes that a model is made of, and those that operators make."""
+    families = (FlushPolicy, Drain, Arrivals, Reduce, Keys, Distribution, Rate)
+    for name in bufsim.__all__:
+        value = getattr(bufsim, name)
+        if isinstance(value, type) and value not in families:
+            if issubclass(value, families) or name.startswith("Collect") or name.endswith("Workers"):
+                yield value
+    yield from (AnyOf, AllOf, CheckedEvery, ScaledTrace, bufsim.Capacity, bufsim.GivenTimes, bufsim.Backoff)
+
+
+def test_engines_give_the_same_tables_on_models_of_every_built_in_part() -> None:
+    seen: set[type] = set()
+
+    @quick
+    @given(simulations())
+    def compare(simulation: Simulation) -> None:
+        expected = simulation.run(SEED)
+        assert_same_tables(expected, simulation.run(SEED, engine="compiled"))
+        assert_same_tables(expected, uncompiled(simulation))
+        seen.update(classes(simulation))
+
+    compare()
+    assert set(built_in()) - seen == set()
+
+
+# --- negative controls: a broken tie rule is caught -------------------------------------------------------------------
+
+
+def services_end_before_flushes_are_due(state: Any, now: float) -> int:
+    if state.run[0].ends > 0 and state.heap[0].time == now:
+        kernel_queues.end(state.run[0], state.queues, state.works, state.heap, state.draws, state.spans, now)
+        return 0
+    return DUE_OR_SERVICE(state, now)
+
+
+def flushes_of_later_buffers_are_due_first(state: Any, now: float) -> int:
+    for buffer in reversed(range(len(state.buffers))):
+        if state.buffers[buffer].ring_at == now:
+            return kernel_buffers.ring(state, buffer, now)
+    return DUE_OR_SERVICE(state, now)
+
+
+def flushes_of_later_buffers_end_first(state: Any, now: float) -> int:
+    for buffer in reversed(range(len(state.buffers))):
+        if state.buffers[buffer].end_at == now:
+            return kernel_reduce.end_flush(state, buffer, now)
+    return STOP_OR_FLUSH_END(state, now)
+
+
+def flushes_are_due_before_arrivals(state: Any, before: float, up_to: float) -> int:
+    if state.jobs.time[state.run[0].job & state.run[0].job_mask] == up_to:
+        return kernel.due_or_service(state, up_to)
+    return ARRIVALS(state, before, up_to)
+
+
+DUE_OR_SERVICE, STOP_OR_FLUSH_END, ARRIVALS = kernel.due_or_service, kernel.stop_or_flush_end, kernel.arrivals
+BROKEN: dict[str, list[Callable[..., int]]] = {
+    "due_or_service": [services_end_before_flushes_are_due, flushes_of_later_buffers_are_due_first],
+    "stop_or_flush_end": [flushes_of_later_buffers_end_first],
+    "arrivals": [flushes_are_due_before_arrivals],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"),
+    [pytest.param(name, one, id=one.__name__) for name, several in BROKEN.items() for one in several],
+)
+def test_a_broken_tie_rule_is_caught(name: str, broken: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel, name, broken)
+
+    def differs(simulation: Simulation) -> bool:
+        try:
+            assert_same_tables(simulation.run(SEED), uncompiled(simulation))
+        except AssertionError:
+            return True
+        return False
+
+    once = settings(quick, max_examples=500, phases=[Phase.generate])
+    assert find(simulations(), differs, settings=once) is not None

@@ -1,0 +1,96 @@
+"""What the compiled engine cannot take is named, with the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from bufsim import (
+    BufferView,
+    FlushAtSize,
+    FlushEvery,
+    FlushPolicy,
+    JobBuffer,
+    KeepAll,
+    NotLoweredError,
+    Poisson,
+    Producer,
+    Simulation,
+    Storage,
+)
+from bufsim.engines import compiled_engine
+from bufsim.model.drains import Drain
+from bufsim.model.reducers import Assignment, Reduce
+from bufsim.vendure import InMemoryJobBufferStorageStrategy, Job
+
+
+class FlushSooner(FlushPolicy):
+    def due(self, view: BufferView) -> float:
+        return view.oldest_at + 5.0 / view.size
+
+
+class DrainHalf(Drain):
+    def count(self, nbytes: Sequence[int]) -> int:
+        return (len(nbytes) + 1) // 2
+
+    def __repr__(self) -> str:
+        return "DrainHalf()"
+
+
+class KeepNone(Reduce):
+    def assign(self, queues: Sequence[Any], keys: Sequence[Any]) -> Assignment:
+        return KeepAll().assign(queues, keys)
+
+    def __repr__(self) -> str:
+        return "KeepNone()"
+
+
+class OwnStorage(InMemoryJobBufferStorageStrategy):
+    pass
+
+
+def collect_all(job: Job) -> bool:
+    return True
+
+
+def keep(jobs: list[Job]) -> list[Job]:
+    return jobs
+
+
+def simulation(storage: Storage | None = None, **options: Any) -> Simulation:
+    buffer = JobBuffer("search", **{"policy": FlushEvery(5.0), **options})
+    return Simulation(
+        producers=[Producer("edits", Poisson(2.0))], buffers=[buffer], until=20.0, storage=storage or Storage()
+    )
+
+
+UNKNOWN = {
+    "policy FlushSooner() of buffer 'search'": simulation(policy=FlushSooner() | FlushAtSize(3)),
+    f"collect {collect_all!r} of buffer 'search'": simulation(collect=collect_all),
+    f"reduce {keep!r} of buffer 'search'": simulation(reduce=keep),
+    "reduce KeepNone() of buffer 'search'": simulation(reduce=KeepNone()),
+    "drain DrainHalf() of buffer 'search'": simulation(drain=DrainHalf()),
+    f"storage strategy {OwnStorage!r}": simulation(Storage(strategy=OwnStorage)),
+}
+
+
+@pytest.mark.parametrize(("part", "model"), UNKNOWN.items(), ids=lambda value: value if isinstance(value, str) else "")
+def test_a_part_that_cannot_be_lowered_is_named_with_the_way_out(part: str, model: Simulation) -> None:
+    with pytest.raises(NotLoweredError) as error:
+        model.run(seed=1, engine="compiled")
+    assert str(error.value) == (
+        f'the compiled engine does not know the {part}; run it with engine="simpy", or use a built-in one'
+    )
+
+
+@pytest.mark.parametrize("model", UNKNOWN.values(), ids=UNKNOWN)
+def test_auto_takes_the_simpy_engine_for_what_cannot_be_lowered_and_says_so(model: Simulation) -> None:
+    assert not compiled_engine.can_run(model)
+    assert model.run(seed=1, engine="auto").engine == "simpy"
+
+
+def test_auto_takes_the_compiled_engine_for_what_can_be_lowered_and_says_so() -> None:
+    assert compiled_engine.can_run(simulation())
+    assert simulation().run(seed=1, engine="auto").engine == "compiled"
