@@ -1,4 +1,4 @@
-"""Models full of ties of everything that the compiled engine takes, for Hypothesis, and the classes that they are of."""
+"""Models full of ties of everything that the compiled engine takes, for Hypothesis, and the classes in them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from bufsim import (
     KeepAll,
     LogNormal,
     Merge,
-    PollingWorkers,
     Poisson,
+    PollingWorkers,
     Producer,
     PushWorkers,
     Renewal,
@@ -156,7 +156,7 @@ def workers(draw: st.DrawFn, unit: float, queue: str | None) -> PushWorkers | Po
 
 @st.composite
 def simulations(draw: st.DrawFn) -> Simulation:
-    """Models of everything that is built in, on a grid of times: halves and minutes, or tenths and thirds, which round."""
+    """Models of everything that is built in, on a grid of times: halves and minutes, or tenths and thirds."""
     unit = draw(st.sampled_from(UNITS))
     made = [draw(producers(unit, name)) for name in ("p", "q", "r")[: draw(st.integers(1, 2))]]
     reached = {queue for producer in made for queue in producer.queues}

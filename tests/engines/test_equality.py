@@ -45,9 +45,10 @@ def built_in() -> Iterator[type]:
     families = (FlushPolicy, Drain, Arrivals, Reduce, Keys, Distribution, Rate)
     for name in bufsim.__all__:
         value = getattr(bufsim, name)
-        if isinstance(value, type) and value not in families:
-            if issubclass(value, families) or name.startswith("Collect") or name.endswith("Workers"):
-                yield value
+        if not isinstance(value, type) or value in families:
+            continue
+        if issubclass(value, families) or name.startswith("Collect") or name.endswith("Workers"):
+            yield value
     yield from (AnyOf, AllOf, CheckedEvery, ScaledTrace, bufsim.Capacity, bufsim.GivenTimes, bufsim.Backoff)
 
 
