@@ -117,11 +117,11 @@ class Copies:
         return np.flatnonzero(loss >= 0)
 
     @cached_property
-    def linked(self) -> npt.NDArray[np.bool_] | None:
-        """Which copies have a known work, of those that came out of a flush; None when all have."""
+    def unlinked(self) -> Positions:
+        """The rows that came out of a flush without a known work."""
         record = self.record
-        unlinked = (record.copy_work < 0) & (record.copy_flush >= 0) & (record.copy_loss < 0)
-        return ~unlinked if unlinked.any() else None
+        rows = np.flatnonzero((record.copy_work < 0) & (record.copy_flush >= 0))
+        return rows[~np.isnan(record.flush_end[record.copy_flush[rows]])]
 
     @cached_property
     def fates(self) -> Fates:
@@ -134,9 +134,8 @@ class Copies:
         if not (distinct(record.work_outcome) == LOST).any():
             return Fates(finished_at, lost_at, loss)
         lost_with = at(record.work_lost_at, record.copy_work)
-        if self.linked is not None:
-            unlinked = ~self.linked
-            lost_with[unlinked] = self._lost_of_flush()[record.copy_flush[unlinked]]
+        if len(self.unlinked):
+            lost_with[self.unlinked] = self._lost_of_flush()[record.copy_flush[self.unlinked]]
         lost = ~np.isnan(lost_with)
         finished_at, lost_at, loss = finished_at.copy(), lost_at.copy(), loss.copy()
         finished_at[lost], lost_at[lost], loss[lost] = np.nan, lost_with[lost], QUEUE
@@ -147,9 +146,8 @@ class Copies:
         if np.isnan(distinct(record.work_finished_at)).all():
             return one_value(np.full(1, np.nan), len(self))
         finished_at = at(record.work_finished_at, record.copy_work)
-        if self.linked is not None:
-            unlinked = ~self.linked
-            finished_at[unlinked] = self._last_of_flush()[record.copy_flush[unlinked]]
+        if len(self.unlinked):
+            finished_at[self.unlinked] = self._last_of_flush()[record.copy_flush[self.unlinked]]
         return finished_at
 
     def _last_of_flush(self) -> Floats:
@@ -158,7 +156,8 @@ class Copies:
         last = np.full(len(record.flush_start), -np.inf)
         rows = np.flatnonzero(record.work_flush >= 0)
         # the maximum with a NaN is NaN: a flush with unfinished work has no finish
-        np.maximum.at(last, record.work_flush[rows], record.work_finished_at[rows])
+        with np.errstate(invalid="ignore"):
+            np.maximum.at(last, record.work_flush[rows], record.work_finished_at[rows])
         last[np.isneginf(last)] = np.nan
         return last
 

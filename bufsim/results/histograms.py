@@ -41,7 +41,7 @@ class Grid:
     -----
     The bin of x, 2^low ≤ x < 2^high, is (bits(x) >> (52 − bits)) − offset. The middle of a bin differs from any value
     in it by at most a share of 2^−(bits + 1) of the value: by 1/1024 < 0.1 % on `TIMES`; on `SIZES` by 0 below 256 and
-    by less than 1/256 < 0.4 % above. Values in (0, 2^low) count as 2^(low − 1), values from 2^high on as the largest.
+    by at most 1/256 < 0.4 % above. Values in (0, 2^low) count as 2^(low − 1), values from 2^high on as the largest.
 
     Examples
     --------
