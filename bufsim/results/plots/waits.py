@@ -166,7 +166,7 @@ def _summary(one: _Waits, view: _View) -> str:
 
 def _set_view(ax: Axes, drawn: list[_Waits], view: _View) -> style.Unit:
     """Set the axes; return the unit of the waits."""
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     longest = max(max(one.waits[-1] for one in drawn), view.slo or 0.0) or 1.0
     unit = style.time_unit(longest)
@@ -178,6 +178,8 @@ def _set_view(ax: Axes, drawn: list[_Waits], view: _View) -> style.Unit:
         ax.set_xlim(_shortest(drawn, longest) / unit.size, 1.1 * longest / unit.size)
     else:
         ax.set_xlim(0.0, 1.03 * longest / unit.size)
+        # a count of jobs must fit under each tick
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=6))
     if view.tail:
         ax.set_yscale("log")
         ax.set_ylim(0.5 / max(len(one.waits) for one in drawn), 4.0)
