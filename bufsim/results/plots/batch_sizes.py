@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bufsim.results.histograms import rank
-from bufsim.results.plots import levels, style, subjects
+from bufsim.results.plots import levels, style, subjects, units
 from bufsim.results.plots.causes import Causes
 from bufsim.results.plots.subjects import Subject
 
@@ -150,7 +150,7 @@ def _draw(ax: Axes, batches: list[_Batches]) -> None:
     title = f"Batch sizes of {part}"
     if alone:
         _draw_numbers(ax, drawn[0])
-        title += f": mean {style.number(float(drawn[0].taken.mean()))}, p95 {style.jobs(_p95(drawn[0].taken))}"
+        title += f": mean {units.number(float(drawn[0].taken.mean()))}, p95 {units.jobs(_p95(drawn[0].taken))}"
     style.head(ax, title, subtitle=subtitle, key=key)
 
 
@@ -186,10 +186,10 @@ def _set_height(ax: Axes, batches: list[_Batches], edges: FloatArray) -> float:
         most = max(float(_counts_in(one.reduced, edges).max()) / len(one.reduced) for one in reduced)
         below = _DEPTH * top / most
         foot = [tick for tick in _ticks(most, 2) if tick > 0.0]
-        ax.set_yticks([-below * tick for tick in foot] + ticks, [style.percent(tick) for tick in foot + ticks])
+        ax.set_yticks([-below * tick for tick in foot] + ticks, [units.percent(tick) for tick in foot + ticks])
         ax.axhline(0.0, color=style.INK, linewidth=0.8)
     else:
-        ax.set_yticks(ticks, [style.percent(tick) for tick in ticks])
+        ax.set_yticks(ticks, [units.percent(tick) for tick in ticks])
     ax.set_ylim(-_HEAD * _DEPTH * top if reduced else 0.0, _HEAD * top)
     return below
 
@@ -207,13 +207,13 @@ def _draw_causes(ax: Axes, one: _Batches, edges: FloatArray, below: float) -> li
     width, counts = np.diff(edges), one.causes.counts()
     for place, (taken, reduced) in enumerate(one.by_family(edges)):
         colour = one.causes.families[place].colour
-        label = f"{one.causes.names[place]}: {style.percent(float(counts[place] / len(one.taken)))}"
+        label = f"{one.causes.names[place]}: {units.percent(float(counts[place] / len(one.taken)))}"
         key.append(ax.bar(edges[:-1], taken, width, roof, align="edge", color=colour, label=label, **_EDGE)[0])
         key[-1].set_label(label)
         ax.bar(edges[:-1], -below * reduced, width, foot, align="edge", color=colour, alpha=0.5, **_EDGE)
         roof, foot = roof + taken, foot - below * reduced
     if below:
-        _say_reduced(ax, f"after reduce: mean {style.jobs(float(one.reduced.mean()))}")
+        _say_reduced(ax, f"after reduce: mean {units.jobs(float(one.reduced.mean()))}")
     jobs = np.histogram(one.taken, edges, weights=one.taken)[0] / one.taken.sum()
     label = "batch that a job is in"
     key.append(ax.stairs(jobs, edges, color=style.INK, linewidth=0.9, linestyle=(0, (3, 2)), label=label))
@@ -227,8 +227,8 @@ def _draw_overlaid(ax: Axes, batches: list[_Batches], edges: FloatArray, below: 
     key: list[Artist] = []
     for one in batches:
         colour, dashes = style.policy_colour(one.subject.place), style.policy_dashes(one.subject.place)
-        mean = style.number(float(one.taken.mean()))
-        label = f"{one.subject.label}: mean {mean}, p95 {style.jobs(_p95(one.taken))}"
+        mean = units.number(float(one.taken.mean()))
+        label = f"{one.subject.label}: mean {mean}, p95 {units.jobs(_p95(one.taken))}"
         taken = _counts_in(one.taken, edges) / len(one.taken)
         reduced = _counts_in(one.reduced, edges) / max(len(one.reduced), 1)
         ax.stairs(taken, edges, color=colour, alpha=0.3, fill=True)
@@ -270,6 +270,6 @@ def _draw_numbers(ax: Axes, one: _Batches) -> None:
     """Mark the mean and the 95th percentile, one above the other so that they never meet."""
     high = ax.get_ylim()[1]
     mean, p95 = float(one.taken.mean()), _p95(one.taken)
-    for row, (x, text) in enumerate(((p95, f"p95 {p95:,}"), (mean, f"mean {style.number(mean)}"))):
+    for row, (x, text) in enumerate(((p95, f"p95 {p95:,}"), (mean, f"mean {units.number(mean)}"))):
         ax.vlines(x, 0.0, high, color="black", linewidth=0.9, linestyle=(0, (5, 3)))
         style.tag(ax, text, x, high, below=True, row=row)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bufsim import checks
-from bufsim.results.plots import flush_marks, levels, style, subjects
+from bufsim.results.plots import flush_marks, levels, style, subjects, units
 from bufsim.results.plots.causes import Causes
 from bufsim.results.plots.subjects import Subject
 from bufsim.results.plots.thinning import envelope, rows_to_draw
@@ -79,8 +79,8 @@ def buffer_size(
     checks.one_of("unit", unit, ("jobs", "bytes"))
     panels = [_Panel.of(subject, unit) for subject in subjects.of_buffers(results, labels, buffer)]
     all_axes = style.axes(ax, len(panels))
-    time = style.time_unit(max(panel.until for panel in panels))
-    scale = style.Unit("jobs", 1.0) if unit == "jobs" else style.byte_unit(max(panel.peak for panel in panels))
+    time = units.time_unit(max(panel.until for panel in panels))
+    scale = units.Unit("jobs", 1.0) if unit == "jobs" else units.byte_unit(max(panel.peak for panel in panels))
     drawn = [_draw(one, panel, time, scale) for one, panel in zip(all_axes, panels, strict=True)]
     for one, panel, (_, key) in zip(all_axes, panels, drawn, strict=True):
         # one height for one buffer, so that results can be compared
@@ -153,7 +153,7 @@ def _table(panel: _Panel) -> pd.DataFrame:
     return together.assign(run=panel.subject.label, buffer=panel.subject.part)[columns]
 
 
-def _draw(ax: Axes, panel: _Panel, time: style.Unit, scale: style.Unit) -> tuple[float, list[Artist]]:
+def _draw(ax: Axes, panel: _Panel, time: units.Unit, scale: units.Unit) -> tuple[float, list[Artist]]:
     """Draw the level and what happens to it; return the share of the height below 0, and the key."""
     causes = Causes.of(panel.flushes["cause"])
     starts = panel.flushes["time"].to_numpy()
@@ -176,7 +176,7 @@ def _draw(ax: Axes, panel: _Panel, time: style.Unit, scale: style.Unit) -> tuple
     return foot, key
 
 
-def _draw_steps(ax: Axes, panel: _Panel, time: style.Unit, scale: style.Unit) -> list[Artist]:
+def _draw_steps(ax: Axes, panel: _Panel, time: units.Unit, scale: units.Unit) -> list[Artist]:
     rows = rows_to_draw(panel.steps.times, panel.steps.levels)
     x = np.append(panel.steps.times[rows], panel.until) / time.size
     y = np.append(panel.steps.levels[rows], panel.steps.levels[-1]) / scale.size
@@ -185,12 +185,12 @@ def _draw_steps(ax: Axes, panel: _Panel, time: style.Unit, scale: style.Unit) ->
     return []
 
 
-def _draw_envelope(ax: Axes, panel: _Panel, time: style.Unit, scale: style.Unit) -> list[Artist]:
+def _draw_envelope(ax: Axes, panel: _Panel, time: units.Unit, scale: units.Unit) -> list[Artist]:
     columns = flush_marks.COLUMNS
     seen = envelope(panel.steps.times, panel.steps.levels, start=0.0, end=panel.until, columns=columns)
     x = seen.edges / time.size
     low, high, mean = (np.append(part, part[-1]) / scale.size for part in (seen.low, seen.high, seen.mean))
-    each = style.duration(panel.until / columns)
+    each = units.duration(panel.until / columns)
     band = ax.fill_between(
         x, low, high, step="post", color=style.LINE, alpha=0.3, linewidth=0.4, label=f"least to most in each {each}"
     )
@@ -198,7 +198,7 @@ def _draw_envelope(ax: Axes, panel: _Panel, time: style.Unit, scale: style.Unit)
     return [band, *line]
 
 
-def _set_height(ax: Axes, panels: list[_Panel], foot: float, scale: style.Unit, own: float | None) -> None:
+def _set_height(ax: Axes, panels: list[_Panel], foot: float, scale: units.Unit, own: float | None) -> None:
     """Set the y axis: room for the peaks and for limits near them, and for the strip of causes below 0."""
     # an axis needs a height, even if nothing came
     peak = max(panel.peak for panel in panels) / scale.size or 1.0
@@ -207,7 +207,7 @@ def _set_height(ax: Axes, panels: list[_Panel], foot: float, scale: style.Unit, 
     ax.set_ylim(-top * foot / (1.0 - foot), top)
 
 
-def _label_values(ax: Axes, panel: _Panel, time: style.Unit, scale: style.Unit, own: float | None) -> None:
+def _label_values(ax: Axes, panel: _Panel, time: units.Unit, scale: units.Unit, own: float | None) -> None:
     """Write the peak at its place, and the limits on their lines; a limit out of sight at the top."""
     reached = panel.steps.times[panel.steps.levels == panel.peak]
     reached = reached[np.searchsorted(reached, panel.warm_up) :]
@@ -220,8 +220,8 @@ def _label_values(ax: Axes, panel: _Panel, time: style.Unit, scale: style.Unit, 
         style.tag(ax, f"peak {_amount(panel.peak, scale)}{again}", x, panel.peak / scale.size)
 
 
-def _label(ax: Axes, panel: _Panel, scale: style.Unit, key: list[Artist], title: str) -> None:
-    peak, average = style.number(panel.peak / scale.size), style.number(panel.average / scale.size)
+def _label(ax: Axes, panel: _Panel, scale: units.Unit, key: list[Artist], title: str) -> None:
+    peak, average = units.number(panel.peak / scale.size), units.number(panel.average / scale.size)
     ax.set_ylabel(f"buffer size, {scale.name}")
     if panel.unit == "jobs":
         style.count_axis(ax, "y")
@@ -241,7 +241,7 @@ def _title(panel: _Panel, panels: list[_Panel]) -> str:
     return ", ".join(names) if names else f"Buffer size of {panel.subject.part}"
 
 
-def _amount(value: float, scale: style.Unit) -> str:
+def _amount(value: float, scale: units.Unit) -> str:
     if scale.name == "jobs":
-        return style.jobs(value)
-    return f"{style.number(value / scale.size)} {scale.name}"
+        return units.jobs(value)
+    return f"{units.number(value / scale.size)} {scale.name}"

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bufsim.results.plots import levels, style
+from bufsim.results.plots import levels, style, units
 from bufsim.results.plots.causes import Causes, Family
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _lane(ax: Axes, edges: npt.NDArray[np.float64], share: npt.NDArray[np.float6
 
 
 def shade_blocked(
-    ax: Axes, start: npt.NDArray[np.float64], end: npt.NDArray[np.float64], time: style.Unit
+    ax: Axes, start: npt.NDArray[np.float64], end: npt.NDArray[np.float64], time: units.Unit
 ) -> list[Artist]:
     """Shade the time from each flush's start to its end, in which the server is blocked; return its part of the key."""
     long = end > start
@@ -145,12 +145,12 @@ def shade_blocked(
         snap=False,
         transform=ax.get_xaxis_transform(),
         zorder=0.5,
-        label=f"flush in progress, longest {style.duration(length.max())}",
+        label=f"flush in progress, longest {units.duration(length.max())}",
     )
     return [spans]
 
 
-def draw_stops(ax: Axes, result: Result, y: npt.ArrayLike, time: style.Unit) -> list[Artist]:
+def draw_stops(ax: Axes, result: Result, y: npt.ArrayLike, time: units.Unit) -> list[Artist]:
     """Draw a line and a cross at each stop, at the height `y`, and shade the time in which the server is down.
 
     Return their part of the key.

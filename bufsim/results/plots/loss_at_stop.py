@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bufsim.errors import BufsimError
-from bufsim.results.plots import levels, style, subjects
+from bufsim.results.plots import levels, style, subjects, units
 from bufsim.results.steps import Steps
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def loss_at_stop(
     if not any(loss.most for loss in losses):
         style.note(one, "A stop at any moment would lose nothing.", 0.6, 0.5)
     elif alone:
-        title += f": mean {style.number(losses[0].mean)}, p99 {style.jobs(losses[0].p99)}"
+        title += f": mean {units.number(losses[0].mean)}, p99 {units.jobs(losses[0].p99)}"
         _draw_numbers(one, losses[0])
     style.head(one, title, subtitle=_about(results, losses), key=key)
     return one
@@ -190,7 +190,7 @@ def _set_view(ax: Axes, losses: list[_Loss], *, log: bool) -> None:
     else:
         ax.set_ylim(0.0, 1.08)
         ticks = [0.0, 0.25, 0.5, 0.75, 1.0]
-        ax.set_yticks(ticks, [style.percent(tick) for tick in ticks])
+        ax.set_yticks(ticks, [units.percent(tick) for tick in ticks])
 
 
 def _draw_curve(ax: Axes, jobs: IntArray, shares: FloatArray, **settings: Any) -> Artist:
@@ -222,7 +222,7 @@ def _draw_nothing(ax: Axes, share: float) -> None:
         ax.vlines(0.0, 1.0 - share, 1.0, color=style.LINE, linewidth=7.0, zorder=4)
         # a long bar has its number in the middle, a short one above it
         y = 1.0 - share / 2.0 if share > 0.15 else 1.0
-        style.tag(ax, f"nothing lost: {style.percent(share)}", 0.0, y, left=False)
+        style.tag(ax, f"nothing lost: {units.percent(share)}", 0.0, y, left=False)
 
 
 def _draw_observed(ax: Axes, jobs: IntArray, shares: FloatArray, stops: int) -> list[Artist]:
@@ -238,7 +238,7 @@ def _draw_totals(ax: Axes, losses: list[_Loss], names: list[str]) -> list[Artist
     key = []
     for place, (name, loss) in enumerate(zip(names, losses, strict=True)):
         look = {"color": style.policy_colour(place), "linestyle": style.policy_dashes(place), "linewidth": 1.6}
-        label = f"{name}: mean {style.number(loss.mean)}, p99 {style.jobs(loss.p99)}"
+        label = f"{name}: mean {units.number(loss.mean)}, p99 {units.jobs(loss.p99)}"
         key.append(_draw_curve(ax, *loss.parts["total"], label=label, **look))
     return key
 
@@ -246,7 +246,7 @@ def _draw_totals(ax: Axes, losses: list[_Loss], names: list[str]) -> list[Artist
 def _draw_numbers(ax: Axes, loss: _Loss) -> None:
     high = ax.get_ylim()[1]
     ax.vlines(loss.mean, ax.get_ylim()[0], high, color="black", linewidth=0.9, linestyle=(0, (5, 3)))
-    style.tag(ax, f"mean {style.number(loss.mean)}", loss.mean, high, below=True, left=False)
+    style.tag(ax, f"mean {units.number(loss.mean)}", loss.mean, high, below=True, left=False)
     jobs, shares = loss.parts["total"]
     y = max(float(_more(shares)[np.searchsorted(jobs, loss.p99)]), ax.get_ylim()[0])
     ax.plot(loss.p99, y, marker="o", markersize=5.0, color=style.INK, zorder=6, clip_on=False)

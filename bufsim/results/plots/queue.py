@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bufsim.results.plots import flush_marks, levels, style, subjects
+from bufsim.results.plots import flush_marks, levels, style, subjects, units
 from bufsim.results.plots.causes import Causes
 from bufsim.results.plots.subjects import Subject
 from bufsim.results.plots.thinning import envelope, rows_to_draw
@@ -75,7 +75,7 @@ def queue(
     until = max(result.window.end for result in results)
     for one, group in zip(all_axes, groups, strict=True):
         _draw(one, [_Queue.of(subject) for subject in group], until)
-    all_axes[-1].set_xlabel(f"time, {style.time_unit(until).name}")
+    all_axes[-1].set_xlabel(f"time, {units.time_unit(until).name}")
     return all_axes[0] if len(groups) == 1 else np.array(all_axes, dtype=object)
 
 
@@ -127,7 +127,7 @@ class _Queue:
 
 
 def _draw(ax: Axes, queues: list[_Queue], until: float) -> None:
-    time = style.time_unit(until)
+    time = units.time_unit(until)
     alone = len(queues) == 1
     name = queues[0].subject.part
     ax.set_xlim(0.0, until / time.size)
@@ -164,10 +164,10 @@ def _lanes(queues: list[_Queue]) -> float:
 
 def _summary(one: _Queue) -> str:
     text = f"peak {one.peak:,} waiting"
-    return f"{text}, workers {style.percent(one.busy)} busy" if one.concurrency else f"{text}, no workers"
+    return f"{text}, workers {units.percent(one.busy)} busy" if one.concurrency else f"{text}, no workers"
 
 
-def _draw_waiting(ax: Axes, one: _Queue, time: style.Unit, *, alone: bool) -> list[Artist]:
+def _draw_waiting(ax: Axes, one: _Queue, time: units.Unit, *, alone: bool) -> list[Artist]:
     look: dict[str, Any] = {"color": style.LINE, "linewidth": style.tooth_width(len(one.ends))}
     if not alone:
         label = f"{one.subject.label}: {_summary(one)}"
@@ -187,7 +187,7 @@ def _draw_waiting(ax: Axes, one: _Queue, time: style.Unit, *, alone: bool) -> li
     return key + flush_marks.draw_stops(ax, one.subject.result, waited, time)
 
 
-def _draw_steps(ax: Axes, steps: Steps, one: _Queue, time: style.Unit, look: dict[str, Any]) -> list[Artist]:
+def _draw_steps(ax: Axes, steps: Steps, one: _Queue, time: units.Unit, look: dict[str, Any]) -> list[Artist]:
     rows = rows_to_draw(steps.times, steps.levels)
     x = np.append(steps.times[rows], one.subject.result.window.end) / time.size
     y = np.append(steps.levels[rows], steps.levels[-1])
@@ -195,18 +195,18 @@ def _draw_steps(ax: Axes, steps: Steps, one: _Queue, time: style.Unit, look: dic
     return [*ax.step(x, y, where="post", **look)]
 
 
-def _draw_band(ax: Axes, steps: Steps, one: _Queue, time: style.Unit, look: dict[str, Any]) -> list[Artist]:
+def _draw_band(ax: Axes, steps: Steps, one: _Queue, time: units.Unit, look: dict[str, Any]) -> list[Artist]:
     until = one.subject.result.window.end
     seen = envelope(steps.times, steps.levels, start=0.0, end=until, columns=flush_marks.COLUMNS)
     x = seen.edges / time.size
     low, high, mean = (np.append(part, part[-1]) for part in (seen.low, seen.high, seen.mean))
-    each = style.duration(until / flush_marks.COLUMNS)
+    each = units.duration(until / flush_marks.COLUMNS)
     label = f"average and range in each {each}"
     ax.fill_between(x, low, high, step="post", color=look["color"], alpha=0.25, linewidth=0.4)
     return [*ax.step(x, mean, where="post", **({"label": label} | look | {"linewidth": 1.1}))]
 
 
-def _draw_workers(ax: Axes, queues: list[_Queue], time: style.Unit) -> None:
+def _draw_workers(ax: Axes, queues: list[_Queue], time: units.Unit) -> None:
     """Draw the busy workers in a strip at the foot of the plot."""
     most = max(one.concurrency for one in queues)
     strip = ax.inset_axes((0.0, 0.02 + _lanes(queues), 1.0, _STRIP), sharex=ax)
@@ -225,7 +225,7 @@ def _draw_workers(ax: Axes, queues: list[_Queue], time: style.Unit) -> None:
     strip.spines[["top", "right"]].set_visible(False)
 
 
-def _draw_average(ax: Axes, steps: Steps, one: _Queue, time: style.Unit, look: dict[str, Any]) -> list[Artist]:
+def _draw_average(ax: Axes, steps: Steps, one: _Queue, time: units.Unit, look: dict[str, Any]) -> list[Artist]:
     until = one.subject.result.window.end
     seen = envelope(steps.times, steps.levels, start=0.0, end=until, columns=flush_marks.COLUMNS)
     x, mean = seen.edges / time.size, np.append(seen.mean, seen.mean[-1])
@@ -233,8 +233,8 @@ def _draw_average(ax: Axes, steps: Steps, one: _Queue, time: style.Unit, look: d
     return [*ax.step(x, mean, where="post", **look)]
 
 
-def _label_peak(ax: Axes, one: _Queue, time: style.Unit) -> None:
+def _label_peak(ax: Axes, one: _Queue, time: units.Unit) -> None:
     start = one.subject.result.window.start
     reached = one.waiting.times[(one.waiting.levels == one.peak) & (one.waiting.times >= start)]
     if one.peak:
-        style.tag(ax, f"peak {style.jobs(one.peak)}", (reached[0] if len(reached) else start) / time.size, one.peak)
+        style.tag(ax, f"peak {units.jobs(one.peak)}", (reached[0] if len(reached) else start) / time.size, one.peak)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
@@ -29,97 +28,6 @@ _NO_BREAK = "\u00a0"
 _SMALL = 8.0
 _ROW = 12.0
 _POINTS_PER_LETTER = 4.5
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """A unit for an axis: its name, and what one of it is in the unit of the tables."""
-
-    name: str
-    size: float
-
-
-def time_unit(longest: float) -> Unit:
-    """Return the unit in which times up to `longest` seconds read well.
-
-    Examples
-    --------
-    >>> time_unit(0.2).name, time_unit(90.0).name, time_unit(7200.0).name, time_unit(86400.0).name
-    ('ms', 's', 'min', 'h')
-    """
-    for most, unit in ((0.5, Unit("ms", 1e-3)), (600.0, Unit("s", 1.0)), (14_400.0, Unit("min", 60.0))):
-        if longest <= most:
-            return unit
-    return Unit("h", 3600.0) if longest <= 345_600.0 else Unit("d", 86_400.0)
-
-
-def byte_unit(most: float) -> Unit:
-    """Return the unit in which sizes up to `most` bytes read well.
-
-    Examples
-    --------
-    >>> byte_unit(500.0).name, byte_unit(5e6).name
-    ('bytes', 'MB')
-    """
-    for limit, unit in ((1e4, Unit("bytes", 1.0)), (1e6, Unit("kB", 1e3)), (1e9, Unit("MB", 1e6))):
-        if most < limit:
-            return unit
-    return Unit("GB", 1e9)
-
-
-def number(value: float) -> str:
-    """Return a number in three digits, whole numbers in full, with commas at the thousands.
-
-    Examples
-    --------
-    >>> number(4310.0), number(19.382), number(0.01234), number(1234.5)
-    ('4,310', '19.4', '0.0123', '1,234')
-    """
-    if value == round(value) and abs(value) < 1e15:
-        return f"{round(value):,}"
-    if abs(value) >= 1000.0:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
-
-
-def jobs(count: float) -> str:
-    """Return a number of jobs.
-
-    Examples
-    --------
-    >>> jobs(1), jobs(4310.0)
-    ('1 job', '4,310 jobs')
-    """
-    return f"{number(count)} {'job' if count == 1 else 'jobs'}"
-
-
-def duration(seconds: float) -> str:
-    """Return a duration in the unit in which it reads well.
-
-    Examples
-    --------
-    >>> duration(0.05), duration(90.0)
-    ('50 ms', '90 s')
-    """
-    unit = time_unit(seconds)
-    return f"{number(seconds / unit.size)} {unit.name}"
-
-
-def percent(share: float) -> str:
-    """Return a share in percent that is 0 or 100 only if the share is 0 or 1.
-
-    Examples
-    --------
-    >>> percent(0.123), percent(0.9999), percent(1.0)
-    ('12 %', '99.99 %', '100 %')
-    """
-    if share in (0.0, 1.0):
-        return f"{share * 100:.0f} %"
-    for digits in (0, 1, 2):
-        text = f"{share * 100:.{digits}f}"
-        if 0.01 <= share <= 0.99 or (float(text) not in (0.0, 100.0) and digits > 0):
-            return f"{text} %"
-    return "< 0.01 %" if share < 0.5 else "> 99.99 %"
 
 
 def axes(

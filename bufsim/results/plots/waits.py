@@ -13,7 +13,7 @@ import pandas as pd
 
 from bufsim import checks
 from bufsim.results.histograms import rank
-from bufsim.results.plots import levels, style, subjects
+from bufsim.results.plots import levels, style, subjects, units
 from bufsim.results.plots.causes import Causes
 from bufsim.results.plots.subjects import Subject
 from bufsim.results.plots.thinning import rows_to_draw
@@ -160,16 +160,16 @@ def _draw(ax: Axes, all_waits: list[_Waits], view: _View) -> None:
 
 def _summary(one: _Waits, view: _View) -> str:
     if view.slo is None:
-        return f"p50 {style.duration(one.quantile(0.5))}, p99 {style.duration(one.quantile(0.99))}"
-    return f"{style.percent(one.share_beyond(view.slo))} of the jobs wait longer than {style.duration(view.slo)}"
+        return f"p50 {units.duration(one.quantile(0.5))}, p99 {units.duration(one.quantile(0.99))}"
+    return f"{units.percent(one.share_beyond(view.slo))} of the jobs wait longer than {units.duration(view.slo)}"
 
 
-def _set_view(ax: Axes, drawn: list[_Waits], view: _View) -> style.Unit:
+def _set_view(ax: Axes, drawn: list[_Waits], view: _View) -> units.Unit:
     """Set the axes; return the unit of the waits."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     longest = max(max(one.waits[-1] for one in drawn), view.slo or 0.0) or 1.0
-    unit = style.time_unit(longest)
+    unit = units.time_unit(longest)
     ax.set_xlabel(f"wait, {unit.name}")
     ax.set_ylabel("share of jobs that wait longer" if view.tail else "share of jobs with at most this wait")
     if view.log:
@@ -187,7 +187,7 @@ def _set_view(ax: Axes, drawn: list[_Waits], view: _View) -> style.Unit:
     else:
         ax.set_ylim(0.0, 1.17)
         ticks = [0.0, 0.25, 0.5, 0.75, 1.0]
-        ax.set_yticks(ticks, [style.percent(tick) for tick in ticks])
+        ax.set_yticks(ticks, [units.percent(tick) for tick in ticks])
     return unit
 
 
@@ -197,7 +197,7 @@ def _shortest(drawn: list[_Waits], longest: float) -> float:
     return min((float(np.quantile(waits, 0.005)) for waits in positive if len(waits)), default=0.1 * longest)
 
 
-def _draw_curve(ax: Axes, one: _Waits, view: _View, unit: style.Unit, *, alone: bool) -> list[Artist]:
+def _draw_curve(ax: Axes, one: _Waits, view: _View, unit: units.Unit, *, alone: bool) -> list[Artist]:
     left, right = ax.get_xlim()
     x = np.maximum(one.waits / unit.size, left)
     y = np.arange(1, len(x) + 1) / len(x)
@@ -213,7 +213,7 @@ def _draw_curve(ax: Axes, one: _Waits, view: _View, unit: style.Unit, *, alone: 
     line = ax.step(x, y, where="post", color=colour, linestyle=dashes, linewidth=1.6, label=label)
     if alone:
         for name, share in (("p50", 0.5), ("p99", 0.99)):
-            _mark(ax, f"{name} {style.duration(one.quantile(share))}", one.quantile(share) / unit.size, share, view)
+            _mark(ax, f"{name} {units.duration(one.quantile(share))}", one.quantile(share) / unit.size, share, view)
     return [*line]
 
 
@@ -224,17 +224,17 @@ def _mark(ax: Axes, text: str, x: float, share: float, view: _View) -> None:
     style.tag(ax, text, x, y, rising=not view.tail)
 
 
-def _draw_slo(ax: Axes, drawn: list[_Waits], view: _View, unit: style.Unit) -> None:
+def _draw_slo(ax: Axes, drawn: list[_Waits], view: _View, unit: units.Unit) -> None:
     assert view.slo is not None
     x = view.slo / unit.size
     ax.axvline(x, color="black", linewidth=0.9, linestyle=(0, (5, 3)), zorder=3)
-    text = f"SLO {style.duration(view.slo)}"
+    text = f"SLO {units.duration(view.slo)}"
     if drawn:
-        text += f": {style.percent(drawn[0].share_beyond(view.slo))} wait longer"
+        text += f": {units.percent(drawn[0].share_beyond(view.slo))} wait longer"
     style.tag(ax, text, x, ax.get_ylim()[1], below=True)
 
 
-def _draw_counts(ax: Axes, drawn: list[_Waits], unit: style.Unit) -> None:
+def _draw_counts(ax: Axes, drawn: list[_Waits], unit: units.Unit) -> None:
     """Write under each tick how many jobs wait longer, by cause; of several results, by result."""
     left, right = ax.get_xlim()
     ticks = [float(tick) for tick in ax.get_xticks() if left <= tick <= right]
