@@ -7,6 +7,7 @@ import difflib
 import math
 import re
 from collections.abc import Iterable
+from fractions import Fraction
 from numbers import Integral, Real
 
 from bufsim.errors import InvalidTypeError, InvalidValueError
@@ -107,37 +108,41 @@ def nbytes(name: str, value: object, *, at_least: int) -> int:
 
 
 _SECONDS = {
-    "us": 1e-6,
-    "µs": 1e-6,
-    "ms": 1e-3,
-    "s": 1.0,
-    "sec": 1.0,
-    "min": 60.0,
-    "h": 3600.0,
-    "d": 86400.0,
+    "us": Fraction(1, 1_000_000),
+    "µs": Fraction(1, 1_000_000),
+    "ms": Fraction(1, 1000),
+    "s": Fraction(1),
+    "sec": Fraction(1),
+    "min": Fraction(60),
+    "h": Fraction(3600),
+    "d": Fraction(86400),
 }
 _BYTES = {
-    "B": 1.0,
-    "kB": 1e3,
-    "MB": 1e6,
-    "GB": 1e9,
-    "KiB": 2.0**10,
-    "MiB": 2.0**20,
-    "GiB": 2.0**30,
+    "B": Fraction(1),
+    "kB": Fraction(10**3),
+    "MB": Fraction(10**6),
+    "GB": Fraction(10**9),
+    "KiB": Fraction(2**10),
+    "MiB": Fraction(2**20),
+    "GiB": Fraction(2**30),
 }
 _PART = re.compile(r"\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-zµ]+)\s*")
 
 
-def _measure(name: str, value: str, units: dict[str, float], *, example: str) -> float:
-    total = 0.0
+def _measure(name: str, value: str, units: dict[str, Fraction], *, example: str) -> float:
+    total = Fraction(0)
     position = 0
     while (part := _PART.match(value, position)) is not None:
         number, unit = part.groups()
         if unit not in units:
             known = ", ".join(units)
             raise InvalidValueError(f"{name} has the unknown unit {unit!r} in {value!r}; the units are {known}")
-        total += float(number) * units[unit]
+        total += Fraction(number) * units[unit]
         position = part.end()
     if position == 0 or position != len(value):
         raise InvalidValueError(f"{name} must be a number with a unit, such as {example}, got {value!r}")
-    return total
+    try:
+        # rounded once, at the end: "7ms" is 0.007
+        return float(total)
+    except OverflowError:
+        raise InvalidValueError(f"{name} must be finite, got {value!r}") from None

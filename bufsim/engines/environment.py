@@ -7,6 +7,8 @@ from heapq import heappush
 
 import simpy
 
+from bufsim.errors import InvalidValueError
+
 Callback = Callable[[simpy.Event], None]
 
 
@@ -27,7 +29,7 @@ class Moment(simpy.Event):
         """Let it happen at `time`, s, in the order given by (time, priority)."""
         self.callbacks = self._calls
         env = self.env
-        heappush(env._queue, (time, priority, next(env._eid), self))  # type: ignore[arg-type]  # a Moment is an Event
+        heappush(env._queue, (time, priority, next(env._eid), self))  # type: ignore[misc]  # SimPy says EventPriority, an int
 
 
 class Environment(simpy.Environment):
@@ -44,7 +46,15 @@ class Environment(simpy.Environment):
     """
 
     def at(self, time: float, callback: Callback, *, priority: int) -> Moment:
-        """Call `callback` at the absolute `time`, s, in the order given by (time, priority)."""
+        """Call `callback` at the absolute `time`, s, in the order given by (time, priority).
+
+        Raises
+        ------
+        InvalidValueError
+            If the time has passed.
+        """
+        if not time >= self._now:
+            raise InvalidValueError(f"time must be >= now, {self._now!r}, got {time!r}")
         moment = Moment(self, callback)
         moment.set(time, priority)
         return moment

@@ -1,7 +1,7 @@
 """The order of events at one instant, declared once: (time, rank, index).
 
-The SimPy engine packs rank and index into SimPy's priority; the compiled engine takes its branches in this order. Events
-of a user's own processes have SimPy's own priorities, 0 and 1, and so come before the model's at one instant.
+The SimPy engine packs rank and index into SimPy's priority; the compiled engine takes its branches in this order.
+Events of a user's own processes have SimPy's own priorities, 0 and 1, and so come before the model's at one instant.
 
 ====  =============================  ==================================================
 rank  event                          index

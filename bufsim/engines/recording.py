@@ -18,9 +18,9 @@ from bufsim.model.declaration import Declaration
 from bufsim.model.flush_policy import AllOf, AnyOf, CheckedEvery
 
 LOSS_CAUSES = ("capacity", "buffer", "in_flight", "queue", "down", "race", "storage")
-"""Why a job is lost: the buffer was full; it was in a volatile buffer, in a batch in flight, or in a volatile queue when
-the server stopped; it arrived while the server was down; it arrived between read and delete; the storage strategy did
-not give it back."""
+"""Why a job is lost: the buffer was full; it was in a volatile buffer, in a batch in flight, or in a volatile queue
+when the server stopped; it arrived while the server was down; it arrived between read and delete; the storage
+strategy did not give it back."""
 CAPACITY, BUFFER, IN_FLIGHT, QUEUE, DOWN, RACE, STORAGE = range(len(LOSS_CAUSES))
 
 WORK_OUTCOMES = ("pending", "running", "retrying", "completed", "failed", "lost")
@@ -30,7 +30,7 @@ PENDING, RUNNING, RETRYING, COMPLETED, FAILED, LOST = range(len(WORK_OUTCOMES))
 
 
 def cause_names(simulation: Declaration) -> list[str]:
-    """Return the names of all leaves of all policies, in the declared order: the causes that both engines number alike."""
+    """Return the names of all leaves of all policies, in the declared order: both engines number causes alike."""
     leaves = (
         part
         for buffer in simulation.buffers
@@ -44,8 +44,8 @@ def cause_names(simulation: Declaration) -> list[str]:
 class Recording:
     """What a run wrote down.
 
-    Rows stand in the order in which they were written. A copy is a job in one of the buffers that collect it (or outside
-    of any: buffer −1). Positions that do not exist are −1, times that have not come NaN.
+    Rows stand in the order in which they were written. A copy is a job in one of the buffers that collect it (or
+    outside of any: buffer −1). Positions that do not exist are −1, times that have not come NaN.
     """
 
     job_time: np.ndarray

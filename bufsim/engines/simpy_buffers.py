@@ -75,22 +75,27 @@ class BufferState:
 
     @property
     def now(self) -> float:
+        """The time, s."""
         return self.env._now
 
     @property
     def size(self) -> int:
+        """Jobs in the buffer."""
         return len(self.rows)
 
     @property
     def oldest_at(self) -> float:
+        """Arrival of the oldest job, s."""
         return self.times[0]
 
     @property
     def newest_at(self) -> float:
+        """Arrival of the newest job, s."""
         return self.times[-1]
 
     @property
     def age(self) -> float:
+        """The wait so far of the oldest job, s."""
         return self.env._now - self.times[0]
 
     def view(self) -> BufferView:
@@ -333,5 +338,5 @@ class BufferState:
         self.ask()
 
 
-def _fields(state: BufferState) -> dict[str, float]:
+def _fields(state: BufferState) -> dict[str, Any]:
     return {name: getattr(state, name) for name in BufferView.__dataclass_fields__}

@@ -1,4 +1,4 @@
-"""The SimPy engine: the readable one, which takes any policy, storage strategy, `collect`, `reduce` and user process."""
+"""The SimPy engine: the readable one, which takes any policy, storage strategy, `collect`, `reduce` and process."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import numpy.typing as npt
 import simpy
 
 from bufsim import vendure
-from bufsim.vendure import Job
 from bufsim.engines import order
 from bufsim.engines.environment import Environment, Moment
-from bufsim.engines.randomness import stream
 from bufsim.engines.recording import DOWN, Recorder, Recording, cause_names
 from bufsim.engines.simpy_buffers import BufferState
 from bufsim.engines.simpy_queues import QueueState
+from bufsim.engines.stop_times import stop_times
 from bufsim.engines.workload import Workload
 from bufsim.errors import BufsimError, InvalidValueError
 from bufsim.model.buffers import CollectAll, CollectQueues
 from bufsim.model.declaration import Declaration
+from bufsim.vendure import Job
 
 Outcome = TypeVar("Outcome")
 Arrival = tuple[float, str, Hashable, int, object]
@@ -88,8 +88,14 @@ class Model(Generic[Outcome]):
             data: Iterable[object] = itertools.repeat(None)
             if workload.has_data:
                 data = map(workload.data, part.producer.tolist(), part.index.tolist())
+            # the constant columns are endless
             yield from zip(
-                part.time.tolist(), _values(part.queue, names), _values(part.key, keys), _values(part.nbytes), data
+                part.time.tolist(),
+                _values(part.queue, names),
+                _values(part.key, keys),
+                _values(part.nbytes),
+                data,
+                strict=False,
             )
 
     def _arrive(self, event: simpy.Event) -> None:
@@ -211,9 +217,15 @@ class Model(Generic[Outcome]):
     # stops
 
     def _set_stops(self) -> None:
-        for k, (stop, restart) in enumerate(_stops(self.simulation, self.workload)):
+        for k, (stop, restart) in enumerate(self._stop_times()):
             self.env.at(stop, self._stop, priority=order.priority(order.STOP, 2 * k))
             self.env.at(restart, self._restart, priority=order.priority(order.STOP, 2 * k + 1))
+
+    def _stop_times(self) -> list[tuple[float, float]]:
+        workload = self.workload
+        return stop_times(
+            self.simulation.stops, seed=workload.seed, replication=workload.replication, until=self.simulation.until
+        )
 
     def _stop(self, event: simpy.Event) -> None:
         self.down = True
@@ -241,7 +253,7 @@ class Model(Generic[Outcome]):
     def _recording(self) -> Recording:
         jobs = self._jobs
         planned = self._arrived - len(self._own)
-        columns = {
+        columns: dict[str, npt.NDArray[Any]] = {
             "job_time": jobs.time[:planned],
             "job_producer": jobs.producer[:planned],
             "job_queue": jobs.queue[:planned],
@@ -251,17 +263,16 @@ class Model(Generic[Outcome]):
         if self._own:
             columns = self._with_own(columns)
         copies = self._copies(columns["job_queue"])
+        written: dict[str, Any] = {**columns, **copies, **self.recorder.columns(len(copies["copy_job"]))}
         return Recording(
-            **columns,
-            **copies,
-            **self.recorder.columns(len(copies["copy_job"])),
+            **written,
             producers=[producer.name for producer in self.simulation.producers],
             queues=list(self.queues),
             buffers=[buffer.id for buffer in self.buffers],
             keys=list(self._keys) if self._keys else self.workload.key_values,
         )
 
-    def _copies(self, job_queue: npt.NDArray[np.integer]) -> dict[str, npt.NDArray[np.integer]]:
+    def _copies(self, job_queue: npt.NDArray[Any]) -> dict[str, Any]:
         """Return the job and the buffer of each copy; where every job has one row they follow from its queue."""
         if not self._single:
             return {
@@ -278,7 +289,7 @@ class Model(Generic[Outcome]):
             "copy_buffer": np.broadcast_to(buffer[0], (self._arrived,)) if one else buffer[job_queue],
         }
 
-    def _with_own(self, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def _with_own(self, columns: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
         """Put the jobs of the user's own processes among the others, in the order of arrival."""
         numbers, times, queues, keys, nbytes = map(np.asarray, zip(*self._own, strict=True))
         places = numbers - np.arange(len(numbers))
@@ -322,12 +333,6 @@ class _Handed:
 
     def add(self, job: vendure.Job) -> vendure.Job:
         return job
-
-
-def _stops(simulation: Declaration, workload: Workload) -> list[tuple[float, float]]:
-    if simulation.stops is None:
-        return []
-    return simulation.stops.times(stream(workload.seed, "server", "stops", workload.replication), simulation.until)
 
 
 def _values(column: npt.NDArray[Any], names: Sequence[Any] | None = None) -> Iterable[Any]:

@@ -21,8 +21,8 @@ class FlushPolicy(ABC):
 
     A policy of your own is a subclass with a pure ``due``; it runs on the SimPy engine. It is asked after every
     arrival, at every flush end, and when the time that it gave has come; never about an empty or a flushing buffer.
-    Each answer replaces the one before. −inf starts the flush inside the event that asked; a finite time sets the buffer's one
-    timer, which rings after all arrivals of its instant; inf waits for the next question.
+    Each answer replaces the one before. −inf starts the flush inside the event that asked; a finite time sets the
+    buffer's one timer, which rings after all arrivals of its instant; inf waits for the next question.
 
     ``p | q`` is due when the first of the two is (the minimum of due times), ``p & q`` when both have come due (the
     maximum). There is no ``not``: a due time has no negation.

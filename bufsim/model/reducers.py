@@ -140,7 +140,8 @@ class SearchIndexReduce(Reduce):
 
     All variants jobs become one, with the unique ids as its items; of the jobs of one product the last stays; others
     pass. The order is as recorded: others as stored, the variants job, then products in reverse order. The reference
-    job of the variants job is the last one. Equal to `bufsim.vendure.SearchIndexJobBuffer` on the jobs that keys can say.
+    job of the variants job is the last one. Equal to `bufsim.vendure.SearchIndexJobBuffer` on the jobs that keys can
+    say.
 
     Examples
     --------

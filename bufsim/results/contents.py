@@ -8,8 +8,8 @@ from typing import Literal, Protocol, get_args
 
 import pandas as pd
 
-from bufsim.engines.randomness import stream
 from bufsim.engines.recording import Recording
+from bufsim.engines.stop_times import stop_times
 from bufsim.engines.workload import Workload
 from bufsim.errors import BufsimError
 from bufsim.model.declaration import Declaration
@@ -74,11 +74,10 @@ class FromRecording:
     @cached_property
     def tally(self) -> Tally:
         """What is kept in bounded memory."""
-        stops, workload = self.simulation.stops, self.workload
-        downtimes = []
-        if stops is not None:
-            generator = stream(workload.seed, "server", "stops", workload.replication)
-            downtimes = stops.times(generator, self.simulation.until)
+        workload = self.workload
+        downtimes = stop_times(
+            self.simulation.stops, seed=workload.seed, replication=workload.replication, until=self.simulation.until
+        )
         return tallying.tally(self.simulation, self.copies, self.tables.busy_times, downtimes)
 
     def _service(self, queue: int, attempt: int, n: int) -> tuple[Floats, float]:

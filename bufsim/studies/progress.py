@@ -38,7 +38,11 @@ def shown(progress: bool | Progress | None, total: int, done: int) -> Iterator[C
         return
     delay = 0.0 if progress else PATIENCE
     with tqdm(total=total, initial=done, desc="replications", unit="run", delay=delay, leave=bool(progress)) as bar:
-        yield lambda: bar.update() and None
+
+        def advance() -> None:
+            bar.update()
+
+        yield advance
 
 
 class _Caller:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bufsim.engines.randomness import stream
+from bufsim.engines.stop_times import stop_times as engines_stop_times
 from bufsim.results.steps import Steps
 from bufsim.results.window import Window
 
@@ -41,10 +41,9 @@ def stop_times(result: Result) -> list[tuple[float, float]]:
     if isinstance(result.simulation, str):
         times, _ = losses(result)
         return [(time, time) for time in np.unique(times).tolist()]
-    stops = result.simulation.stops
-    if stops is None:
-        return []
-    return stops.times(stream(result.seed, "server", "stops", result.replication), result.window.end)
+    return engines_stop_times(
+        result.simulation.stops, seed=result.seed, replication=result.replication, until=result.window.end
+    )
 
 
 def losses(result: Result) -> tuple[FloatArray, IntArray]:
