@@ -46,9 +46,10 @@ changes = st.lists(st.tuples(st.integers(0, 20), st.integers(-3, 3)))
 
 @given(first=changes, second=changes)
 def test_changes_of_several_levels_make_the_level_of_their_sum(first, second):
-    arrays = [
-        (np.array([float(t) for t, _ in sorted(c)]), np.array([d for _, d in sorted(c)], int)) for c in (first, second)
-    ]
+    arrays = []
+    for change in (first, second):
+        times, deltas = zip(*sorted(change), strict=True) if change else ((), ())
+        arrays.append((np.array(times, float), np.array(deltas, int)))
     values, bounds = Steps.of_changes(*arrays).within(Window(0.0, 21.0))
     for low, high, value in zip(bounds[:-1], bounds[1:], values, strict=True):
         if low < high:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -55,7 +56,7 @@ def test_counts_of_a_buffer_are_those_of_its_tables(result: Result) -> None:
         assert kept.further_copies == sum(row["copy"] > 0 for row in arrived)
         assert kept.lost == tuple(lost.count(cause) for cause in LOSS_CAUSES)
         sizes = [row for row in oracle.sizes if row["buffer"] == buffer]
-        rises = [b["size"] > a["size"] and oracle.seen(b["time"]) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
+        rises = [b["size"] > a["size"] and oracle.seen(b["time"]) for a, b in itertools.pairwise(sizes)]
         assert kept.stored == sum(rises)
         assert (kept.left, kept.left_nbytes) == (sizes[-1]["size"], sizes[-1]["nbytes"])
         assert kept.empty_ticks == oracle.empty_ticks(buffer)
@@ -114,7 +115,7 @@ def test_bytes_and_peaks_of_buffers_are_those_of_their_series(result: Result) ->
         assert kept.levels.size.peak == max(row["size"] for row in counted)
         assert kept.levels.nbytes.peak == max(row["nbytes"] for row in counted)
         bounds = [max(row["time"], oracle.start) for row in counted] + [oracle.end]
-        spans = [high - low for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+        spans = [high - low for low, high in itertools.pairwise(bounds)]
         nbytes = sum(row["nbytes"] * span for row, span in zip(counted, spans, strict=True))
         assert kept.levels.nbytes.integral == close(nbytes)
 

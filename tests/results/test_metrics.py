@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import math
+import pickle
+
+import numpy as np
+import pytest
+
+from bufsim import (
+    Capacity,
+    FlushAfterAge,
+    FlushAtSize,
+    FlushEvery,
+    InvalidTypeError,
+    InvalidValueError,
+    JobBuffer,
+    Merge,
+    PollingWorkers,
+    PushWorkers,
+    Stops,
+    UniqueByKey,
+)
+from bufsim.engines.recording import LOSS_CAUSES
+from bufsim.results import metrics
+from bufsim.results.metric import Quantile
+from bufsim.results.metrics import METRICS, find
+
+from .small import run
+
+#: the buffer holds 1 job on [1, 2), 2 on [2, 4), 3 at 4; 1 on [6, 9), 2 on [9, 11)
+RESULT = run(
+    [1.0, 2.0, 4.0, 6.0, 9.0],
+    trace={"keys": ["a", "a", "b", "c", "c"], "nbytes": [10, 10, 10, 20, 40]},
+    policy=FlushAtSize(3) | FlushAfterAge(5.0),
+    reduce=UniqueByKey(),
+    flush_time=1.0,
+    workers=[PushWorkers(2, service=3.0)],
+)
+BY_HAND = {
+    "mean_wait_s": (3 + 2 + 0 + 5 + 2) / 5,
+    "sd_wait_s": np.std([3, 2, 0, 5, 2]),
+    "max_wait_s": 5.0,
+    "p50_wait_s": 2.0,
+    "p95_wait_s": 5.0,
+    "mean_buffer_size_jobs": (1 + 4 + 3 + 4) / 20,
+    "sd_buffer_size_jobs": np.std([0] * 12 + [1] * 4 + [2] * 4),
+    "peak_buffer_size_jobs": 3,
+    "p50_buffer_size_jobs": 0,
+    "p95_buffer_size_jobs": 2,
+    "mean_buffer_nbytes": (10 + 40 + 60 + 120) / 20,
+    "peak_buffer_nbytes": 60,
+    "mean_in_flight_jobs": 5 / 20,
+    "peak_in_flight_jobs": 3,
+    "mean_in_flight_nbytes": 90 / 20,
+    "peak_in_flight_nbytes": 60,
+    "arrivals_jobs": 5,
+    "arrival_rate_per_s": 0.25,
+    "left_jobs": 0,
+    "duplicates_jobs": 0,
+    "flush_count": 2,
+    "flush_rate_per_s": 0.1,
+    "empty_tick_count": 0,
+    "mean_batch_size_jobs": 2.5,
+    "sd_batch_size_jobs": 0.5,
+    "largest_batch_size_jobs": 3,
+    "p50_batch_size_jobs": 2,
+    "mean_batch_size_seen_jobs": (3 * 3 + 2 * 2) / 5,
+    "largest_batch_nbytes": 60,
+    "mean_reduced_size_jobs": 1.5,
+    "largest_reduced_size_jobs": 2,
+    "reduction_ratio": 5 / 3,
+    "work_saved_share": 2 / 5,
+    "mean_flush_s": 1.0,
+    "longest_flush_s": 1.0,
+    "lost_jobs": 0,
+    "lost_share": 0.0,
+    "mean_loss_at_stop_jobs": (12 + 3 + 2) / 20,
+    "largest_loss_at_stop_jobs": 3,
+    "p99_loss_at_stop_jobs": 3,
+    # both works of the first batch start at 5, that of the second at 12
+    "utilisation": 9 / 40,
+    "mean_end_to_end_s": (7 + 6 + 4 + 9 + 6) / 5,
+    "max_end_to_end_s": 9.0,
+    "p50_end_to_end_s": 6.0,
+    "mean_queue_wait_s": 0.0,
+    "mean_queue_size_jobs": 0.0,
+    "mean_unfinished_jobs": 9 / 20,
+    "peak_unfinished_jobs": 2,
+    "handed_jobs": 3,
+    "handed_rate_per_s": 0.15,
+    "completed_jobs": 3,
+    "throughput_per_s": 0.15,
+    "failed_jobs": 0,
+    "mean_attempts": 1.0,
+    "mean_service_s": 3.0,
+    "longest_service_s": 3.0,
+    "mean_work_items": 1.0,
+    "largest_work_items": 1,
+    "passed_by_jobs": 0,
+}
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_a_run_by_hand_has_these_metrics(name):
+    assert RESULT.metric(name) == pytest.approx(BY_HAND[name])
+
+
+def test_warm_up_is_cut():
+    result = run([1.0, 2.0, 12.0, 15.0], flush_time=1.0, warm_up=10.0, workers=[PushWorkers(1, service=1.0)])
+    assert result.metric("mean_wait_s") == 1.5
+    assert result.metric("mean_buffer_size_jobs") == 0.3
+    assert result.metric("flush_rate_per_s") == 0.1
+    assert result.metric("utilisation") == 0.2
+    assert result.metric("arrivals_jobs") == 2
+
+
+def test_waits_are_those_of_jobs_whose_flush_starts_in_the_window_whenever_they_arrived():
+    assert run([1.0, 12.0], warm_up=10.0).metric("mean_wait_s") == (11 + 0) / 2
+
+
+@pytest.mark.parametrize("name", sorted(METRICS))
+def test_every_metric_is_a_number_or_undefined_where_nothing_happens(name):
+    value = run([30.0]).metric(name)
+    assert isinstance(value, float)
+    assert value == 0.0 or math.isnan(value)
+
+
+def test_means_of_nothing_are_undefined_and_counts_of_nothing_zero():
+    result = run([30.0])
+    assert math.isnan(result.metric("mean_wait_s"))
+    assert math.isnan(result.metric("p99_wait_s"))
+    assert math.isnan(result.metric("largest_batch_size_jobs"))
+    assert math.isnan(result.metric("utilisation"))
+    assert result.metric("flush_rate_per_s") == 0.0
+    assert result.metric("p99_buffer_size_jobs") == 0.0
+
+
+def test_losses_are_counted_by_cause():
+    result = run([1.0, 2.0, 5.5], policy=FlushAtSize(9), capacity=Capacity(1), stops=Stops(at=[5.0], downtime=1.0))
+    found = {cause: result.metric(f"lost_{cause}_jobs") for cause in LOSS_CAUSES}
+    assert found == dict.fromkeys(LOSS_CAUSES, 0.0) | {"capacity": 1.0, "buffer": 1.0, "down": 1.0}
+    assert result.metric("lost_share") == 1.0
+
+
+def two_buffers():
+    return run(
+        [1.0, 2.0, 3.0, 4.0],
+        trace={"queues": ["x", "x", "y", "z"]},
+        buffers=[
+            JobBuffer("a", policy=FlushEvery(4.0), collect=["x", "y"], reduce=Merge()),
+            JobBuffer("b", policy=FlushEvery(6.0), collect="x"),
+        ],
+        workers=[PushWorkers(1, queue="x", service=1.0), PushWorkers(3, queue="y", service=2.0)],
+        until=10.0,
+    )
+
+
+def test_all_buffers_together_have_the_sum_of_their_levels_and_pooled_tallies():
+    result = two_buffers()
+    assert [result.metric("mean_wait_s", of) for of in ("a", "b", None)] == [2.0, 4.5, (3 + 2 + 1 + 5 + 4) / 5]
+    assert [result.metric("peak_buffer_size_jobs", of) for of in ("a", "b", None)] == [3.0, 2.0, 5.0]
+    sizes = [result.metric("mean_buffer_size_jobs", of) for of in ("a", "b", None)]
+    assert sizes == pytest.approx([0.6, 0.9, 1.5])
+    assert [result.metric("duplicates_jobs", of) for of in ("a", "b", None)] == [0, 2, 2]
+    assert result.metric("p50_wait_s") == 3.0
+    assert result.metric("passed_by_jobs") == 1
+
+
+def test_all_queues_together_use_all_workers():
+    result = two_buffers()
+    assert result.metric("utilisation", "x") == 0.3
+    assert result.metric("utilisation", "y") == pytest.approx(2 / 30)
+    assert result.metric("utilisation") == pytest.approx((3 + 2) / 40)
+    assert math.isnan(result.metric("utilisation", "z"))
+
+
+def test_polling_workers_that_idle_between_polls_are_not_in_use():
+    result = run([1.0, 1.0], workers=[PollingWorkers(service=0.5, poll_interval=2.0)], until=10.0)
+    assert result.metric("utilisation") == 0.1
+
+
+def test_utilisation_counts_the_part_of_a_service_that_lies_in_the_window():
+    # in service from 2 to 12, and from 12 to the end
+    result = run([1.0, 2.0], workers=[PushWorkers(1, service=10.0)], warm_up=4.0)
+    assert result.metric("utilisation") == 1.0
+
+
+def test_a_job_that_is_tried_again_is_counted_when_it_is_finished():
+    workers = PushWorkers(1, service=2.0, failure=1.0, retries=1, backoff="3s")
+    result = run([1.0], policy=FlushAtSize(1), workers=[workers])
+    assert result.metric("utilisation") == 4.0 / 20.0
+    assert result.metric("mean_attempts") == 2.0
+    assert result.metric("failed_jobs") == 1.0
+
+
+@pytest.mark.parametrize(
+    ("alias", "name"),
+    [
+        ("mean_wait", "mean_wait_s"),
+        ("p99_wait", "p99_wait_s"),
+        ("p99.9_wait", "p99.9_wait_s"),
+        ("p2.5_end_to_end_s", "p2.5_end_to_end_s"),
+        ("peak_buffer_size", "peak_buffer_size_jobs"),
+        ("flush_rate", "flush_rate_per_s"),
+        ("work_saved", "work_saved_share"),
+        ("largest_work", "largest_work_items"),
+        ("utilisation", "utilisation"),
+    ],
+)
+def test_a_name_is_understood_without_its_unit(alias, name):
+    assert find(alias).name == name
+
+
+def test_any_quantile_is_a_metric():
+    found = find("p12.5_buffer_size_jobs")
+    assert found.quantile == Quantile("buffer_size_jobs", 0.125)
+    assert (found.unit, found.kind, found.average) == ("jobs", "buffer", "time-weighted")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("mean_wiat_s", "got 'mean_wiat_s'; did you mean 'mean_wait_s'?"),
+        ("lost", "got 'lost'; did you mean 'lost_jobs'?"),
+        ("p99_nothing", "got 'p99_nothing'"),
+        ("p0_wait_s", "a quantile must be above p0 and below p100, got 'p0_wait_s'"),
+        ("p100_wait", "a quantile must be above p0 and below p100, got 'p100_wait_s'"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_nearest(name, message):
+    with pytest.raises(InvalidValueError) as error:
+        find(name)
+    assert message in str(error.value)
+
+
+def test_a_name_that_is_no_text_is_refused():
+    with pytest.raises(InvalidTypeError, match="metric must be a str, got 3"):
+        find(3)
+
+
+@pytest.mark.parametrize("name", ["mean_wait_s", "p99_wait_s"])
+def test_an_unknown_buffer_is_refused_with_the_nearest(name):
+    with pytest.raises(
+        InvalidValueError, match=rf"{name} is about a buffer, one of 'b', got of='bb'; did you mean 'b'\?"
+    ):
+        RESULT.metric(name, "bb")
+
+
+def test_a_metric_of_the_model_takes_no_name():
+    with pytest.raises(InvalidValueError, match="passed_by_jobs is about the whole model, got of='b'; leave it out"):
+        RESULT.metric("passed_by_jobs", "b")
+
+
+def test_names_carry_their_units_and_say_what_they_mean():
+    ends = {"s": "_s", "jobs": "_jobs", "bytes": "_nbytes", "1/s": "_per_s", "items": "_items"}
+    ends |= {"flushes": "_count", "ticks": "_count"}
+    table = metrics.table()
+    for name, unit, meaning in zip(table.metric, table.unit, table.meaning, strict=True):
+        assert name.endswith(ends.get(unit, ""))
+        assert len(meaning) > 15
+
+
+def test_metrics_can_be_pickled():
+    for name in [*METRICS, "p99.9_wait_s"]:
+        assert pickle.loads(pickle.dumps(find(name)))(RESULT.tally) == pytest.approx(
+            find(name)(RESULT.tally), nan_ok=True
+        )
