@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +12,12 @@ from types import MappingProxyType
 from bufsim import checks
 from bufsim.engines.randomness import fresh_seed
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.results.tallies import Tally
+from bufsim.model.flush_policy import FlushPolicy
 from bufsim.simulation import Engine, Simulation
 from bufsim.studies import progress as bars
-from bufsim.studies.execution import outcomes
-from bufsim.studies.fingerprints import fingerprint
 from bufsim.studies.grids import grid
-from bufsim.studies.replication import Outcome, Task, engine_for
-from bufsim.studies.store import Store
+from bufsim.studies.options import Coordinates, find_scenario
+from bufsim.studies.replicating import Replicating
 from bufsim.studies.study_result import StudyResult
 
 
@@ -33,8 +31,8 @@ class Study:
         Named scenarios; or one simulation, to be varied by `over`.
     seed : int, optional
         The root seed, ≥ 0; None draws one, which the study tells.
-    baseline : str, optional
-        The scenario that stands for what is done today.
+    baseline : str or FlushPolicy, optional
+        The scenario that stands for what is done today: its name, that without its load, or the policy that was varied.
     **over
         For fields of the simulation lists of values: a scenario for every combination, see `bufsim.studies.grids.grid`.
 
@@ -55,24 +53,27 @@ class Study:
     scenarios: Mapping[str, Simulation]
     seed: int
     baseline: str | None
+    coordinates: Coordinates
 
     def __init__(
         self,
         scenarios: Simulation | Mapping[str, Simulation],
         *,
         seed: int | None = None,
-        baseline: str | None = None,
+        baseline: str | FlushPolicy | None = None,
         **over: Sequence[object],
     ) -> None:
         named = _named(scenarios, over)
-        if baseline is not None:
-            checks.one_of("baseline", baseline, named)
+        combinations = [dict(zip(over, values, strict=True)) for values in itertools.product(*over.values())]
+        coordinates = dict(zip(named, combinations, strict=True)) if over else {}
         object.__setattr__(self, "scenarios", MappingProxyType(named))
         object.__setattr__(self, "seed", fresh_seed() if seed is None else checks.integer("seed", seed, at_least=0))
-        object.__setattr__(self, "baseline", baseline)
+        object.__setattr__(self, "coordinates", MappingProxyType(coordinates))
+        today = None if baseline is None else find_scenario(baseline, named, coordinates)
+        object.__setattr__(self, "baseline", today)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuilt, (dict(self.scenarios), self.seed, self.baseline)
+        return _rebuilt, (dict(self.scenarios), self.seed, self.baseline, dict(self.coordinates))
 
     def run(
         self,
@@ -94,8 +95,8 @@ class Study:
             So many processes; or any ``concurrent.futures.Executor``, which is never shut down, such as Dask's
             ``Client(...).get_executor()``. None: here, unless processes pay. The numbers are the same in any case.
         store : str or Path, optional
-            A file that keeps each replication as it is finished: the same study with the same store goes on where it was
-            stopped, whatever stopped it.
+            A file that keeps each replication as it is finished: the same study with the same store goes on where it
+            was stopped, whatever stopped it.
         progress : bool or callable, optional
             Whether to show a bar; or what to call with the replications done, and all. None: a bar if it takes long.
         engine : {"auto", "simpy", "compiled"}
@@ -119,65 +120,10 @@ class Study:
             raise InvalidValueError(
                 f"replications must be >= 2, got {replications}: from one run nothing can be said about the noise"
             )
-        run = _StudyRun(self, range(first, first + replications), engine)
-        run.go(executor, store, progress)
-        return run.result()
-
-
-class _StudyRun:
-    """The replications of one study as they come in."""
-
-    def __init__(self, study: Study, replications: range, engine: Engine) -> None:
-        self.study = study
-        self.replications = replications
-        self.engines = {name: engine_for(simulation, engine) for name, simulation in study.scenarios.items()}
-        self.tallies: dict[str, dict[int, Tally]] = {name: {} for name in study.scenarios}
-        self.errors: list[Outcome] = []
-        self.complete = False
-
-    def go(
-        self, executor: int | Executor | None, path: str | Path | None, progress: bool | bars.Progress | None
-    ) -> None:
-        """Run what is not in the store; an interrupt ends it early."""
-        store = None if path is None else Store(path)
-        prints = {} if store is None else {name: fingerprint(s) for name, s in self.study.scenarios.items()}
-        try:
-            if store is not None:
-                for name, print_ in prints.items():
-                    self.tallies[name].update(store.read(print_, self.study.seed, self.replications))
-            tasks = list(self._tasks())
-            with bars.shown(progress, len(self.replications) * len(self.tallies), self._done()) as advance:
-                for outcome in outcomes(tasks, executor):
-                    self._take(outcome)
-                    if store is not None and outcome.tally is not None:
-                        store.write(prints[outcome.scenario], self.study.seed, outcome.replication, outcome.tally)
-                    advance()
-            self.complete = True
-        except KeyboardInterrupt:
-            pass  # what is finished is returned, and says that it is a part
-        finally:
-            if store is not None:
-                store.close()
-
-    def _tasks(self) -> Iterator[Task]:
-        """Yield what is to run, replication by replication, so that a part of a study has something of everything."""
-        for replication, (name, simulation) in itertools.product(self.replications, self.study.scenarios.items()):
-            if replication not in self.tallies[name]:
-                yield Task(name, simulation, self.study.seed, replication, self.engines[name])
-
-    def _done(self) -> int:
-        return sum(map(len, self.tallies.values()))
-
-    def _take(self, outcome: Outcome) -> None:
-        if outcome.tally is None:
-            self.errors.append(outcome)
-        else:
-            self.tallies[outcome.scenario][outcome.replication] = outcome.tally
-
-    def result(self) -> StudyResult:
-        """Return what came in."""
-        errors = sorted(self.errors, key=lambda outcome: (outcome.replication, outcome.scenario))
-        return StudyResult.of(self.study, self.replications, self.engines, self.tallies, errors, self.complete)
+        running = Replicating(self.scenarios, self.seed, engine)
+        numbers = range(first, first + replications)
+        running.run(numbers, executor=executor, store=store, progress=progress)
+        return StudyResult.of(self, running, numbers)
 
 
 def _named(
@@ -186,8 +132,8 @@ def _named(
     if isinstance(scenarios, Simulation):
         if not over:
             raise InvalidValueError(
-                "a study of one simulation needs something to vary, such as policy=[FlushAtSize(100), FlushAfterAge('5s')]; "
-                "to replicate it alone give {'today': simulation}"
+                "a study of one simulation needs something to vary, such as "
+                "policy=[FlushAtSize(100), FlushAfterAge('5s')]; to replicate it alone give {'today': simulation}"
             )
         return grid(scenarios, over)
     if not isinstance(scenarios, Mapping):
@@ -205,5 +151,9 @@ def _named(
     return dict(scenarios)
 
 
-def _rebuilt(scenarios: dict[str, Simulation], seed: int, baseline: str | None) -> Study:
-    return Study(scenarios, seed=seed, baseline=baseline)
+def _rebuilt(
+    scenarios: dict[str, Simulation], seed: int, baseline: str | None, coordinates: dict[str, Mapping[str, object]]
+) -> Study:
+    study = Study(scenarios, seed=seed, baseline=baseline)
+    object.__setattr__(study, "coordinates", MappingProxyType(coordinates))
+    return study

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Literal, Protocol
 
-import numpy as np
 import pandas as pd
 
 from bufsim import checks
 from bufsim.errors import InvalidValueError
-from bufsim.results import metrics
 from bufsim.results.tallies import Tally
 from bufsim.simulation import Simulation
 from bufsim.studies import summaries
-from bufsim.studies.estimates import Floats, Measured
-from bufsim.studies.replication import Outcome
-from bufsim.studies.statistics import Interval
+from bufsim.studies.comparisons import Comparisons, Pairs, compare
+from bufsim.studies.estimates import Floats
+from bufsim.studies.evaluations import Evaluation
+from bufsim.studies.expressions import Expression
+from bufsim.studies.formulas import expression, limit, one_objective
+from bufsim.studies.fronts import Front, front
+from bufsim.studies.limit_checks import LimitChecks, check_limits
+from bufsim.studies.limits import Limit
+from bufsim.studies.options import Coordinates
+from bufsim.studies.replicating import Replicating
+from bufsim.studies.statistics import Interval, Selection, select_best
 
 
 class Planned(Protocol):
@@ -35,6 +41,10 @@ class Planned(Protocol):
     def baseline(self) -> str | None:
         """The scenario that stands for what is done today."""
 
+    @property
+    def coordinates(self) -> Coordinates:
+        """Of the scenarios of a grid, the value of each field that was varied."""
+
 
 @dataclass(frozen=True, repr=False, eq=False)
 class StudyResult:
@@ -48,6 +58,8 @@ class StudyResult:
         The root seed.
     baseline : str or None
         The scenario that stands for what is done today.
+    coordinates : mapping
+        Of the scenarios of a grid, the value of each field that was varied.
     engines : mapping of str to str
         What ran each scenario.
     tallies : mapping of str to mapping of int to Tally
@@ -61,26 +73,30 @@ class StudyResult:
     scenarios: Mapping[str, Simulation]
     seed: int
     baseline: str | None
+    coordinates: Coordinates
     engines: Mapping[str, str]
     tallies: Mapping[str, Mapping[int, Tally]]
     failures: pd.DataFrame
     complete: bool
 
     @classmethod
-    def of(
-        cls,
-        study: Planned,
-        replications: range,
-        engines: Mapping[str, str],
-        tallies: Mapping[str, Mapping[int, Tally]],
-        errors: Sequence[Outcome],
-        complete: bool,
-    ) -> StudyResult:
-        """Return the result of a study, its replications in order, however they came in."""
-        ordered = {name: {r: found[r] for r in replications if r in found} for name, found in tallies.items()}
+    def of(cls, study: Planned, run: Replicating, replications: Iterable[int]) -> StudyResult:
+        """Return what came out of these replications of a study, in order, however they came in."""
+        numbers = list(replications)
+        tallies = {name: {r: found[r] for r in numbers if r in found} for name, found in run.tallies.items()}
+        errors = sorted(run.errors, key=lambda outcome: (outcome.replication, outcome.scenario))
         rows = [(outcome.scenario, outcome.replication, outcome.error) for outcome in errors]
         failures = pd.DataFrame(rows, columns=["scenario", "replication", "error"])
-        return cls(study.scenarios, study.seed, study.baseline, dict(engines), ordered, failures, complete)
+        return cls(
+            dict(run.scenarios),
+            study.seed,
+            study.baseline if study.baseline in run.scenarios else None,
+            {name: study.coordinates[name] for name in run.scenarios if name in study.coordinates},
+            dict(run.engines),
+            tallies,
+            failures,
+            run.complete,
+        )
 
     @property
     def finished(self) -> tuple[str, ...]:
@@ -108,26 +124,28 @@ class StudyResult:
 
     # numbers
 
-    def measured(self, metric: str, scenario: str, *, of: str | None = None) -> Measured:
-        """Return a metric of one scenario over the replications, for values and intervals."""
+    def measured(self, metric: str | Expression, scenario: str, *, of: str | None = None) -> Evaluation:
+        """Return a metric or an expression of one scenario over the replications, for values and intervals."""
         checks.one_of("scenario", scenario, self.finished)
         tallies = self.tallies[scenario]
-        return Measured(metrics.find(metric), of, [tallies[number] for number in self._common()])
+        return Evaluation(expression(metric, of), [tallies[number] for number in self._common()])
 
-    def values(self, metric: str, *, of: str | None = None) -> pd.DataFrame:
-        """Return a metric of every replication: a row a replication, a column a scenario.
+    def values(self, metric: str | Expression, *, of: str | None = None) -> pd.DataFrame:
+        """Return a metric or an expression in every replication: a row a replication, a column a scenario.
 
         Each is the metric of that run by itself. Means of them are biased for ratios and quantiles: ask `intervals`.
         """
         columns = {name: self.measured(metric, name, of=of).raw() for name in self.finished}
         return pd.DataFrame(columns, index=pd.Index(self._common(), name="replication"))
 
-    def samples(self, metric: str, *, of: str | None = None) -> dict[str, Floats]:
+    def samples(self, metric: str | Expression, *, of: str | None = None) -> dict[str, Floats]:
         """Return one value per replication and scenario whose means can be compared in pairs."""
         return {name: self.measured(metric, name, of=of).values() for name in self.finished}
 
-    def interval(self, metric: str, scenario: str, *, of: str | None = None, confidence: float = 0.95) -> Interval:
-        """Return a metric of one scenario with its confidence interval over replications.
+    def interval(
+        self, metric: str | Expression, scenario: str, *, of: str | None = None, confidence: float = 0.95
+    ) -> Interval:
+        """Return a metric or an expression of one scenario with its confidence interval over replications.
 
         Examples
         --------
@@ -141,31 +159,106 @@ class StudyResult:
         """
         return self.measured(metric, scenario, of=of).interval(confidence)
 
-    def intervals(self, *names: str, of: str | None = None, confidence: float = 0.95) -> pd.DataFrame:
-        """Return metrics of all scenarios with their intervals.
+    def intervals(self, *metrics: str | Expression, of: str | None = None, confidence: float = 0.95) -> pd.DataFrame:
+        """Return metrics or expressions of all scenarios with their intervals.
 
         Returns
         -------
         DataFrame
             scenario, metric, estimate, low, high, unit, confidence, n, method.
         """
-        asked = names or summaries.USUAL
         rows = [
-            summaries.row(name, metrics.find(metric), self.interval(metric, name, of=of, confidence=confidence))
-            for metric in asked
+            summaries.row(name, asked, self.interval(asked, name, confidence=confidence))
+            for asked in self._asked(metrics, of)
             for name in self.finished
         ]
         return pd.DataFrame(rows, columns=summaries.COLUMNS)
 
-    def metrics(self, *names: str, of: str | None = None) -> pd.DataFrame:
+    def metrics(self, *metrics: str | Expression, of: str | None = None) -> pd.DataFrame:
         """Return metrics of every replication, tidy: scenario, replication, metric, value, unit."""
         frames = []
-        for asked in names or summaries.USUAL:
-            metric = metrics.find(asked)
-            table = self.values(asked, of=of).stack().rename("value").reset_index(names=["replication", "scenario"])
-            frames.append(table.assign(metric=metric.name, unit=metric.unit))
+        for asked in self._asked(metrics, of):
+            wide = self.values(asked).reset_index()
+            table = wide.melt("replication", var_name="scenario", value_name="value")
+            frames.append(table.assign(metric=asked.name, unit=asked.unit))
         columns = ["scenario", "replication", "metric", "value", "unit"]
         return pd.concat(frames, ignore_index=True)[columns]
+
+    def _asked(self, metrics: Sequence[str | Expression], of: str | None = None) -> list[Expression]:
+        return [expression(metric, of) for metric in metrics or summaries.USUAL]
+
+    # decisions
+
+    def compare(
+        self,
+        *metrics: str | Expression,
+        of: str | None = None,
+        baseline: str | None = None,
+        pairs: Pairs | Literal["all"] | None = None,
+        margin: object = None,
+        confidence: float = 0.95,
+    ) -> Comparisons:
+        """Compare scenarios by paired differences under common random numbers, adjusted for all that are asked for.
+
+        Parameters
+        ----------
+        *metrics : str or Expression
+            What is compared; by default the usual metrics.
+        of : str, optional
+            Of which buffer or queue.
+        baseline : str, optional
+            Compare every other scenario with this one; by default with the study's baseline, if it has one.
+        pairs : sequence of (str, str), or "all", optional
+            Compare these pairs instead.
+        margin : number, str, Margin or mapping, optional
+            What does not matter, and makes two scenarios equivalent: ``"5 %"``, an amount in the metric's unit such as
+            ``"50ms"``, or either by metric.
+        confidence : float
+            Of all comparisons together (scenarios × metrics, Holm's method).
+
+        Returns
+        -------
+        Comparisons
+            For each difference its verdict, its adjusted interval, what pairing gained and the replications needed.
+        """
+        return compare(
+            self._asked(metrics, of),
+            self.finished,
+            lambda asked, name: self.measured(asked, name).values(),
+            baseline=baseline if baseline is not None or pairs is not None else self.baseline,
+            pairs=pairs,
+            margin=margin,
+            confidence=confidence,
+        )
+
+    def best(
+        self,
+        *,
+        minimise: str | Expression | None = None,
+        maximise: str | Expression | None = None,
+        confidence: float = 0.95,
+    ) -> Selection:
+        """Return the scenario with the lowest (or highest) value, with all that are not separable from it.
+
+        The set of these holds every truly best scenario with probability `confidence`; a single winner is named only
+        where every other is separated from it. Does not depend on the order of the scenarios.
+        """
+        objective, is_cost = one_objective(minimise, maximise)
+        return select_best(self.samples(objective), confidence=confidence, lower_is_better=is_cost)
+
+    def pareto(self, x: str | Expression, y: str | Expression, *, confidence: float = 0.95) -> Front:
+        """Return which scenarios are on the Pareto front of two objectives, and which are not separable from it."""
+        return front(expression(x), expression(y), self.finished, self.measured, confidence=confidence)
+
+    def check(self, *limits: str | Limit, confidence: float = 0.95) -> LimitChecks:
+        """Return which scenarios keep which limits: pass, fail or undecided, each with its interval.
+
+        With probability `confidence` no scenario passes, or fails, that should not: a scenario passes if it keeps all
+        limits, which needs no adjustment for their number; for the number of scenarios the intervals are adjusted
+        (see `bufsim.studies.limit_checks.check_limits`).
+        """
+        asked = [limit(one) for one in limits]
+        return LimitChecks(check_limits(asked, self.finished, self.measured, confidence=confidence))
 
     def __repr__(self) -> str:
         return summaries.text(self)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sized
 from typing import Any, Protocol
 
 import pandas as pd
 
-from bufsim.results.metric import Metric
+from bufsim.studies.expressions import Expression
 from bufsim.studies.statistics import Interval
 
 USUAL = ("mean_wait_s", "p99_wait_s", "mean_buffer_size_jobs", "peak_buffer_size_jobs", "flush_rate_per_s")
@@ -17,18 +18,35 @@ COLUMNS = ["scenario", "metric", "estimate", "low", "high", "unit", "confidence"
 class Shown(Protocol):
     """What is shown of a study result."""
 
-    seed: int
-    complete: bool
-    failures: pd.DataFrame
-    scenarios: Any
-    finished: tuple[str, ...]
-    replications: int
+    @property
+    def seed(self) -> int:
+        """The root seed."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether all has run."""
+
+    @property
+    def failures(self) -> pd.DataFrame:
+        """What did not finish."""
+
+    @property
+    def scenarios(self) -> Sized:
+        """What ran."""
+
+    @property
+    def finished(self) -> tuple[str, ...]:
+        """The scenarios that finished."""
+
+    @property
+    def replications(self) -> int:
+        """How many replications each has."""
 
     def interval(self, metric: str, scenario: str) -> Interval:
         """Return a metric with its interval."""
 
 
-def row(scenario: str, metric: Metric, interval: Interval) -> tuple[Any, ...]:
+def row(scenario: str, metric: Expression, interval: Interval) -> tuple[Any, ...]:
     """Return a row of the table of intervals."""
     numbers = (interval.estimate, interval.low, interval.high, metric.unit, interval.confidence, interval.n)
     return (scenario, metric.name, *numbers, interval.method)

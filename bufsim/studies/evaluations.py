@@ -1,0 +1,67 @@
+"""An expression of metrics over the replications of one scenario: values, and an interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bufsim.results import metrics
+from bufsim.results.tallies import Tally
+from bufsim.studies.estimates import Floats, Measured
+from bufsim.studies.expressions import Expression, Term
+from bufsim.studies.statistics import Interval, mean_interval
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """An expression of metrics over the replications of one scenario.
+
+    Parameters
+    ----------
+    expression : Expression
+        What.
+    tallies : sequence of Tally
+        One a replication, in order.
+    """
+
+    expression: Expression
+    tallies: Sequence[Tally]
+
+    def raw(self) -> Floats:
+        """Return its value in each replication by itself: for looking at, not for means of ratios."""
+        return self._combined([self._measured(term).raw() for term in self.expression.terms])
+
+    def values(self) -> Floats:
+        """Return one value per replication whose mean estimates it, for comparisons under common random numbers."""
+        return self._combined([self._measured(term).values() for term in self.expression.terms])
+
+    def interval(self, confidence: float = 0.95) -> Interval:
+        """Return it over all replications, with its confidence interval; that of a metric is the metric's own."""
+        if len(self.expression.terms) != 1:
+            return mean_interval(self.values(), confidence=confidence)
+        (term,) = self.expression.terms
+        return _moved(self._measured(term).interval(confidence), term.factor, self.expression.constant)
+
+    def check_parts(self) -> None:
+        """Raise if a metric is of a buffer or a queue that is not there."""
+        for term in self.expression.terms:
+            metrics.find(term.metric).part(self.tallies[0], term.of)
+
+    def _measured(self, term: Term) -> Measured:
+        return Measured(metrics.find(term.metric), term.of, self.tallies)
+
+    def _combined(self, values: Sequence[Floats]) -> Floats:
+        total = np.full(len(self.tallies), self.expression.constant)
+        for term, one in zip(self.expression.terms, values, strict=True):
+            total += term.factor * one
+        return total
+
+
+def _moved(interval: Interval, factor: float, constant: float) -> Interval:
+    """Return the interval of factor·x + constant."""
+    if factor == 1.0 and constant == 0.0:
+        return interval
+    ends = sorted((factor * interval.low + constant, factor * interval.high + constant))
+    return replace(interval, estimate=factor * interval.estimate + constant, low=ends[0], high=ends[1])

@@ -1,0 +1,193 @@
+"""Whether scenarios keep their limits: pass, fail or undecided, each with the interval that says so."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from bufsim.errors import InvalidValueError
+from bufsim.results.words import number
+from bufsim.studies.evaluations import Evaluation
+from bufsim.studies.expressions import Expression
+from bufsim.studies.limits import Limit, LimitVerdict
+from bufsim.studies.statistics import Interval
+from bufsim.studies.told import Told
+
+COLUMNS = ["scenario", "limit", "verdict", "estimate", "low", "high", "unit", "bound", "confidence", "n"]
+MORE = ["runs_beyond", "replications_needed", "method", "reason"]
+
+
+@dataclass(frozen=True, slots=True)
+class LimitCheck:
+    """Whether one scenario keeps one limit.
+
+    Parameters
+    ----------
+    limit : Limit
+        Which.
+    scenario : str
+        Whose.
+    verdict : {"pass", "fail", "undecided"}
+        Where the interval lies: all within the limit, all beyond it, or astride of it.
+    interval : Interval or None
+        Adjusted for the scenarios that are checked; None where the metric is undefined.
+    runs_beyond : int
+        How many single runs were beyond the limit, whatever is expected of them.
+    reason : str
+        Why it is undecided, where more runs might not mend it.
+    """
+
+    limit: Limit
+    scenario: str
+    verdict: LimitVerdict
+    interval: Interval | None
+    runs_beyond: int
+    reason: str = ""
+
+    @property
+    def room(self) -> float:
+        """How far the estimate lies within the limit, as a share of the bound; −inf where it is undefined."""
+        return -math.inf if self.interval is None else self.limit.room(self.interval.estimate)
+
+    @property
+    def replications_needed(self) -> int | None:
+        """About how many replications would decide it, with this noise; None if it is decided, or none would."""
+        if self.verdict != "undecided" or self.interval is None:
+            return None
+        gap, half_width = abs(self.interval.estimate - self.limit.bound), self.interval.half_width
+        if gap == 0.0 or not math.isfinite(half_width):
+            return None
+        return max(self.interval.n + 1, math.ceil(self.interval.n * (half_width / gap) ** 2))
+
+    def sentence(self) -> str:
+        """Return it in words."""
+        said = {"pass": "keeps", "fail": "does not keep", "undecided": "may or may not keep"}[self.verdict]
+        return f"{self.scenario} {said} {self.limit}: {self.shown()}"
+
+    def shown(self) -> str:
+        """Return the numbers behind the verdict."""
+        if self.interval is None:
+            return self.reason
+        parts = [f"{self.interval} {self.limit.expression.unit}".rstrip()]
+        if self.runs_beyond:
+            parts.append(f"beyond it in {self.runs_beyond} of {self.interval.n} runs")
+        if self.verdict == "undecided":
+            needed = self.replications_needed
+            parts.append(self.reason or (f"about {needed:,} replications would decide it" if needed else ""))
+        return "; ".join(filter(None, parts))
+
+    def row(self) -> tuple[object, ...]:
+        """Return it as a row of the columns of a table of checks."""
+        one, limit = self.interval, self.limit
+        numbers = (one.estimate, one.low, one.high) if one else (math.nan,) * 3
+        how = (one.confidence, one.n) if one else (math.nan, 0)
+        needed = math.nan if self.replications_needed is None else self.replications_needed
+        more = (self.runs_beyond, needed, one.method if one else "", self.reason)
+        return (self.scenario, str(limit), self.verdict, *numbers, limit.expression.unit, limit.bound, *how, *more)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LimitChecks(Told):
+    """Which scenarios keep which limits.
+
+    Parameters
+    ----------
+    checks : tuple of LimitCheck
+        Scenario by scenario.
+    """
+
+    checks: tuple[LimitCheck, ...]
+
+    def sentences(self) -> list[str]:
+        """Return a sentence for each check, and one for each limit that no scenario comes to keep."""
+        told = [check.sentence() for check in self.checks]
+        return told + [hopeless(checks) for checks in _by_limit(self.checks) if _is_hopeless(checks)]
+
+    def table(self) -> pd.DataFrame:
+        """Return a row a check: the columns `COLUMNS` and `MORE`."""
+        return pd.DataFrame([check.row() for check in self.checks], columns=COLUMNS + MORE)
+
+    def verdict(self, scenario: str) -> LimitVerdict:
+        """Return "pass" if the scenario keeps all limits, "fail" if it breaks one, else "undecided"."""
+        return joint(check for check in self.checks if check.scenario == scenario)
+
+
+def joint(checks: Iterable[LimitCheck]) -> LimitVerdict:
+    """Return the verdict on several limits together: all must pass, and one that fails is enough to fail."""
+    verdicts = {check.verdict for check in checks}
+    return "fail" if "fail" in verdicts else "undecided" if "undecided" in verdicts else "pass"
+
+
+def check_limits(
+    limits: Sequence[Limit],
+    scenarios: Sequence[str],
+    evaluate: Callable[[Expression, str], Evaluation],
+    *,
+    confidence: float = 0.95,
+    family: int | None = None,
+) -> tuple[LimitCheck, ...]:
+    """Check limits, so that with probability `confidence` no scenario is passed, or failed, that should not be.
+
+    Parameters
+    ----------
+    limits, scenarios : sequence
+        What is checked.
+    evaluate : callable
+        From an expression and a scenario to its values.
+    confidence : float
+        Over all scenarios.
+    family : int, optional
+        How many scenarios (or groups of them that must pass together) compete; by default each counts.
+
+    Notes
+    -----
+    A scenario passes if it passes every limit. That is an intersection-union test: no adjustment is needed for the
+    number of limits (Berger 1982). For the number of scenarios, any of which might pass by luck, each interval has the
+    level 1 − α / scenarios (Bonferroni), and that interval is the one shown.
+    """
+    count = len(scenarios) if family is None else family
+    return tuple(
+        _check(limit, scenario, evaluate(limit.expression, scenario), confidence, count)
+        for scenario in scenarios
+        for limit in limits
+    )
+
+
+def _check(limit: Limit, scenario: str, evaluation: Evaluation, confidence: float, family: int) -> LimitCheck:
+    evaluation.check_parts()
+    try:
+        interval = evaluation.interval(1.0 - (1.0 - confidence) / family)
+    except InvalidValueError as error:
+        # nothing was observed in some replications: a value that is not there keeps no limit
+        return LimitCheck(limit, scenario, "undecided", None, 0, str(error))
+    if family > 1:
+        method = f"{interval.method}, Bonferroni over {family} scenarios"
+        interval = replace(interval, confidence=confidence, method=method)
+    beyond = sum(not limit.allows(value) for value in evaluation.raw().tolist() if not math.isnan(value))
+    return LimitCheck(limit, scenario, limit.verdict(interval), interval, beyond, interval.note)
+
+
+def _by_limit(checks: Sequence[LimitCheck]) -> list[list[LimitCheck]]:
+    groups: dict[str, list[LimitCheck]] = {}
+    for check in checks:
+        groups.setdefault(str(check.limit), []).append(check)
+    return list(groups.values())
+
+
+def _is_hopeless(checks: Sequence[LimitCheck]) -> bool:
+    return all(check.verdict == "fail" for check in checks)
+
+
+def hopeless(checks: Sequence[LimitCheck]) -> str:
+    """Return what is to be done about a limit that no scenario keeps."""
+    nearest = max(checks, key=lambda check: (check.room, check.scenario))
+    assert nearest.interval is not None
+    return (
+        f"no scenario keeps {nearest.limit}: {nearest.scenario} comes nearest with {nearest.interval} "
+        f"{nearest.limit.expression.unit}".rstrip()
+        + f"; {'raise' if nearest.limit.side == '<=' else 'lower'} the limit to {number(nearest.interval.estimate)} "
+        "or so, or try other policies"
+    )
