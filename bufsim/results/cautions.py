@@ -43,8 +43,8 @@ def _never_due(buffer: JobBuffer, kept: BufferTally, until: float) -> Iterator[s
     view = BufferView(until, kept.left, kept.left_nbytes, oldest_at=until, newest_at=until)
     if buffer.policy.due(view) == INF:
         yield (
-            f"never due: {buffer.policy!r} alone: {number(kept.left)} jobs stayed in buffer {buffer.id!r} to the end; "
-            "without an age limit the last jobs wait for ever. Add `| FlushAfterAge(...)`."
+            f"never due: {buffer.policy!r} alone: {number(kept.left)} of the jobs stayed in buffer {buffer.id!r} to "
+            "the end; without an age limit the last jobs wait for ever. Add `| FlushAfterAge(...)`."
         )
 
 

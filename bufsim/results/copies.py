@@ -121,7 +121,8 @@ class Copies:
         """The rows that came out of a flush without a known work."""
         record = self.record
         rows = np.flatnonzero((record.copy_work < 0) & (record.copy_flush >= 0))
-        return rows[~np.isnan(record.flush_end[record.copy_flush[rows]])]
+        ended: npt.NDArray[np.bool_] = ~np.isnan(record.flush_end[record.copy_flush[rows]])
+        return rows[ended]
 
     @cached_property
     def fates(self) -> Fates:

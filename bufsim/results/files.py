@@ -71,23 +71,27 @@ def read(path: Path) -> Stored:
     MissingExtraError
         If pyarrow is not installed.
     """
-    parquet = _pyarrow("parquet")
+    _pyarrow("parquet")
     try:
         with zipfile.ZipFile(path) as archive:
             about = json.loads(archive.read(_DESCRIPTION))
-            if about["format"] > FORMAT:
-                raise InvalidValueError(
-                    f"{path} has format {about['format']}, this bufsim reads {FORMAT}; update bufsim"
-                )
-            recorded = cast("RecordLevel", about.pop("recorded"))
-            categories = about.pop("categories")
-            tables = {
-                name: _from_arrow(name, parquet.read_table(archive.open(f"{name}.parquet")), categories[name])
-                for name in TABLES_OF[recorded]
-            }
-            return Stored(about, Kept(recorded, tables, built(Tally, about.pop("tally"))))
-    except (zipfile.BadZipFile, KeyError, TypeError, json.JSONDecodeError) as error:
+            if about["format"] == FORMAT:
+                return _stored(archive, about)
+    # damage shows in many ways: each of these comes from data that no save has written
+    except (zipfile.BadZipFile, LookupError, TypeError, ValueError, SyntaxError) as error:
         raise InvalidValueError(f"{path} is no result that bufsim has saved: {error}") from None
+    raise InvalidValueError(f"{path} has format {about['format']!r}, this bufsim reads {FORMAT}; update bufsim")
+
+
+def _stored(archive: zipfile.ZipFile, about: dict[str, Any]) -> Stored:
+    parquet = _pyarrow("parquet")
+    recorded = cast("RecordLevel", about.pop("recorded"))
+    categories = about.pop("categories")
+    tables = {
+        name: _from_arrow(name, parquet.read_table(archive.open(f"{name}.parquet")), categories[name])
+        for name in TABLES_OF[recorded]
+    }
+    return Stored(about, Kept(recorded, tables, built(Tally, about.pop("tally"))))
 
 
 @contextlib.contextmanager

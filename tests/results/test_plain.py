@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from bufsim.results.histograms import Histogram
+from bufsim.results.plain import built, plain
+
+from .small import run
+
+
+@dataclass(frozen=True)
+class Part:
+    number: int
+    share: float
+    counts: tuple[int, ...]
+    by_name: dict[str, Histogram]
+
+
+VALUE = Part(3, 0.1, (1, 2), {"a": Histogram(4, np.array([1, 2])), "b": Histogram(0, np.array([0.5, 2.0]))})
+
+
+def test_values_come_back_from_json_as_they_were():
+    again = built(Part, json.loads(json.dumps(plain(VALUE))))
+    assert again == VALUE
+    assert [again.by_name[name].counts.dtype.kind for name in "ab"] == ["i", "f"]
+
+
+def test_a_whole_tally_comes_back():
+    tally = run([1.0, 2.0, 3.0]).tally
+    assert built(type(tally), json.loads(json.dumps(plain(tally)))) == tally
+
+
+@pytest.mark.parametrize("data", [{}, {"number": 3}, []])
+def test_data_of_another_kind_is_refused(data):
+    with pytest.raises((KeyError, TypeError)):
+        built(Part, data)
