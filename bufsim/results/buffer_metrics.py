@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping
-
-from bufsim.engines.recording import LOSS_CAUSES
+from bufsim.results.cause_metrics import CAUSE_METRICS, LOSS_METRICS
 from bufsim.results.histograms import SIZES, TIMES
 from bufsim.results.metric import Metric, deviation, known, metric, ratio
 from bufsim.results.tallies import BufferTally
@@ -186,14 +183,14 @@ def lost_jobs(buffer: BufferTally, span: float) -> float:
     return sum(buffer.lost)
 
 
+def lost_rate_per_s(buffer: BufferTally, span: float) -> float:
+    """Jobs lost, of all causes, a second."""
+    return sum(buffer.lost) / span
+
+
 def lost_share(buffer: BufferTally, span: float) -> float:
     """Jobs lost for each that arrived."""
     return ratio(sum(buffer.lost), buffer.arrivals)
-
-
-def lost_by_cause(buffer: BufferTally, span: float, cause: int) -> float:
-    """Return the jobs lost of one cause."""
-    return buffer.lost[cause]
 
 
 def mean_loss_at_stop_jobs(buffer: BufferTally, span: float) -> float:
@@ -209,31 +206,6 @@ def largest_loss_at_stop_jobs(buffer: BufferTally, span: float) -> float:
 def loss_at_stop_quantile(buffer: BufferTally, span: float, q: float) -> float:
     """Quantile of the jobs that a stop at a random moment would lose."""
     return buffer.levels.exposed.time_at.quantile(SIZES, q, largest=buffer.levels.exposed.peak)
-
-
-_CAUSES: Mapping[str, str] = {
-    "capacity": "because the buffer was full",
-    "buffer": "from a volatile buffer at a stop",
-    "in_flight": "in flight at a stop",
-    "queue": "from a volatile queue at a stop",
-    "down": "because they arrived while the server was down",
-    "race": "because they arrived between a flush's read and its delete",
-    "storage": "because the storage strategy did not give them back",
-}
-
-
-def _loss_metrics() -> tuple[Metric, ...]:
-    return tuple(
-        Metric(
-            f"lost_{cause}_jobs",
-            "jobs",
-            "buffer",
-            "count",
-            f"Jobs lost {_CAUSES[cause]}",
-            functools.partial(lost_by_cause, cause=index),
-        )
-        for index, cause in enumerate(LOSS_CAUSES)
-    )
 
 
 BUFFER_METRICS: tuple[Metric, ...] = (
@@ -255,6 +227,7 @@ BUFFER_METRICS: tuple[Metric, ...] = (
     metric(duplicates_jobs, "jobs", "buffer", "count"),
     metric(flush_count, "flushes", "buffer", "count"),
     metric(flush_rate_per_s, "1/s", "buffer", "count"),
+    *CAUSE_METRICS,
     metric(empty_tick_count, "ticks", "buffer", "count"),
     metric(empty_tick_rate_per_s, "1/s", "buffer", "count"),
     metric(mean_batch_size_jobs, "jobs", "buffer", "flush-weighted"),
@@ -269,8 +242,9 @@ BUFFER_METRICS: tuple[Metric, ...] = (
     metric(mean_flush_s, "s", "buffer", "flush-weighted"),
     metric(longest_flush_s, "s", "buffer", "extreme"),
     metric(lost_jobs, "jobs", "buffer", "count"),
+    metric(lost_rate_per_s, "1/s", "buffer", "count"),
     metric(lost_share, "", "buffer", "share"),
-    *_loss_metrics(),
+    *LOSS_METRICS,
     metric(mean_loss_at_stop_jobs, "jobs", "buffer", "time-weighted"),
     metric(largest_loss_at_stop_jobs, "jobs", "buffer", "extreme"),
 )
