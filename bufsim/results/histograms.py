@@ -16,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-Numbers = npt.NDArray[np.int64] | Floats
+Numbers = npt.NDArray[np.signedinteger] | Floats
 
 _MANTISSA = 52
 _BIAS = 1023
+_WHOLE = (np.int8, np.int16, np.int32, np.int64)
 _SLACK = 1.0 - 1e-12
 """A share q of n may come out as k + 10⁻¹⁶ instead of k in floating point; the rank is k then."""
 
@@ -139,12 +140,18 @@ class Histogram:
     ----------
     first : int
         The bin of counts[0].
-    counts : array of int64 or float64
-        One number a bin.
+    counts : array of int8 to int64, or of float64
+        One number a bin; whole numbers in the narrowest type that holds them all, since many studies' lie in memory.
     """
 
     first: int
     counts: Numbers
+
+    def __post_init__(self) -> None:
+        if self.counts.dtype.kind == "i":
+            largest = int(self.counts.max(initial=0))
+            narrow = next(kind for kind in _WHOLE if largest <= np.iinfo(kind).max)
+            object.__setattr__(self, "counts", self.counts.astype(narrow, copy=False))
 
     @classmethod
     def of(cls, counts: Numbers) -> Histogram:
@@ -162,7 +169,8 @@ class Histogram:
     def __add__(self, other: Histogram) -> Histogram:
         """Return the histogram of both together, on the same grid."""
         both = np.zeros(
-            max(part.first + len(part.counts) for part in (self, other)), np.result_type(self.counts, other.counts)
+            max(part.first + len(part.counts) for part in (self, other)),
+            np.result_type(self.counts, other.counts, np.int64),
         )
         for part in (self, other):
             both[part.first : part.first + len(part.counts)] += part.counts
