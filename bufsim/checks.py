@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import math
 import re
 from collections.abc import Iterable
-from fractions import Fraction
 from numbers import Integral, Real
 
 from bufsim.errors import InvalidTypeError, InvalidValueError
@@ -87,6 +85,8 @@ def one_of(name: str, value: object, allowed: Iterable[str]) -> str:
 
 def did_you_mean(value: object, names: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest name, or an empty str."""
+    import difflib  # late: slow to import, and for errors only
+
     near = difflib.get_close_matches(str(value), list(names), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 
@@ -107,29 +107,32 @@ def nbytes(name: str, value: object, *, at_least: int) -> int:
     return integer(name, value, at_least=at_least)
 
 
+# a numerator and a denominator
 _SECONDS = {
-    "us": Fraction(1, 1_000_000),
-    "µs": Fraction(1, 1_000_000),
-    "ms": Fraction(1, 1000),
-    "s": Fraction(1),
-    "sec": Fraction(1),
-    "min": Fraction(60),
-    "h": Fraction(3600),
-    "d": Fraction(86400),
+    "us": (1, 1_000_000),
+    "µs": (1, 1_000_000),
+    "ms": (1, 1000),
+    "s": (1, 1),
+    "sec": (1, 1),
+    "min": (60, 1),
+    "h": (3600, 1),
+    "d": (86400, 1),
 }
 _BYTES = {
-    "B": Fraction(1),
-    "kB": Fraction(10**3),
-    "MB": Fraction(10**6),
-    "GB": Fraction(10**9),
-    "KiB": Fraction(2**10),
-    "MiB": Fraction(2**20),
-    "GiB": Fraction(2**30),
+    "B": (1, 1),
+    "kB": (10**3, 1),
+    "MB": (10**6, 1),
+    "GB": (10**9, 1),
+    "KiB": (2**10, 1),
+    "MiB": (2**20, 1),
+    "GiB": (2**30, 1),
 }
 _PART = re.compile(r"\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-zµ]+)\s*")
 
 
-def _measure(name: str, value: str, units: dict[str, Fraction], *, example: str) -> float:
+def _measure(name: str, value: str, units: dict[str, tuple[int, int]], *, example: str) -> float:
+    from fractions import Fraction  # late: slow to import
+
     total = Fraction(0)
     position = 0
     while (part := _PART.match(value, position)) is not None:
@@ -137,7 +140,7 @@ def _measure(name: str, value: str, units: dict[str, Fraction], *, example: str)
         if unit not in units:
             known = ", ".join(units)
             raise InvalidValueError(f"{name} has the unknown unit {unit!r} in {value!r}; the units are {known}")
-        total += Fraction(number) * units[unit]
+        total += Fraction(number) * Fraction(*units[unit])
         position = part.end()
     if position == 0 or position != len(value):
         raise InvalidValueError(f"{name} must be a number with a unit, such as {example}, got {value!r}")

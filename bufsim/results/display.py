@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Sequence
 
 from bufsim.results.copies import OUTCOMES
@@ -90,18 +89,24 @@ def text(title: str, tables: Sequence[Table], notes: Sequence[str]) -> str:
 
 def page(title: str, tables: Sequence[Table], notes: Sequence[str]) -> str:
     """Return the header, the tables and the notes as HTML."""
-    parts = [f"<p>{html.escape(title)}</p>"]
+    parts = [f"<p>{_escaped(title)}</p>"]
     for names, rows in tables:
         if rows:
-            head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
+            head = "".join(f"<th>{_escaped(name)}</th>" for name in names)
             body = "".join(_html_row(label, cells) for label, cells in rows)
             parts.append(f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>")
-    parts.extend(f"<p>{html.escape(note)}</p>" for note in notes)
+    parts.extend(f"<p>{_escaped(note)}</p>" for note in notes)
     return "".join(parts)
 
 
 def _html_row(label: str, cells: list[str]) -> str:
-    return f"<tr><th>{html.escape(label)}</th>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>"
+    return f"<tr><th>{_escaped(label)}</th>" + "".join(f"<td>{_escaped(cell)}</td>" for cell in cells) + "</tr>"
+
+
+def _escaped(text: str) -> str:
+    from html import escape  # late: its table of entities is slow to import
+
+    return escape(text)
 
 
 def _flushes(buffer: BufferTally) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import platform
-from importlib.metadata import version
 
 _LIBRARY_OF_ENGINE = {"simpy": "simpy", "compiled": "numba"}
 
@@ -18,6 +17,8 @@ def versions_of(engine: str) -> dict[str, str]:
     >>> list(versions_of("simpy"))
     ['bufsim', 'python', 'numpy', 'pandas', 'simpy']
     """
+    from importlib.metadata import version  # late: slow to import
+
     from bufsim import __version__  # late: the package itself imports this module
 
     libraries = ["numpy", "pandas", *filter(None, [_LIBRARY_OF_ENGINE.get(engine)])]
