@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import pandas as pd
 
@@ -24,6 +24,9 @@ from bufsim.studies.limits import Limit
 from bufsim.studies.options import Coordinates
 from bufsim.studies.replicating import Replicating
 from bufsim.studies.statistics import Interval, Selection, select_best
+
+if TYPE_CHECKING:
+    from bufsim.studies.plots import StudyPlots
 
 
 class Planned(Protocol):
@@ -259,6 +262,16 @@ class StudyResult:
         """
         asked = [limit(one) for one in limits]
         return LimitChecks(check_limits(asked, self.finished, self.measured, confidence=confidence))
+
+    # how it looks
+
+    @property
+    def plot(self) -> StudyPlots:
+        """The pictures of this study result."""
+        # late: the plots are made of study results, and matplotlib is slow to import
+        from bufsim.studies.plots import StudyPlots
+
+        return StudyPlots(self)
 
     def __repr__(self) -> str:
         return summaries.text(self)
