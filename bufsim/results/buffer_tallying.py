@@ -15,6 +15,7 @@ from bufsim.results import empty_ticks
 from bufsim.results.copies import Copies, Floats, Positions, at, distinct
 from bufsim.results.histograms import SIZES, Histogram
 from bufsim.results.measures import Sample
+from bufsim.results.series import Series
 from bufsim.results.steps import Changes, Steps, distribution, lasting_peak, level, presence
 from bufsim.results.tallies import BufferLevels, BufferTally
 from bufsim.results.window import Window
@@ -188,6 +189,10 @@ class Buffers:
         if self.count == 1 and (self.simulation.durable_queue or not (self.record.copy_buffer < 0).any()):
             return of_each[0]
         return self.levels(None)
+
+    def series(self) -> Series:
+        """Return the sum of the buffer sizes over the whole run."""
+        return Series.of_steps(self._steps(None, self.record.size_jobs), self.window.end)
 
     def _steps(self, buffer: int | None, levels: Whole) -> Steps:
         """Return a column of a buffer's series over time, or its sum over all buffers."""

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from bufsim.engines.recording import COMPLETED, FAILED, LOST, RUNNING, Recording
 from bufsim.results.copies import Copies, Floats, Positions, distinct
 from bufsim.results.measures import Sample
+from bufsim.results.series import Series
 from bufsim.results.steps import presence
 from bufsim.results.tallies import QueueLevels, QueueTally
 from bufsim.results.window import Window
@@ -43,6 +44,10 @@ class Works:
             presence(self.queued_at, self._until_gone(self.started_at), self.window),
             presence(self.queued_at, self._until_gone(self.finished_at), self.window),
         )
+
+    def series(self) -> Series:
+        """Return how many are unfinished, over the whole run."""
+        return Series.of_stays(self.queued_at, self._until_gone(self.finished_at), self.window.end)
 
     def _until_gone(self, times: Floats) -> Floats:
         """Return the times; where one has not come the time of the loss; without a loss infinity."""

@@ -21,6 +21,7 @@ from bufsim.errors import BufsimError
 from bufsim.results.copies import OUTCOMES
 from bufsim.results.histograms import Histogram
 from bufsim.results.measures import Level, LevelDistribution, Sample
+from bufsim.results.series import Series
 from bufsim.results.window import Window
 
 
@@ -208,6 +209,11 @@ class Tally:
         The levels of all buffers together.
     queue_levels : QueueLevels
         The levels of all queues together.
+    buffered : Series
+        The sum of the buffer sizes over the whole run.
+    unfinished : Series
+        Works in the queues that have workers, in service or between attempts, over the whole run: from queued_at to
+        finished_at, to their loss, or to `until`.
     """
 
     window: Window
@@ -220,6 +226,8 @@ class Tally:
     queues: dict[str, QueueTally]
     buffer_levels: BufferLevels
     queue_levels: QueueLevels
+    buffered: Series
+    unfinished: Series
 
     def __post_init__(self) -> None:
         counts = dict(zip(OUTCOMES, self.outcomes, strict=True))

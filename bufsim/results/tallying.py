@@ -8,6 +8,7 @@ from bufsim.model.declaration import Declaration
 from bufsim.results.buffer_tallying import Buffers, Downtimes
 from bufsim.results.copies import OUTCOMES, Copies, Floats
 from bufsim.results.queue_tallying import Works, end_to_end
+from bufsim.results.series import Series
 from bufsim.results.tallies import QueueTally, Tally
 from bufsim.results.window import Window
 
@@ -43,7 +44,17 @@ def tally(simulation: Declaration, copies: Copies, busy_times: Floats, downtimes
         queues=of_queues,
         buffer_levels=buffers.all_levels([one.levels for one in of_buffers.values()]),
         queue_levels=all_works.levels() if len(of_queues) > 1 else next(iter(of_queues.values())).levels,
+        buffered=buffers.series(),
+        unfinished=_unfinished(simulation, copies, busy_times, window),
     )
+
+
+def _unfinished(simulation: Declaration, copies: Copies, busy_times: Floats, window: Window) -> Series:
+    """Return the series of the works of the queues that have workers: in the others they only gather."""
+    record = copies.record
+    served = [index for index, name in enumerate(record.queues) if simulation.workers_of(name)]
+    rows = slice(None) if len(served) == len(record.queues) else np.flatnonzero(np.isin(record.work_queue, served))
+    return Works(record, busy_times, window, rows).series()
 
 
 def _queues(simulation: Declaration, copies: Copies, busy_times: Floats, window: Window) -> dict[str, QueueTally]:
