@@ -62,9 +62,14 @@ class Copies:
         return at(record.flush_start, record.copy_flush)
 
     @cached_property
+    def without_flush(self) -> npt.NDArray[np.bool_]:
+        """Whether no flush took a row."""
+        return missing(self.record.copy_flush)
+
+    @cached_property
     def unflushed(self) -> Positions:
         """The rows that no flush took."""
-        return np.flatnonzero(self.record.copy_flush < 0)
+        return np.flatnonzero(self.without_flush)
 
     @cached_property
     def buffered(self) -> Positions:
@@ -178,6 +183,11 @@ def at(values: Floats, positions: npt.NDArray[np.int64]) -> Floats:
     taken = values.take(positions, mode="clip")
     taken[positions < 0] = np.nan
     return taken
+
+
+def missing(positions: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Return where there is no position, −1."""
+    return one_value(positions < 0, len(positions)) if is_one_value(positions) else positions < 0
 
 
 def is_one_value(column: npt.NDArray[Generic]) -> bool:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from bufsim.engines.recording import LOSS_CAUSES, WORK_OUTCOMES, Recording
 from bufsim.errors import BufsimError
-from bufsim.results.copies import OUTCOMES, Copies, Floats, distinct, is_one_value, one_value
+from bufsim.results.copies import OUTCOMES, Copies, Floats, distinct, is_one_value, missing, one_value
 from bufsim.results.schemas import BUFFER_SIZE, FLUSHES, JOBS, WORK, Column
 
 Service = Callable[[int, int, int], tuple[Floats, float]]
@@ -56,9 +56,9 @@ class Tables:
             key=_category(of_job(record.job_key), record.keys),
             nbytes=of_job(record.job_nbytes),
             created_at=copies.created_at,
-            flush_id=_position(record.copy_flush),
+            flush_id=_position(record.copy_flush, copies.without_flush),
             flushed_at=copies.flushed_at,
-            work_id=_position(record.copy_work),
+            work_id=_position(record.copy_work, missing(record.copy_work)),
             finished_at=copies.fates.finished_at,
             outcome=_category(copies.outcome, OUTCOMES),
             lost_at=copies.fates.lost_at,
@@ -77,7 +77,7 @@ class Tables:
             end=record.flush_end,
             cause=_category(record.flush_cause, record.causes),
             batch_size=record.flush_jobs,
-            reduced_size=_position(record.flush_reduced),
+            reduced_size=_position(record.flush_reduced, missing(record.flush_reduced)),
             nbytes=record.flush_nbytes,
             oldest_age=oldest_age,
             mean_age=mean_age,
@@ -100,9 +100,13 @@ class Tables:
     def work(self) -> pd.DataFrame:
         """One row per job handed to a queue, in that order."""
         record = self.record
+        # only the work of a job that passed by has no flush
+        none = np.zeros(1, np.bool_)
+        passed_by = (distinct(record.copy_buffer) < 0).any()
+        without_flush = missing(record.work_flush) if passed_by else one_value(none, len(record.work_flush))
         return _frame(
             WORK,
-            flush_id=_position(record.work_flush),
+            flush_id=_position(record.work_flush, without_flush),
             queue=_category(record.work_queue, record.queues),
             queued_at=record.work_queued_at,
             started_at=record.work_started_at,
@@ -211,10 +215,9 @@ def _after_range(n: int, values: npt.NDArray[np.integer]) -> npt.NDArray[np.inte
     return np.concatenate((np.arange(n, dtype=np.int16), values))
 
 
-def _position(values: npt.NDArray[np.int64]) -> pd.api.extensions.ExtensionArray:
-    """Return whole numbers with −1 as missing."""
-    missing = one_value(values < 0, len(values)) if is_one_value(values) else values < 0
-    return pd.arrays.IntegerArray(values, missing)
+def _position(values: npt.NDArray[np.int64], without: npt.NDArray[np.bool_]) -> pd.api.extensions.ExtensionArray:
+    """Return whole numbers, and where there are none."""
+    return pd.arrays.IntegerArray(values, without)
 
 
 def _category(codes: npt.NDArray[np.integer], names: Sequence[Hashable]) -> pd.Categorical[Any]:
