@@ -139,14 +139,26 @@ class Simulation(Declaration):
         """
         checks.one_of("engine", engine, ("simpy", "compiled", "auto"))
         checks.one_of("record", record, RECORD_LEVELS)
-        workload = self._workload(seed, replication)
-        if engine == "simpy" or (engine == "auto" and not compiled_engine.can_run(self)):
-            conclude = functools.partial(Result.of, self, workload, "simpy", recorded=record)
-            return Model(self, workload, conclude).run()
-        return Result.of(self, workload, "compiled", compiled_engine.run(self, workload), recorded=record)
+        return run_on(self, self._workload(seed, replication), engine=engine, record=record)
 
     def _workload(self, seed: int | None, replication: int) -> Workload:
         seed = fresh_seed() if seed is None else checks.integer("seed", seed, at_least=0)
         return Workload(self.producers, seed=seed, until=self.until, replication=replication)
 
     __repr__ = reprs.call
+
+
+def run_on(simulation: Simulation, workload: Workload, *, engine: Engine, record: RecordLevel) -> Result:
+    """Run a simulation once, on jobs and draws that may serve several; return what came out.
+
+    Parameters
+    ----------
+    workload : Workload
+        The work of the simulation's own producers until its end.
+    engine, record
+        As in `Simulation.run`.
+    """
+    if engine == "simpy" or (engine == "auto" and not compiled_engine.can_run(simulation)):
+        conclude = functools.partial(Result.of, simulation, workload, "simpy", recorded=record)
+        return Model(simulation, workload, conclude).run()
+    return Result.of(simulation, workload, "compiled", compiled_engine.run(simulation, workload), recorded=record)

@@ -67,7 +67,7 @@ class Measured:
         return np.array([self.metric(tally, self.of) for tally in self.tallies])
 
     def values(self) -> Floats:
-        """Return one value per replication whose mean estimates the metric, for comparisons under common random numbers."""
+        """Return one value per replication whose mean estimates the metric, for comparisons in pairs."""
         if self.metric.quantile is not None:
             grid, counts, totals = self._counts()
             return quantile_values_from_counts(grid, counts, self.metric.quantile.q, totals=totals)
@@ -92,7 +92,7 @@ class Measured:
         return None if any(pair is None for pair in sums) else np.array(sums, np.float64)
 
     def _counts(self) -> tuple[Floats, npt.NDArray[np.float64], Floats]:
-        """Return a grid, each replication's amount at or below each point of it, and each replication's whole amount."""
+        """Return a grid, each replication's amount at or below each point of it, and its whole amount."""
         assert self.metric.quantile is not None
         kept, bins = _KEPT[self.metric.quantile.of]
         histograms = [kept(self.metric.part(tally, self.of)) for tally in self.tallies]
@@ -112,8 +112,8 @@ def cumulative(
 ) -> tuple[Floats, npt.NDArray[np.float64]]:
     """Return points, and for each histogram the amount at or below each point.
 
-    A bin of one whole number is a point. A wider bin near the q-quantile is cut into parts, between which what lies in it
-    is taken to be spread evenly; no point is above `largest`, where everything is at or below.
+    A bin of one whole number is a point. A wider bin near the q-quantile is cut into parts, between which what lies in
+    it is taken to be spread evenly; no point is above `largest`, where everything is at or below.
     """
     first = min(histogram.first for histogram in histograms)
     last = max(histogram.first + len(histogram.counts) for histogram in histograms)

@@ -5,78 +5,132 @@ from __future__ import annotations
 import os
 import pickle
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 
 from bufsim import checks
-from bufsim.errors import InvalidTypeError, MissingExtraError
-from bufsim.studies.replication import Outcome, Task, run_tasks
+from bufsim.errors import BufsimError, InvalidTypeError, MissingExtraError
+from bufsim.studies.replication import Outcome, Task, run, run_for_a_while
 
 CHUNKS_PER_WORKER = 8
 MOST_IN_CHUNK = 64
+UNKNOWN_WORKERS = 16
+"""How many workers an executor is taken to have that does not say it: enough chunks for so many."""
 WORTH_A_POOL = 15.0
 """A pool of processes takes seconds to start: with less work left than this, s, it does not pay."""
 
+Keep = Callable[[Sequence[Outcome]], None]
+"""Called with what has come in; it must bear to be given the same twice."""
+Tell = Callable[[int], None]
+"""Called thereafter with how many that were."""
 
-def outcomes(tasks: Sequence[Task], executor: int | Executor | None) -> Iterator[Outcome]:
-    """Yield what comes out of the tasks, as it comes.
+
+def execute(tasks: Sequence[Task], executor: int | Executor | None, keep: Keep, tell: Tell) -> None:
+    """Run tasks, and give what comes out of them to `keep` and then `tell`, as it comes.
 
     Parameters
     ----------
     tasks : sequence of Task
-        What to run.
+        What to run. Neighbours that meet the same jobs share what is drawn.
     executor : int, Executor or None
         So many processes of our own; an executor of the caller's, which is never shut down; or None: here, unless so
         much is left after the first seconds that processes pay.
+    keep, tell : callable
+        What takes them in, and what tells of it.
 
-    Notes
-    -----
-    When the caller stops asking (or is interrupted), tasks that have not started are called off, one by one.
+    Raises
+    ------
+    KeyboardInterrupt
+        If it is interrupted, here or in `tell`: what is done by then is kept, and what has not started is called off.
+    BufsimError
+        If the executor fails, which no task does.
     """
+    if executor is not None:
+        workers = workers_of(executor)
+    if not tasks:
+        return
     if executor is None:
-        yield from _where_it_pays(tasks)
+        _where_it_pays(tasks, keep, tell)
     elif isinstance(executor, Executor):
-        yield from _on(executor, tasks, getattr(executor, "_max_workers", None) or _cores())
+        _on(executor, tasks, workers, keep, tell)
     else:
-        processes = checks.integer("executor", executor, at_least=1)
-        yield from _in_processes(processes, tasks)
+        _on(_processes(workers), tasks, workers, keep, tell)
 
 
-def _where_it_pays(tasks: Sequence[Task]) -> Iterator[Outcome]:
+def workers_of(executor: int | Executor | None) -> int:
+    """Return how many replications run at once on an executor, as far as it says."""
+    if executor is None:
+        return _cores()
+    if isinstance(executor, Executor):
+        return getattr(executor, "_max_workers", None) or UNKNOWN_WORKERS
+    if isinstance(executor, int) and not isinstance(executor, bool):
+        return checks.integer("executor", executor, at_least=1)
+    raise InvalidTypeError(
+        f"executor must be a number of processes or a concurrent.futures.Executor, got {executor!r}; "
+        "a Dask client gives one by client.get_executor()"
+    )
+
+
+def _where_it_pays(tasks: Sequence[Task], keep: Keep, tell: Tell) -> None:
     begin = time.monotonic()
-    for done, task in enumerate(tasks, 1):
-        yield task.run()
+    for done, outcome in enumerate(run(tasks), 1):
+        keep([outcome])
+        tell(1)
         took = time.monotonic() - begin
         # the first run may have compiled; a few more show what one takes
-        if done >= 3 and took > 1.0 and took / done * (len(tasks) - done) > WORTH_A_POOL and _cores() > 1:
-            yield from _in_processes(_cores(), tasks[done:])
+        if done >= 3 and took > 1.0 and took / done * (len(tasks) - done) > WORTH_A_POOL and _can_leave(tasks[done:]):
+            _on(_processes(_cores()), tasks[done:], _cores(), keep, tell)
             return
 
 
-def _in_processes(processes: int, tasks: Sequence[Task]) -> Iterator[Outcome]:
-    """Yield from processes that take classes defined in a notebook, and that are kept for the next study."""
+def _can_leave(tasks: Sequence[Task]) -> bool:
+    """Return whether there are processes to go to, and the tasks can go there."""
+    try:
+        from loky.backend.reduction import dumps
+    except ImportError:
+        return False
+    try:
+        dumps(list({id(task.simulation): task.simulation for task in tasks}.values()))
+    except Exception:  # whatever a user's own part raises when it is pickled, it can stay here
+        return False
+    return _cores() > 1
+
+
+def _processes(count: int) -> Executor:
+    """Return processes that take classes defined in a notebook, and that are kept for the next study."""
     try:
         from loky import get_reusable_executor
     except ImportError:
         raise MissingExtraError(
-            'executor=<number of processes> needs loky: install it with pip install "bufsim[studies]", or leave executor out'
+            'executor=<number of processes> needs loky: install it with pip install "bufsim[studies]", '
+            "or leave executor out"
         ) from None
-    yield from _on(get_reusable_executor(max_workers=processes), tasks, processes)
+    pool: Executor = get_reusable_executor(max_workers=count)
+    return pool
 
 
-def _on(executor: Executor, tasks: Sequence[Task], workers: int) -> Iterator[Outcome]:
-    chunks = _chunks(tasks, workers)
-    _check_pickle(executor, chunks[0][:1])
-    waiting: set[Future[list[Outcome]]] = set()
+def _on(executor: Executor, tasks: Sequence[Task], workers: int, keep: Keep, tell: Tell) -> None:
+    _check_pickle(executor, tasks[:1])
+    running: dict[Future[list[Outcome]], Sequence[Task]] = {}
     try:
-        for chunk in chunks:
-            waiting.add(executor.submit(run_tasks, chunk))
-        while waiting:
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield from future.result()
+        for chunk in _chunks(tasks, workers):
+            running[_submitted(executor, chunk)] = chunk
+        while running:
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                outcomes = _done(executor, future)
+                keep(outcomes)
+                if left := running[future][len(outcomes) :]:
+                    running[_submitted(executor, left)] = left
+                del running[future]
+                tell(len(outcomes))
+    except (KeyboardInterrupt, BufsimError):
+        for future in running:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                keep(future.result())
+        raise
     finally:
-        for future in waiting:
+        # one by one: the executor is the caller's
+        for future in running:
             future.cancel()
 
 
@@ -85,10 +139,31 @@ def _chunks(tasks: Sequence[Task], workers: int) -> list[Sequence[Task]]:
     return [tasks[first : first + size] for first in range(0, len(tasks), size)]
 
 
+def _submitted(executor: Executor, chunk: Sequence[Task]) -> Future[list[Outcome]]:
+    try:
+        return executor.submit(run_for_a_while, chunk)
+    except Exception as error:  # each executor has errors of its own
+        raise _failed(executor, error) from error
+
+
+def _done(executor: Executor, future: Future[list[Outcome]]) -> list[Outcome]:
+    try:
+        return future.result()
+    except Exception as error:  # likewise
+        raise _failed(executor, error) from error
+
+
+def _failed(executor: Executor, error: Exception) -> BufsimError:
+    return BufsimError(
+        f"executor {type(executor).__name__} failed: {type(error).__name__}: {error}; "
+        "either it cannot take your classes and functions to its workers (executor=<number of processes> takes those "
+        "defined anywhere), or a worker died, perhaps for want of memory (with store='study.sqlite' what is finished "
+        "is kept)"
+    )
+
+
 def _check_pickle(executor: Executor, tasks: Sequence[Task]) -> None:
     """Say what is wrong before the standard library's processes fail on a class of the main program."""
-    from concurrent.futures import ProcessPoolExecutor
-
     if not isinstance(executor, ProcessPoolExecutor):
         return
     try:
@@ -102,7 +177,3 @@ def _check_pickle(executor: Executor, tasks: Sequence[Task]) -> None:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-Progress = Callable[[int, int], None]
-"""Called with how many replications are done, and of how many."""

@@ -5,24 +5,34 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-import inspect
-from collections.abc import Iterator
+import math
+import pickle
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 
 import numpy as np
 
 from bufsim.errors import InvalidValueError
+from bufsim.model.distribution import Scipy
+from bufsim.studies import codes
+
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, range)
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def fingerprint(value: object) -> str:
     """Return a digest of a declared value and all that it holds.
 
-    Two simulations have the same fingerprint only if they are the same model: arrays count with all their numbers, and
-    classes and functions of the user's own with their source.
+    Two simulations have the same fingerprint only if they are the same model. Arrays count with all their numbers.
+    Functions and classes of the user's own count with what they do: their code, their defaults, what they have taken
+    along from where they were defined, and the functions, classes and values of their module that they name. Of
+    installed libraries the version counts. What a function reads from elsewhere, such as a file, is not seen.
 
     Raises
     ------
     InvalidValueError
-        If a part has no source to read, so that a change of it could not be seen.
+        If a part cannot be told from another one of its kind.
 
     Examples
     --------
@@ -32,61 +42,145 @@ def fingerprint(value: object) -> str:
     >>> fingerprint(FlushEvery(5.0)) == fingerprint(FlushEvery(5.1))
     False
     """
+    return _Reader().digest(value).hex()
+
+
+def fingerprints(values: Mapping[str, object]) -> dict[str, str]:
+    """Return the fingerprints of several values by their names; what they share is read once."""
+    reader = _Reader()
+    return {name: reader.digest(value).hex() for name, value in values.items()}
+
+
+class _Reader:
+    """Reads values, each object once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[object, bytes]] = {}
+        self._open: list[int] = []
+        self._back = math.inf
+        """The outermost open object that what was just read points back to, by its place among the open ones."""
+
+    def digest(self, value: object) -> bytes:
+        """Return the digest of a value."""
+        if type(value) in _PLAIN:
+            return _hashed([f"{type(value).__name__} {value!r}".encode("utf-8", "surrogatepass")])
+        if id(value) in self._known:
+            return self._known[id(value)][1]
+        if id(value) in self._open:
+            place = self._open.index(id(value))
+            self._back = min(self._back, place)
+            return _hashed([b"again", str(len(self._open) - place).encode()])
+        outer, self._back = self._back, math.inf
+        place = len(self._open)
+        self._open.append(id(value))
+        digest = _hashed(self._parts(value))
+        self._open.pop()
+        if self._back >= place:
+            # all of it lies within: the digest is the same wherever it is met. Held, so that its id stays its own
+            self._known[id(value)] = value, digest
+            self._back = math.inf
+        self._back = min(self._back, outer)
+        return digest
+
+    def _parts(self, value: object) -> Iterator[bytes]:
+        if isinstance(value, type | FunctionType | MethodType | BuiltinFunctionType | ModuleType | CodeType):
+            yield from self._of_code(value)
+        elif isinstance(value, np.ndarray) and value.dtype != object:
+            yield f"array {value.dtype.str} {value.shape}".encode()
+            yield np.ascontiguousarray(value).tobytes()
+        elif type(value) in (tuple, list):
+            yield from self._of_members(value)  # type: ignore[arg-type]  # its type is tested
+        elif type(value) is dict:
+            yield b"dict"
+            yield from map(self.digest, value)
+            yield from map(self.digest, value.values())
+        elif type(value) in (set, frozenset):
+            yield b"set"
+            yield from sorted(map(self.digest, value))  # type: ignore[call-overload]  # its type is tested
+        else:
+            yield self.digest(type(value))
+            yield from self._of_object(value)
+
+    def _of_members(self, values: tuple[object, ...] | list[object]) -> Iterator[bytes]:
+        yield type(values).__name__.encode()
+        if all(type(member) in _PLAIN for member in values):
+            yield repr(values).encode("utf-8", "surrogatepass")
+        else:
+            yield from map(self.digest, values)
+
+    def _of_object(self, value: object) -> Iterator[bytes]:
+        kind = type(value)
+        if isinstance(value, functools.partial):
+            yield self.digest((value.func, value.args, value.keywords))
+        elif isinstance(value, Scipy):
+            yield from self._of_scipy(value)
+        elif codes.is_library(kind.__module__) and not dataclasses.is_dataclass(value):
+            yield _written(value)
+        else:
+            state = _state(value)
+            yield from map(self.digest, state)
+            yield from map(self.digest, state.values())
+
+    def _of_scipy(self, value: Scipy) -> Iterator[bytes]:
+        frozen = value.frozen
+        yield from map(self.digest, (type(frozen.dist), frozen.dist.name, frozen.args, frozen.kwds))
+        # such as the bins of a histogram
+        own = {"histogram", "density", "values"} & set(frozen.dist._ctor_param)
+        yield from (self.digest(frozen.dist._ctor_param[name]) for name in sorted(own))
+
+    def _of_code(self, value: object) -> Iterator[bytes]:
+        yield codes.name_of(value).encode()
+        if isinstance(value, MethodType):
+            yield self.digest(value.__self__)
+            yield self.digest(value.__func__)
+        elif isinstance(value, CodeType):
+            yield from map(self.digest, codes.of_code(value))
+        elif isinstance(value, FunctionType) and not codes.is_library(value.__module__):
+            yield from map(self.digest, codes.of_function(value))
+        elif isinstance(value, type) and not codes.is_library(value.__module__):
+            yield from map(self.digest, codes.of_class(value))
+
+
+def _hashed(parts: Iterable[bytes]) -> bytes:
     digest = hashlib.blake2b(digest_size=16)
-    for part in _parts(value):
+    for part in parts:
+        # the length tells where a part ends
         digest.update(str(len(part)).encode() + b":" + part)
-    return digest.hexdigest()
+    return digest.digest()
 
 
-def _parts(value: object) -> Iterator[bytes]:
-    if value is None or isinstance(value, bool | int | float | str | bytes):
-        yield f"{type(value).__name__} {value!r}".encode()
-    elif isinstance(value, np.ndarray):
-        yield f"array {value.dtype.str} {value.shape}".encode()
-        yield np.ascontiguousarray(value).tobytes() if value.dtype != object else repr(value.tolist()).encode()
-    elif isinstance(value, list | tuple):
-        yield f"{type(value).__name__} {len(value)}".encode()
-        for member in value:
-            yield from _parts(member)
-    elif isinstance(value, dict):
-        yield f"dict {len(value)}".encode()
-        for key, member in value.items():
-            yield from _parts(key)
-            yield from _parts(member)
+def _state(value: object) -> dict[str, object]:
+    """Return the attributes of an object, without what follows from others and is only kept."""
+    kind = type(value)
+    names = [name for base in kind.__mro__ for name in _slots(base) if hasattr(value, name)]
+    if dataclasses.is_dataclass(value):
+        names += [field.name for field in dataclasses.fields(value)]
+    names += [
+        name
+        for name in getattr(value, "__dict__", ())
+        if not isinstance(getattr(kind, name, None), functools.cached_property)
+    ]
+    return {name: getattr(value, name) for name in dict.fromkeys(names)}
+
+
+def _slots(kind: type) -> tuple[str, ...]:
+    slots = kind.__dict__.get("__slots__", ())
+    names = (slots,) if isinstance(slots, str) else tuple(slots)
+    return tuple(name for name in names if name not in ("__dict__", "__weakref__"))
+
+
+def _written(value: object) -> bytes:
+    """Return a library's object as bytes: its repr, if that says which one it is, else as it is pickled."""
+    written = repr(value)
+    if codes.is_standard(type(value).__module__):
+        if not _ADDRESS.search(written):
+            return written.encode("utf-8", "surrogatepass")
     else:
-        yield from _of_object(value)
-
-
-def _of_object(value: object) -> Iterator[bytes]:
-    if isinstance(value, type) or inspect.isroutine(value):
-        yield from _of_code(value)
-        return
-    yield from _of_code(type(value))
-    if isinstance(value, functools.partial):
-        state: object = (value.func, value.args, value.keywords)
-    elif dataclasses.is_dataclass(value):
-        state = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    else:
-        state = getattr(value, "__dict__", None) or repr(value)
-    yield from _parts(state)
-
-
-def _of_code(code: object) -> Iterator[bytes]:
-    """Yield the name of a class or a function, and what it does where that can change: in the user's own code."""
-    module = getattr(code, "__module__", "") or ""
-    yield f"{module}.{getattr(code, '__qualname__', code)}".encode()
-    bound = getattr(code, "__self__", None)
-    if bound is not None and not inspect.ismodule(bound):
-        yield from _parts(bound)
-    # what a function has taken along from where it was defined
-    yield from _parts(getattr(code, "__defaults__", None))
-    yield from _parts([cell.cell_contents for cell in getattr(code, "__closure__", None) or ()])
-    # the store knows bufsim's version, and the standard library's and numpy's values mean what they say
-    if module.split(".")[0] in {"bufsim", "builtins", "datetime", "zoneinfo", "numpy", "scipy"}:
-        return
-    try:
-        yield inspect.getsource(code).encode()  # type: ignore[arg-type]  # a class or a function
-    except (OSError, TypeError):
-        raise InvalidValueError(
-            f"{code!r} has no source to read, so that a change of it could not be seen; define it in a file or a notebook"
-        ) from None
+        try:
+            return pickle.dumps(value, protocol=5)
+        except Exception:  # whatever it raises, it cannot be written
+            pass
+    raise InvalidValueError(
+        f"{written} cannot be told from another of its kind, so that a store would not see a change of it; "
+        "use numbers, texts, arrays and dataclasses in its place, or leave store out"
+    )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, Protocol
+
+from bufsim.errors import InvalidTypeError, MissingExtraError
 
 Progress = Callable[[int, int], None]
 """Called with the replications done, and with all."""
@@ -11,9 +15,19 @@ PATIENCE = 1.0
 """A study that is done sooner, s, shows no bar."""
 
 
+class Bar(Protocol):
+    """What is shown while replications come in."""
+
+    def advance(self, count: int) -> None:
+        """Take note of so many more."""
+
+    def say(self, text: str) -> None:
+        """Say something, in a line of its own."""
+
+
 @contextmanager
-def shown(progress: bool | Progress | None, total: int, done: int) -> Iterator[Callable[[], None]]:
-    """Yield what to call after each replication.
+def shown(progress: bool | Progress | None, total: int, done: int) -> Iterator[Bar]:
+    """Yield what to tell of replications that have come in.
 
     Parameters
     ----------
@@ -22,35 +36,66 @@ def shown(progress: bool | Progress | None, total: int, done: int) -> Iterator[C
     total, done : int
         All replications, and those done already.
     """
+    if progress is not None and not callable(progress) and not isinstance(progress, bool):
+        raise InvalidTypeError(
+            f"progress must be True, False or a function of the replications done and all, got {progress!r}"
+        )
     if callable(progress):
-        yield _Caller(progress, total, done)
+        yield _Calls(progress, total, done)
         return
     if progress is False:
-        yield lambda: None
+        yield _Quiet()
         return
     try:
         from tqdm.auto import tqdm
     except ImportError:
-        # a bar is a comfort: without the library there is none, unless it was asked for
         if progress:
-            raise
-        yield lambda: None
+            raise MissingExtraError(
+                'progress=True needs tqdm: install it with pip install "bufsim[studies]", or give a function'
+            ) from None
+        yield _Lines()  # a bar is a comfort: it was not asked for
         return
     delay = 0.0 if progress else PATIENCE
     with tqdm(total=total, initial=done, desc="replications", unit="run", delay=delay, leave=bool(progress)) as bar:
-
-        def advance() -> None:
-            bar.update()
-
-        yield advance
+        yield _Tqdm(bar)
 
 
-class _Caller:
-    """Counts replications for a user's own function."""
+class _Quiet:
+    """Tells nothing."""
+
+    def advance(self, count: int) -> None:
+        pass
+
+    def say(self, text: str) -> None:
+        pass
+
+
+class _Lines(_Quiet):
+    """Says what there is to say, without a bar."""
+
+    def say(self, text: str) -> None:
+        print(text, file=sys.stderr)
+
+
+class _Tqdm:
+    """Moves a bar of tqdm's."""
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+
+    def advance(self, count: int) -> None:
+        self._bar.update(count)
+
+    def say(self, text: str) -> None:
+        self._bar.write(text, file=sys.stderr)
+
+
+class _Calls(_Quiet):
+    """Calls a user's own function, which has its own way to say things."""
 
     def __init__(self, progress: Progress, total: int, done: int) -> None:
         self._progress, self._total, self._done = progress, total, done
 
-    def __call__(self) -> None:
-        self._done += 1
+    def advance(self, count: int) -> None:
+        self._done += count
         self._progress(self._done, self._total)

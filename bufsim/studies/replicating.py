@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
 from bufsim.results.tallies import Tally
 from bufsim.simulation import Engine, Simulation
 from bufsim.studies import progress as bars
-from bufsim.studies.execution import outcomes
-from bufsim.studies.fingerprints import fingerprint
-from bufsim.studies.replication import Outcome, Task, engine_for
-from bufsim.studies.store import Store
+from bufsim.studies.execution import execute, workers_of
+from bufsim.studies.fingerprints import fingerprints
+from bufsim.studies.replication import Outcome, Task, drawn_from, engine_for
+from bufsim.studies.store import Key, Store
 
 
 class Replicating:
@@ -46,38 +48,52 @@ class Replicating:
         progress: bool | bars.Progress | None = None,
     ) -> None:
         """Run those replications that are not there yet; an interrupt ends it early, and `complete` is False then."""
+        workers_of(executor)  # a wrong one is refused before anything is done
         wanted = list(replications)
-        kept = None if store is None else Store(store)
-        prints = {} if kept is None else {name: fingerprint(one) for name, one in self.scenarios.items()}
         self.complete = False
-        try:
-            if kept is not None:
-                for name, print_ in prints.items():
-                    self.tallies[name].update(kept.read(print_, self.seed, wanted))
+        # after an interrupt, what is finished is kept, and says that it is a part
+        with contextlib.suppress(KeyboardInterrupt), self._journal(store) as journal:
+            self._read(journal, wanted)
             tasks = list(self._tasks(wanted))
             total = len(wanted) * len(self.tallies)
-            with bars.shown(progress, total, total - len(tasks)) as advance:
-                for outcome in outcomes(tasks, executor) if tasks else ():
-                    self._take(outcome)
-                    if kept is not None and outcome.tally is not None:
-                        kept.write(prints[outcome.scenario], self.seed, outcome.replication, outcome.tally)
-                    advance()
+            with bars.shown(progress, total, total - len(tasks)) as bar:
+                execute(tasks, executor, functools.partial(self._keep, journal), bar.advance)
             self.complete = True
-        except KeyboardInterrupt:
-            pass  # what is finished is kept, and says that it is a part
-        finally:
-            if kept is not None:
-                kept.close()
 
     def _tasks(self, replications: Iterable[int]) -> Iterator[Task]:
-        """Yield what is to run, replication by replication, so that a part of it has something of every scenario."""
-        failed = {(error.scenario, error.replication) for error in self.errors}
-        for replication, (name, simulation) in itertools.product(replications, self.scenarios.items()):
-            if replication not in self.tallies[name] and (name, replication) not in failed:
-                yield Task(name, simulation, self.seed, replication, self.engines[name])
+        """Yield what is to run, replication by replication, so that a part of it has something of every scenario.
 
-    def _take(self, outcome: Outcome) -> None:
-        if outcome.tally is None:
-            self.errors.append(outcome)
-        else:
-            self.tallies[outcome.scenario][outcome.replication] = outcome.tally
+        Scenarios that meet the same jobs are neighbours.
+        """
+        groups: dict[tuple[object, ...], list[str]] = {}
+        for name, simulation in self.scenarios.items():
+            groups.setdefault(drawn_from(simulation), []).append(name)
+        names = [name for group in groups.values() for name in group]
+        failed = {(error.scenario, error.replication) for error in self.errors}
+        for replication, name in itertools.product(replications, names):
+            if replication not in self.tallies[name] and (name, replication) not in failed:
+                yield Task(name, self.scenarios[name], self.seed, replication, self.engines[name])
+
+    def _journal(self, path: str | Path | None) -> contextlib.AbstractContextManager[Store | None]:
+        return contextlib.nullcontext() if path is None else Store(path)
+
+    def _read(self, journal: Store | None, replications: Iterable[int]) -> None:
+        if journal is not None:
+            for name, found in self.tallies.items():
+                found.update(journal.read(self._keys[name], set(replications) - set(found)))
+
+    def _keep(self, journal: Store | None, outcomes: Sequence[Outcome]) -> None:
+        finished = []
+        for outcome in outcomes:
+            if outcome.tally is not None:
+                self.tallies[outcome.scenario][outcome.replication] = outcome.tally
+                finished.append((outcome.scenario, outcome.replication, outcome.tally))
+            elif outcome not in self.errors:
+                self.errors.append(outcome)
+        if journal is not None:
+            journal.write([(self._keys[name], replication, tally) for name, replication, tally in finished])
+
+    @functools.cached_property
+    def _keys(self) -> dict[str, Key]:
+        prints = fingerprints(self.scenarios)
+        return {name: Key(prints[name], self.engines[name], self.seed) for name in self.scenarios}

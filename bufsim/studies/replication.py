@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bufsim.engines import compiled_engine
+from bufsim.engines.compilation import compiled
+from bufsim.engines.lowering import check_lowered
+from bufsim.engines.workload import Jobs, Workload
 from bufsim.results.tallies import Tally
-from bufsim.simulation import Engine, Simulation
+from bufsim.simulation import Engine, Simulation, run_on
+
+PATIENCE = 0.5
+"""A worker hands over what it has done after so long, s: more than that is never lost, and the bar moves."""
+MOST_KEPT = 2**22
+"""Jobs that are kept for the next scenario: at most some 150 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +42,13 @@ class Task:
     replication: int
     engine: Engine
 
-    def run(self) -> Outcome:
+    def run(self, drawn: Drawn) -> Outcome:
         """Run it; an error becomes the outcome."""
         try:
-            result = self.simulation.run(self.seed, engine=self.engine, replication=self.replication, record="summary")
+            result = run_on(self.simulation, drawn.workload(self), engine=self.engine, record="summary")
             return Outcome(self.scenario, self.replication, result.tally, None)
         except Exception as error:  # whatever a user's own part raises is reported, and stops nobody else
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            cause = f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})"
-            return Outcome(self.scenario, self.replication, None, cause)
+            return Outcome(self.scenario, self.replication, None, _cause(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +73,83 @@ class Outcome:
     error: str | None
 
 
-def run_tasks(tasks: Sequence[Task]) -> list[Outcome]:
-    """Run several replications, one after the other: what a worker process does."""
-    return [task.run() for task in tasks]
+class Drawn:
+    """The work of the last replication, kept for the next one as long as that meets the same."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Task, Workload] | None = None
+
+    def workload(self, task: Task) -> Workload:
+        """Return the work of a replication: the last one's, if both meet the same jobs and draws."""
+        if self._last is None or not _alike(self._last[0], task):
+            self._last = None  # before another is drawn: two need not lie in memory
+            simulation = task.simulation
+            drawn = _KeptWorkload(
+                simulation.producers, seed=task.seed, until=simulation.until, replication=task.replication
+            )
+            self._last = task, drawn
+        return self._last[1]
+
+
+class _KeptWorkload(Workload):
+    """A workload whose jobs are drawn once, unless they take much room."""
+
+    _jobs: Jobs | None = None
+
+    def jobs(self) -> Jobs:
+        if self._jobs is not None:
+            return self._jobs
+        jobs = super().jobs()
+        if len(jobs) <= MOST_KEPT:
+            self._jobs = jobs
+        return jobs
+
+
+def _alike(one: Task, other: Task) -> bool:
+    same_stream = (one.seed, one.replication) == (other.seed, other.replication)
+    return same_stream and drawn_from(one.simulation) == drawn_from(other.simulation)
+
+
+def drawn_from(simulation: Simulation) -> tuple[object, ...]:
+    """Return what the jobs and draws of a simulation follow from, by identity: the same in all variations of one.
+
+    Equal values that are different objects are drawn twice, to the same numbers.
+    """
+    parts = [*simulation.producers, *simulation.workers, *(buffer.flush_time.fixed for buffer in simulation.buffers)]
+    return (simulation.until, len(simulation.producers), len(simulation.workers), *map(id, parts))
+
+
+def run(tasks: Iterable[Task]) -> Iterator[Outcome]:
+    """Run replications, one after the other; neighbours that meet the same jobs share what is drawn."""
+    drawn = Drawn()
+    for task in tasks:
+        yield task.run(drawn)
+
+
+def run_for_a_while(tasks: Sequence[Task]) -> list[Outcome]:
+    """Run the first of these replications, at least one, and as many as `PATIENCE` allows: what a worker does."""
+    end = time.monotonic() + PATIENCE
+    outcomes = []
+    for outcome in run(tasks):
+        outcomes.append(outcome)
+        if time.monotonic() >= end:
+            break
+    return outcomes
 
 
 def engine_for(simulation: Simulation, engine: Engine) -> Engine:
-    """Return the engine that "auto" means for a simulation; another one as it is."""
+    """Return the engine that runs a simulation; NotLoweredError if it is to be the compiled one and cannot.
+
+    "auto" means the compiled one if that can.
+    """
+    if engine == "compiled":
+        check_lowered(simulation)
+        compiled()
     if engine != "auto":
         return engine
     return "compiled" if compiled_engine.can_run(simulation) else "simpy"
+
+
+def _cause(error: Exception) -> str:
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({place.name}, line {place.lineno})"

@@ -1,49 +1,77 @@
 """A journal of finished replications in one SQLite file, so that a study that is killed loses none of them.
 
-SQLite, because each replication is one transaction of the operating system's file: what was committed survives a kill at
-any moment, and two processes may write to one file. A folder of Parquet files would need a file for every replication.
+SQLite, because each commit is in the operating system's hands and survives a kill at any moment, and several processes
+may write to one file. A folder of Parquet files would need a file for every replication.
 """
 
 from __future__ import annotations
 
-import json
 import sqlite3
+import time
 import zlib
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import bufsim
-from bufsim.errors import InvalidValueError
-from bufsim.results.plain import built, plain
+from bufsim.errors import BufsimError, InvalidValueError
 from bufsim.results.tallies import Tally
+from bufsim.studies.packing import packed, unpacked
 
 FORMAT = 1
+_KIND = 0x62756673  # "bufs", in SQLite's place for an application's id
 _WAIT = 60.0
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS replications (
-    simulation TEXT NOT NULL,
-    seed TEXT NOT NULL,
-    replication INTEGER NOT NULL,
-    tally BLOB NOT NULL,
-    PRIMARY KEY (simulation, seed, replication)
-) WITHOUT ROWID;
-"""
+_PAUSE = 0.02
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE IF NOT EXISTS replications (
+        simulation TEXT NOT NULL,
+        engine TEXT NOT NULL,
+        seed TEXT NOT NULL,
+        replication INTEGER NOT NULL,
+        tally BLOB NOT NULL,
+        PRIMARY KEY (simulation, engine, seed, replication)
+    ) WITHOUT ROWID""",
+)
+
+
+class Key(NamedTuple):
+    """What the replications of a scenario are kept under.
+
+    Parameters
+    ----------
+    simulation : str
+        Its `fingerprint`.
+    engine : str
+        What runs it.
+    seed : int
+        The root seed.
+    """
+
+    simulation: str
+    engine: str
+    seed: int
+
+    def row(self) -> tuple[str, str, str]:
+        """Return it as SQLite holds it, whose integers end at 2⁶³."""
+        return self.simulation, self.engine, str(self.seed)
 
 
 class Store:
-    """A journal of finished replications, keyed by simulation, seed and replication.
+    """A journal of finished replications, keyed by simulation, engine, seed and replication.
 
     Parameters
     ----------
     path : str or Path
-        The file; it is made if there is none.
+        The file, on a disk of this machine; it is made if there is none.
 
     Raises
     ------
     InvalidValueError
-        If the file is something else, or was written by another version of bufsim, whose numbers may differ.
+        If the file is something else, cannot be written, or was written by another version of bufsim or of a library
+        that draws, whose numbers may differ.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -52,53 +80,74 @@ class Store:
             raise InvalidValueError(f"store must be a file in a folder that is there, got {str(path)!r}")
         try:
             self._connection = sqlite3.connect(self.path, timeout=_WAIT, isolation_level=None)
+        except sqlite3.OperationalError as error:
+            raise self._unwritable(error) from None
+        try:
             self._prepare()
-        except sqlite3.DatabaseError as error:
-            raise InvalidValueError(
-                f"store must be a file that bufsim has written, or a new one, got {str(path)!r}: {error}"
-            ) from None
+        except BaseException:
+            self._connection.close()
+            raise
 
     def _prepare(self) -> None:
-        # readers and a writer at once; a commit is in the operating system's hands and outlives the process
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        self._connection.executescript(_SCHEMA)
-        with closing(self._connection.cursor()) as cursor:
-            for name, value in (("format", str(FORMAT)), ("bufsim", bufsim.__version__)):
-                cursor.execute("INSERT OR IGNORE INTO about VALUES (?, ?)", (name, value))
-                (written,) = cursor.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()
-                if written != value:
-                    self.close()
-                    raise InvalidValueError(
-                        f"store {str(self.path)!r} was written by another version ({name} {written}, this is {value}), "
-                        "whose numbers may differ; give a new file, or run with that version"
-                    )
+        try:
+            self._check_kind()
+            # a writer and readers at once; a commit is in the operating system's hands and outlives the process
+            self._patiently("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            with self._transaction():
+                self._connection.execute(f"PRAGMA application_id = {_KIND}")
+                for statement in _SCHEMA:
+                    self._connection.execute(statement)
+                self._check_versions()
+        except sqlite3.OperationalError as error:
+            raise self._unwritable(error) from None
+        except sqlite3.DatabaseError as error:
+            raise self._foreign(str(error)) from None
 
-    def read(self, simulation: str, seed: int, replications: Iterable[int]) -> dict[int, Tally]:
-        """Return the tallies of those replications that are there, by replication.
+    def _check_kind(self) -> None:
+        """Refuse another program's file before anything is written to it."""
+        (kind,) = self._connection.execute("PRAGMA application_id").fetchone()
+        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if kind != _KIND and (kind or tables):
+            raise self._foreign("it is another program's database")
 
-        Parameters
-        ----------
-        simulation : str
-            Its `fingerprint`.
-        seed : int
-            The root seed.
-        replications : iterable of int
-            Which are asked for.
-        """
+    def _check_versions(self) -> None:
+        for name, value in _versions().items():
+            self._connection.execute("INSERT OR IGNORE INTO about VALUES (?, ?)", (name, value))
+            (written,) = self._connection.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()
+            if written != value:
+                raise InvalidValueError(
+                    f"store {str(self.path)!r} was written by another version ({name} {written}, this is {value}), "
+                    "whose numbers may differ; give a new file, or run with that version"
+                )
+
+    def read(self, key: Key, replications: Iterable[int]) -> dict[int, Tally]:
+        """Return the tallies of those replications of a scenario that are there, by replication."""
         wanted = set(replications)
         rows = self._connection.execute(
-            "SELECT replication, tally FROM replications WHERE simulation = ? AND seed = ? ORDER BY replication",
-            (simulation, str(seed)),
+            "SELECT replication, tally FROM replications WHERE simulation = ? AND engine = ? AND seed = ? "
+            "ORDER BY replication",
+            key.row(),
         )
-        return {number: _tally(data) for number, data in rows if number in wanted}
+        return {number: self._tally(data) for number, data in rows if number in wanted}
 
-    def write(self, simulation: str, seed: int, replication: int, tally: Tally) -> None:
-        """Write a finished replication; one that is there already stays, since it is the same."""
-        data = zlib.compress(json.dumps(plain(tally), separators=(",", ":")).encode(), 1)
-        self._connection.execute(
-            "INSERT OR IGNORE INTO replications VALUES (?, ?, ?, ?)", (simulation, str(seed), replication, data)
-        )
+    def write(self, finished: Sequence[tuple[Key, int, Tally]]) -> None:
+        """Write finished replications, all or none; one that is there already stays, since it is the same.
+
+        Raises
+        ------
+        BufsimError
+            If it cannot be written; what was written before is there.
+        """
+        rows = [(*key.row(), replication, packed(tally)) for key, replication, tally in finished]
+        try:
+            with self._transaction():
+                self._connection.executemany("INSERT OR IGNORE INTO replications VALUES (?, ?, ?, ?, ?)", rows)
+        except sqlite3.OperationalError as error:
+            raise BufsimError(
+                f"store {str(self.path)!r} could not be written: {error}; make room for it, and run the study again: "
+                "what was written before is kept"
+            ) from None
 
     def close(self) -> None:
         """Close the file."""
@@ -110,7 +159,48 @@ class Store:
     def __exit__(self, *error: object) -> None:
         self.close()
 
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:  # some errors, such as a full disk, have ended it already
+                self._connection.execute("ROLLBACK")
+            raise
 
-def _tally(data: bytes) -> Tally:
-    tally: Tally = built(Tally, json.loads(zlib.decompress(data)))
-    return tally
+    def _patiently(self, statement: str) -> None:
+        """Execute what SQLite does not wait for by itself while another process opens the file."""
+        end = time.monotonic() + _WAIT
+        while True:
+            try:
+                self._connection.execute(statement)
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > end:
+                    raise
+                time.sleep(_PAUSE)
+            else:
+                return
+
+    def _tally(self, data: bytes) -> Tally:
+        try:
+            return unpacked(data)
+        except (KeyError, TypeError, ValueError, zlib.error) as error:
+            raise self._foreign(f"a replication in it cannot be read ({error})") from None
+
+    def _foreign(self, cause: str) -> InvalidValueError:
+        return InvalidValueError(
+            f"store must be a file that bufsim has written, or a new one, got {str(self.path)!r}: {cause}"
+        )
+
+    def _unwritable(self, error: sqlite3.OperationalError) -> InvalidValueError:
+        return InvalidValueError(
+            f"store must be a file that can be written, got {str(self.path)!r}: {error}; copy it to where it can"
+        )
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions that numbers depend on: of a library that draws the one that may change its streams."""
+    libraries = {name: ".".join(version(name).split(".")[:2]) for name in ("numpy", "scipy")}
+    return {"format": str(FORMAT), "bufsim": bufsim.__version__, **libraries}
