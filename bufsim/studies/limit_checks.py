@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import pandas as pd
 
@@ -150,7 +151,7 @@ def check_limits(
     """
     count = len(scenarios) if family is None else family
     return tuple(
-        _check(limit, scenario, evaluate(limit.expression, scenario), confidence, count)
+        _check(limit, scenario, evaluate(cast(Expression, limit.expression), scenario), confidence, count)
         for scenario in scenarios
         for limit in limits
     )

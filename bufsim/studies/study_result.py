@@ -13,6 +13,7 @@ from bufsim.errors import InvalidValueError
 from bufsim.results.tallies import Tally
 from bufsim.simulation import Simulation
 from bufsim.studies import summaries
+from bufsim.studies.cautions import cautions
 from bufsim.studies.comparisons import Comparisons, Pairs, compare
 from bufsim.studies.estimates import Floats
 from bufsim.studies.evaluations import Evaluation
@@ -24,6 +25,7 @@ from bufsim.studies.limits import Limit
 from bufsim.studies.options import Coordinates
 from bufsim.studies.replicating import Replicating
 from bufsim.studies.statistics import Interval, Selection, select_best
+from bufsim.studies.warm_up import WarmUps, warm_ups
 
 if TYPE_CHECKING:
     from bufsim.studies.plots import StudyPlots
@@ -272,6 +274,19 @@ class StudyResult:
         from bufsim.studies.plots import StudyPlots
 
         return StudyPlots(self)
+
+    # doubts
+
+    def warm_up(self) -> WarmUps:
+        """Return, for each level of each scenario, where MSER-5 would cut its start, and a warning if it needs that."""
+        return warm_ups(self._kept())
+
+    def warnings(self) -> list[str]:
+        """Return a sentence for each thing that can mislead: see `bufsim.studies.cautions.cautions`."""
+        return cautions(self.scenarios, self._kept())
+
+    def _kept(self) -> dict[str, list[Tally]]:
+        return {name: [self.tallies[name][number] for number in self._common()] for name in self.finished}
 
     def __repr__(self) -> str:
         return summaries.text(self)

@@ -153,7 +153,7 @@ def _warning(table: FloatArray, bias: float, relative: float, warm_up: float | N
     if abs(bias) < matters or rise * bias >= 0.0:
         return ""
     side = "below" if rise > 0.0 else "above"
-    way_out = "lengthen `until`" if warm_up is None else f"set `warm_up` to {warm_up:g} s or more, or lengthen `until`"
+    way_out = "lengthen `until`" if warm_up is None else f"set `warm_up` to {warm_up:.3g} s or more, or lengthen `until`"
     return f"the runs start {side} the level that they reach ({said}): {way_out}"
 
 
