@@ -63,10 +63,12 @@ def report(results: Results, options: argparse.Namespace) -> Iterator[str]:
     for work in options.works:
         yield tables.of_work(results, work)
     yield "### Import, and small runs"
-    yield import_time.report()
-    yield small_runs.report()
+    imports, small = import_time.measure(), small_runs.measure()
+    yield import_time.table(imports)
+    yield small_runs.table(small)
     yield "### Targets"
-    yield tables.of_targets([*targets.of_engines(results), *targets.of_simpy_engine(results)])
+    found = [*targets.of_engines(results), *targets.of_simpy_engine(results)]
+    yield tables.of_targets([*found, *import_time.targets(imports), *small_runs.targets(small)])
 
 
 if __name__ == "__main__":
