@@ -45,26 +45,31 @@ def execute(tasks: Sequence[Task], executor: int | Executor | None, keep: Keep, 
     BufsimError
         If the executor fails, which no task does.
     """
-    if executor is not None:
-        workers = workers_of(executor)
+    check(executor)
     if not tasks:
         return
     if executor is None:
         _where_it_pays(tasks, keep, tell)
     elif isinstance(executor, Executor):
-        _on(executor, tasks, workers, keep, tell)
+        _on(executor, tasks, getattr(executor, "_max_workers", None) or UNKNOWN_WORKERS, keep, tell)
     else:
-        _on(_processes(workers), tasks, workers, keep, tell)
+        _on(_processes(executor), tasks, executor, keep, tell)
 
 
-def workers_of(executor: int | Executor | None) -> int:
-    """Return how many replications run at once on an executor, as far as it says."""
+def at_once(executor: int | Executor | None, seconds: float) -> int:
+    """Return how many replications will run at once, if so much is to be done; 1 if the executor does not say."""
     if executor is None:
-        return _cores()
-    if isinstance(executor, Executor):
-        return getattr(executor, "_max_workers", None) or UNKNOWN_WORKERS
+        return cores() if seconds > WORTH_A_POOL else 1
+    return int(getattr(executor, "_max_workers", None) or 1) if isinstance(executor, Executor) else executor
+
+
+def check(executor: object) -> None:
+    """Raise if this is no executor, nor a number of processes."""
+    if executor is None or isinstance(executor, Executor):
+        return
     if isinstance(executor, int) and not isinstance(executor, bool):
-        return checks.integer("executor", executor, at_least=1)
+        checks.integer("executor", executor, at_least=1)
+        return
     raise InvalidTypeError(
         f"executor must be a number of processes or a concurrent.futures.Executor, got {executor!r}; "
         "a Dask client gives one by client.get_executor()"
@@ -79,7 +84,7 @@ def _where_it_pays(tasks: Sequence[Task], keep: Keep, tell: Tell) -> None:
         took = time.monotonic() - begin
         # the first run may have compiled; a few more show what one takes
         if done >= 3 and took > 1.0 and took / done * (len(tasks) - done) > WORTH_A_POOL and _can_leave(tasks[done:]):
-            _on(_processes(_cores()), tasks[done:], _cores(), keep, tell)
+            _on(_processes(cores()), tasks[done:], cores(), keep, tell)
             return
 
 
@@ -93,7 +98,7 @@ def _can_leave(tasks: Sequence[Task]) -> bool:
         dumps(list({id(task.simulation): task.simulation for task in tasks}.values()))
     except Exception:  # whatever a user's own part raises when it is pickled, it can stay here
         return False
-    return _cores() > 1
+    return cores() > 1
 
 
 def _processes(count: int) -> Executor:
@@ -175,5 +180,6 @@ def _check_pickle(executor: Executor, tasks: Sequence[Task]) -> None:
         ) from None
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -18,6 +18,9 @@ PATIENCE = 1.0
 class Bar(Protocol):
     """What is shown while replications come in."""
 
+    speaks: bool
+    """Whether it shows what it is told to say."""
+
     def advance(self, count: int) -> None:
         """Take note of so many more."""
 
@@ -63,6 +66,8 @@ def shown(progress: bool | Progress | None, total: int, done: int) -> Iterator[B
 class _Quiet:
     """Tells nothing."""
 
+    speaks = False
+
     def advance(self, count: int) -> None:
         pass
 
@@ -73,12 +78,16 @@ class _Quiet:
 class _Lines(_Quiet):
     """Says what there is to say, without a bar."""
 
+    speaks = True
+
     def say(self, text: str) -> None:
         print(text, file=sys.stderr)
 
 
 class _Tqdm:
     """Moves a bar of tqdm's."""
+
+    speaks = True
 
     def __init__(self, bar: Any) -> None:
         self._bar = bar

@@ -12,7 +12,8 @@ from pathlib import Path
 from bufsim.results.tallies import Tally
 from bufsim.simulation import Engine, Simulation
 from bufsim.studies import progress as bars
-from bufsim.studies.execution import execute, workers_of
+from bufsim.studies.effort import LONG, USUAL, Effort, jobs_by_scenario, measured, seconds_of
+from bufsim.studies.execution import at_once, check, execute
 from bufsim.studies.fingerprints import fingerprints
 from bufsim.studies.replication import Outcome, Task, drawn_from, engine_for
 from bufsim.studies.store import Key, Store
@@ -48,7 +49,7 @@ class Replicating:
         progress: bool | bars.Progress | None = None,
     ) -> None:
         """Run those replications that are not there yet; an interrupt ends it early, and `complete` is False then."""
-        workers_of(executor)  # a wrong one is refused before anything is done
+        check(executor)
         wanted = list(replications)
         self.complete = False
         # after an interrupt, what is finished is kept, and says that it is a part
@@ -57,8 +58,29 @@ class Replicating:
             tasks = list(self._tasks(wanted))
             total = len(wanted) * len(self.tallies)
             with bars.shown(progress, total, total - len(tasks)) as bar:
+                if bar.speaks and tasks:
+                    self._say(bar, tasks, len(wanted), executor)
                 execute(tasks, executor, functools.partial(self._keep, journal), bar.advance)
             self.complete = True
+
+    def effort(self, replications: Iterable[int], executor: int | Executor | None) -> Effort:
+        """Return what those replications will take that are not there yet, from short runs of some scenarios."""
+        check(executor)
+        wanted = list(replications)
+        return self._effort(list(self._tasks(wanted)), len(wanted), executor)
+
+    def _effort(self, tasks: Sequence[Task], replications: int, executor: int | Executor | None) -> Effort:
+        jobs = jobs_by_scenario(self.scenarios, self.seed)
+        seconds = seconds_of(tasks, jobs, measured(tasks, jobs))
+        workers = at_once(executor, seconds)
+        mean = sum(jobs.values()) / len(jobs)
+        return Effort(len(self.scenarios), replications, mean, len(tasks), seconds / workers, workers)
+
+    def _say(self, bar: bars.Bar, tasks: Sequence[Task], replications: int, executor: int | Executor | None) -> None:
+        """Say what long work will take; short work is not held up by an estimate."""
+        seconds = seconds_of(tasks, jobs_by_scenario(self.scenarios, self.seed), USUAL)
+        if seconds / at_once(executor, seconds) > LONG:
+            bar.say(str(self._effort(tasks, replications, executor)))
 
     def _tasks(self, replications: Iterable[int]) -> Iterator[Task]:
         """Yield what is to run, replication by replication, so that a part of it has something of every scenario.

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from bufsim import checks
 from bufsim.engines import compiled_engine
 from bufsim.engines.compilation import compiled
 from bufsim.engines.lowering import check_lowered
@@ -142,6 +143,7 @@ def engine_for(simulation: Simulation, engine: Engine) -> Engine:
 
     "auto" means the compiled one if that can.
     """
+    checks.one_of("engine", engine, ("simpy", "compiled", "auto"))
     if engine == "compiled":
         check_lowered(simulation)
         compiled()

@@ -15,6 +15,7 @@ from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model.flush_policy import FlushPolicy
 from bufsim.simulation import Engine, Simulation
 from bufsim.studies import progress as bars
+from bufsim.studies.effort import Effort
 from bufsim.studies.grids import grid
 from bufsim.studies.options import Coordinates, find_scenario
 from bufsim.studies.replicating import Replicating
@@ -74,6 +75,15 @@ class Study:
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuilt, (dict(self.scenarios), self.seed, self.baseline, dict(self.coordinates))
+
+    def estimate(
+        self, replications: int = 30, *, executor: int | Executor | None = None, engine: Engine = "auto"
+    ) -> Effort:
+        """Return how many runs `run` would make, and about how long they would take: some short runs are timed.
+
+        `run` itself says this first if it takes long, unless it is told to be quiet.
+        """
+        return Replicating(self.scenarios, self.seed, engine).effort(range(replications), executor)
 
     def run(
         self,
