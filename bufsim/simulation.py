@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from bufsim import checks
-from bufsim.engines import compiled_engine
 from bufsim.engines.randomness import fresh_seed
-from bufsim.engines.simpy_engine import Model
 from bufsim.engines.workload import Workload
 from bufsim.model import reprs
 from bufsim.model.declaration import Declaration
 from bufsim.model.flush_policy import FlushPolicy
 from bufsim.results.contents import RECORD_LEVELS, RecordLevel
 from bufsim.results.result import Result
+
+if TYPE_CHECKING:
+    from bufsim.engines.simpy_engine import Model
 
 Engine = Literal["simpy", "compiled", "auto"]
 
@@ -113,8 +114,7 @@ class Simulation(Declaration):
         >>> model.run().flushes.cause.tolist()
         ['manual']
         """
-        workload = self._workload(seed, replication)
-        return Model(self, workload, functools.partial(Result.of, self, workload, "simpy"))
+        return _model(self, self._workload(seed, replication), "all")
 
     def run(
         self,
@@ -158,7 +158,15 @@ def run_on(simulation: Simulation, workload: Workload, *, engine: Engine, record
     engine, record
         As in `Simulation.run`.
     """
+    # late: a run needs one of the engines, and the import of bufsim none
+    from bufsim.engines import compiled_engine
+
     if engine == "simpy" or (engine == "auto" and not compiled_engine.can_run(simulation)):
-        conclude = functools.partial(Result.of, simulation, workload, "simpy", recorded=record)
-        return Model(simulation, workload, conclude).run()
+        return _model(simulation, workload, record).run()
     return Result.of(simulation, workload, "compiled", compiled_engine.run(simulation, workload), recorded=record)
+
+
+def _model(simulation: Simulation, workload: Workload, record: RecordLevel) -> Model[Result]:
+    from bufsim.engines.simpy_engine import Model  # late: simpy is slow to import
+
+    return Model(simulation, workload, functools.partial(Result.of, simulation, workload, "simpy", recorded=record))
