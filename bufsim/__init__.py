@@ -1,5 +1,7 @@
 """bufsim simulates job buffers, so that you can choose a flush policy with evidence."""
 
+import typing
+
 from bufsim.errors import BufsimError, InvalidTypeError, InvalidValueError, MissingExtraError, NotLoweredError
 from bufsim.model.arrivals import Bulk, Deterministic, Poisson, Renewal
 from bufsim.model.buffers import CollectAll, CollectQueues, FlushTime, JobBuffer
@@ -27,8 +29,10 @@ from bufsim.model.time_varying import Sinusoid, StepRate, TimeVarying
 from bufsim.model.traces import Trace
 from bufsim.model.views import BufferView
 from bufsim.model.workers import Backoff, GivenTimes, PollingWorkers, PushWorkers
-from bufsim.results.result import Result
 from bufsim.simulation import Simulation
+
+if typing.TYPE_CHECKING:
+    from bufsim.results.result import Result
 
 __version__ = "0.1.0"
 
@@ -86,3 +90,18 @@ __all__ = [
     "UniqueByKey",
     "Zipf",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Return `Result`, which is imported when it is asked for: no one needs it to declare a simulation."""
+    if name == "Result":
+        from bufsim.results.result import Result
+
+        globals()[name] = Result
+        return Result
+    raise AttributeError(f"module 'bufsim' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted({*globals(), *__all__})

@@ -12,11 +12,11 @@ from bufsim.engines.workload import Workload
 from bufsim.model import reprs
 from bufsim.model.declaration import Declaration
 from bufsim.model.flush_policy import FlushPolicy
-from bufsim.results.contents import RECORD_LEVELS, RecordLevel
-from bufsim.results.result import Result
 
 if TYPE_CHECKING:
     from bufsim.engines.simpy_engine import Model
+    from bufsim.results.contents import RecordLevel
+    from bufsim.results.result import Result
 
 Engine = Literal["simpy", "compiled", "auto"]
 
@@ -137,6 +137,9 @@ class Simulation(Declaration):
         record : {"all", "flushes", "summary"}
             What to keep: all tables; the flushes and the metrics; the metrics alone.
         """
+        # late: the first run imports what it needs, and the import of bufsim neither engines nor results
+        from bufsim.results.contents import RECORD_LEVELS
+
         checks.one_of("engine", engine, ("simpy", "compiled", "auto"))
         checks.one_of("record", record, RECORD_LEVELS)
         return run_on(self, self._workload(seed, replication), engine=engine, record=record)
@@ -158,8 +161,8 @@ def run_on(simulation: Simulation, workload: Workload, *, engine: Engine, record
     engine, record
         As in `Simulation.run`.
     """
-    # late: a run needs one of the engines, and the import of bufsim none
     from bufsim.engines import compiled_engine
+    from bufsim.results.result import Result
 
     if engine == "simpy" or (engine == "auto" and not compiled_engine.can_run(simulation)):
         return _model(simulation, workload, record).run()
@@ -167,6 +170,7 @@ def run_on(simulation: Simulation, workload: Workload, *, engine: Engine, record
 
 
 def _model(simulation: Simulation, workload: Workload, record: RecordLevel) -> Model[Result]:
-    from bufsim.engines.simpy_engine import Model  # late: simpy is slow to import
+    from bufsim.engines.simpy_engine import Model
+    from bufsim.results.result import Result
 
     return Model(simulation, workload, functools.partial(Result.of, simulation, workload, "simpy", recorded=record))
