@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -91,3 +93,9 @@ def test_a_target_that_was_not_measured_is_not_met() -> None:
     assert Target("speed", 59.9, at_least=60.0).met == "not met"
     assert Target("speed", 60.0, at_least=60.0).met == "met"
     assert Target("memory", 2.0, at_most=1.5).row() == ["memory", "2 times", "≤ 1.5 times", "not met"]
+
+
+def test_the_import_of_bufsim_leaves_engines_and_results_to_the_first_run() -> None:
+    code = "import sys, bufsim; print({'simpy', 'bufsim.results', 'bufsim.engines.kernel'} & {*sys.modules})"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert said.stdout.strip() == "set()"
