@@ -1,196 +1,37 @@
-"""What came out of a study: the tallies of its replications, and what follows from them."""
+"""What came out of a study, and what to make of it: comparisons, limits, a recommendation, and doubts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-import pandas as pd
-
-from bufsim import checks
-from bufsim.errors import InvalidValueError
-from bufsim.results.tallies import Tally
-from bufsim.simulation import Simulation
+from bufsim.simulation import Engine, Simulation
 from bufsim.studies import summaries
 from bufsim.studies.cautions import cautions
 from bufsim.studies.comparisons import Comparisons, Pairs, compare
-from bufsim.studies.estimates import Floats
-from bufsim.studies.evaluations import Evaluation
 from bufsim.studies.expressions import Expression
 from bufsim.studies.formulas import expression, limit, one_objective
 from bufsim.studies.fronts import Front, front
 from bufsim.studies.limit_checks import LimitChecks, check_limits
 from bufsim.studies.limits import Limit
-from bufsim.studies.options import Coordinates
+from bufsim.studies.progress import Progress
+from bufsim.studies.recommendation import Question, Recommendation
+from bufsim.studies.recommending import further, recommend
 from bufsim.studies.replicating import Replicating
-from bufsim.studies.statistics import Interval, Selection, select_best
+from bufsim.studies.statistics import Selection, select_best
+from bufsim.studies.study_numbers import StudyNumbers
 from bufsim.studies.warm_up import WarmUps, warm_ups
 
 if TYPE_CHECKING:
     from bufsim.studies.plots import StudyPlots
 
 
-class Planned(Protocol):
-    """What a study result takes from its study."""
-
-    @property
-    def scenarios(self) -> Mapping[str, Simulation]:
-        """The simulations by name."""
-
-    @property
-    def seed(self) -> int:
-        """The root seed."""
-
-    @property
-    def baseline(self) -> str | None:
-        """The scenario that stands for what is done today."""
-
-    @property
-    def coordinates(self) -> Coordinates:
-        """Of the scenarios of a grid, the value of each field that was varied."""
-
-
 @dataclass(frozen=True, repr=False, eq=False)
-class StudyResult:
-    """What came out of a study.
-
-    Attributes
-    ----------
-    scenarios : mapping of str to Simulation
-        What ran, by name.
-    seed : int
-        The root seed.
-    baseline : str or None
-        The scenario that stands for what is done today.
-    coordinates : mapping
-        Of the scenarios of a grid, the value of each field that was varied.
-    engines : mapping of str to str
-        What ran each scenario.
-    tallies : mapping of str to mapping of int to Tally
-        What is kept of each finished replication.
-    failures : DataFrame
-        scenario, replication, error: what did not finish, and why.
-    complete : bool
-        False after an interrupt: then this is a part of the study.
-    """
-
-    scenarios: Mapping[str, Simulation]
-    seed: int
-    baseline: str | None
-    coordinates: Coordinates
-    engines: Mapping[str, str]
-    tallies: Mapping[str, Mapping[int, Tally]]
-    failures: pd.DataFrame
-    complete: bool
-
-    @classmethod
-    def of(cls, study: Planned, run: Replicating, replications: Iterable[int]) -> StudyResult:
-        """Return what came out of these replications of a study, in order, however they came in."""
-        numbers = list(replications)
-        tallies = {name: {r: found[r] for r in numbers if r in found} for name, found in run.tallies.items()}
-        errors = sorted(run.errors, key=lambda outcome: (outcome.replication, outcome.scenario))
-        rows = [(outcome.scenario, outcome.replication, outcome.error) for outcome in errors]
-        failures = pd.DataFrame(rows, columns=["scenario", "replication", "error"])
-        return cls(
-            dict(run.scenarios),
-            study.seed,
-            study.baseline if study.baseline in run.scenarios else None,
-            {name: study.coordinates[name] for name in run.scenarios if name in study.coordinates},
-            dict(run.engines),
-            tallies,
-            failures,
-            run.complete,
-        )
-
-    @property
-    def finished(self) -> tuple[str, ...]:
-        """The scenarios with at least 2 finished replications and no failed one, in the study's order."""
-        failed = set(self.failures["scenario"])
-        return tuple(name for name, found in self.tallies.items() if len(found) >= 2 and name not in failed)
-
-    @property
-    def replications(self) -> int:
-        """The number of replications that every finished scenario has."""
-        return len(self._common())
-
-    def _common(self) -> list[int]:
-        """Return the replications that every finished scenario has: only these can be paired."""
-        if not self.finished:
-            raise InvalidValueError("the study has no scenario with 2 finished replications; " + self._why_not())
-        sets = [set(self.tallies[name]) for name in self.finished]
-        return sorted(set.intersection(*sets))
-
-    def _why_not(self) -> str:
-        if len(self.failures):
-            first = self.failures.iloc[0]
-            return f"scenario {first['scenario']!r} failed: {first['error']}"
-        return "it was interrupted too soon: run it again (with the same store, if it had one)"
-
-    # numbers
-
-    def measured(self, metric: str | Expression, scenario: str, *, of: str | None = None) -> Evaluation:
-        """Return a metric or an expression of one scenario over the replications, for values and intervals."""
-        checks.one_of("scenario", scenario, self.finished)
-        tallies = self.tallies[scenario]
-        return Evaluation(expression(metric, of), [tallies[number] for number in self._common()])
-
-    def values(self, metric: str | Expression, *, of: str | None = None) -> pd.DataFrame:
-        """Return a metric or an expression in every replication: a row a replication, a column a scenario.
-
-        Each is the metric of that run by itself. Means of them are biased for ratios and quantiles: ask `intervals`.
-        """
-        columns = {name: self.measured(metric, name, of=of).raw() for name in self.finished}
-        return pd.DataFrame(columns, index=pd.Index(self._common(), name="replication"))
-
-    def samples(self, metric: str | Expression, *, of: str | None = None) -> dict[str, Floats]:
-        """Return one value per replication and scenario whose means can be compared in pairs."""
-        return {name: self.measured(metric, name, of=of).values() for name in self.finished}
-
-    def interval(
-        self, metric: str | Expression, scenario: str, *, of: str | None = None, confidence: float = 0.95
-    ) -> Interval:
-        """Return a metric or an expression of one scenario with its confidence interval over replications.
-
-        Examples
-        --------
-        >>> from bufsim import FlushEvery, JobBuffer, Poisson, Producer
-        >>> from bufsim.studies.study import Study
-        >>> buffers = [JobBuffer("search", policy=FlushEvery("5s"))]
-        >>> today = Simulation(producers=[Producer("edits", Poisson(10.0))], buffers=buffers, until="10min")
-        >>> result = Study({"today": today}, seed=1).run(replications=10, progress=False)
-        >>> 2.5 in result.interval("mean_wait", "today", confidence=0.99)
-        True
-        """
-        return self.measured(metric, scenario, of=of).interval(confidence)
-
-    def intervals(self, *metrics: str | Expression, of: str | None = None, confidence: float = 0.95) -> pd.DataFrame:
-        """Return metrics or expressions of all scenarios with their intervals.
-
-        Returns
-        -------
-        DataFrame
-            scenario, metric, estimate, low, high, unit, confidence, n, method.
-        """
-        rows = [
-            summaries.row(name, asked, self.interval(asked, name, confidence=confidence))
-            for asked in self._asked(metrics, of)
-            for name in self.finished
-        ]
-        return pd.DataFrame(rows, columns=summaries.COLUMNS)
-
-    def metrics(self, *metrics: str | Expression, of: str | None = None) -> pd.DataFrame:
-        """Return metrics of every replication, tidy: scenario, replication, metric, value, unit."""
-        frames = []
-        for asked in self._asked(metrics, of):
-            wide = self.values(asked).reset_index()
-            table = wide.melt("replication", var_name="scenario", value_name="value")
-            frames.append(table.assign(metric=asked.name, unit=asked.unit))
-        columns = ["scenario", "replication", "metric", "value", "unit"]
-        return pd.concat(frames, ignore_index=True)[columns]
-
-    def _asked(self, metrics: Sequence[str | Expression], of: str | None = None) -> list[Expression]:
-        return [expression(metric, of) for metric in metrics or summaries.USUAL]
+class StudyResult(StudyNumbers):
+    """What came out of a study; its numbers are those of `bufsim.studies.study_numbers.StudyNumbers`."""
 
     # decisions
 
@@ -275,6 +116,70 @@ class StudyResult:
 
         return StudyPlots(self)
 
+    def recommend(
+        self,
+        *,
+        minimise: str | Expression | None = None,
+        maximise: str | Expression | None = None,
+        subject_to: Sequence[str | Limit] = (),
+        confidence: float = 0.95,
+        fresh: int | None = None,
+        head_room: Sequence[float] = (),
+        up_to: float | None = None,
+        executor: int | Executor | None = None,
+        store: str | Path | None = None,
+        progress: bool | Progress | None = None,
+    ) -> Recommendation:
+        """Recommend the option with the best value among those that keep every limit, and say how sure that is.
+
+        An option is a scenario; those of a grid that differ in `arrivals_scale` only are one option, which must keep
+        the limits at every load, and whose value is that at today's load (scale 1, or the lowest).
+
+        Parameters
+        ----------
+        minimise, maximise : str or Expression
+            What is to be low, such as ``cost(per_flush=0.4, per_job_second=0.01)``, or high.
+        subject_to : sequence of str or Limit
+            What must be kept, such as ``["p99_wait <= 2s"]``. What is undecided counts as not kept.
+        confidence : float
+            Of the verdicts on limits, of the tie set, and of each interval.
+        fresh : int, optional
+            Replications that nobody has seen, on which the choice's value is estimated again: on those that chose it,
+            it looks better than it is. None: as many as the study had; 0: none.
+        head_room : sequence of float
+            At how many times today's load the choice's limits are checked too.
+        up_to : float, optional
+            The highest load of the study at which limits must be kept; None: all.
+        executor, store, progress
+            As for `Study.run`, for what is run beyond the study.
+
+        Returns
+        -------
+        Recommendation
+            Its `sentence()` is the answer; its `exit_status` is 1 if no option qualifies.
+        """
+        objective, is_cost = one_objective(minimise, maximise)
+        question = Question(objective, is_cost, tuple(limit(one) for one in subject_to), confidence)
+
+        def rerun(scenarios: Mapping[str, Simulation], replications: int) -> StudyResult:
+            return self._more(scenarios, replications, executor=executor, store=store, progress=progress)
+
+        what = further(rerun, fresh, head_room, question, self.replications)
+        return recommend(self, question, what, up_to=up_to)
+
+    def _more(self, scenarios: Mapping[str, Simulation], replications: int, **how: Any) -> StudyResult:
+        """Run scenarios on replications that nobody has seen."""
+        seen = [number for found in self.tallies.values() for number in found]
+        first = max([*seen, *self.failures["replication"]]) + 1
+        running = Replicating(scenarios, self.seed, self._engine)
+        running.run(range(first, first + replications), **how)
+        return StudyResult.of(self, running, range(first, first + replications))
+
+    @property
+    def _engine(self) -> Engine:
+        """What ran the study: "auto" unless all of it ran on the SimPy engine."""
+        return "simpy" if set(self.engines.values()) == {"simpy"} else "auto"
+
     # doubts
 
     def warm_up(self) -> WarmUps:
@@ -284,9 +189,6 @@ class StudyResult:
     def warnings(self) -> list[str]:
         """Return a sentence for each thing that can mislead: see `bufsim.studies.cautions.cautions`."""
         return cautions(self.scenarios, self._kept())
-
-    def _kept(self) -> dict[str, list[Tally]]:
-        return {name: [self.tallies[name][number] for number in self._common()] for name in self.finished}
 
     def __repr__(self) -> str:
         return summaries.text(self)

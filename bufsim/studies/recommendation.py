@@ -1,0 +1,305 @@
+"""A recommendation: the choice, how sure it is, what it gains, what binds it, and what else would do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from bufsim.studies.considered import Considered, counts
+from bufsim.studies.expressions import Expression
+from bufsim.studies.head_room import HeadRoom
+from bufsim.studies.limit_checks import COLUMNS, MORE, LimitCheck, hopeless
+from bufsim.studies.limits import Limit
+from bufsim.studies.statistics import Comparison, Interval, Selection
+from bufsim.studies.told import Told
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What was asked.
+
+    Parameters
+    ----------
+    objective : Expression
+        What is to be low, or high.
+    is_cost : bool
+        Whether it is to be low.
+    limits : tuple of Limit
+        What must be kept.
+    confidence : float
+        Of the limits' verdicts, of the tie set, and of each interval.
+    """
+
+    objective: Expression
+    is_cost: bool
+    limits: tuple[Limit, ...]
+    confidence: float
+
+    @property
+    def wanted(self) -> str:
+        """What the choice has: "the lowest cost"."""
+        return f"the {'lowest' if self.is_cost else 'highest'} {self.objective.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What an answer rests on.
+
+    Parameters
+    ----------
+    options, loads, runs, replications, seed : int
+        How much was tried.
+    baseline : str or None
+        The option that stands for what is done today.
+    """
+
+    options: int
+    loads: int
+    runs: int
+    replications: int
+    seed: int
+    baseline: str | None
+
+    def sentence(self) -> str:
+        """Return it in words."""
+        tried = f"{self.options:,} options" + (f" x {self.loads} loads" if self.loads > 1 else "")
+        each = f"{self.replications} replications each, common random numbers, seed {self.seed}"
+        return f"Of {tried} ({self.runs:,} runs, {each}):"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The option that is chosen, as it did on replications that had no part in choosing it.
+
+    Parameters
+    ----------
+    name : str
+        The option.
+    value : Interval
+        The objective at today's load.
+    fresh : int
+        On how many fresh replications; 0 if on those that chose it, where it looks better than it is.
+    checks : tuple of LimitCheck
+        Its limits, load by load.
+    gain : Interval or None
+        (value − today's) / |today's|; None without a baseline, for the baseline itself, or where today's is 0.
+    difference : Interval or None
+        value − today's.
+    """
+
+    name: str
+    value: Interval
+    fresh: int
+    checks: tuple[LimitCheck, ...]
+    gain: Interval | None = None
+    difference: Interval | None = None
+
+    @property
+    def binding(self) -> LimitCheck | None:
+        """The limit that is nearest to breaking; None without limits."""
+        return min(self.checks, key=lambda check: check.room, default=None)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Recommendation(Told):
+    """Which option to choose: the answer to ``study_result.recommend(...)``.
+
+    Parameters
+    ----------
+    question : Question
+        What was asked.
+    origin : Origin
+        What it rests on.
+    considered : tuple of Considered
+        Every option, with its limits and its value, in the study's order.
+    selection : Selection or None
+        Among those that pass: the best and what is not separable from it; None if none passes.
+    choice : Choice or None
+        The chosen one; None if none passes.
+    head_room : HeadRoom or None
+        How much more load it bears, where that was asked.
+    notes : tuple of str
+        What else the reader should know.
+    """
+
+    question: Question
+    origin: Origin
+    considered: tuple[Considered, ...]
+    selection: Selection | None
+    choice: Choice | None
+    head_room: HeadRoom | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def qualifies(self) -> bool:
+        """Whether any option passes."""
+        return self.choice is not None
+
+    @property
+    def exit_status(self) -> int:
+        """0, or 1 if no option qualifies."""
+        return 0 if self.qualifies else 1
+
+    @property
+    def nearest_miss(self) -> Considered | None:
+        """Where none passes, the option that is nearest to passing: an undecided one before one that fails."""
+        if self.qualifies:
+            return None
+        return max(self.considered, key=lambda one: (one.verdict == "undecided" and not one.reason, one.room, one.name))
+
+    @property
+    def ties(self) -> tuple[Comparison, ...]:
+        """The options that are not separable from the choice, each compared with it."""
+        if self.selection is None:
+            return ()
+        return tuple(rival for rival in self.selection.rivals if rival.first in self.selection.tie_set)
+
+    def sentence(self) -> str:
+        """Return the whole answer."""
+        return "\n".join(self.sentences())
+
+    def sentences(self) -> list[str]:
+        """Return the answer, a line an element."""
+        lines = self._of_choice() if self.choice is not None else self._of_none()
+        return [self.origin.sentence(), *(f"  {line}" for line in lines)]
+
+    def _of_choice(self) -> Iterator[str]:
+        assert self.choice is not None
+        yield f"{self.choice.name} {self._kept()}{self._value()}{self._gain()}{self._basis()}."
+        if self.ties:
+            listed = "; ".join(_tie(tie, self.question.objective.unit) for tie in self.ties)
+            yield f"Not separable from it at n = {self.origin.replications}: {listed}."
+        if self.choice.binding is not None:
+            yield f"Binding limit: {self.choice.binding.limit}: {self.choice.binding.shown()}."
+        if self.head_room is not None:
+            yield from self.head_room.sentences()
+        if self.question.limits:
+            yield f"{_begun(counts(self.considered))}."
+        yield from self.notes
+
+    def _kept(self) -> str:
+        limits = len(self.question.limits)
+        kept = f"keeps {'its limit' if limits == 1 else f'all {limits} limits'}" if limits else ""
+        if limits and self.origin.loads > 1:
+            kept += " at every load"
+        assert self.selection is not None
+        of = " of those that do" if limits else ""
+        has = f"has {self.question.wanted}{of}"
+        if self.selection.winner is None:
+            has = f"is one of {len(self.selection.tie_set)} with {self.question.wanted}{of}"
+        return f"{kept} and {has}" if kept else has
+
+    def _value(self) -> str:
+        assert self.choice is not None
+        return f": {self.choice.value} {self.question.objective.unit}".rstrip()
+
+    def _gain(self) -> str:
+        assert self.choice is not None
+        today, gain, difference = self.origin.baseline, self.choice.gain, self.choice.difference
+        if today is None:
+            return ""
+        if self.choice.name == today:
+            return ", and is what is done today"
+        if gain is not None and math.isfinite(gain.half_width):
+            return f", {_against(_percent(gain), ' %', today)}"
+        assert difference is not None
+        return f", {_against(difference, f' {self.question.objective.unit}'.rstrip(), today)}"
+
+    def _basis(self) -> str:
+        assert self.choice is not None
+        if self.choice.fresh:
+            return f" (on {self.choice.fresh} fresh replications)"
+        return " (on the replications that chose it, which flatter it; fresh=None re-estimates it)"
+
+    def _of_none(self) -> Iterator[str]:
+        yield f"No option qualifies: {counts(self.considered)}."
+        near = self.nearest_miss
+        if near is not None:
+            open_checks = _worst(check for check in near.checks if check.verdict != "pass")
+            listed = "; ".join(f"{check.limit} ({check.verdict}: {check.shown()})" for check in open_checks)
+            yield f"Nearest is {near.name}: {listed or near.reason}."
+        for limit in self.question.limits:
+            checks = [check for one in self.considered for check in one.checks if check.limit == limit]
+            if checks and all(check.verdict == "fail" for check in checks):
+                yield f"{_begun(hopeless(checks))}."
+        yield from self.notes
+
+    def table(self) -> pd.DataFrame:
+        """Return a row an option.
+
+        Returns
+        -------
+        DataFrame
+            option, verdict, in_tie_set, value, low, high, unit (on the study's replications), difference,
+            difference_low, difference_high (from the choice, adjusted), replications_needed (to show it), room,
+            binding, reason.
+        """
+        rivals = {} if self.selection is None else {rival.first: rival for rival in self.selection.rivals}
+        return pd.DataFrame([self._row(one, rivals.get(one.name)) for one in self.considered])
+
+    def _row(self, one: Considered, rival: Comparison | None) -> dict[str, object]:
+        value, gap = one.value, rival.interval if rival else None
+        needed = rival.replications_needed() if rival else None
+        return {
+            "option": one.name,
+            "verdict": one.verdict,
+            "in_tie_set": self.selection is not None and one.name in self.selection.tie_set,
+            "value": value.estimate if value else math.nan,
+            "low": value.low if value else math.nan,
+            "high": value.high if value else math.nan,
+            "unit": self.question.objective.unit,
+            "difference": gap.estimate if gap else math.nan,
+            "difference_low": gap.low if gap else math.nan,
+            "difference_high": gap.high if gap else math.nan,
+            "replications_needed": math.nan if needed is None else needed,
+            "room": one.room,
+            "binding": str(one.binding.limit) if one.binding else "",
+            "reason": one.reason,
+        }
+
+    def checks(self) -> pd.DataFrame:
+        """Return a row for each option, load and limit: option, and the columns of a table of limit checks."""
+        rows = [(one.name, *check.row()) for one in self.considered for check in one.checks]
+        return pd.DataFrame(rows, columns=["option", *COLUMNS, *MORE])
+
+
+def _begun(sentence: str) -> str:
+    return sentence[0].upper() + sentence[1:]
+
+
+def _worst(checks: Iterable[LimitCheck]) -> list[LimitCheck]:
+    """Return of each limit the check with the least room."""
+    worst: dict[Limit, LimitCheck] = {}
+    for check in checks:
+        if check.limit not in worst or check.room < worst[check.limit].room:
+            worst[check.limit] = check
+    return list(worst.values())
+
+
+def _tie(tie: Comparison, unit: str) -> str:
+    if tie.verdict == "identical":
+        return f"{tie.first} (the same in every replication)"
+    needed = tie.replications_needed()
+    more = "no number of replications would show it" if needed is None else f"about {_about(needed)} replications"
+    return f"{tie.first} (difference {tie.interval} {unit}".rstrip() + f"; {more} would be needed)"
+
+
+def _about(needed: int) -> str:
+    return "more than a million" if needed > 1_000_000 else f"{float(f'{needed:.2g}'):,.0f}"
+
+
+def _percent(share: Interval) -> Interval:
+    return replace(share, estimate=100.0 * share.estimate, low=100.0 * share.low, high=100.0 * share.high)
+
+
+def _against(difference: Interval, unit: str, today: str) -> str:
+    """Return a difference as "3 [2, 4] % less than today's", or that its sign is not shown."""
+    if difference.low <= 0.0 <= difference.high:
+        return f"not separable from today's {today} (difference {difference}{unit})"
+    if difference.low > 0.0:
+        return f"{difference}{unit} more than today's {today}"
+    less = replace(difference, estimate=-difference.estimate, low=-difference.high, high=-difference.low)
+    return f"{less}{unit} less than today's {today}"
