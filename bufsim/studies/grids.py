@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 
@@ -30,7 +32,8 @@ def grid(simulation: Simulation, over: Mapping[str, Sequence[object]]) -> dict[s
         What is varied.
     over : mapping of str to sequence
         For each field its values: a field of the simulation (``until``, ``storage``, ``workers``), of all its buffers
-        (``policy``, ``drain``, ``capacity``), of all its workers (``concurrency``, ``service``), or ``arrivals_scale``.
+        (``policy``, ``drain``, ``capacity``), of all its workers that have it (``concurrency``, ``service``), or
+        ``arrivals_scale``.
 
     Raises
     ------
@@ -49,20 +52,24 @@ def grid(simulation: Simulation, over: Mapping[str, Sequence[object]]) -> dict[s
     ['FlushEvery(2.0) · arrivals ×1', 'FlushEvery(2.0) · arrivals ×2']
     """
     values = {name: _values(name, given) for name, given in over.items()}
-    count = 1
-    for given in values.values():
-        count *= len(given)
-    if count > MOST_SCENARIOS:
+    sizes = [f"{len(given):,} values of {name}" for name, given in values.items()]
+    if (count := math.prod(map(len, values.values()))) > MOST_SCENARIOS:
         raise InvalidValueError(
-            f"a grid must have at most {MOST_SCENARIOS:,} combinations, got {count:,}; leave out values, or split it"
+            f"a grid must have at most {MOST_SCENARIOS:,} combinations, got {count:,} ({' × '.join(sizes)}); "  # noqa: RUF001  # times
+            "leave out values, or split it"
         )
+    # each variation is made once: scenarios that meet the same jobs and draws share what these follow from
+    order = sorted(values, key=_place)
+    made: dict[tuple[str, ...], Simulation] = {(): simulation}
     scenarios: dict[str, Simulation] = {}
     for combination in itertools.product(*values.values()):
         chosen = dict(zip(values, combination, strict=True))
-        varied = simulation
-        for name, value in chosen.items():
-            varied = _with(varied, name, value)
-        scenarios[_label(chosen)] = varied
+        path: tuple[str, ...] = ()
+        for name in order:
+            before, path = made[path], (*path, repr(chosen[name]))
+            if path not in made:
+                made[path] = _with(before, name, chosen[name])
+        scenarios[_label(chosen)] = made[path]
     return scenarios
 
 
@@ -107,9 +114,22 @@ def _values(name: str, given: object) -> Sequence[object]:
         raise InvalidValueError(
             f"{name} must have at least one value to try, got none; leave it out to keep the one there"
         )
-    if len({repr(value) for value in given}) < len(given):
-        raise InvalidValueError(f"{name} must have different values, got {given!r}")
+    twice = [text for text, count in Counter(map(repr, given)).items() if count > 1]
+    if twice:
+        raise InvalidValueError(
+            f"{name} must have values that are written differently, got {twice[0]} more than once; "
+            "leave one out, or give named scenarios: {'a': simulation, 'b': another}"
+        )
     return given
+
+
+def _place(name: str) -> int:
+    """Return when a field is varied: a whole before its parts, and what draws follow from before the rest."""
+    if name in ("producers", "workers", "until"):
+        return 0
+    if name == _SCALE or name in _OF_WORKERS:
+        return 1
+    return 2 if name in _OF_SIMULATION else 3
 
 
 def _with(simulation: Simulation, name: str, value: object) -> Simulation:
@@ -122,9 +142,13 @@ def _with(simulation: Simulation, name: str, value: object) -> Simulation:
     if name in _OF_BUFFERS:
         buffers = tuple(replace(buffer, **changes) for buffer in simulation.buffers)  # type: ignore[arg-type]  # likewise
         return replace(simulation, buffers=buffers)
-    if not simulation.workers:
-        raise InvalidValueError(f"{name} is a field of workers, and the simulation has none; give it workers=[...]")
-    workers = tuple(replace(pool, **changes) for pool in simulation.workers)  # type: ignore[arg-type]  # likewise
+    if not any(hasattr(pool, name) for pool in simulation.workers):
+        listed = ", ".join(map(repr, simulation.workers)) or "none"
+        raise InvalidValueError(
+            f"{name} is a field of workers, and no workers of the simulation have it, which has {listed}; "
+            "give it such workers"
+        )
+    workers = tuple(replace(pool, **changes) if hasattr(pool, name) else pool for pool in simulation.workers)  # type: ignore[arg-type]  # likewise
     return replace(simulation, workers=workers)
 
 
