@@ -8,6 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 from bufsim import checks
 from bufsim.engines.randomness import fresh_seed
@@ -15,10 +16,15 @@ from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model.flush_policy import FlushPolicy
 from bufsim.simulation import Engine, Simulation
 from bufsim.studies import progress as bars
+from bufsim.studies.comparisons import Pairs
 from bufsim.studies.effort import Effort
+from bufsim.studies.expressions import Expression
+from bufsim.studies.goals import Goals, Metrics
 from bufsim.studies.grids import grid
 from bufsim.studies.options import Coordinates, find_scenario
 from bufsim.studies.replicating import Replicating
+from bufsim.studies.statistics import SequentialPlan
+from bufsim.studies.stopped import Stopped, run_until
 from bufsim.studies.study_result import StudyResult
 
 
@@ -134,6 +140,64 @@ class Study:
         numbers = range(first, first + replications)
         running.run(numbers, executor=executor, store=store, progress=progress)
         return StudyResult.of(self, running, numbers)
+
+    def run_until(
+        self,
+        *,
+        half_widths: Mapping[str | Expression, object] | None = None,
+        separated: Metrics = (),
+        pairs: Pairs | Literal["all"] | None = None,
+        margin: object = None,
+        minimise: str | Expression | None = None,
+        maximise: str | Expression | None = None,
+        indifference: object = None,
+        first: int = 10,
+        most: int = 640,
+        confidence: float = 0.95,
+        executor: int | Executor | None = None,
+        store: str | Path | None = None,
+        progress: bool | bars.Progress | None = None,
+        engine: Engine = "auto",
+    ) -> Stopped:
+        """Run replications until everything that is asked for is reached, and do not be misled by looking often.
+
+        It looks at `first`, 2·`first`, 4·`first`, ... and `most` replications; all looks together keep `confidence`.
+
+        Parameters
+        ----------
+        half_widths : mapping, optional
+            How far the ends of each scenario's interval may lie from its estimate: ``{"mean_wait": "1 %", "p99_wait":
+            "50ms"}``.
+        separated : str, Expression or sequence of them
+            Metrics in which every comparison (with the baseline, in `pairs`, or of all pairs) is to have a verdict;
+            differences within `margin` may be called equivalent.
+        minimise, maximise : str or Expression, optional
+            Find the best scenario, or one that is shown to be within `indifference` of it, such as ``"1 %"``.
+        first, most : int
+            Replications at the first and the last look.
+        confidence : float
+            Over all looks.
+        executor, store, progress, engine
+            As for `run`.
+
+        Examples
+        --------
+        >>> from bufsim import FlushEvery, JobBuffer, Poisson, Producer
+        >>> buffers = [JobBuffer("search", policy=FlushEvery("5s"))]
+        >>> today = Simulation(producers=[Producer("edits", Poisson(10.0))], buffers=buffers, until="10min")
+        >>> stopped = Study({"today": today}, seed=1).run_until(half_widths={"mean_wait": "1 %"}, progress=False)
+        >>> stopped.reached, stopped.look.replications
+        (True, 10)
+        """
+        checks.one_of("engine", engine, ("auto", "simpy", "compiled"))
+        goals = Goals.of(half_widths, separated, pairs, margin, minimise, maximise, indifference)
+        running = Replicating(self.scenarios, self.seed, engine)
+
+        def run(replications: int) -> StudyResult:
+            running.run(range(replications), executor=executor, store=store, progress=progress)
+            return StudyResult.of(self, running, range(replications))
+
+        return run_until(run, goals, SequentialPlan(first, most, confidence))
 
 
 def _named(

@@ -49,6 +49,14 @@ class Selection:
         """The single best scenario; None unless every other is separated from it."""
         return self.chosen if len(self.tie_set) == 1 else None
 
+    def sentence(self, unit: str = "") -> str:
+        """The selection in one sentence: the best, or the one with the best mean and what is not separable from it."""
+        shown = f"{self.estimate} {unit}".rstrip()
+        if self.winner is not None:
+            return f"{self.chosen} is the best, with {shown}"
+        others = ", ".join(self.tie_set[1:])
+        return f"{self.chosen} has the best mean, {shown}; not separable from it: {others}"
+
     def is_settled(self, indifference: Margin) -> bool:
         """Whether there is a single winner, or the chosen one is shown to be within `indifference` of the best."""
         return self.winner is not None or self.regret <= indifference.at(self.estimate.estimate)
