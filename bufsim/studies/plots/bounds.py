@@ -1,0 +1,52 @@
+"""Limits in a picture: a dashed line with its value on it, and a shade over what they forbid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from bufsim.studies.formulas import limit
+from bufsim.studies.limits import Limit
+from bufsim.studies.plots.quantities import Quantity, Which
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_FORBIDDEN: dict[str, Any] = {
+    "facecolor": "#EFEFEF",
+    "edgecolor": "#CFCFCF",
+    "hatch": "///",
+    "linewidth": 0.0,
+    "zorder": 0,
+}
+
+
+def read(limits: str | Limit | Sequence[str | Limit]) -> list[Limit]:
+    """Return the limits that were given, one or several."""
+    return [limit(one) for one in ([limits] if isinstance(limits, str | Limit) else limits)]
+
+
+def values(limits: Sequence[Limit], quantity: Quantity) -> list[float]:
+    """Return the bounds on a quantity."""
+    return [one.bound for one in limits if one.expression == quantity.expression]
+
+
+def draw(ax: Axes, which: Which, quantity: Quantity, limits: Sequence[Limit]) -> None:
+    """Draw the limits on the quantity that an axis shows; the axis must have its limits."""
+    for one in limits:
+        if one.expression == quantity.expression:
+            _draw(ax, which, quantity, one)
+
+
+def _draw(ax: Axes, which: Which, quantity: Quantity, one: Limit) -> None:
+    bound = quantity.scaled(one.bound)
+    low, high = ax.get_xlim() if which == "x" else ax.get_ylim()
+    forbidden = (min(bound, high), high) if one.side == "<=" else (low, max(bound, low))
+    (ax.axvspan if which == "x" else ax.axhspan)(*forbidden, **_FORBIDDEN)
+    (ax.axvline if which == "x" else ax.axhline)(bound, color="black", linewidth=0.9, linestyle=(0, (5, 3)), zorder=2)
+    text = f"limit {quantity.written(one.bound)}"
+    look: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "fontsize": 8.0, "zorder": 2.5}
+    if which == "x":
+        ax.annotate(text, (bound, 1.0), (-3.0, -3.0), ax.get_xaxis_transform(), va="top", rotation=90, **look)
+    else:
+        ax.annotate(text, (1.0, bound), (-2.0, 2.0), ax.get_yaxis_transform(), va="bottom", **look)

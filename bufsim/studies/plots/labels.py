@@ -1,0 +1,75 @@
+"""What scenarios are called in a picture: flush policies in few words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from bufsim.results.plots import units
+from bufsim.results.plots.causes import short
+
+_NUMBER = r"[0-9][0-9.e+-]*"
+_LEAF = re.compile(
+    rf"Flush(AtSize|AtBytes|AfterAge|WhenIdle|Every)\(({_NUMBER})(?:, phase=({_NUMBER}))?(?:, anchor='(\w+)')?\)"
+)
+_WORDS = {"AtSize": "size", "AtBytes": "bytes", "AfterAge": "age", "WhenIdle": "idle", "Every": "every"}
+_CHECKED = re.compile(rf"\.checked_every\(({_NUMBER})(?:, phase={_NUMBER})?\)")
+_JOINTS = re.compile(r"( [|&·] )")
+_MOST = 40
+
+
+def label(name: str) -> str:
+    """Return a scenario's name with its flush policies in few words.
+
+    Examples
+    --------
+    >>> label("FlushAtSize(256) | FlushAfterAge(1.0) · arrivals ×2")
+    'size 256 | age 1 s · ×2'
+    >>> label("FlushAtSize(100).checked_every(0.5)")
+    'size 100 checked every 500 ms'
+    """
+    text = _LEAF.sub(_leaf, name).replace(" · arrivals ", " · ").replace("NeverFlush()", "never")
+    text = _CHECKED.sub(lambda found: f" checked every {units.duration(float(found[1]))}", text)
+    return short(text, _MOST)
+
+
+def _leaf(found: re.Match[str]) -> str:
+    kind, value, phase, anchor = found.groups()
+    if kind == "AtSize":
+        amount = units.number(float(value))
+    elif kind == "AtBytes":
+        unit = units.byte_unit(float(value))
+        amount = f"{units.number(float(value) / unit.size)} {unit.name}"
+    else:
+        amount = units.duration(float(value))
+    shifted = f" + {units.duration(float(phase))}" if phase else ""
+    anchored = f" after its {anchor.replace('_', ' ')}" if anchor else ""
+    return f"{_WORDS[kind]} {amount}{shifted}{anchored}"
+
+
+def labels(names: Sequence[str]) -> list[str]:
+    """Return a label for each name; names that would look the same are kept whole."""
+    made = [label(name) for name in names]
+    return [name if made.count(text) > 1 else text for name, text in zip(names, made, strict=True)]
+
+
+def without_common(texts: Sequence[str]) -> tuple[list[str], str]:
+    """Return the labels without the words that all of them begin their parts with, and what was left out.
+
+    Examples
+    --------
+    >>> without_common(["size 256 | age 1 s", "size 64 | age 500 ms"])
+    (['256 | 1 s', '64 | 500 ms'], 'size | age')
+    >>> without_common(["size 256", "age 1 s"])
+    (['size 256', 'age 1 s'], '')
+    """
+    # every other piece is a joint
+    pieces = [_JOINTS.split(text) for text in texts]
+    heads = {"".join(_each(one, lambda part: part.partition(" ")[0])) for one in pieces}
+    if len(texts) < 2 or len(heads) > 1 or any(" " not in part for one in pieces for part in one[::2]):
+        return list(texts), ""
+    return ["".join(_each(one, lambda part: part.partition(" ")[2])) for one in pieces], heads.pop()
+
+
+def _each(pieces: Sequence[str], change: Callable[[str], str]) -> list[str]:
+    return [piece if place % 2 else change(piece) for place, piece in enumerate(pieces)]

@@ -1,0 +1,162 @@
+"""Where the labels of points go, so that they hide neither points nor each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from bufsim.results.plots import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FloatArray = npt.NDArray[np.float64]
+
+_LETTER, _LINE = 0.56, 1.25
+_NEAR = 7.0
+_RINGS = (_NEAR, 13.0, 20.0, 30.0, 42.0, 56.0, 72.0)
+_DIRECTIONS = np.linspace(0.0, 2.0 * np.pi, 16, endpoint=False)
+_POINT = 4.5
+_STRIDE = 3.0
+_ROUNDS = 3
+# what it costs to hide a square point of a label, of a mark, of the room outside; and to be far from the point
+_ON_LABEL, _ON_MARK, _OUTSIDE, _FAR = 6.0, 3.0, 20.0, 1.2
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A point that wants a label.
+
+    Attributes
+    ----------
+    text : str
+        The label, of one line or several.
+    x, y : float
+        The point, in data.
+    colour : str
+        Of the text.
+    """
+
+    text: str
+    x: float
+    y: float
+    colour: str = style.INK
+
+
+Line = tuple[float, float, float, float]
+
+
+def write(ax: Axes, spots: Sequence[Spot], *, lines: Sequence[Line] = (), size: float = 8.0) -> None:
+    """Write labels beside their points, with a thin line to those that had to go far.
+
+    The plot must have its final limits and its head: the places depend on its size.
+
+    Parameters
+    ----------
+    ax : Axes
+        The plot.
+    spots : sequence of Spot
+        The points; the first have the first choice.
+    lines : sequence of (x0, y0, x1, y1)
+        What the labels should not hide either, in data.
+    size : float
+        Of the letters, in points.
+    """
+    if not spots:
+        return
+    figure = cast("Figure", ax.get_figure(root=True))
+    # a layout engine settles the size of the plot when it draws
+    figure.draw_without_rendering()
+    scale = 72.0 / figure.dpi
+    points = ax.transData.transform([(spot.x, spot.y) for spot in spots]) * scale
+    room = np.array(ax.bbox.extents) * scale
+    marks = np.concatenate([_around(points, _POINT), _along(ax, lines, scale)])
+    sizes = np.array([_size(spot.text) for spot in spots]) * size
+    for spot, point, box in zip(spots, points, _places(points, sizes, marks, room), strict=True):
+        _annotate(ax, spot, point, box, size)
+
+
+def _size(text: str) -> tuple[float, float]:
+    """Return the width and the height of a text, for letters of size 1."""
+    rows = text.split("\n")
+    return max(map(len, rows)) * _LETTER, len(rows) * _LINE
+
+
+def _annotate(ax: Axes, spot: Spot, point: FloatArray, box: FloatArray, size: float) -> None:
+    centre = (box[:2] + box[2:]) / 2.0 - point
+    nearest = np.clip(point, box[:2], box[2:]) - point
+    far = float(np.hypot(*nearest)) > _NEAR + 2.0
+    arrow = {"arrowstyle": "-", "color": style.FAINT, "linewidth": 0.5, "shrinkA": 0.0, "shrinkB": 3.0}
+    note = ax.annotate(
+        spot.text,
+        (spot.x, spot.y),
+        tuple(centre),
+        textcoords="offset points",
+        ha="center",
+        va="center",
+        fontsize=size,
+        color=spot.colour,
+        arrowprops=arrow if far else None,
+        bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.3},
+        zorder=8,
+    )
+    note.set_in_layout(False)
+
+
+def _around(points: FloatArray, reach: float) -> FloatArray:
+    return np.concatenate([points - reach, points + reach], axis=1)
+
+
+def _along(ax: Axes, lines: Sequence[Line], scale: float) -> FloatArray:
+    """Return small boxes along lines, one every few points."""
+    if not len(lines):
+        return np.empty((0, 4))
+    ends = ax.transData.transform(np.asarray(lines, dtype=np.float64).reshape(-1, 2)).reshape(-1, 2, 2) * scale
+    counts = np.ceil(np.hypot(*(ends[:, 1] - ends[:, 0]).T) / _STRIDE).astype(np.int64) + 1
+    pieces = [np.linspace(start, end, count) for (start, end), count in zip(ends, counts, strict=True)]
+    return _around(np.concatenate(pieces), 1.0)
+
+
+def _places(points: FloatArray, sizes: FloatArray, marks: FloatArray, room: FloatArray) -> FloatArray:
+    """Return a box for each label: each in turn takes the cheapest place, given where the others are."""
+    choices = [_choices(point, size) for point, size in zip(points, sizes, strict=True)]
+    fixed = [_ON_MARK * _hidden(boxes, marks) + _OUTSIDE * _outside(boxes, room) + far for boxes, far in choices]
+    placed = np.full((len(points), 4), np.nan)
+    for _ in range(_ROUNDS):
+        for place, ((boxes, _), cost) in enumerate(zip(choices, fixed, strict=True)):
+            others = np.delete(placed, place, axis=0)
+            others = others[~np.isnan(others[:, 0])]
+            placed[place] = boxes[np.argmin(cost + _ON_LABEL * _hidden(boxes, others))]
+    return placed
+
+
+def _choices(point: FloatArray, size: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the boxes that a label may take round its point, and what their distance costs."""
+    rings, angles = (grid.ravel() for grid in np.meshgrid(_RINGS, _DIRECTIONS, indexing="ij"))
+    way = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    # the box touches the ring on the side of the point
+    centres = point + way * rings[:, None] + np.sign(np.round(way, 9)) * size / 2.0 * np.minimum(np.abs(way) * 1.4, 1.0)
+    # to the right and above reads best
+    liking = 1.5 * (way[:, 0] < 0.0) + 1.0 * (way[:, 1] < 0.0)
+    return np.concatenate([centres - size / 2.0, centres + size / 2.0], axis=1), _FAR * (rings - _NEAR) + liking
+
+
+def _hidden(boxes: FloatArray, others: FloatArray) -> FloatArray:
+    """Return how much of the others each box hides, in square points."""
+    if not len(others):
+        return np.zeros(len(boxes))
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    hidden: FloatArray = np.clip(high - low, 0.0, None).prod(axis=2).sum(axis=1)
+    return hidden
+
+
+def _outside(boxes: FloatArray, room: FloatArray) -> FloatArray:
+    beyond: FloatArray = np.clip(room[:2] - boxes[:, :2], 0.0, None).sum(axis=1)
+    beyond += np.clip(boxes[:, 2:] - room[2:], 0.0, None).sum(axis=1)
+    return beyond

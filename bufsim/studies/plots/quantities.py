@@ -1,0 +1,136 @@
+"""What an axis of a study's picture shows: an expression of metrics, in a unit in which its values read well."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from bufsim.errors import InvalidValueError
+from bufsim.results.plots import units
+from bufsim.results.plots.units import Unit
+from bufsim.studies.expressions import Expression
+from bufsim.studies.statistics import Interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Which = Literal["x", "y"]
+
+PERCENT = Unit("%", 0.01)
+_ENDINGS = re.compile(r"_(s|jobs|per_s|items|share|count|nbytes)$")
+_RATE_UNITS = (Unit("per s", 1.0), Unit("per min", 1.0 / 60.0), Unit("per h", 1.0 / 3600.0))
+_WIDE = 20.0
+_ROOM = 0.12
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """An expression of metrics, and the unit in which it is shown.
+
+    Attributes
+    ----------
+    expression : Expression
+        What.
+    unit : Unit
+        What one of it is in the expression's unit.
+    """
+
+    expression: Expression
+    unit: Unit
+
+    @classmethod
+    def of(cls, expression: Expression, values: Iterable[float]) -> Quantity:
+        """Return a quantity in the unit that fits the largest of some values."""
+        largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+        return cls(expression, _unit(expression, largest))
+
+    @property
+    def name(self) -> str:
+        """What it is called, in words."""
+        expression = self.expression
+        if expression.title or not expression.is_metric:
+            return expression.name
+        (term,) = expression.terms
+        words = _ENDINGS.sub("", term.metric).replace("_", " ")
+        return words if term.of is None else f"{words} of {term.of}"
+
+    @property
+    def label(self) -> str:
+        """Its name and unit, for an axis."""
+        return f"{self.name}, {self.unit.name}" if self.unit.name else self.name
+
+    def scaled(self, value: float) -> float:
+        """Return a value in the unit that is shown."""
+        return value / self.unit.size
+
+    def interval(self, interval: Interval) -> Interval:
+        """Return an interval in the unit that is shown."""
+        size = self.unit.size
+        return replace(interval, estimate=interval.estimate / size, low=interval.low / size, high=interval.high / size)
+
+    def written(self, value: float) -> str:
+        """Return a value by itself, in the unit in which it reads well."""
+        unit = _unit(self.expression, abs(value))
+        return f"{units.number(float(f'{value / unit.size:.4g}'))} {unit.name}".rstrip()
+
+
+def _unit(expression: Expression, largest: float) -> Unit:
+    if expression.unit == "s":
+        return units.time_unit(largest)
+    if expression.unit == "bytes":
+        return units.byte_unit(largest)
+    if expression.unit in ("1/s", "per s"):
+        return next((unit for unit in _RATE_UNITS if largest >= 0.1 * unit.size), _RATE_UNITS[-1])
+    if expression.unit == "" and expression.is_metric and _is_share(expression.terms[0].metric):
+        return PERCENT
+    return Unit(expression.unit, 1.0)
+
+
+def _is_share(metric: str) -> bool:
+    return metric.endswith("_share") or metric == "utilisation"
+
+
+def ends(intervals: Iterable[Interval]) -> list[float]:
+    """Return the estimates of intervals, and their ends as far as they are not open."""
+    return [end for one in intervals for end in (one.low, one.estimate, one.high) if math.isfinite(end)]
+
+
+def set_axis(ax: Axes, which: Which, quantity: Quantity, values: Iterable[float], *, log: bool | None = None) -> None:
+    """Let an axis show values of a quantity, with some room; on a log axis, or (None) where the values span much.
+
+    Parameters
+    ----------
+    values : iterable of float
+        In the unit of the expression.
+    """
+    shown = [quantity.scaled(value) for value in values]
+    low, high = min(shown), max(shown)
+    if log and low <= 0.0:
+        raise InvalidValueError(f"log needs values above 0, got {low:g} of {quantity.name}; leave log out")
+    set_limits, set_label = (ax.set_xlim, ax.set_xlabel) if which == "x" else (ax.set_ylim, ax.set_ylabel)
+    if log or (log is None and low > 0.0 and high > _WIDE * low):
+        margin = max(high / low, 1.5) ** _ROOM
+        set_limits(low / margin, high * margin)
+        log_axis(ax, which)
+    else:
+        room = _ROOM * (high - low) or 0.1 * abs(high) or 1.0
+        # an axis of amounts does not go below 0 for the sake of room
+        set_limits(max(low - room, 0.0) if low >= 0.0 else low - room, high + room)
+    set_label(quantity.label)
+
+
+def log_axis(ax: Axes, which: Which) -> None:
+    """Make an axis a log axis whose ticks are plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    (ax.set_xscale if which == "x" else ax.set_yscale)("log")
+    axis = ax.xaxis if which == "x" else ax.yaxis
+    low, high = axis.get_view_interval()
+    # few decades need the ticks between them
+    subs = (1.0,) if high > 1000.0 * low else (1.0, 2.0, 5.0)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=12))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1000.0 else f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())

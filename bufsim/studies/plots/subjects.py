@@ -1,0 +1,142 @@
+"""What a picture of a study is about: its scenarios at one load, with a label and a colour each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bufsim import checks
+from bufsim.errors import InvalidValueError
+from bufsim.model.flush_policy import FlushPolicy
+from bufsim.results.plots import style
+from bufsim.studies import options
+from bufsim.studies.options import Option
+from bufsim.studies.plots import labels
+
+if TYPE_CHECKING:
+    from bufsim.studies.study_result import StudyResult
+
+MOST_COLOURS = len(style.POLICY_COLOURS)
+"""More policies than this cannot be told apart by colour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A finished scenario in a picture.
+
+    Attributes
+    ----------
+    name : str
+        The scenario's.
+    option : str
+        That without its load.
+    label : str
+        The option in few words.
+    place : int
+        The option's place in the study, which sets its colour.
+    scale : float
+        Its load: the scale of the arrivals.
+    is_today : bool
+        Whether it is what is done today, at this load.
+    """
+
+    name: str
+    option: str
+    label: str
+    place: int
+    scale: float
+    is_today: bool
+
+    @property
+    def colour(self) -> str:
+        """The policy's colour in every picture."""
+        return style.policy_colour(self.place)
+
+    @property
+    def dashes(self) -> Any:
+        """The policy's line style in every picture."""
+        return style.policy_dashes(self.place)
+
+
+def all_options(study_result: StudyResult) -> tuple[Option, ...]:
+    """Return what can be chosen in the study, each with its scenario at each load."""
+    return options.options(study_result.scenarios, study_result.coordinates, study_result.finished)
+
+
+def every(study_result: StudyResult) -> list[Subject]:
+    """Return all finished scenarios, at whatever load."""
+    found = all_options(study_result)
+    texts = labels.labels([option.name for option in found])
+    return [
+        Subject(name, option.name, text, place, scale, study_result.baseline in dict(option.scenarios).values())
+        for place, (option, text) in enumerate(zip(found, texts, strict=True))
+        for scale, name in option.scenarios
+        if name in study_result.finished
+    ]
+
+
+def at_load(
+    study_result: StudyResult, load: float | None = None, scenarios: Sequence[str | FlushPolicy] | None = None
+) -> list[Subject]:
+    """Return the scenarios at one load, in the study's order.
+
+    Parameters
+    ----------
+    study_result : StudyResult
+        The study.
+    load : float, optional
+        The scale of the arrivals; None: 1, or without it the lowest.
+    scenarios : sequence of str or FlushPolicy, optional
+        The scenarios or policies to show; None: all.
+    """
+    shown = every(study_result)
+    if not shown:
+        # says why there is none
+        _ = study_result.replications
+    scales = sorted({one.scale for one in shown})
+    wanted = (1.0 if 1.0 in scales else scales[0]) if load is None else checks.positive("load", load)
+    if wanted not in scales:
+        raise InvalidValueError(f"load must be one of {', '.join(f'{scale:g}' for scale in scales)}, got {load!r}")
+    at = [one for one in shown if one.scale == wanted]
+    return at if scenarios is None else [find(one, at, study_result) for one in _listed(scenarios)]
+
+
+def find(what: str | FlushPolicy, shown: Sequence[Subject], study_result: StudyResult) -> Subject:
+    """Return the one that is meant by a scenario's name, that without its load, its label, or its policy."""
+    text = what if isinstance(what, str) else repr(what)
+    for one in shown:
+        if text in (one.name, one.option, one.label):
+            return one
+    # a scenario at another load means its option
+    options_of = {one.name: one.option for one in every(study_result)}
+    for one in shown:
+        if options_of.get(text) == one.option:
+            return one
+    names = [one.option for one in shown]
+    return next(one for one in shown if one.option == checks.one_of("scenario", text, names))
+
+
+def _listed(scenarios: Sequence[str | FlushPolicy]) -> list[str | FlushPolicy]:
+    listed: list[str | FlushPolicy] = [scenarios] if isinstance(scenarios, str | FlushPolicy) else [*scenarios]
+    if not listed:
+        raise InvalidValueError("scenarios must hold at least one to show, got none; leave it out to show all")
+    checks.unique("scenarios", [one if isinstance(one, str) else repr(one) for one in listed])
+    return listed
+
+
+def about(study_result: StudyResult, confidence: float, *, load: float | None = None, note: str = "") -> str:
+    """Return the line under a title: how many replications, at which level, at which load; what did not finish."""
+    parts = [
+        f"n = {study_result.replications} replications",
+        f"{100.0 * confidence:g} % intervals{note}",
+    ]
+    if load is not None and len({one.scale for one in every(study_result)}) > 1:
+        parts.append("today's load" if load == 1.0 else f"{load:g} times today's arrivals")
+    parts.append(f"seed {study_result.seed}")
+    missing = len(study_result.scenarios) - len(study_result.finished)
+    if missing:
+        parts.append(f"{missing} scenarios not finished")
+    if not study_result.complete:
+        parts.append("INTERRUPTED: a part of the study")
+    return " · ".join(parts)
