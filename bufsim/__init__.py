@@ -1,5 +1,6 @@
 """bufsim simulates job buffers, so that you can choose a flush policy with evidence."""
 
+import importlib
 import typing
 
 from bufsim.errors import BufsimError, InvalidTypeError, InvalidValueError, MissingExtraError, NotLoweredError
@@ -32,7 +33,14 @@ from bufsim.model.workers import Backoff, GivenTimes, PollingWorkers, PushWorker
 from bufsim.simulation import Simulation
 
 if typing.TYPE_CHECKING:
+    from bufsim import theory
     from bufsim.results.result import Result
+    from bufsim.scenario_files import load_scenario
+    from bufsim.studies.costs import cost
+    from bufsim.studies.expressions import metric
+    from bufsim.studies.grids import policy_grid
+    from bufsim.studies.study import Study
+    from bufsim.studies.study_result import StudyResult
 
 __version__ = "0.1.0"
 
@@ -83,23 +91,43 @@ __all__ = [
     "StepRate",
     "Stops",
     "Storage",
+    "Study",
+    "StudyResult",
     "TimeVarying",
     "Trace",
     "Uniform",
     "UniformKeys",
     "UniqueByKey",
     "Zipf",
+    "cost",
+    "load_scenario",
+    "metric",
+    "policy_grid",
+    "theory",
 ]
 
 
-def __getattr__(name: str) -> object:
-    """Return `Result`, which is imported when it is asked for: no one needs it to declare a simulation."""
-    if name == "Result":
-        from bufsim.results.result import Result
+_LATE = {
+    "Result": "bufsim.results.result",
+    "Study": "bufsim.studies.study",
+    "StudyResult": "bufsim.studies.study_result",
+    "cost": "bufsim.studies.costs",
+    "load_scenario": "bufsim.scenario_files",
+    "metric": "bufsim.studies.expressions",
+    "policy_grid": "bufsim.studies.grids",
+    "theory": "bufsim.theory",
+}
+"""What no one needs to declare a simulation is imported when it is asked for: where each name stands."""
 
-        globals()[name] = Result
-        return Result
-    raise AttributeError(f"module 'bufsim' has no attribute {name!r}")
+
+def __getattr__(name: str) -> object:
+    """Return a name that is imported when it is asked for."""
+    if name not in _LATE:
+        raise AttributeError(f"module 'bufsim' has no attribute {name!r}")
+    module = importlib.import_module(_LATE[name])
+    value: object = module if _LATE[name] == f"bufsim.{name}" else getattr(module, name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

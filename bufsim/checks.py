@@ -10,6 +10,11 @@ from numbers import Integral, Real
 
 from bufsim.errors import InvalidTypeError, InvalidValueError
 
+Seconds = float | str | dt.timedelta
+"""A duration as people write it: seconds, a text such as "15min", or a timedelta."""
+NBytes = int | str
+"""A size as people write it: bytes, or a text such as "64 MiB"."""
+
 
 def finite(name: str, value: object) -> float:
     """Return `value` as a finite float."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from bufsim import checks
 from bufsim.engines.randomness import fresh_seed
 from bufsim.engines.workload import Workload
-from bufsim.model import reprs
 from bufsim.model.declaration import Declaration
 from bufsim.model.flush_policy import FlushPolicy
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 Engine = Literal["simpy", "compiled", "auto"]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class Simulation(Declaration):
     """A model: producers, job buffers under flush policies, workers behind them, and how long to run.
 
@@ -61,6 +59,8 @@ class Simulation(Declaration):
     >>> len(simulation.run(seed=1).flushes)
     11
     """
+
+    __slots__ = ()
 
     def with_policy(self, policy: FlushPolicy, *, buffer: str | None = None) -> Simulation:
         """Return this simulation under another flush policy.
@@ -147,8 +147,6 @@ class Simulation(Declaration):
     def _workload(self, seed: int | None, replication: int) -> Workload:
         seed = fresh_seed() if seed is None else checks.integer("seed", seed, at_least=0)
         return Workload(self.producers, seed=seed, until=self.until, replication=replication)
-
-    __repr__ = reprs.call
 
 
 def run_on(simulation: Simulation, workload: Workload, *, engine: Engine, record: RecordLevel) -> Result:

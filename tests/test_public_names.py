@@ -54,12 +54,19 @@ NAMES = [
     "StepRate",
     "Stops",
     "Storage",
+    "Study",
+    "StudyResult",
     "TimeVarying",
     "Trace",
     "Uniform",
     "UniformKeys",
     "UniqueByKey",
     "Zipf",
+    "cost",
+    "load_scenario",
+    "metric",
+    "policy_grid",
+    "theory",
 ]
 
 

@@ -6,18 +6,16 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from bufsim.checks import integer, not_negative, positive, seconds
+from bufsim.checks import Seconds, integer, not_negative, positive, seconds
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs
 from bufsim.model.distribution import BLOCK, DistributionLike, FloatArray
 from bufsim.model.distributions import Constant, Geometric, as_distribution, mean, sample, scaled
-
-_PIECE = 65_536
-"""Jobs in one block of bulks, so that memory stays bounded however large they are."""
 
 _PIECE = 65_536
 """Jobs in one block of bulk arrivals, so that memory stays bounded however large the bulks are."""
@@ -139,6 +137,10 @@ class Renewal(Arrivals):
 
     distribution: DistributionLike
 
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(self, distribution: DistributionLike | Seconds) -> None: ...
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "distribution", as_distribution("distribution", self.distribution))
         if mean(self.distribution) <= 0.0:
@@ -185,6 +187,10 @@ class Deterministic(Arrivals):
 
     interval: float
     offset: float = 0.0
+
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(self, interval: Seconds, offset: Seconds = ...) -> None: ...
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "interval", positive("interval", seconds("interval", self.interval)))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING
 
 from bufsim import checks, vendure
+from bufsim.checks import Seconds
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs
 from bufsim.model.capacity import Capacity
+from bufsim.model.distribution import DistributionLike
 from bufsim.model.distributions import Constant, Distribution, as_distribution
 from bufsim.model.drains import Drain, DrainAll
 from bufsim.model.flush_policy import FlushPolicy
@@ -54,6 +57,10 @@ class CollectQueues:
 
     queues: tuple[str, ...]
 
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(self, queues: str | Iterable[str]) -> None: ...
+
     def __post_init__(self) -> None:
         given: object = self.queues
         if not isinstance(given, Iterable):
@@ -97,6 +104,10 @@ class FlushTime:
     fixed: Distribution
     _: KW_ONLY
     per_job: float = 0.0
+
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(self, fixed: DistributionLike | Seconds, *, per_job: Seconds = ...) -> None: ...
 
     def __post_init__(self) -> None:
         fixed: object = self.fixed
@@ -152,6 +163,21 @@ class JobBuffer:
     flush_time: FlushTime = FlushTime(Constant(0.0))
     items: Callable[[vendure.Job], int] | None = None
 
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(
+            self,
+            id: str,  # noqa: A002  # a buffer's id, as Vendure calls it
+            *,
+            policy: FlushPolicy,
+            collect: Collect | str | Sequence[str] = ...,
+            reduce: AnyReduce = ...,
+            drain: Drain = ...,
+            capacity: Capacity | None = ...,
+            flush_time: FlushTime | DistributionLike | Seconds = ...,
+            items: Callable[[vendure.Job], int] | None = ...,
+        ) -> None: ...
+
     def __post_init__(self) -> None:
         checks.text("id", self.id)
         self._check("policy", FlushPolicy, "FlushAtSize(100) | FlushAfterAge('5s')")
@@ -166,7 +192,7 @@ class JobBuffer:
     def _check_functions(self) -> None:
         collect: object = self.collect
         if isinstance(collect, str | list | tuple):
-            object.__setattr__(self, "collect", CollectQueues(collect))  # type: ignore[arg-type]  # it takes one name too
+            object.__setattr__(self, "collect", CollectQueues(collect))
         elif not _is_function(collect):
             raise InvalidTypeError(f"collect must be a queue's name or a function of the job, got {collect!r}")
         if not _is_function(self.reduce):

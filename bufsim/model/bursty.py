@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from bufsim.checks import not_negative, one_of, positive, seconds
+from bufsim.checks import Seconds, not_negative, one_of, positive, seconds
 from bufsim.errors import InvalidValueError
 from bufsim.model import reprs
 from bufsim.model.arrivals import Arrivals, before, cumulated, exponential_gaps
@@ -54,6 +54,18 @@ class Bursty(Arrivals):
     mean_high: float
     mean_low: float
     start: Literal["stationary", "high", "low"] = field(default="stationary", kw_only=True)
+
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(
+            self,
+            high_rate: float,
+            low_rate: float,
+            mean_high: Seconds,
+            mean_low: Seconds,
+            *,
+            start: Literal["stationary", "high", "low"] = ...,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "high_rate", positive("high_rate", self.high_rate))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from bufsim import checks
+from bufsim.checks import NBytes
 from bufsim.errors import InvalidValueError
 from bufsim.model import reprs
 
@@ -32,6 +33,15 @@ class Capacity:
     jobs: int | None = None
     nbytes: int | None = None
     on_full: Literal["drop_newest", "drop_oldest"] = "drop_newest"
+
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(
+            self,
+            jobs: int | None = ...,
+            nbytes: NBytes | None = ...,
+            on_full: Literal["drop_newest", "drop_oldest"] = ...,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         if self.jobs is None and self.nbytes is None:

@@ -6,8 +6,10 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
 from types import UnionType
+from typing import TYPE_CHECKING
 
 from bufsim import checks
+from bufsim.checks import Seconds
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs
 from bufsim.model.buffers import CollectAll, CollectQueues, JobBuffer
@@ -38,6 +40,21 @@ class Declaration:
     storage: Storage = Storage()
     durable_queue: bool = True
     stops: Stops | None = None
+
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(
+            self,
+            *,
+            producers: Producer | Iterable[Producer],
+            buffers: JobBuffer | Iterable[JobBuffer],
+            workers: Workers | Iterable[Workers] = ...,
+            until: Seconds,
+            warm_up: Seconds = ...,
+            storage: Storage = ...,
+            durable_queue: bool = ...,
+            stops: Stops | None = ...,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         self._set_tuple("producers", Producer, "Producer('edits', Poisson(100.0))")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bufsim import checks
+from bufsim.checks import NBytes
 from bufsim.errors import InvalidValueError
 from bufsim.model import reprs, rules
 
@@ -58,6 +60,10 @@ class DrainAtMost(Drain):
 
     n: int | None = None
     nbytes: int | None = None
+
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(self, n: int | None = ..., nbytes: NBytes | None = ...) -> None: ...
 
     def __post_init__(self) -> None:
         if self.n is None and self.nbytes is None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from bufsim import checks
+from bufsim.checks import NBytes, Seconds
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs, rules
 from bufsim.model.flush_policy import FlushPolicy
@@ -86,6 +87,10 @@ class FlushAtBytes(FlushPolicy):
 
     nbytes: int
 
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(self, nbytes: NBytes) -> None: ...
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "nbytes", checks.nbytes("nbytes", self.nbytes, at_least=1))
 
@@ -118,6 +123,10 @@ class FlushAfterAge(FlushPolicy):
 
     age: float
 
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(self, age: Seconds) -> None: ...
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "age", checks.not_negative("age", checks.seconds("age", self.age)))
 
@@ -149,6 +158,10 @@ class FlushWhenIdle(FlushPolicy):
     """
 
     idle: float
+
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(self, idle: Seconds) -> None: ...
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "idle", checks.not_negative("idle", checks.seconds("idle", self.idle)))
@@ -189,6 +202,15 @@ class FlushEvery(FlushPolicy):
     period: float
     phase: float = 0.0
     anchor: Literal["clock", "flush_start", "flush_end"] = "clock"
+
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(
+            self,
+            period: Seconds,
+            phase: Seconds = ...,
+            anchor: Literal["clock", "flush_start", "flush_end"] = ...,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "period", checks.positive("period", checks.seconds("period", self.period)))
@@ -233,6 +255,10 @@ class FlushAt(FlushPolicy):
     """
 
     times: tuple[float, ...]
+
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(self, times: Iterable[Seconds]) -> None: ...
 
     def __post_init__(self) -> None:
         given: object = self.times

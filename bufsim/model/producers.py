@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bufsim import checks
+from bufsim.checks import NBytes
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs
 from bufsim.model.arrivals import Arrivals, as_arrivals
@@ -53,6 +54,19 @@ class Producer:
     keys: Keys | None = field(default=None, kw_only=True)
     nbytes: int | DistributionLike | None = field(default=None, kw_only=True)
     data: Callable[[int], Any] | Sequence[Any] | None = field(default=None, kw_only=True, hash=False)
+
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(
+            self,
+            name: str,
+            arrivals: Arrivals,
+            *,
+            queue: str | None = ...,
+            keys: Keys | None = ...,
+            nbytes: NBytes | DistributionLike | None = ...,
+            data: Callable[[int], Any] | Sequence[Any] | None = ...,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         checks.text("name", self.name)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bufsim import checks
+from bufsim.checks import Seconds
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs
 
@@ -37,6 +39,15 @@ class Stops:
     at: tuple[float, ...] | None = None
     mean_time_between: float | None = None
     downtime: float = 0.0
+
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(
+            self,
+            at: Iterable[Seconds] | None = ...,
+            mean_time_between: Seconds | None = ...,
+            downtime: Seconds = ...,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         if (self.at is None) == (self.mean_time_between is None):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bufsim import checks
+from bufsim.checks import Seconds
 from bufsim.errors import InvalidTypeError
 from bufsim.model import reprs
 from bufsim.vendure import InMemoryJobBufferStorageStrategy, JobBufferStorageStrategy
@@ -36,6 +38,15 @@ class Storage:
     durable: bool = False
     read_delete_window: float = 0.0
     strategy: Callable[[], JobBufferStorageStrategy] = InMemoryJobBufferStorageStrategy
+
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(
+            self,
+            durable: bool = ...,
+            read_delete_window: Seconds = ...,
+            strategy: Callable[[], JobBufferStorageStrategy] = ...,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         window: float | str | dt.timedelta = self.read_delete_window

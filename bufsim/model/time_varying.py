@@ -7,10 +7,11 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bufsim.checks import not_negative, positive, seconds
+from bufsim.checks import Seconds, not_negative, positive, seconds
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs
 from bufsim.model.arrivals import Arrivals, accumulate, before
@@ -61,6 +62,10 @@ class Sinusoid(Rate):
     mean: float
     amplitude: float
     period: float
+
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(self, mean: float, amplitude: float, period: Seconds) -> None: ...
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mean", positive("mean", self.mean))

@@ -5,12 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from dataclasses import KW_ONLY, dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from bufsim import checks
+from bufsim.checks import Seconds
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs
+from bufsim.model.distribution import DistributionLike
 from bufsim.model.distributions import Constant, Distribution, as_distribution
 
 
@@ -39,6 +43,10 @@ class Backoff:
     factor: float = 1.0
     longest: float = 1e18
 
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(self, first: Seconds, factor: float = ..., longest: Seconds = ...) -> None: ...
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "first", checks.not_negative("first", checks.seconds("first", self.first)))
         object.__setattr__(self, "longest", checks.not_negative("longest", checks.seconds("longest", self.longest)))
@@ -66,6 +74,10 @@ class GivenTimes:
 
     times: np.ndarray
     digest: bytes = field(init=False)
+
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(self, times: npt.ArrayLike) -> None: ...
 
     def __post_init__(self) -> None:
         try:
@@ -115,7 +127,7 @@ class _Workers:
         object.__setattr__(self, "failure", checks.probability("failure", self.failure))
         object.__setattr__(self, "retries", checks.integer("retries", self.retries, at_least=0))
         backoff: Backoff | float | str | dt.timedelta = self.backoff
-        object.__setattr__(self, "backoff", backoff if isinstance(backoff, Backoff) else Backoff(backoff))  # type: ignore[arg-type]  # it converts durations
+        object.__setattr__(self, "backoff", backoff if isinstance(backoff, Backoff) else Backoff(backoff))
 
     __repr__ = reprs.call
 
@@ -149,6 +161,20 @@ class PushWorkers(_Workers):
 
     concurrency: int = 3
 
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(
+            self,
+            concurrency: int = ...,
+            *,
+            queue: str | None = ...,
+            service: DistributionLike | npt.ArrayLike | Seconds | GivenTimes = ...,
+            per_item: Seconds = ...,
+            failure: float = ...,
+            retries: int = ...,
+            backoff: Backoff | Seconds = ...,
+        ) -> None: ...
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PollingWorkers(_Workers):
@@ -176,6 +202,21 @@ class PollingWorkers(_Workers):
     _: KW_ONLY
     poll_interval: float = 0.2
 
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(
+            self,
+            concurrency: int = ...,
+            *,
+            poll_interval: Seconds = ...,
+            queue: str | None = ...,
+            service: DistributionLike | npt.ArrayLike | Seconds | GivenTimes = ...,
+            per_item: Seconds = ...,
+            failure: float = ...,
+            retries: int = ...,
+            backoff: Backoff | Seconds = ...,
+        ) -> None: ...
+
     def __post_init__(self) -> None:
         _Workers.__post_init__(self)
         interval = checks.positive("poll_interval", checks.seconds("poll_interval", self.poll_interval))
@@ -189,7 +230,7 @@ def _service(value: object) -> Distribution | GivenTimes:
     if isinstance(value, GivenTimes):
         return value
     if isinstance(value, list | tuple | np.ndarray):
-        return GivenTimes(value)  # type: ignore[arg-type]  # it converts
+        return GivenTimes(value)
     if isinstance(value, str | dt.timedelta):
         return Constant(checks.not_negative("service", checks.seconds("service", value)))
     return as_distribution("service", value)

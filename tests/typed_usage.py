@@ -1,0 +1,53 @@
+"""What users write, as strict type checkers see it: mypy checks this file, and nothing runs it."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+
+import bufsim as bs
+from bufsim.vendure import SearchIndexJobBuffer
+
+
+class FlushWhenOldAndLarge(bs.FlushPolicy):
+    """A policy of the user's own."""
+
+    def due(self, view: bs.BufferView) -> float:
+        """Return when."""
+        return view.oldest_at + 5.0 if view.size > 3 else float("inf")
+
+
+policy = bs.FlushAtSize(200) | bs.FlushAfterAge("30s") & bs.FlushAtBytes("1 MiB") | FlushWhenOldAndLarge()
+policies: list[bs.FlushPolicy] = [
+    policy.checked_every("5s"),
+    bs.FlushWhenIdle(dt.timedelta(seconds=2)),
+    bs.FlushEvery("15min", anchor="flush_end"),
+    bs.FlushAt([1.0, 2.0]),
+    bs.FlushCron("0 * * * *", dt.datetime.now(dt.UTC)),
+]
+simulation = bs.Simulation(
+    producers=[bs.Producer("edits", bs.Poisson(100), keys=bs.Zipf(100, 1.1), nbytes="1 kB")],
+    buffers=[
+        bs.JobBuffer(
+            "search",
+            policy=policy,
+            collect="default",
+            reduce=bs.UniqueByKey(),
+            drain=bs.DrainAtMost(nbytes="1 MiB"),
+            capacity=bs.Capacity(jobs=100, on_full="drop_oldest"),
+            flush_time="50ms",
+        ),
+        bs.JobBuffer.ported(SearchIndexJobBuffer(), policy=bs.NeverFlush()),
+    ],
+    workers=[
+        bs.PushWorkers(3, service=bs.Exponential(0.01), per_item="5ms", backoff="1s"),
+        bs.PollingWorkers(service=np.array([0.1, 0.2]), queue="default", poll_interval="200ms"),
+    ],
+    until="2h",
+    warm_up=dt.timedelta(minutes=5),
+    storage=bs.Storage(durable=True, read_delete_window="30ms"),
+    stops=bs.Stops(at=["30min", 3600.0], downtime="30s"),
+)
+result: bs.Result = simulation.run(seed=1)
+waits: float = result.metric("p99_wait")
