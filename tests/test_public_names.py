@@ -108,7 +108,7 @@ def own_members(kind: type) -> list[tuple[str, object]]:
     ]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if inspect.isclass(getattr(bufsim, name))])
 def test_every_public_method_and_property_is_documented(name: str) -> None:
     kind = getattr(bufsim, name)
     undocumented = [
