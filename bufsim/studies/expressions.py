@@ -41,6 +41,8 @@ class Term:
 class Expression:
     """A linear combination of metrics, such as a cost. Made by `metric`, ``+``, ``-``, ``*`` and ``/``.
 
+    Arithmetic gives it the unit and the direction that its metrics share, and no name: `named` gives others.
+
     Its value in a replication is that combination of the metrics' values in it, so that intervals, comparisons under
     common random numbers and selections hold for it as they do for a metric. Compared with an amount it is a `Limit`.
 
@@ -103,7 +105,7 @@ class Expression:
 
     def __add__(self, other: object) -> Expression:
         more = _operand("+", other)
-        return _combined((*self.terms, *more.terms), self.constant + more.constant, [self, more])
+        return _combined((*self.terms, *more.terms), self.constant + more.constant)
 
     def __radd__(self, other: object) -> Expression:
         return _operand("+", other) + self
@@ -127,7 +129,7 @@ class Expression:
         if by.terms:
             by, of = of, by
         terms = tuple(replace(term, factor=term.factor * by.constant) for term in of.terms)
-        return _combined(terms, of.constant * by.constant, [of], flipped=by.constant < 0.0)
+        return _combined(terms, of.constant * by.constant)
 
     def __rmul__(self, other: object) -> Expression:
         return self * other
@@ -185,8 +187,9 @@ class Expression:
         return _written(self, _text)
 
     def __repr__(self) -> str:
-        shown = _written(self, _code)
-        plain = _combined(self.terms, self.constant, [_scaled(term) for term in self.terms])
+        if not self.terms:
+            return f"Expression((), {self.constant!r})"
+        shown, plain = _written(self, _code), _combined(self.terms, self.constant)
         if self == plain:
             return shown
         named = [repr(self.title or str(self))]
@@ -233,28 +236,25 @@ def _operand(operator: str, value: object) -> Expression:
     return Expression((), checks.finite(f"a number after {operator}", value))
 
 
-def _combined(
-    terms: Iterable[Term], constant: float, parts: Iterable[Expression], *, flipped: bool = False
-) -> Expression:
-    """Return the sum of the terms, each metric once, with the unit and the direction that all parts share."""
+def _combined(terms: Iterable[Term], constant: float) -> Expression:
+    """Return the sum of the terms, each metric once, with the unit and the direction that all of them share."""
     factors: dict[tuple[str, str | None], float] = {}
     for term in terms:
         key = (term.metric, term.of)
         factors[key] = factors.get(key, 0.0) + term.factor
     left = tuple(Term(factor, *key) for key, factor in factors.items() if factor != 0.0)
-    measured = [part for part in parts if part.terms and left]
-    units, directions = {part.unit for part in measured}, {part.better for part in measured}
-    direction = directions.pop() if len(directions) == 1 else None
+    units, directions = {metrics.find(term.metric).unit for term in left}, {_direction(term) for term in left}
     return Expression(
         left,
         constant + 0.0,
         unit=units.pop() if len(units) == 1 else "",
-        better=opposite(direction) if flipped else direction,
+        better=directions.pop() if len(directions) == 1 else None,
     )
 
 
-def _scaled(term: Term) -> Expression:
-    return metric(term.metric, term.of) * term.factor
+def _direction(term: Term) -> Better | None:
+    direction = better(metrics.find(term.metric))
+    return direction if term.factor > 0.0 else opposite(direction)
 
 
 def _written(expression: Expression, write: Callable[[Term], str]) -> str:
