@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from bufsim import FlushAfterAge, FlushAtSize, FlushEvery, InvalidValueError
+from bufsim.studies.costs import cost
+from bufsim.studies.expressions import metric
+from bufsim.studies.statistics import holm
+from bufsim.studies.study import Study
+from tests.studies.small import declare
+
+POLICIES = {
+    "size 40": FlushAtSize(40) | FlushAfterAge(5.0),
+    "size 41": FlushAtSize(41) | FlushAfterAge(5.0),
+    "size 80": FlushAtSize(80) | FlushAfterAge(5.0),
+    "clock": FlushEvery(3.88),
+    "clock again": FlushEvery(3.88) | FlushAtSize(1000),
+}
+
+
+def study(names=tuple(POLICIES), **options):
+    return Study({name: declare(POLICIES[name], until=200.0) for name in names}, seed=5, **options)
+
+
+@pytest.fixture(scope="module")
+def result():
+    return study().run(12, progress=False)
+
+
+def test_the_interval_that_is_printed_is_the_adjusted_one_and_agrees_with_the_verdict(result):
+    compared = result.compare("mean_wait", "mean_buffer_size", "flush_rate")
+    gaps = [row.comparison.difference for row in compared.rows]
+    adjusted = holm([gap.p_value for gap in gaps])
+    for row, gap, level, p_value in zip(compared.rows, gaps, adjusted.confidences, adjusted.p_values, strict=True):
+        plain, printed = gap.interval(0.95), row.comparison.interval
+        assert (printed.low, printed.high) == (gap.interval(level).low, gap.interval(level).high)
+        assert gap.is_identical or printed.half_width > plain.half_width
+        assert row.comparison.p_value == p_value
+        shown = row.verdict not in ("not separable", "identical")
+        assert (0.0 not in printed) == shown == (p_value <= 0.05)
+        assert str(printed) in row.sentence() or row.verdict == "identical"
+    assert len(compared.rows) == 3 * 10
+    assert {row.verdict for row in compared.rows} >= {"better", "worse", "not separable", "identical", "higher"}
+
+
+def test_the_verdict_does_not_depend_on_the_order_in_which_scenarios_are_listed(result):
+    turned = study(tuple(reversed(POLICIES))).run(12, progress=False)
+    told = {frozenset((row.first, row.second)): row for row in result.compare("mean_wait").rows}
+    for row in turned.compare("mean_wait").rows:
+        same = told[frozenset((row.first, row.second))]
+        sign = 1.0 if same.first == row.first else -1.0
+        assert row.comparison.interval.estimate == sign * same.comparison.interval.estimate
+        assert row.comparison.p_value == same.comparison.p_value
+        opposite = {"better": "worse", "worse": "better"}
+        assert row.verdict == (same.verdict if sign > 0 else opposite.get(same.verdict, same.verdict))
+    assert set(turned.best(minimise="mean_wait").tie_set) == set(result.best(minimise="mean_wait").tie_set)
+
+
+def test_beside_every_difference_stand_what_pairing_gained_and_the_replications_needed(result):
+    compared = result.compare("mean_wait")
+    table = compared.table()
+    assert (table.variance_ratio > 0).all()
+    samples = result.samples("mean_wait")
+    first = table.iloc[0]
+    apart = samples[first["first"]], samples[first["second"]]
+    ratio = sum(one.var(ddof=1) for one in apart) / (apart[0] - apart[1]).var(ddof=1)
+    assert first.variance_ratio == pytest.approx(ratio)
+    assert first.variance_ratio > 2.0
+    same = table.verdict == "identical"
+    assert table[~same].replications_needed.notna().all()
+    assert table[same].replications_needed.isna().all()
+    for row in compared.rows:
+        assert "without pairing" in row.sentence() or row.verdict == "identical"
+        assert "replications would" in row.sentence() or row.verdict != "not separable"
+
+
+def test_a_metric_that_is_neither_good_nor_bad_is_higher_or_lower(result):
+    (row,) = result.compare("flush_rate", pairs=[("size 40", "size 80")]).rows
+    assert row.verdict == "higher"
+    assert "size 40 is higher than size 80 by 0." in row.sentence()
+    (row,) = result.compare(-metric("flush_rate"), pairs=[("size 40", "size 80")]).rows
+    assert row.verdict == "lower"
+
+
+def test_more_is_better_where_the_metric_says_so(result):
+    (row,) = result.compare("throughput", pairs=[("size 40", "size 80")], confidence=0.5).rows
+    assert row.verdict in ("better", "not separable")
+    (row,) = result.compare(0 - metric("mean_wait"), pairs=[("size 40", "size 80")]).rows
+    assert (row.verdict, row.comparison.interval.estimate > 0) == ("better", True)
+
+
+def test_a_margin_makes_scenarios_equivalent(result):
+    pair = [("size 40", "size 41")]
+    (near,) = result.compare("mean_wait", pairs=pair, margin="20 %").rows
+    assert near.verdict == "equivalent"
+    assert "are equivalent within 20 %" in near.sentence()
+    (far,) = result.compare("mean_wait", pairs=pair, margin="1ms").rows
+    assert far.verdict != "equivalent"
+    both = result.compare("mean_wait", "flush_rate", pairs=pair, margin={"mean_wait": "20 %"}).rows
+    assert [row.verdict for row in both] == ["equivalent", both[1].verdict]
+    assert both[1].comparison.equivalence is None
+    priced = cost(per_flush=1.0)
+    assert result.compare(priced, pairs=pair, margin={priced: "50 %"}).rows[0].verdict == "equivalent"
+
+
+def test_comparisons_are_with_the_baseline_where_the_study_has_one():
+    result = study(("size 40", "size 80", "clock"), baseline="clock").run(5, progress=False)
+    assert [(row.first, row.second) for row in result.compare("mean_wait").rows] == [
+        ("size 40", "clock"),
+        ("size 80", "clock"),
+    ]
+    assert len(result.compare("mean_wait", pairs="all").rows) == 3
+    assert {row.second for row in result.compare("mean_wait", baseline="size 80").rows} == {"size 80"}
+
+
+def test_an_expression_is_compared_by_its_values_per_replication(result):
+    priced = cost(per_flush=40.0, per_job_second=1.0)
+    (row,) = result.compare(priced, pairs=[("size 40", "clock")]).rows
+    values = result.samples(priced)
+    assert row.comparison.interval.estimate == pytest.approx(np.mean(values["size 40"] - values["clock"]))
+    assert row.sentence().startswith("cost: ")
+
+
+def test_comparisons_show_themselves_in_words_and_as_a_table(result):
+    compared = result.compare("mean_wait", pairs=[("size 40", "clock"), ("size 40", "size 80")])
+    assert repr(compared).splitlines() == compared.sentences()
+    assert "<table" in compared._repr_html_()
+    assert "mean_wait_s: size 40 is better than size 80" in compared._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"pairs": []}, "pairs must be 'all' or a list of pairs of scenarios, got []"),
+        ({"pairs": "some"}, "pairs must be 'all' or a list of pairs of scenarios, got 'some'"),
+        ({"pairs": [("clock", "clock")]}, "pairs must hold pairs of two scenarios, got ('clock', 'clock')"),
+        ({"pairs": [("clock", "cluck")]}, "got 'cluck'; did you mean 'clock'?"),
+        ({"baseline": "cluck"}, "did you mean 'clock'?"),
+        ({"margin": {"p99_wait": 1}}, "a metric in margin must be one of 'mean_wait_s', got 'p99_wait'"),
+        ({"margin": "-1s"}, "margin"),
+        ({"confidence": 95}, "write 0.95 for 95 %"),
+    ],
+)
+def test_a_wrong_question_says_what_to_ask(result, asked, message):
+    with pytest.raises(InvalidValueError, match=re.escape(message)):
+        result.compare("mean_wait", **asked)
+
+
+def test_one_scenario_cannot_be_compared():
+    alone = study(("clock",)).run(3, progress=False)
+    with pytest.raises(InvalidValueError, match="a comparison needs at least 2 finished scenarios, got 1"):
+        alone.compare("mean_wait")
