@@ -27,11 +27,15 @@ _WITH_OR_WITHOUT = {
 _OF_PRODUCER = ("arrivals", "keys", "nbytes")
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that declare a model."""
+def add_options(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """Add the options that declare a model; with `several`, --policy may be given again and again."""
     parser.add_argument("scenario", nargs="?", type=Path, metavar="FILE", help="a scenario file (TOML)")
     both = parser.add_argument_group("in place of what the file says, or without a file")
-    _add(both, _WITH_OR_WITHOUT)
+    if several:
+        both.add_argument(
+            "--policy", action="append", metavar="WORDS", help="a flush policy of every buffer; give one for each"
+        )
+    _add(both, {name: told for name, told in _WITH_OR_WITHOUT.items() if not (several and name == "policy")})
     alone = parser.add_argument_group("without a file: one producer, one buffer")
     _add(alone, _WITHOUT_A_FILE)
     alone.add_argument(

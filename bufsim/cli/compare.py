@@ -1,0 +1,199 @@
+"""``bufsim compare``: policies under the same arrivals, with intervals, and what can be said of their differences."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bufsim import checks, spelling
+from bufsim.cli import inputs, studying
+from bufsim.cli.command import DONE, Command, Console
+from bufsim.cli.output import FORMATS, Folder
+from bufsim.cli.side_by_side import SideBySide, all_exact
+from bufsim.engines.randomness import fresh_seed
+from bufsim.errors import InvalidValueError
+from bufsim.model.buffers import FlushTime
+from bufsim.model.reducers import KeepAll
+from bufsim.simulation import Simulation
+from bufsim.studies.comparisons import Comparisons
+from bufsim.studies.study import Study
+from bufsim.studies.study_result import StudyResult
+
+_DESCRIPTION = """\
+Compare flush policies: each runs as often as asked, and all meet the same arrivals and draws. Prints every metric with
+its confidence interval, and for every two policies the paired difference, with a verdict that is adjusted for all the
+comparisons made: better, worse, equivalent (with --margin), identical, or not separable, with the replications that
+would be needed.
+"""
+_EXAMPLES = """\
+examples:
+  bufsim compare data/scenarios/reference.toml --policy "every(15min)" --policy "size(200) | age(30s)"
+  bufsim compare shop.toml --policy "size(200) | age(30s)"         (against the policy that the file has)
+  bufsim compare shop.toml --policy "size(100)" --policy "size(200)" --metric p99_wait --metric utilisation --margin 5%
+  bufsim compare --arrivals poisson:80 --until 1h --policy "every(5s)" --policy "age(5s)" --policy "size(400)" -n 50
+
+The words for policies are those of bufsim run --help. A metric is a name (p99_wait, work_saved_share, p99_wait[search])
+or an expression of them ("0.4 * flush_rate_per_s + 0.01 * mean_buffer_size_jobs").
+"""
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    inputs.add_options(parser, several=True)
+    asked = parser.add_argument_group("what is asked")
+    studying.add_replications(asked, 30)
+    asked.add_argument("--metric", action="append", metavar="NAME", help="what is compared (default: what fits)")
+    asked.add_argument(
+        "--baseline", metavar="WORDS", help="compare all others with this policy (default: every two with each other)"
+    )
+    asked.add_argument(
+        "--margin",
+        action="append",
+        metavar="[METRIC=]SIZE",
+        help="a difference that does not matter: 5%%, p99_wait=50ms; smaller ones are equivalent",
+    )
+    studying.add_options(parser)
+    output = parser.add_argument_group("what comes out")
+    output.add_argument("--out", type=Path, metavar="DIR", help="write tables and pictures there")
+    output.add_argument("--format", choices=FORMATS, default="auto", help="of tables (as for bufsim run)")
+
+
+def _run(options: argparse.Namespace) -> int:
+    console = Console.of(options)
+    folder = None if options.out is None else Folder(options.out, options.format)
+    title, scenarios = _scenarios(options)
+    seed = fresh_seed() if options.seed is None else options.seed
+    study = Study(scenarios, seed=seed, baseline=options.baseline)
+    metrics = options.metric or usual_metrics(next(iter(scenarios.values())))
+    result = study.run(options.replications, engine=options.engine, **studying.how(options))
+    comparisons = result.compare(*metrics, pairs=_pairs(result), margin=_margin(options.margin))
+    _tell(console, title, result, comparisons)
+    answer = _answer(title, result, comparisons, metrics)
+    if folder is not None:
+        _write(folder, result, comparisons, metrics)
+        answer["files"] = [str(path) for path in folder.written]
+        console.say(f"\n{folder.told()}")
+    console.give(answer)
+    if not result.complete:
+        raise KeyboardInterrupt
+    return DONE
+
+
+def _scenarios(options: argparse.Namespace) -> tuple[str, dict[str, Simulation]]:
+    """Return the title of what is asked, and a simulation for each policy by its words."""
+    policies: list[str] = options.policy or []
+    checks.unique("--policy", policies)
+    own = options.scenario is not None and len(policies) == 1
+    first = argparse.Namespace(**(vars(options) | {"policy": None if own or not policies else policies[0]}))
+    scenario, words = inputs.scenario_of(first)
+    found = {words: scenario.simulation}
+    # variations of one simulation, so that they share what is drawn
+    for other in policies if own else policies[1:]:
+        found[other] = scenario.simulation.with_policy(spelling.policy(other, name="--policy"))
+    if len(found) < 2:
+        raise InvalidValueError(
+            f"a comparison needs two different policies at least, got {words!r} alone; give --policy again, such as "
+            '--policy "size(200) | age(30s)"'
+        )
+    return scenario.title, found
+
+
+def usual_metrics(simulation: Simulation) -> list[str]:
+    """Return the metrics that a planner asks first, of those that say something about this model."""
+    takes_time = any(buffer.flush_time != FlushTime(0.0) for buffer in simulation.buffers)
+    reduces = any(buffer.reduce != KeepAll() for buffer in simulation.buffers)
+    return [
+        "p99_wait_s",
+        "peak_buffer_size_jobs",
+        "longest_flush_s" if takes_time else "flush_rate_per_s",
+        "work_saved_share" if reduces else "mean_wait_s",
+    ]
+
+
+def _pairs(result: StudyResult) -> list[tuple[str, str]] | None:
+    """Return every two policies, the later one first; None where there is a baseline."""
+    names = result.finished
+    if result.baseline is not None or len(names) < 2:
+        return None
+    return [(names[later], names[earlier]) for later in range(len(names)) for earlier in range(later)]
+
+
+def _margin(given: Sequence[str] | None) -> str | dict[str, str] | None:
+    """Return the margin for all metrics, or those by metric."""
+    if not given:
+        return None
+    named = [text.rpartition("=") for text in given]
+    if all(name for name, _, _ in named):
+        return {name.strip(): size.strip() for name, _, size in named}
+    if len(given) > 1:
+        raise InvalidValueError(f"--margin must be one size, or METRIC=SIZE for each metric, got {', '.join(given)}")
+    return given[0]
+
+
+def _tell(console: Console, title: str, result: StudyResult, comparisons: Comparisons) -> None:
+    engines = " and ".join(sorted({result.engines[name] for name in result.finished}))
+    part = "" if result.complete else ", INTERRUPTED: this is what was finished"
+    console.say(
+        f"{title}: {len(result.finished)} policies, {result.replications} replications each under common random "
+        f"numbers, seed {result.seed}, {engines} engine{part}\n\n{SideBySide(result, comparisons).text()}\n"
+    )
+    console.say(_wrapped(basis(result, comparisons)))
+    for row in comparisons.rows:
+        if row.verdict in ("not separable", "equivalent"):
+            console.say(_wrapped(row.sentence()))
+    for sentence in _doubts(result):
+        console.say("\n" + _wrapped(sentence))
+
+
+def basis(result: StudyResult, comparisons: Comparisons) -> str:
+    """Return what the numbers rest on."""
+    level = f"{100.0 * comparisons.rows[0].comparison.interval.confidence:g} %"
+    count = len(comparisons.rows)
+    together = f"together (Holm over {count} comparisons)" if count > 1 else "(one comparison)"
+    if all_exact(result):
+        return (
+            "All numbers are exact: nothing in this model is drawn at random, and every replication is the same. They "
+            "say what would have been on the recorded day, and nothing of other days."
+        )
+    return (
+        f"Paired differences over {result.replications} replications. The intervals of policies hold at {level} each, "
+        f"those of differences and the verdicts at {level} {together}."
+    )
+
+
+def _doubts(result: StudyResult) -> list[str]:
+    failed = result.failures.drop_duplicates("scenario").itertuples()
+    return [*(f"failed: {one.scenario}: {one.error}" for one in failed), *result.warnings()]
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 110)
+
+
+def _answer(title: str, result: StudyResult, comparisons: Comparisons, metrics: Sequence[str]) -> dict[str, Any]:
+    """Return the whole answer for programs."""
+    return {
+        "title": title,
+        "seed": result.seed,
+        "replications": result.replications,
+        "complete": result.complete,
+        "engines": dict(result.engines),
+        "intervals": result.intervals(*metrics).to_dict("records"),
+        "differences": comparisons.table().to_dict("records"),
+        "sentences": comparisons.sentences(),
+        "failures": result.failures.to_dict("records"),
+        "warnings": result.warnings(),
+    }
+
+
+def _write(folder: Folder, result: StudyResult, comparisons: Comparisons, metrics: Sequence[str]) -> None:
+    folder.table("intervals", result.intervals(*metrics))
+    folder.table("differences", comparisons.table())
+    folder.table("replications", result.metrics(*metrics))
+
+
+COMMAND = Command(
+    "compare", "compare flush policies, and say how sure that is", _DESCRIPTION, _EXAMPLES, _add_options, _run
+)

@@ -1,0 +1,106 @@
+"""Policies side by side, as text: their metrics with intervals, and under them the paired differences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bufsim.cli.summary import columns
+from bufsim.studies.comparisons import Compared, Comparisons
+from bufsim.studies.exactness import is_exact
+from bufsim.studies.expressions import Expression
+from bufsim.studies.plots.quantities import Quantity, ends
+from bufsim.studies.statistics import Interval
+from bufsim.studies.study_result import StudyResult
+
+_WIDTH = 118
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def letters(names: Sequence[str]) -> dict[str, str]:
+    """Return a letter for each name, or a number where there are more names than letters.
+
+    Examples
+    --------
+    >>> letters(["every(15min)", "size(200)"])
+    {'every(15min)': 'A', 'size(200)': 'B'}
+    """
+    short = _LETTERS if len(names) <= len(_LETTERS) else [str(number) for number in range(1, len(names) + 1)]
+    return dict(zip(names, short, strict=False))
+
+
+def all_exact(result: StudyResult) -> bool:
+    """Return whether nothing in any of the models is drawn at random."""
+    return all(is_exact(list(result.tallies[name].values())) for name in result.finished)
+
+
+@dataclass(frozen=True, slots=True)
+class SideBySide:
+    """The metrics of a study's policies, and how the policies differ.
+
+    Parameters
+    ----------
+    result : StudyResult
+        What ran.
+    comparisons : Comparisons
+        What was compared.
+    """
+
+    result: StudyResult
+    comparisons: Comparisons
+
+    def text(self) -> str:
+        """Return a row a policy, then two rows a pair, in as many blocks of metrics as the width needs."""
+        asked = dict.fromkeys(row.expression for row in self.comparisons.rows)
+        blocks = _blocks(self._labels(), [self._cells(expression) for expression in asked])
+        return "\n\n".join(columns(block) for block in blocks)
+
+    def _labels(self) -> list[str]:
+        """Return what stands at the left of each row."""
+        short = letters(self.result.finished)
+        policies = [f"{letter}  {name}" for name, letter in short.items()]
+        pairs = dict.fromkeys((row.first, row.second) for row in self.comparisons.rows)
+        differences = [label for first, second in pairs for label in (f"{short[first]} - {short[second]}", "")]
+        return ["policy", *policies, "", *differences]
+
+    def _cells(self, expression: Expression) -> list[str]:
+        """Return the column of a metric."""
+        intervals = [self.result.interval(expression, name) for name in self.result.finished]
+        quantity = Quantity.of(expression, ends(intervals))
+        exact = all_exact(self.result)
+        cells = [quantity.label, *(_written(quantity, one, exact) for one in intervals), ""]
+        for row in self.comparisons.rows:
+            if row.expression == expression:
+                cells += [_written(quantity, row.comparison.interval, exact), _verdict(row, exact)]
+        return cells
+
+
+def _written(quantity: Quantity, interval: Interval, exact: bool) -> str:
+    shown = quantity.interval(interval)
+    return f"{shown.estimate:,.4g}" if exact else str(shown)
+
+
+def _verdict(row: Compared, exact: bool) -> str:
+    """Return the verdict, with what pairing gained or the replications needed."""
+    if exact:
+        return row.verdict
+    needed, ratio = row.comparison.replications_needed(), row.comparison.difference.variance_ratio
+    if row.verdict == "not separable" and needed is not None:
+        return f"not separable, n ≈ {float(f'{needed:.2g}'):,.0f}"
+    if row.verdict in ("identical", "equivalent") or math.isinf(ratio):
+        return row.verdict
+    return f"{row.verdict}, pairing ×{ratio:.2g}"  # noqa: RUF001  # times, as books write it
+
+
+def _blocks(labels: list[str], body: Sequence[list[str]]) -> Iterator[list[list[str]]]:
+    """Yield the lines of each block: the labels, and as many of the columns as the width holds."""
+    lines, used = [[label] for label in labels], max(map(len, labels))
+    for column in body:
+        width = 2 + max(map(len, column))
+        if len(lines[0]) > 1 and used + width > _WIDTH:
+            yield lines
+            lines, used = [[label] for label in labels], max(map(len, labels))
+        used += width
+        lines = [[*line, cell] for line, cell in zip(lines, column, strict=True)]
+    yield lines
