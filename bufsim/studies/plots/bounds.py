@@ -12,6 +12,7 @@ from bufsim.studies.plots.quantities import Quantity, Which
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_SIGNS = {"<=": "≤", ">=": "≥"}
 _FORBIDDEN: dict[str, Any] = {
     "facecolor": "#EFEFEF",
     "edgecolor": "#CFCFCF",
@@ -31,6 +32,11 @@ def values(limits: Sequence[Limit], quantity: Quantity) -> list[float]:
     return [one.bound for one in limits if one.expression == quantity.expression]
 
 
+def text(one: Limit, quantity: Quantity) -> str:
+    """Return a limit in words, such as "p99 wait ≤ 2 s"."""
+    return f"{quantity.name} {_SIGNS[one.side]} {quantity.written(one.bound)}"
+
+
 def draw(ax: Axes, which: Which, quantity: Quantity, limits: Sequence[Limit]) -> None:
     """Draw the limits on the quantity that an axis shows; the axis must have its limits."""
     for one in limits:
@@ -44,9 +50,11 @@ def _draw(ax: Axes, which: Which, quantity: Quantity, one: Limit) -> None:
     forbidden = (min(bound, high), high) if one.side == "<=" else (low, max(bound, low))
     (ax.axvspan if which == "x" else ax.axhspan)(*forbidden, **_FORBIDDEN)
     (ax.axvline if which == "x" else ax.axhline)(bound, color="black", linewidth=0.9, linestyle=(0, (5, 3)), zorder=2)
-    text = f"limit {quantity.written(one.bound)}"
-    look: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "fontsize": 8.0, "zorder": 2.5}
+    amount = quantity.written(one.bound)
+    look: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8.0, "zorder": 2.5}
     if which == "x":
-        ax.annotate(text, (bound, 1.0), (-3.0, -3.0), ax.get_xaxis_transform(), va="top", rotation=90, **look)
-    else:
-        ax.annotate(text, (1.0, bound), (-2.0, 2.0), ax.get_yaxis_transform(), va="bottom", **look)
+        where = ax.get_xaxis_transform()
+        ax.annotate(f"limit {amount}", (bound, 1.0), (-3.0, -3.0), where, ha="right", va="top", rotation=90, **look)
+    elif low <= bound <= high:
+        # outside, where no line runs
+        ax.annotate(f"limit\n{amount}", (1.0, bound), (3.0, 0.0), ax.get_yaxis_transform(), va="center", **look)

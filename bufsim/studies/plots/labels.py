@@ -73,3 +73,16 @@ def without_common(texts: Sequence[str]) -> tuple[list[str], str]:
 
 def _each(pieces: Sequence[str], change: Callable[[str], str]) -> list[str]:
     return [piece if place % 2 else change(piece) for place, piece in enumerate(pieces)]
+
+
+def differ_in_one(texts: Sequence[str]) -> bool:
+    """Whether labels are the same but for one number with its unit.
+
+    Examples
+    --------
+    >>> differ_in_one(["size 256 | age 1 s", "size 64 | age 1 s"]), differ_in_one(["size 256", "age 1 s"])
+    (True, False)
+    """
+    shorter, template = without_common(texts)
+    pieces = [_JOINTS.split(text) for text in shorter]
+    return bool(template) and sum(len(set(part)) > 1 for part in zip(*pieces, strict=True)) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from bufsim.studies.plots import labels
 if TYPE_CHECKING:
     from bufsim.studies.study_result import StudyResult
 
+_BRIGHT = 0.42
 MOST_COLOURS = len(style.POLICY_COLOURS)
 """More policies than this cannot be told apart by colour."""
 
@@ -54,9 +56,20 @@ class Subject:
         return style.policy_colour(self.place)
 
     @property
+    def ink(self) -> str:
+        """That colour, dark enough for letters."""
+        from matplotlib.colors import to_hex, to_rgb
+
+        red, green, blue = to_rgb(self.colour)
+        # of the brightest colours little is left (luminance by ITU-R BT.709)
+        dimmed = min(_BRIGHT / (0.2126 * red + 0.7152 * green + 0.0722 * blue), 1.0)
+        return to_hex((red * dimmed, green * dimmed, blue * dimmed))
+
+    @property
     def dashes(self) -> Any:
         """The policy's line style in every picture."""
-        return style.policy_dashes(self.place)
+        # colours and line styles together come round after twelve: then the styles move on
+        return style.policy_dashes(self.place + self.place // 12)
 
 
 def all_options(study_result: StudyResult) -> tuple[Option, ...]:
@@ -99,7 +112,7 @@ def at_load(
     if wanted not in scales:
         raise InvalidValueError(f"load must be one of {', '.join(f'{scale:g}' for scale in scales)}, got {load!r}")
     at = [one for one in shown if one.scale == wanted]
-    return at if scenarios is None else [find(one, at, study_result) for one in _listed(scenarios)]
+    return at if scenarios is None else [find(one, at, study_result) for one in listed(scenarios)]
 
 
 def find(what: str | FlushPolicy, shown: Sequence[Subject], study_result: StudyResult) -> Subject:
@@ -117,12 +130,19 @@ def find(what: str | FlushPolicy, shown: Sequence[Subject], study_result: StudyR
     return next(one for one in shown if one.option == checks.one_of("scenario", text, names))
 
 
-def _listed(scenarios: Sequence[str | FlushPolicy]) -> list[str | FlushPolicy]:
+def listed(scenarios: Sequence[str | FlushPolicy]) -> list[str | FlushPolicy]:
+    """Return the scenarios that are asked for, one or several, each once."""
     listed: list[str | FlushPolicy] = [scenarios] if isinstance(scenarios, str | FlushPolicy) else [*scenarios]
     if not listed:
         raise InvalidValueError("scenarios must hold at least one to show, got none; leave it out to show all")
     checks.unique("scenarios", [one if isinstance(one, str) else repr(one) for one in listed])
     return listed
+
+
+def arrival_rate(study_result: StudyResult, scenario: str) -> float:
+    """Return how many jobs a second come to be: as declared, or where that is not known as seen."""
+    declared = sum(producer.arrivals.mean_rate for producer in study_result.scenarios[scenario].producers)
+    return declared if math.isfinite(declared) else study_result.interval("arrival_rate", scenario).estimate
 
 
 def about(study_result: StudyResult, confidence: float, *, load: float | None = None, note: str = "") -> str:
