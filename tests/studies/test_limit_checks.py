@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from bufsim import FlushAfterAge, FlushAtSize, InvalidValueError, NeverFlush
+from bufsim.studies.expressions import metric
+from bufsim.studies.limit_checks import LimitCheck, LimitChecks, joint
+from bufsim.studies.statistics import Interval
+from bufsim.studies.study import Study
+from tests.studies.small import declare
+
+POLICIES = {
+    "small": FlushAtSize(10) | FlushAfterAge(5.0),
+    "large": FlushAtSize(80) | FlushAfterAge(5.0),
+    "never": NeverFlush(),
+}
+
+
+@pytest.fixture(scope="module")
+def result():
+    scenarios = {name: declare(policy, until=100.0) for name, policy in POLICIES.items()}
+    return Study(scenarios, seed=5).run(10, progress=False)
+
+
+def check(low, high, bound=2.0, **changed):
+    limit = metric("mean_wait") <= bound
+    interval = Interval((low + high) / 2, low, high, 0.95, 30, "t")
+    return LimitCheck(limit, "a", limit.verdict(interval), interval, **({"runs_beyond": 0} | changed))
+
+
+def test_each_limit_passes_fails_or_is_undecided_by_its_interval(result):
+    middle = result.interval("mean_wait", "large").estimate
+    checks = result.check("mean_wait <= 2s", metric("mean_wait") <= middle)
+    told = {(one.scenario, one.limit.bound): one.verdict for one in checks.checks}
+    assert told["small", 2.0] == told["small", middle] == "pass"
+    assert (told["large", 2.0], told["large", middle]) == ("fail", "undecided")
+    assert (checks.verdict("small"), checks.verdict("large")) == ("pass", "fail")
+
+
+def test_the_interval_that_is_printed_is_adjusted_for_the_scenarios_and_not_for_the_limits(result):
+    wait, size = result.check("mean_wait <= 2s", "mean_buffer_size <= 50").checks[:2]
+    for one, name in ((wait, "mean_wait"), (size, "mean_buffer_size")):
+        plain = result.interval(name, "small", confidence=1.0 - 0.05 / 3)
+        assert (one.interval.low, one.interval.high) == (plain.low, plain.high)
+        assert one.interval.confidence == 0.95
+        assert one.interval.method.endswith("Bonferroni over 3 scenarios")
+        assert str(plain) in one.sentence()
+
+
+def test_a_metric_that_is_undefined_is_undecided_and_says_why(result):
+    (never,) = (one for one in result.check("mean_wait <= 2s").checks if one.scenario == "never")
+    assert (never.verdict, never.interval, never.room) == ("undecided", None, -math.inf)
+    assert "lengthen the runs" in never.sentence()
+    assert never.replications_needed is None
+    assert math.isnan(result.check("mean_wait <= 2s").table().iloc[2].estimate)
+
+
+def test_how_many_single_runs_were_beyond_is_told_even_where_the_mean_keeps_the_limit(result):
+    peaks = result.values("peak_buffer_size")["large"]
+    bound = float(peaks.median())
+    (one,) = (one for one in result.check(metric("peak_buffer_size") <= bound).checks if one.scenario == "large")
+    assert one.runs_beyond == int((peaks > bound).sum())
+    assert one.runs_beyond == 0 or f"beyond it in {one.runs_beyond} of 10 runs" in one.sentence()
+    (small,) = (one for one in result.check("mean_wait >= 1s").checks if one.scenario == "small")
+    assert small.runs_beyond == 10
+
+
+def test_an_undecided_limit_says_how_many_replications_would_decide_it():
+    near = check(1.8, 2.4)
+    assert near.verdict == "undecided"
+    # the half-width 0.3 must shrink to the gap 0.1
+    assert near.replications_needed == 270
+    assert near.sentence() == (
+        "a may or may not keep mean_wait_s <= 2 s: 2.1 [1.8, 2.4] s; about 270 replications would decide it"
+    )
+    assert check(1.8, 2.2).replications_needed is None
+    assert check(1.0, 1.2).replications_needed is None
+
+
+def test_all_must_pass_and_one_that_fails_is_enough():
+    passes, fails, either = check(1.0, 1.2), check(2.1, 2.2), check(1.9, 2.1)
+    assert joint([passes, passes]) == joint([]) == "pass"
+    assert joint([passes, either]) == "undecided"
+    assert joint([passes, either, fails]) == "fail"
+
+
+def test_a_limit_that_no_scenario_keeps_says_how_far_the_nearest_is(result):
+    said = result.check("mean_buffer_size <= 0.5").sentences()[-1]
+    assert said.startswith("no scenario keeps mean_buffer_size_jobs <= 0.5 jobs: small comes nearest with 4.")
+    assert "raise the limit to 4." in said
+    assert "lower the limit to" in result.check("throughput >= 1000").sentences()[-1]
+    assert not any(line.startswith("no scenario") for line in result.check("mean_buffer_size <= 5").sentences())
+
+
+def test_a_limit_of_a_buffer_that_is_not_there_is_an_error(result):
+    with pytest.raises(InvalidValueError, match="mean_wait_s is about a buffer, one of 'search', got of='sarch'"):
+        result.check(metric("mean_wait", of="sarch") <= 1)
+
+
+def test_checks_show_themselves(result):
+    checks = result.check("mean_wait <= 2s")
+    assert repr(checks).splitlines() == checks.sentences()
+    table = checks.table()
+    assert table.verdict.tolist() == ["pass", "fail", "undecided"]
+    assert table.columns[:4].tolist() == ["scenario", "limit", "verdict", "estimate"]
+    assert LimitChecks(()).sentences() == []
