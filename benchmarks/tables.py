@@ -45,6 +45,7 @@ def of_work(results: Results, work: str) -> str:
     parts = [f"### {work}: {WORKS[work].meaning}"]
     for title, cell in (
         ("CPU time, ms", lambda m: _digits(1e3 * m.median)),
+        ("of it in the operating system, ms", lambda m: _digits(1e3 * m.in_system)),
         (f"times as quick as {PLAIN}", times_plain),
         ("peak memory, MB", lambda m: f"{m.peak:.0f}"),
     ):
