@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from bufsim import checks
@@ -88,6 +88,15 @@ def limit(value: str | Limit) -> Limit:
         raise InvalidValueError(f"limit must have the metric on its left, got {value!r}; turn it round")
     bound = expression(right) if re.match(r"[A-Za-z_]|.*[*\[(]", right) else right
     return expression(left) <= bound if side == "<=" else expression(left) >= bound
+
+
+def all_limits(values: str | Limit | Iterable[str | Limit]) -> tuple[Limit, ...]:
+    """Return the limits that are meant, one or several."""
+    if isinstance(values, str | Limit):
+        return (limit(values),)
+    if not isinstance(values, Iterable):
+        raise InvalidTypeError(f"limits must be a list such as ['p99_wait <= 2s'], got {values!r}")
+    return tuple(limit(one) for one in values)
 
 
 def one_objective(minimise: str | Expression | None, maximise: str | Expression | None) -> tuple[Expression, bool]:

@@ -13,7 +13,7 @@ from bufsim.studies import summaries
 from bufsim.studies.cautions import cautions
 from bufsim.studies.comparisons import Comparisons, Pairs, compare
 from bufsim.studies.expressions import Expression
-from bufsim.studies.formulas import expression, limit, one_objective
+from bufsim.studies.formulas import all_limits, expression, one_objective
 from bufsim.studies.fronts import Front, front
 from bufsim.studies.limit_checks import LimitChecks, check_limits
 from bufsim.studies.limits import Limit
@@ -103,8 +103,7 @@ class StudyResult(StudyNumbers):
         limits, which needs no adjustment for their number; for the number of scenarios the intervals are adjusted
         (see `bufsim.studies.limit_checks.check_limits`).
         """
-        asked = [limit(one) for one in limits]
-        return LimitChecks(check_limits(asked, self.finished, self.measured, confidence=confidence))
+        return LimitChecks(check_limits(all_limits(limits), self.finished, self.measured, confidence=confidence))
 
     # how it looks
 
@@ -121,7 +120,7 @@ class StudyResult(StudyNumbers):
         *,
         minimise: str | Expression | None = None,
         maximise: str | Expression | None = None,
-        subject_to: Sequence[str | Limit] = (),
+        subject_to: str | Limit | Sequence[str | Limit] = (),
         confidence: float = 0.95,
         fresh: int | None = None,
         head_room: Sequence[float] = (),
@@ -139,7 +138,7 @@ class StudyResult(StudyNumbers):
         ----------
         minimise, maximise : str or Expression
             What is to be low, such as ``cost(per_flush=0.4, per_job_second=0.01)``, or high.
-        subject_to : sequence of str or Limit
+        subject_to : str, Limit or sequence of them
             What must be kept, such as ``["p99_wait <= 2s"]``. What is undecided counts as not kept.
         confidence : float
             Of the verdicts on limits, of the tie set, and of each interval.
@@ -159,7 +158,7 @@ class StudyResult(StudyNumbers):
             Its `sentence()` is the answer; its `exit_status` is 1 if no option qualifies.
         """
         objective, is_cost = one_objective(minimise, maximise)
-        question = Question(objective, is_cost, tuple(limit(one) for one in subject_to), confidence)
+        question = Question(objective, is_cost, all_limits(subject_to), confidence)
 
         def rerun(scenarios: Mapping[str, Simulation], replications: int) -> StudyResult:
             return self._more(scenarios, replications, executor=executor, store=store, progress=progress)
