@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from bufsim.studies.expressions import Expression
 from bufsim.studies.formulas import limit
 from bufsim.studies.limits import Limit
 from bufsim.studies.plots.quantities import Quantity, Which
@@ -32,8 +33,9 @@ def values(limits: Sequence[Limit], quantity: Quantity) -> list[float]:
     return [one.bound for one in limits if one.expression == quantity.expression]
 
 
-def text(one: Limit, quantity: Quantity) -> str:
+def text(one: Limit) -> str:
     """Return a limit in words, such as "p99 wait ≤ 2 s"."""
+    quantity = Quantity.of(cast("Expression", one.expression), [one.bound])
     return f"{quantity.name} {_SIGNS[one.side]} {quantity.written(one.bound)}"
 
 

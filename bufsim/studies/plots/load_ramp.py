@@ -116,7 +116,7 @@ def load_ramp(
     bound = _limit(asked, limit)
     found = ramps(study_result, asked, scenarios, confidence)
     (one,) = style.axes(ax, 1)
-    about = subjects.about(study_result, confidence, note=", each by itself")
+    about = subjects.about(study_result, confidence)
     quantity = Quantity.of(asked, [point.interval.estimate for ramp in found for point in ramp.drawn])
     if not any(ramp.drawn for ramp in found):
         style.head(one, f"{quantity.name} under rising load", subtitle=about)
@@ -166,7 +166,7 @@ def _title(found: Sequence[Ramp], quantity: Quantity, bound: Limit | None) -> st
     today = next((ramp for ramp in found if ramp.subject.is_today and ramp.drawn), None)
     if bound is None or today is None:
         return f"{quantity.name} under rising load"
-    return f"Today's policy keeps {bounds.text(bound, quantity)} {_keeps(today, bound)}"
+    return f"Today's policy keeps {bounds.text(bound)} {_keeps(today, bound)}"
 
 
 def _keeps(ramp: Ramp, bound: Limit) -> str:

@@ -114,7 +114,7 @@ def pareto(
     steps = pareto_marks.draw_front(one, shown)
     pareto_marks.draw_points(one, shown)
     texts, template = _texts(shown)
-    about = subjects.about(study_result, confidence, load=shown.subjects[0].scale, note=", each by itself")
+    about = subjects.about(study_result, confidence, load=shown.subjects[0].scale)
     style.head(one, _title(shown), subtitle=f"{about}{template}{_legend(shown)}", key=pareto_marks.key(shown))
     pareto_marks.write_labels(one, shown, texts, steps)
     return one

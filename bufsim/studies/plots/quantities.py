@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -98,6 +98,11 @@ def ends(intervals: Iterable[Interval]) -> list[float]:
     return [end for one in intervals for end in (one.low, one.estimate, one.high) if math.isfinite(end)]
 
 
+def is_wide(values: Sequence[float]) -> bool:
+    """Whether values are best shown on a log scale: all above 0, and the largest many times the smallest."""
+    return min(values) > 0.0 and max(values) > _WIDE * min(values)
+
+
 def set_axis(ax: Axes, which: Which, quantity: Quantity, values: Iterable[float], *, log: bool | None = None) -> None:
     """Let an axis show values of a quantity, with some room; on a log axis, or (None) where the values span much.
 
@@ -111,7 +116,7 @@ def set_axis(ax: Axes, which: Which, quantity: Quantity, values: Iterable[float]
     if log and low <= 0.0:
         raise InvalidValueError(f"log needs values above 0, got {low:g} of {quantity.name}; leave log out")
     set_limits, set_label = (ax.set_xlim, ax.set_xlabel) if which == "x" else (ax.set_ylim, ax.set_ylabel)
-    if log or (log is None and low > 0.0 and high > _WIDE * low):
+    if log or (log is None and is_wide(shown)):
         margin = max(high / low, 1.5) ** _ROOM
         set_limits(low / margin, high * margin)
         log_axis(ax, which)

@@ -145,12 +145,11 @@ def arrival_rate(study_result: StudyResult, scenario: str) -> float:
     return declared if math.isfinite(declared) else study_result.interval("arrival_rate", scenario).estimate
 
 
-def about(study_result: StudyResult, confidence: float, *, load: float | None = None, note: str = "") -> str:
-    """Return the line under a title: how many replications, at which level, at which load; what did not finish."""
-    parts = [
-        f"n = {study_result.replications} replications",
-        f"{100.0 * confidence:g} % intervals{note}",
-    ]
+def about(
+    study_result: StudyResult, confidence: float, *, load: float | None = None, what: str = "intervals, each by itself"
+) -> str:
+    """Return the line under a title: how many replications, what at which level, at which load; what did not finish."""
+    parts = [f"n = {study_result.replications} replications", f"{100.0 * confidence:g} % {what}"]
     if load is not None and len({one.scale for one in every(study_result)}) > 1:
         parts.append("today's load" if load == 1.0 else f"{load:g} times today's arrivals")
     parts.append(f"seed {study_result.seed}")

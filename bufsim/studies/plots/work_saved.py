@@ -109,7 +109,7 @@ def work_saved(
     shown = _Saved.of(study_result, along, against, load, scenarios, confidence)
     chosen = None if choice is None else subjects.find(choice, [one.subject for one in shown.points], study_result)
     (left,) = style.axes(ax, 1)
-    about = subjects.about(study_result, confidence, load=shown.points[0].subject.scale, note=", each by itself")
+    about = subjects.about(study_result, confidence, load=shown.points[0].subject.scale)
     _set_x(left, shown)
     right = left.twinx()
     key = _draw_curve(left, shown, "saved", _SAVED, "o")
