@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 
 from bufsim import checks
-from bufsim.errors import BufsimError, InvalidTypeError, MissingExtraError
+from bufsim.errors import BufsimError, InvalidTypeError
+from bufsim.studies.processes import end_processes, processes
 from bufsim.studies.replication import Outcome, Task, run, run_for_a_while
 
 CHUNKS_PER_WORKER = 8
@@ -53,7 +54,7 @@ def execute(tasks: Sequence[Task], executor: int | Executor | None, keep: Keep, 
     elif isinstance(executor, Executor):
         _on(executor, tasks, getattr(executor, "_max_workers", None) or UNKNOWN_WORKERS, keep, tell)
     else:
-        _on(_processes(executor), tasks, executor, keep, tell)
+        _in_processes(executor, tasks, keep, tell)
 
 
 def at_once(executor: int | Executor | None, seconds: float) -> int:
@@ -84,7 +85,7 @@ def _where_it_pays(tasks: Sequence[Task], keep: Keep, tell: Tell) -> None:
         took = time.monotonic() - begin
         # the first run may have compiled; a few more show what one takes
         if done >= 3 and took > 1.0 and took / done * (len(tasks) - done) > WORTH_A_POOL and _can_leave(tasks[done:]):
-            _on(_processes(cores()), tasks[done:], cores(), keep, tell)
+            _in_processes(cores(), tasks[done:], keep, tell)
             return
 
 
@@ -101,17 +102,13 @@ def _can_leave(tasks: Sequence[Task]) -> bool:
     return cores() > 1
 
 
-def _processes(count: int) -> Executor:
-    """Return processes that take classes defined in a notebook, and that are kept for the next study."""
+def _in_processes(count: int, tasks: Sequence[Task], keep: Keep, tell: Tell) -> None:
     try:
-        from loky import get_reusable_executor
-    except ImportError:
-        raise MissingExtraError(
-            'executor=<number of processes> needs loky: install it with pip install "bufsim[studies]", '
-            "or leave executor out"
-        ) from None
-    pool: Executor = get_reusable_executor(max_workers=count)
-    return pool
+        _on(processes(count), tasks, count, keep, tell)
+    except (KeyboardInterrupt, BufsimError):
+        # what they do is of no more use, and some may not have outlived it
+        end_processes()
+        raise
 
 
 def _on(executor: Executor, tasks: Sequence[Task], workers: int, keep: Keep, tell: Tell) -> None:

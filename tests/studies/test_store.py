@@ -1,0 +1,446 @@
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import time
+import zlib
+
+import pytest
+
+from bufsim import BufsimError, FlushAtSize, InvalidValueError, Trace
+from bufsim.results.plain import plain
+from bufsim.studies import store as stores
+from bufsim.studies.packing import packed, unpacked
+from bufsim.studies.store import Key, Store
+from tests.studies.small import Failing, OwnSize, bits, declare, study
+
+KEY = Key("of a simulation", "compiled", 7)
+
+
+@pytest.fixture(scope="module")
+def tally():
+    return declare().run(1, record="summary").tally
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "study.sqlite"
+
+
+def computed(path, *args, **options):
+    """How many replications are run, and not read, of a study with this store."""
+    counts = []
+    result = study(*args, **options).run(3, store=path, progress=lambda done, total: counts.append(done))
+    assert result.complete
+    return len(counts)
+
+
+# what is written is read
+
+
+def test_a_tally_comes_back_to_the_bit(tally):
+    again = unpacked(packed(tally))
+    assert again == tally
+    assert packed(again) == packed(tally)
+    assert plain(again) == plain(tally)
+
+
+def test_arrays_come_back_in_their_types(tally):
+    histogram = tally.buffers["search"].waits.histogram
+    again = unpacked(packed(tally)).buffers["search"].waits.histogram
+    assert again.counts.dtype == histogram.counts.dtype
+    assert again.counts.flags.writeable
+
+
+def test_a_replication_is_read_under_its_own_key_only(path, tally):
+    with Store(path) as store:
+        store.write([(KEY, 3, tally), (KEY, 4, tally)])
+        assert store.read(KEY, range(10)) == {3: tally, 4: tally}
+        assert store.read(KEY, [4, 5]) == {4: tally}
+        for other in (KEY._replace(simulation="x"), KEY._replace(engine="simpy"), KEY._replace(seed=8)):
+            assert store.read(other, range(10)) == {}
+
+
+def test_seeds_of_any_size_are_kept(path, tally):
+    large = KEY._replace(seed=2**80)
+    with Store(path) as store:
+        store.write([(large, 0, tally)])
+        assert store.read(large, [0]) == {0: tally}
+        assert store.read(KEY._replace(seed=2**80 + 1), [0]) == {}
+
+
+def test_what_is_there_already_stays(path, tally):
+    with Store(path) as store:
+        store.write([(KEY, 0, tally)])
+        store.write([(KEY, 0, declare(until=5.0).run(1, record="summary").tally)])
+        assert store.read(KEY, [0]) == {0: tally}
+
+
+def test_what_is_written_together_is_there_together_or_not_at_all(path, tally):
+    with Store(path) as store:
+        with pytest.raises(sqlite3.ProgrammingError):
+            store.write([(KEY, 0, tally), (KEY, object(), tally)])
+        assert store.read(KEY, range(2)) == {}
+        store.write([(KEY, 2, tally)])  # and it still takes the next
+        assert list(store.read(KEY, range(9))) == [2]
+
+
+# a study goes on where it was stopped
+
+
+def test_a_study_goes_on_where_it_was_stopped(path):
+    whole = study().run(4, progress=False)
+
+    def stop(done, total):
+        if done == 5:
+            raise KeyboardInterrupt
+
+    part = study().run(4, store=path, progress=stop)
+    assert not part.complete
+    assert sum(map(len, part.tallies.values())) == 5
+    counts = []
+    resumed = study().run(4, store=path, progress=lambda done, total: counts.append((done, total)))
+    assert resumed.complete
+    assert counts == [(n, 12) for n in range(6, 13)]
+    assert bits(resumed) == bits(whole)
+
+
+def test_a_study_that_is_there_runs_nothing(path):
+    assert computed(path) == 9
+    assert computed(path) == 0
+
+
+def test_more_replications_and_scenarios_run_what_is_new(path):
+    computed(path)
+    counts = []
+    more = study(FlushAtSize(7), FlushAtSize(9)).run(5, store=path, progress=lambda *done: counts.append(done))
+    assert len(counts) == 2 + 5
+    assert bits(more) == bits(study(FlushAtSize(7), FlushAtSize(9)).run(5, progress=False))
+
+
+def test_a_failed_replication_is_tried_again(path):
+    first = study(Failing(), FlushAtSize(7)).run(2, store=path, progress=False)
+    assert len(first.failures) == 2
+    counts = []
+    study(Failing(), FlushAtSize(7)).run(2, store=path, progress=lambda done, total: counts.append(done))
+    assert len(counts) == 2
+
+
+# what has changed is not mixed up
+
+
+def test_another_seed_is_another_study(path):
+    assert computed(path, seed=7) == 9
+    assert computed(path, seed=8) == 9
+
+
+def test_another_parameter_is_another_scenario(path):
+    assert computed(path, FlushAtSize(7)) == 3
+    assert computed(path, FlushAtSize(8)) == 3
+    assert computed(path, FlushAtSize(7), rate=11.0) == 3
+    assert computed(path, FlushAtSize(7), until=61.0) == 3
+    assert computed(path, FlushAtSize(7)) == 0
+
+
+def test_other_data_of_a_trace_that_looks_the_same_is_another_scenario(path):
+    def of(times, keys=None):
+        from bufsim import Producer
+
+        return declare(producers=[Producer("log", Trace(times, keys=keys))])
+
+    from bufsim.studies.study import Study
+
+    def run(simulation):
+        counts = []
+        Study({"log": simulation}, seed=1).run(2, store=path, progress=lambda *done: counts.append(done))
+        return len(counts)
+
+    times, others = [0.0, 1.0, 2.0], [0.0, 1.5, 2.0]
+    assert repr(of(times)) == repr(of(others))
+    assert run(of(times)) == 2
+    assert run(of(others)) == 2
+    assert run(of(times, keys=["a", "b", "a"])) == 2
+    assert run(of(times, keys=["a", "b", "c"])) == 2
+    assert run(of(times)) == 0
+
+
+def policy_from(text, **names):
+    """Return the policy that a text of a program defines as Mine."""
+    space = {"__name__": "notebook", **names}
+    exec(textwrap.dedent(text), space)  # as a notebook does with its cells
+    return space["Mine"]()
+
+
+OWN = """
+    import math
+    from bufsim import FlushPolicy
+    class Mine(FlushPolicy):
+        def due(self, view):
+            return -math.inf if view.size >= SIZE else math.inf
+        def __repr__(self):
+            return "Mine()"
+"""
+
+
+def test_a_class_of_the_same_name_with_other_source_is_another_scenario(path):
+    assert computed(path, policy_from(OWN.replace("SIZE", "5"))) == 3
+    assert computed(path, policy_from(OWN.replace("SIZE", "6"))) == 3
+    assert computed(path, policy_from(OWN.replace("SIZE", "5"))) == 0
+
+
+def test_another_value_that_the_class_finds_in_its_module_is_another_scenario(path):
+    assert computed(path, policy_from(OWN, SIZE=5)) == 3
+    assert computed(path, policy_from(OWN, SIZE=6)) == 3
+    assert computed(path, policy_from(OWN, SIZE=5)) == 0
+
+
+def test_another_value_in_a_closure_is_another_scenario(path):
+    def collecting(queue):
+        return lambda job: job.queue_name == queue
+
+    from bufsim import JobBuffer, Poisson, Producer, Simulation
+    from bufsim.studies.study import Study
+
+    def run(queue):
+        buffers = [JobBuffer("b", policy=FlushAtSize(3), collect=collecting(queue))]
+        simulation = Simulation(producers=[Producer("p", Poisson(5.0))], buffers=buffers, until=10.0)
+        counts = []
+        Study({"b": simulation}, seed=1).run(2, store=path, progress=lambda *done: counts.append(done))
+        return len(counts)
+
+    assert run("default") == 2
+    assert run("other") == 2
+    assert run("default") == 0
+
+
+# killed, at any moment
+
+
+STUDY = """
+    import sys
+    from tests.studies.small import OwnSize, study
+    from bufsim import FlushAtSize
+    planned = study(*(FlushAtSize(n) for n in range(5, 11)), OwnSize(3), seed=1)
+    executor = int(sys.argv[2]) if len(sys.argv) > 2 else None
+
+    def tell(done, total):
+        print(done, flush=True)
+
+    result = planned.run(12, executor=executor, store=sys.argv[1], progress=tell, engine="simpy")
+    print("complete" if result.complete else "part", flush=True)
+"""
+
+
+def start(path, *args, **options):
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(STUDY), path, *args],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+@pytest.fixture(scope="module")
+def uninterrupted():
+    planned = study(*(FlushAtSize(n) for n in range(5, 11)), OwnSize(3), seed=1)
+    return planned, bits(planned.run(12, progress=False, engine="simpy"))
+
+
+def go_on(planned, path):
+    """Return how many replications were not in the store, and what came out."""
+    counts = []
+    result = planned.run(12, store=path, engine="simpy", progress=lambda done, total: counts.append(done))
+    assert result.complete
+    return len(counts), bits(result)
+
+
+@pytest.mark.parametrize("executor", [[], ["2"]])
+def test_a_study_killed_again_and_again_loses_nothing(path, uninterrupted, executor):
+    planned, expected = uninterrupted
+    moments = random.Random(1)
+    told = 0
+    kills = 0
+    for _ in range(3):
+        with start(path, *executor) as process:
+            # it goes on where the last one was killed, and not before
+            if not (line := process.stdout.readline()).strip().isdigit():
+                break
+            assert int(line) > told
+            time.sleep(moments.uniform(0.0, 0.15))
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+            told = max(map(int, [line, *process.stdout.read().split()]))
+            process.stderr.close()
+    assert kills >= 2
+    left, came_out = go_on(planned, path)
+    # all that was told of is there; a batch may have been written and not told
+    assert left <= 84 - told
+    assert came_out == expected
+
+
+def test_two_processes_on_one_store_both_finish(path, uninterrupted):
+    planned, expected = uninterrupted
+    processes = [start(path) for _ in range(2)]
+    for process in processes:
+        out, err = process.communicate(timeout=120)
+        assert out.split()[-1] == "complete", err
+    assert go_on(planned, path) == (0, expected)
+
+
+def test_many_processes_may_open_a_new_store_at_once(path):
+    code = f"from bufsim.studies.store import Store\nfor _ in range(20):\n    Store({str(path)!r}).close()"
+    opening = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    assert [process.communicate(timeout=60)[1] for process in opening] == [""] * 4
+
+
+def test_a_lock_that_passes_is_waited_for(path, monkeypatch):
+    tries = []
+
+    class Locked:
+        def execute(self, statement):
+            tries.append(statement)
+            if len(tries) < 3:
+                raise sqlite3.OperationalError("database is locked")
+
+    store = Store(path)
+    store.close()
+    store._connection = Locked()
+    store._patiently("PRAGMA journal_mode = WAL")
+    assert len(tries) == 3
+    monkeypatch.setattr(stores, "_WAIT", -1.0)
+    tries.clear()
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        store._patiently("PRAGMA journal_mode = WAL")
+
+
+@pytest.mark.parametrize("executor", [[], ["2"]])
+@pytest.mark.parametrize("group", [False, True])
+def test_an_interrupt_from_the_keyboard_gives_a_part_and_loses_nothing(path, uninterrupted, executor, group):
+    planned, expected = uninterrupted
+    # of the whole group, as a terminal sends it to the workers too
+    with start(path, *executor, start_new_session=True) as process:
+        process.stdout.readline()
+        if group:
+            os.killpg(process.pid, signal.SIGINT)
+        else:
+            process.send_signal(signal.SIGINT)
+        said = process.stdout.read().split()
+        errors = process.stderr.read()
+    assert said[-1] == "part", errors
+    told = max([1, *map(int, said[:-1])])
+    left, came_out = go_on(planned, path)
+    assert 0 < left <= 84 - told
+    assert came_out == expected
+
+
+# what is refused
+
+
+def test_a_store_of_another_version_is_refused_with_the_way_out(path, monkeypatch):
+    computed(path)
+    with monkeypatch.context() as patched:
+        patched.setattr("bufsim.__version__", "0.0.9")
+        with pytest.raises(InvalidValueError) as error:
+            study().run(3, store=path, progress=False)
+    assert str(error.value) == (
+        f"store {str(path)!r} was written by another version (bufsim 0.1.0, this is 0.0.9), whose numbers may differ; "
+        "give a new file, or run with that version"
+    )
+    assert computed(path) == 0  # it is as it was
+
+
+def test_so_is_one_whose_numbers_another_numpy_has_drawn(path, monkeypatch):
+    Store(path).close()
+    monkeypatch.setattr(stores, "version", lambda name: "9.9.1")
+    with pytest.raises(InvalidValueError, match=r"written by another version \(numpy 2.*, this is 9\.9\)"):
+        Store(path)
+
+
+@pytest.mark.parametrize("content", ["a table", "a text"])
+def test_another_programs_file_is_refused_and_stays_as_it_is(path, content):
+    if content == "a text":
+        path.write_text("dear diary " * 100)
+        cause = "file is not a database"
+    else:
+        with sqlite3.connect(path) as connection:
+            connection.execute("CREATE TABLE diary (day TEXT)")
+        connection.close()
+        cause = "it is another program's database"
+    before = path.read_bytes()
+    with pytest.raises(InvalidValueError) as error:
+        study().run(3, store=path, progress=False)
+    assert str(error.value) == f"store must be a file that bufsim has written, or a new one, got {str(path)!r}: {cause}"
+    assert path.read_bytes() == before
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(InvalidValueError, match="store must be a file in a folder that is there, got "):
+        study().run(3, store=tmp_path, progress=False)
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(InvalidValueError, match=r"store must be a file in a folder that is there, got .*missing/x"):
+        study().run(3, store=str(tmp_path / "missing" / "x.sqlite"), progress=False)
+
+
+def test_a_file_that_cannot_be_written_is_refused(path, monkeypatch):
+    computed(path)
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda file, **options: connect(f"file:{file}?mode=ro", uri=True, **options)
+    )
+    with pytest.raises(InvalidValueError) as error:
+        study().run(3, store=path, progress=False)
+    assert "store must be a file that can be written, got " in str(error.value)
+    assert "attempt to write a readonly database; copy it to where it can" in str(error.value)
+
+
+def test_a_file_that_cannot_be_made_is_refused(path, monkeypatch):
+    def refuse(*args, **options):
+        raise sqlite3.OperationalError("unable to open database file")
+
+    monkeypatch.setattr(sqlite3, "connect", refuse)
+    with pytest.raises(InvalidValueError, match=r"must be a file that can be written, got .*: unable to open database"):
+        Store(path)
+
+
+def test_a_full_disk_ends_the_study_and_keeps_what_is_written(path, tally):
+    with Store(path) as store:
+        store.write([(KEY, 0, tally)])
+        (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
+        store._connection.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(BufsimError) as error:
+            store.write([(KEY, number, tally) for number in range(1, 50)])
+        assert str(error.value) == (
+            f"store {str(path)!r} could not be written: database or disk is full; make room for it, and run the study "
+            "again: what was written before is kept"
+        )
+        assert list(store.read(KEY, range(99))) == [0]
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"nothing", zlib.compress(b"\x02\x00\x00\x00{}"), zlib.compress(b"\x01\x00\x00\x00x")]
+)
+def test_a_damaged_replication_is_refused(path, data):
+    with Store(path) as store:
+        store._connection.execute("INSERT INTO replications VALUES (?, ?, ?, 0, ?)", (*KEY.row(), data))
+        with pytest.raises(InvalidValueError, match=r"has written, .*: a replication in it cannot be read"):
+            store.read(KEY, [0])
+
+
+def test_nothing_that_is_read_is_run(path, tally):
+    # the type of an array is the one text in a replication that something is made of
+    import json
+
+    text = json.dumps({"window": ["O", 0, 1]}).encode()
+    with Store(path) as store:
+        data = zlib.compress(len(text).to_bytes(4, "little") + text + bytes(8))
+        store._connection.execute("INSERT INTO replications VALUES (?, ?, ?, 0, ?)", (*KEY.row(), data))
+        with pytest.raises(InvalidValueError, match="cannot be read"):
+            store.read(KEY, [0])
