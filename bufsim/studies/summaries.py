@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
+from bufsim.errors import InvalidValueError
 from bufsim.studies.expressions import Expression
 from bufsim.studies.statistics import Interval
 
@@ -60,15 +61,21 @@ def header(result: Shown) -> str:
     if not result.complete:
         parts.append("INCOMPLETE: interrupted, this is what was finished")
     if len(result.failures):
-        parts.append(f"{result.failures['scenario'].nunique()} scenarios failed, see .failures")
+        failed = result.failures["scenario"].nunique()
+        parts.append(f"{failed} {'scenario' if failed == 1 else 'scenarios'} failed, see .failures")
     return " · ".join(parts)
 
 
 def table(result: Shown) -> pd.DataFrame:
     """Return the usual metrics, a row a scenario, as "estimate [low, high]"."""
-    return pd.DataFrame(
-        {name: {metric: str(result.interval(metric, name)) for metric in USUAL} for name in result.finished}
-    ).T
+    return pd.DataFrame({name: {metric: _cell(result, metric, name) for metric in USUAL} for name in result.finished}).T
+
+
+def _cell(result: Shown, metric: str, scenario: str) -> str:
+    try:
+        return str(result.interval(metric, scenario))
+    except InvalidValueError:
+        return "undefined"  # such as the wait where nothing is flushed
 
 
 def text(result: Shown) -> str:
