@@ -55,15 +55,18 @@ def row(scenario: str, metric: Expression, interval: Interval) -> tuple[Any, ...
 
 def header(result: Shown) -> str:
     """Return the line of what ran."""
-    parts = [f"Study  seed {result.seed}", f"{len(result.scenarios)} scenarios"]
+    parts = [f"Study  seed {result.seed}", _counted(len(result.scenarios))]
     if result.finished:
         parts.append(f"{result.replications} replications each, common random numbers")
     if not result.complete:
         parts.append("INCOMPLETE: interrupted, this is what was finished")
     if len(result.failures):
-        failed = result.failures["scenario"].nunique()
-        parts.append(f"{failed} {'scenario' if failed == 1 else 'scenarios'} failed, see .failures")
+        parts.append(f"{_counted(result.failures['scenario'].nunique())} failed, see .failures")
     return " · ".join(parts)
+
+
+def _counted(scenarios: int) -> str:
+    return "1 scenario" if scenarios == 1 else f"{scenarios:,} scenarios"
 
 
 def table(result: Shown) -> pd.DataFrame:
