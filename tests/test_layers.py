@@ -22,6 +22,7 @@ WINGS = (
     "studies",
     "spelling",
     "scenario_files",
+    "verification",
     "cli",
 )
 OPEN_TO_ALL = ("errors", "checks")

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from bufsim.errors import InvalidValueError
 from bufsim.vendure.job_data import serialisable
-
-from .recorded import decoded
+from bufsim.verification.recorded import decoded
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 JSON = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3))

@@ -10,8 +10,7 @@ from bufsim.vendure import (
     JobQueueService,
     SearchIndexJobBuffer,
 )
-
-from .doubles import RecordedBuffer, RecordedQueue
+from bufsim.verification.stand_ins import RecordedBuffer, RecordedQueue
 
 
 @pytest.fixture

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
-from .recorded import of_level, vectors, why_left_out
+import pytest
+
+from bufsim.errors import InvalidValueError
+from bufsim.verification import recorded
+from bufsim.verification.recorded import of_level, vectors, why_left_out
 
 
 def test_every_vector_is_run_or_left_out_for_a_named_reason() -> None:
@@ -21,3 +26,9 @@ def test_every_vector_is_run_or_left_out_for_a_named_reason() -> None:
     assert {key: len(of_level(*key)) for key in run} == run
     assert Counter(filter(None, map(why_left_out, vectors()))) == left_out
     assert sum(run.values()) + sum(left_out.values()) == len(vectors()) == 2743
+
+
+def test_cases_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(recorded, "_DATA", tmp_path)
+    with pytest.raises(InvalidValueError, match=r"are missing from the installation \(vectors\.json\.gz\); install it"):
+        vectors.__wrapped__()

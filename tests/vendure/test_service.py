@@ -8,105 +8,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.vendure import (
-    Batch,
-    InMemoryJobBufferStorageStrategy,
-    Job,
-    JobBufferService,
-    JobBufferStorageStrategy,
-    JobQueueService,
-    SearchIndexJobBuffer,
-)
+from bufsim.vendure import Batch, InMemoryJobBufferStorageStrategy, Job, JobBufferService
+from bufsim.verification.service_replay import differing
+from bufsim.verification.stand_ins import RecordedBuffer, RecordedQueue, tags
 
-from .doubles import NoTake, RecordedBuffer, RecordedQueue, Reversing, tags
-from .recorded import Vector, comparable, job_of, of_level
-
-
-class Replay:
-    """Plays the operations of a service vector to the two services over a storage strategy."""
-
-    def __init__(self, vector: Vector, storage: JobBufferStorageStrategy, log: pytest.LogCaptureFixture) -> None:
-        self.vector = vector
-        self.storage = storage
-        self.log = log
-        self.jobs = {name: job_of(config) for name, config in vector["jobs"].items()}
-        self.buffers = {
-            ref: SearchIndexJobBuffer() if config.get("builtin") == "SearchIndexJobBuffer" else RecordedBuffer(**config)
-            for ref, config in vector["buffers"].items()
-        }
-        self.queue = RecordedQueue(vector.get("queue", {}).get("fail_on"))
-        self.service = JobBufferService(storage, self.queue)
-        self.queues = JobQueueService(self.service, prefix=vector.get("prefix", ""))
-
-    def chosen(self, buffers: list[Any] | None) -> list[Any] | None:
-        if buffers is None:
-            return None
-        return [self.buffers[buffer["ref"]] if isinstance(buffer, dict) else buffer for buffer in buffers]
-
-    def answer(self, op: dict[str, Any]) -> Any:
-        """What the call of one operation gives."""
-        match op["op"]:
-            case "addBuffer":
-                self.service.add_buffer(self.buffers[op["ref"]])
-            case "removeBuffer":
-                self.service.remove_buffer(self.buffers[op["ref"]])
-            case "add":
-                return {"collected": self.service.add(self.jobs[op["job"]])}
-            case "queue.add":
-                job = self.queues.create_queue(op["queue"]).add(op["data"], retries=op.get("retries", 0))
-                return {"id": job.id, "queueName": job.queue_name}
-            case "bufferSize":
-                return {"sizes": list(self.service.buffer_size(self.chosen(op["for"])).items())}
-            case "jqs.bufferSize":
-                return {"sizes": list(self.queues.buffer_size(*self.chosen(op["for"]) or ()).items())}
-            case "flush":
-                return {"returned": tags(self.service.flush(self.chosen(op["for"])))}
-            case "jqs.flush":
-                return {"returned": tags(self.queues.flush(*self.chosen(op["for"]) or ()))}
-        return "ok"
-
-    def result(self, op: dict[str, Any]) -> Any:
-        if op["op"] == "parallel":
-            return {"parallel": [self.result(part) for part in op["ops"]]}
-        before = len(self.queue.jobs)
-        self.log.clear()
-        try:
-            answer = self.answer(op)
-        except Exception as error:
-            answer = {"error": {"type": js_type(error), "message": str(error)}}
-        if {"returned", "error"} & set(answer):
-            answer["logged"] = [record.getMessage() for record in self.log.records]
-        if {"returned", "error", "queueName"} & set(answer):
-            answer["queued"] = tags(self.queue.jobs[before:])
-        return answer
-
-    def differs(self) -> bool:
-        results = [comparable(self.result(op)) for op in self.vector["ops"]]
-        final = [[key, tags(jobs)] for key, jobs in self.storage.flush().items()]
-        recorded = [comparable(result) for result in self.vector["results"]]
-        return (results, tags(self.queue.jobs), final) != (recorded, self.vector["queued_all"], self.vector["final"])
-
-
-def js_type(error: Exception) -> str:
-    """What the record calls a type of error."""
-    if isinstance(error, TypeError):
-        return "TypeError"
-    return "InternalServerError" if isinstance(error, InvalidValueError) else "Error"
-
-
-def differing(storage: type, log: pytest.LogCaptureFixture) -> list[str]:
-    return [vector["name"] for vector in of_level("service", "in-memory") if Replay(vector, storage(), log).differs()]
+from .doubles import NoTake, Reversing
 
 
 @pytest.mark.parametrize("storage", [InMemoryJobBufferStorageStrategy, NoTake])
-def test_the_services_equal_their_record(storage: type, caplog: pytest.LogCaptureFixture) -> None:
-    assert differing(storage, caplog) == []
+def test_the_services_equal_their_record(storage: type) -> None:
+    assert differing(storage) == []
 
 
-def test_services_over_a_storage_that_reverses_the_order_differ_from_the_record(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    assert len(differing(Reversing, caplog)) > 100
+def test_services_over_a_storage_that_reverses_the_order_differ_from_the_record() -> None:
+    assert len(differing(Reversing)) > 100
+
+
+def test_a_replay_leaves_the_log_as_it_was(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("bufsim.vendure")
+    before = (list(logger.handlers), logger.propagate)
+    differing(InMemoryJobBufferStorageStrategy)
+    assert (list(logger.handlers), logger.propagate) == before
+    assert caplog.records == []
 
 
 def service_with(

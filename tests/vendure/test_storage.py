@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bufsim.errors import InvalidTypeError
 from bufsim.vendure import InMemoryJobBufferStorageStrategy, Job, TestingJobBufferStorageStrategy
+from bufsim.verification.storage_replay import differing
 
 from .doubles import Copying, Reversing
-from .recorded import Vector, comparable, job_of, of_level
 
 IDS = st.sampled_from("abc")
 STEPS = st.lists(
@@ -19,41 +17,6 @@ STEPS = st.lists(
     | st.tuples(st.just("flush"), IDS, st.just(0)),
     max_size=40,
 )
-
-
-class Replay:
-    """Plays the operations of a storage vector to a storage strategy."""
-
-    def __init__(self, vector: Vector, storage: Any) -> None:
-        self.vector = vector
-        self.storage = storage
-        self.jobs = {name: job_of(config) for name, config in vector["jobs"].items()}
-        self.names = {job: name for name, job in self.jobs.items()}
-
-    def named(self, jobs: list[Job]) -> list[str]:
-        return [self.names[job] for job in jobs]
-
-    def result(self, op: dict[str, Any]) -> dict[str, Any]:
-        if op["op"] == "parallel":
-            return {"parallel": [self.result(part) for part in op["ops"]]}
-        if op["op"] == "add":
-            job = self.jobs[op["job"]]
-            return {"returns_same_job": self.storage.add(op["buffer"], job) is job}
-        if op["op"] == "bufferSize":
-            return {"sizes": list(self.storage.buffer_size(op["ids"]).items())}
-        if op["op"] == "getBufferedJobs":
-            return {"jobs": self.named(self.storage.get_buffered_jobs(op["buffer"]))}
-        return {"flushed": [(key, self.named(jobs)) for key, jobs in self.storage.flush(op["ids"]).items()]}
-
-    def differs(self) -> bool:
-        results = [comparable(self.result(op)) for op in self.vector["ops"]]
-        # the last flush shows what is left, and in which order the buffers became known
-        final = [[key, self.named(jobs)] for key, jobs in self.storage.flush().items()]
-        return (results, final) != ([comparable(result) for result in self.vector["results"]], self.vector["final"])
-
-
-def differing(strategy: str, storage: type) -> list[str]:
-    return [vector["name"] for vector in of_level("storage", strategy) if Replay(vector, storage()).differs()]
 
 
 @pytest.mark.parametrize(

@@ -1,30 +1,39 @@
-"""The vectors recorded from Vendure, and how to read them; data/README.md says what they hold."""
+"""The cases recorded from Vendure's own classes, and how to read them; data/README.md says what they hold."""
 
 from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from bufsim.errors import InvalidValueError
 from bufsim.vendure import Job, JobState
 
 Vector = dict[str, Any]
+"""One recorded case."""
 
-# JavaScript's undefined, inside data: the port has one None for null and undefined, but must not drop either
 UNDEFINED = object()
+"""JavaScript's undefined, inside data: the port has one None for null and undefined, but must not drop either."""
+
+_DATA = Path(__file__).parent / "data"
+_FIELDS = {"createdAt": "created_at", "startedAt": "started_at", "settledAt": "settled_at"}
 
 
 @cache
 def vectors() -> list[Vector]:
-    path = Path(__file__).parent / "data" / "vectors.json.gz"
-    return json.loads(gzip.decompress(path.read_bytes()))
+    """Return all recorded cases."""
+    path = _DATA / "vectors.json.gz"
+    if not path.is_file():
+        raise InvalidValueError(f"the recorded cases are missing from the installation ({path.name}); install it again")
+    return cast("list[Vector]", json.loads(gzip.decompress(path.read_bytes())))
 
 
 def why_left_out(vector: Vector) -> str | None:
-    """Why the port is not held to a vector; None if it is."""
+    """Return why the port is not held to a case; None if it is."""
     strategy = vector.get("strategy", "none")
     if strategy.startswith("sql"):
         return "the SQL storage strategy is not ported"
@@ -36,7 +45,7 @@ def why_left_out(vector: Vector) -> str | None:
 
 
 def of_level(level: str, strategy: str | None = None) -> list[Vector]:
-    """The vectors of a level, and of a strategy, that the port is held to."""
+    """Return the cases of a level, and of a strategy, that the port is held to."""
     return [
         vector
         for vector in vectors()
@@ -45,26 +54,23 @@ def of_level(level: str, strategy: str | None = None) -> list[Vector]:
 
 
 def seconds(iso: str) -> float:
-    """A recorded instant, in seconds since 1970."""
+    """Return a recorded instant, in seconds since 1970."""
     return datetime.fromisoformat(iso).timestamp()
 
 
-def job_of(config: dict[str, Any], **defaults: Any) -> Job:
-    """The Job that a recorded constructor argument makes."""
-    config = defaults | config
-    fields = {
-        name: config[name] for name in ("id", "retries", "attempts", "progress", "result", "error") if name in config
-    }
-    for name, recorded in (("created_at", "createdAt"), ("started_at", "startedAt"), ("settled_at", "settledAt")):
-        if recorded in config:
-            fields[name] = seconds(config[recorded]["$date"])
+def job_of(config: Mapping[str, Any], **defaults: Any) -> Job:
+    """Return the job that a recorded constructor argument makes."""
+    config = {**defaults, **config}
+    names = ("id", "retries", "attempts", "progress", "result", "error")
+    fields = {name: config[name] for name in names if name in config}
+    fields |= {name: seconds(config[recorded]["$date"]) for recorded, name in _FIELDS.items() if recorded in config}
     if "state" in config:
         fields["state"] = JobState(config["state"])
     return Job(queue_name=config["queueName"], data=decoded(config.get("data")), **fields)
 
 
 def decoded(value: Any) -> Any:
-    """A recorded value with its markers resolved."""
+    """Return a recorded value with its markers resolved."""
     if isinstance(value, list):
         return [decoded(item) for item in value]
     if not isinstance(value, dict):
@@ -86,7 +92,7 @@ def decoded(value: Any) -> Any:
 
 
 def comparable(result: Any, *, parallel: bool = False) -> Any:
-    """A recorded or replayed result without what is no contract.
+    """Return a recorded or replayed result without what is no contract.
 
     That is the order of keys, which is JavaScript's; the text of a TypeError, which is V8's; and what an operation
     inside `parallel` queued, which overlaps with what the others queued, because they were awaited together.

@@ -1,0 +1,47 @@
+"""What bufsim claims of itself, and the check of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from bufsim.verification import closed_forms, conservation, coverage, server_trace, two_engines, vendure_classes
+from bufsim.verification.extent import Extent
+from bufsim.verification.finding import Finding
+
+Check = Callable[[Extent], Finding]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Something that can be checked.
+
+    Parameters
+    ----------
+    subject : str
+        What it is about.
+    check : callable
+        Checks it.
+    """
+
+    subject: str
+    check: Check
+
+    def finding(self, extent: Extent) -> Finding:
+        """Return what the check finds; a check that breaks down fails, and says how."""
+        try:
+            return self.check(extent)
+        except Exception as error:
+            return Finding(self.subject, f"{type(error).__name__}: {error}", "FAILS")
+
+
+CLAIMS = tuple(
+    Claim(module.SUBJECT, module.check)
+    for module in (vendure_classes, server_trace, two_engines, conservation, closed_forms, coverage)
+)
+
+
+def findings(extent: Extent) -> Iterator[Finding]:
+    """Yield what each check finds, one after the other."""
+    for claim in CLAIMS:
+        yield claim.finding(extent)
