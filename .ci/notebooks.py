@@ -15,7 +15,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
 
 MOST_BYTES = 1_000_000
@@ -42,7 +42,7 @@ def executed(path: Path) -> NotebookNode:
     notebook = read(path)
     client = NotebookClient(
         notebook,
-        timeout=600,
+        timeout=120,
         kernel_name="python3",
         record_timing=False,
         extra_arguments=["--log-level=ERROR"],
@@ -145,7 +145,7 @@ def main(arguments: list[str]) -> None:
     for path in notebooks:
         try:
             fresh = executed(path)
-        except CellExecutionError as error:
+        except (CellExecutionError, CellTimeoutError) as error:
             sys.exit(f"{path}: {error}")
         if options.save:
             nbformat.write(fresh, path)
