@@ -150,7 +150,7 @@ def test_the_tool_ends_with_what_it_found(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="there is no notebook in"):
         tool.main([str(tmp_path)])
     nbformat.write(of("1 / 0"), tmp_path / "broken.ipynb")
-    with pytest.raises(SystemExit, match="(?s)broken.*ZeroDivisionError"):
+    with pytest.raises(SystemExit, match=r"(?s)broken.*ZeroDivisionError"):
         tool.main([str(tmp_path)])
     (tmp_path / "broken.ipynb").unlink()
     nbformat.write(of("print(2)", printed("1\n")), tmp_path / "stale.ipynb")
