@@ -27,16 +27,23 @@ class Option:
         The scale of the arrivals and the scenario's name, the lowest load first.
     missing : tuple of str
         Those of the scenarios that did not finish.
+    load : float, optional
+        The load at which the option's value counts; None: today's.
     """
 
     name: str
     scenarios: tuple[tuple[float, str], ...]
     missing: tuple[str, ...] = ()
+    load: float | None = None
 
     def base(self) -> str:
-        """Return the scenario at today's load: scale 1, or without it the lowest."""
+        """Return the scenario at the load that counts: by default today's, scale 1, or without it the lowest."""
         by_scale = dict(self.scenarios)
-        return by_scale.get(1.0, self.scenarios[0][1])
+        return by_scale.get(1.0 if self.load is None else self.load, self.scenarios[0][1])
+
+    def base_scale(self) -> float:
+        """Return the scale of that load."""
+        return next(scale for scale, name in self.scenarios if name == self.base())
 
     @property
     def is_complete(self) -> bool:
@@ -50,6 +57,7 @@ def options(
     finished: Collection[str],
     *,
     up_to: float | None = None,
+    load: float | None = None,
 ) -> tuple[Option, ...]:
     """Return the options of a study, in its order.
 
@@ -63,6 +71,8 @@ def options(
         Which finished.
     up_to : float, optional
         The highest scale of the arrivals that counts; None: all.
+    load : float, optional
+        The scale at which an option's value counts; None: today's.
     """
     groups: dict[str, list[tuple[float, str]]] = {}
     for name, simulation in scenarios.items():
@@ -71,10 +81,18 @@ def options(
             groups.setdefault(option_name(name, simulation, coordinates), []).append((scale, name))
     if not groups:
         raise InvalidValueError(f"up_to must reach the lowest load of the study, got {up_to}; leave it out")
+    for found in groups.values():
+        _check_load(load, sorted(scale for scale, _ in found))
     return tuple(
-        Option(name, tuple(sorted(found)), tuple(one for _, one in found if one not in finished))
+        Option(name, tuple(sorted(found)), tuple(one for _, one in found if one not in finished), load)
         for name, found in groups.items()
     )
+
+
+def _check_load(load: float | None, scales: list[float]) -> None:
+    if load is not None and load not in scales:
+        listed = ", ".join(f"{scale:g}" for scale in scales)
+        raise InvalidValueError(f"load must be one of the study's loads that count, {listed}, got {load!r}")
 
 
 def option_name(name: str, simulation: Simulation, coordinates: Coordinates) -> str:

@@ -54,6 +54,8 @@ class Origin:
         How much was tried.
     baseline : str or None
         The option that stands for what is done today.
+    load : float or None
+        At how many times today's load the options' values count; None: at today's.
     """
 
     options: int
@@ -62,6 +64,7 @@ class Origin:
     replications: int
     seed: int
     baseline: str | None
+    load: float | None = None
 
     def sentence(self) -> str:
         """Return it in words."""
@@ -79,7 +82,7 @@ class Choice:
     name : str
         The option.
     value : Interval
-        The objective at today's load.
+        The objective at the load that counts.
     fresh : int
         On how many fresh replications; 0 if on those that chose it, where it looks better than it is.
     checks : tuple of LimitCheck
@@ -194,7 +197,9 @@ class Recommendation(Told):
 
     def _value(self) -> str:
         assert self.choice is not None
-        return f": {self.choice.value} {self.question.objective.unit}".rstrip()
+        load = self.origin.load
+        at = "" if load in (None, 1.0) else f" at {load:g} times today's load"
+        return f": {self.choice.value} {self.question.objective.unit}".rstrip() + at
 
     def _gain(self) -> str:
         assert self.choice is not None

@@ -73,7 +73,14 @@ class Further:
     scales: tuple[float, ...]
 
 
-def recommend(study: Studied, question: Question, further: Further, *, up_to: float | None = None) -> Recommendation:
+def recommend(
+    study: Studied,
+    question: Question,
+    further: Further,
+    *,
+    up_to: float | None = None,
+    load: float | None = None,
+) -> Recommendation:
     """Choose the option with the best value among those that keep every limit at every load.
 
     Parameters
@@ -86,17 +93,19 @@ def recommend(study: Studied, question: Question, further: Further, *, up_to: fl
         What may be run for it.
     up_to : float, optional
         The highest load at which the limits must be kept; None: all of the study.
+    load : float, optional
+        The load at which the options' values count; None: today's.
     """
-    choices = options(study.scenarios, study.coordinates, study.finished, up_to=up_to)
+    choices = options(study.scenarios, study.coordinates, study.finished, up_to=up_to, load=load)
     considered = consider(choices, question.objective, question.limits, study.measured, question.confidence)
     allowed = [one.option for one in considered if one.verdict == "pass"]
-    origin = _origin(study, choices)
+    origin, today = _origin(study, choices, load), _today(study, choices)
     if not allowed:
         return Recommendation(question, origin, considered, None, None)
     samples = {one.name: study.measured(question.objective, one.base()).values() for one in allowed}
     selection = select_best(samples, confidence=question.confidence, lower_is_better=question.is_cost)
     option = next(one for one in allowed if one.name == selection.chosen)
-    choice, notes = _looked_at_again(study, question, further, option)
+    choice, notes = _looked_at_again(study, question, further, option, today)
     room = _head_room(study, question, further, option)
     return Recommendation(question, origin, considered, selection, choice, room, notes)
 
@@ -114,7 +123,15 @@ def further(rerun: Rerun, fresh: int | None, scales: Sequence[float], question: 
     return Further(rerun, count, found)
 
 
-def _origin(study: Studied, choices: Sequence[Option]) -> Origin:
+def _today(study: Studied, choices: Sequence[Option]) -> str | None:
+    """Return the scenario of what is done today, at the load that counts."""
+    if study.baseline is None:
+        return None
+    name = option_name(study.baseline, study.scenarios[study.baseline], study.coordinates)
+    return next((option.base() for option in choices if option.name == name), study.baseline)
+
+
+def _origin(study: Studied, choices: Sequence[Option], load: float | None) -> Origin:
     today = study.baseline
     return Origin(
         options=len(choices),
@@ -123,34 +140,35 @@ def _origin(study: Studied, choices: Sequence[Option]) -> Origin:
         replications=study.replications,
         seed=study.seed,
         baseline=today and option_name(today, study.scenarios[today], study.coordinates),
+        load=load,
     )
 
 
 def _looked_at_again(
-    study: Studied, question: Question, further: Further, option: Option
+    study: Studied, question: Question, further: Further, option: Option, today: str | None
 ) -> tuple[Choice, tuple[str, ...]]:
     """Return the choice as it does on fresh replications, beside what is done today on the same."""
     names = dict.fromkeys([name for _, name in option.scenarios])
-    if study.baseline is not None:
-        names[study.baseline] = None
+    if today is not None:
+        names[today] = None
     if not further.fresh:
-        return _choice(study, question, option, 0), ()
+        return _choice(study, question, option, 0, today), ()
     fresh = further.rerun({name: study.scenarios[name] for name in names}, further.fresh)
     if set(names) <= set(fresh.finished):
-        choice = _choice(fresh, question, option, fresh.replications)
+        choice = _choice(fresh, question, option, fresh.replications, today)
         return choice, _broken(choice)
-    return _choice(study, question, option, 0), ("The fresh replications did not finish.",)
+    return _choice(study, question, option, 0, today), ("The fresh replications did not finish.",)
 
 
-def _choice(seen: Studied, question: Question, option: Option, fresh: int) -> Choice:
+def _choice(seen: Studied, question: Question, option: Option, fresh: int, today: str | None) -> Choice:
     names = [name for _, name in option.scenarios]
     kept = check_limits(question.limits, names, seen.measured, confidence=question.confidence, family=1)
     value = seen.measured(question.objective, option.base())
     choice = Choice(option.name, value.interval(question.confidence), fresh, kept)
-    if seen.baseline is None or seen.baseline in names or seen.baseline not in seen.finished:
+    if today is None or today in names or today not in seen.finished:
         return choice
-    today = seen.measured(question.objective, seen.baseline).values()
-    gap = paired_difference(value.values(), today, names=(option.name, seen.baseline))
+    other = seen.measured(question.objective, today).values()
+    gap = paired_difference(value.values(), other, names=(option.name, today))
     gain = gap.relative_interval(question.confidence) if gap.second_mean else None
     return replace(choice, gain=gain, difference=gap.interval(question.confidence))
 
@@ -168,11 +186,11 @@ def _head_room(study: Studied, question: Question, further: Further, option: Opt
     """Return what becomes of the limits at the loads of the study, and at the further ones."""
     if not question.limits or (not further.scales and len(option.scenarios) == 1):
         return None
-    today = study.scenarios[option.base()]
+    base, scale_of_base = study.scenarios[option.base()], option.base_scale()
     names = {f"{option.name} at {scale:g} times the load": scale for scale in further.scales}
     loads = [(scale, _at(study, question, name)) for scale, name in option.scenarios if scale >= 1.0]
     if names:
-        scenarios = {name: today.scaled(arrivals=scale) for name, scale in names.items()}
+        scenarios = {name: base.scaled(arrivals=scale / scale_of_base) for name, scale in names.items()}
         more = further.rerun(scenarios, further.fresh or study.replications)
         loads += [(scale, _at(more, question, name)) for name, scale in names.items() if name in more.finished]
     return head_room(option.name, loads)

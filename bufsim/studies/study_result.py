@@ -125,6 +125,7 @@ class StudyResult(StudyNumbers):
         fresh: int | None = None,
         head_room: Sequence[float] = (),
         up_to: float | None = None,
+        load: float | None = None,
         executor: int | Executor | None = None,
         store: str | Path | None = None,
         progress: bool | Progress | None = None,
@@ -132,7 +133,7 @@ class StudyResult(StudyNumbers):
         """Recommend the option with the best value among those that keep every limit, and say how sure that is.
 
         An option is a scenario; those of a grid that differ in `arrivals_scale` only are one option, which must keep
-        the limits at every load, and whose value is that at today's load (scale 1, or the lowest).
+        the limits at every load, and whose value is that at `load`.
 
         Parameters
         ----------
@@ -149,6 +150,8 @@ class StudyResult(StudyNumbers):
             At how many times today's load the choice's limits are checked too.
         up_to : float, optional
             The highest load of the study at which limits must be kept; None: all.
+        load : float, optional
+            The load at which values count; None: today's (scale 1, or the lowest).
         executor, store, progress
             As for `Study.run`, for what is run beyond the study.
 
@@ -164,7 +167,7 @@ class StudyResult(StudyNumbers):
             return self._more(scenarios, replications, executor=executor, store=store, progress=progress)
 
         what = further(rerun, fresh, head_room, question, self.replications)
-        return recommend(self, question, what, up_to=up_to)
+        return recommend(self, question, what, up_to=up_to, load=load)
 
     def _more(self, scenarios: Mapping[str, Simulation], replications: int, **how: Any) -> StudyResult:
         """Run scenarios on replications that nobody has seen."""
