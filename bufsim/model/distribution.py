@@ -90,9 +90,8 @@ class Scipy(Distribution):
 
     def _identity(self) -> tuple[object, ...]:
         """Return what two equal distributions share; one that scipy does not name is equal to itself only."""
-        kind = self.frozen.dist
-        named = type(kind).__module__.startswith("scipy.") and kind.name
-        return (kind.name if named else id(self.frozen), self.frozen.args, tuple(sorted(self.frozen.kwds.items())))
+        name = _name(self.frozen.dist)
+        return (name or id(self.frozen), self.frozen.args, tuple(sorted(self.frozen.kwds.items())))
 
     def draw(self, generator: np.random.Generator, size: int) -> npt.NDArray[Any]:
         """Return `size` independent draws."""
@@ -107,9 +106,14 @@ def _written(frozen: Any) -> str:
     """Return a frozen scipy.stats distribution as code."""
     parts = [repr(_plain(value)) for value in frozen.args]
     parts += [f"{name}={_plain(value)!r}" for name, value in frozen.kwds.items()]
-    kind = frozen.dist
-    named = type(kind).__module__.startswith("scipy.") and kind.name
-    return f"{f'scipy.stats.{kind.name}' if named else type(kind).__name__}({', '.join(parts)})"
+    name = _name(frozen.dist)
+    return f"{f'scipy.stats.{name}' if name else type(frozen.dist).__name__}({', '.join(parts)})"
+
+
+def _name(kind: Any) -> str | None:
+    """Return what scipy.stats calls a distribution; None if it has no name there, as a histogram."""
+    named = type(kind).__module__.startswith("scipy.") and kind.name != "Distribution"
+    return str(kind.name) if named and kind.name else None
 
 
 def _plain(value: object) -> object:

@@ -125,8 +125,8 @@ class _Reader:
         frozen = value.frozen
         yield from map(self.digest, (type(frozen.dist), frozen.dist.name, frozen.args, frozen.kwds))
         # such as the bins of a histogram
-        own = {"histogram", "density", "values"} & set(frozen.dist._ctor_param)
-        yield from (self.digest(frozen.dist._ctor_param[name]) for name in sorted(own))
+        given = frozen.dist._updated_ctor_param()
+        yield from (self.digest(given.get(name)) for name in ("histogram", "density", "values"))
 
     def _of_code(self, value: object) -> Iterator[bytes]:
         yield codes.name_of(value).encode()

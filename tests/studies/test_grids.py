@@ -1,0 +1,189 @@
+# ruff: noqa: RUF001  # names of scenarios write × as books do
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bufsim import (
+    Capacity,
+    Constant,
+    DrainAtMost,
+    Exponential,
+    FlushAfterAge,
+    FlushAtSize,
+    FlushEvery,
+    FlushWhenIdle,
+    InvalidTypeError,
+    InvalidValueError,
+    Poisson,
+    PollingWorkers,
+    Producer,
+    PushWorkers,
+    Storage,
+    Trace,
+)
+from bufsim.studies import grids
+from bufsim.studies.grids import grid, policy_grid
+from bufsim.studies.replication import drawn_from
+from tests.studies.small import declare
+
+
+def only(simulation, **over):
+    """The one simulation of a grid of one."""
+    (varied,) = grid(simulation, over).values()
+    return varied
+
+
+def test_every_combination_has_a_name_that_says_its_values():
+    made = grid(declare(), {"policy": [FlushEvery(2.0), FlushAtSize(5)], "arrivals_scale": [1, 2.5], "until": [9.0]})
+    assert list(made) == [
+        "FlushEvery(2.0) · arrivals ×1 · until 9.0",
+        "FlushEvery(2.0) · arrivals ×2.5 · until 9.0",
+        "FlushAtSize(5) · arrivals ×1 · until 9.0",
+        "FlushAtSize(5) · arrivals ×2.5 · until 9.0",
+    ]
+    last = made["FlushAtSize(5) · arrivals ×2.5 · until 9.0"]
+    assert last.buffers[0].policy == FlushAtSize(5)
+    assert last.producers[0].arrivals == Poisson(25.0)
+    assert last.until == 9.0
+
+
+@pytest.mark.parametrize(
+    ("over", "found"),
+    [
+        ({"policy": [FlushEvery(9.0)]}, lambda one: one.buffers[0].policy == FlushEvery(9.0)),
+        ({"drain": [DrainAtMost(n=3)]}, lambda one: one.buffers[0].drain == DrainAtMost(n=3)),
+        ({"capacity": [Capacity(jobs=5)]}, lambda one: one.buffers[0].capacity == Capacity(jobs=5)),
+        ({"concurrency": [7]}, lambda one: one.workers[0].concurrency == 7),
+        ({"service": ["20ms"]}, lambda one: one.workers[0].service == Constant(0.02)),
+        ({"storage": [Storage(durable=True)]}, lambda one: one.storage.durable),
+        ({"durable_queue": [False]}, lambda one: not one.durable_queue),
+        ({"warm_up": ["10s"]}, lambda one: one.warm_up == 10.0),
+        ({"workers": [[]]}, lambda one: one.workers == ()),
+        ({"arrivals_scale": [3]}, lambda one: one.producers[0].arrivals == Poisson(30.0)),
+    ],
+)
+def test_a_field_is_found_wherever_it_stands(over, found):
+    varied = only(declare(), **over)
+    assert found(varied)
+    assert not found(declare())
+
+
+def test_a_whole_is_varied_before_its_parts_whatever_the_order():
+    producers, workers = [Producer("new", Poisson(3.0))], [PushWorkers(5, service=Exponential(0.1))]
+    for over in (
+        {"arrivals_scale": [2], "producers": [producers], "concurrency": [9], "workers": [workers]},
+        {"workers": [workers], "concurrency": [9], "producers": [producers], "arrivals_scale": [2]},
+    ):
+        varied = only(declare(), **over)
+        assert varied.producers == (Producer("new", Poisson(6.0)),)
+        assert varied.workers == (PushWorkers(9, service=Exponential(0.1)),)
+
+
+def test_a_workers_field_is_varied_for_those_that_have_it():
+    workers = [PushWorkers(2, queue="default"), PollingWorkers()]
+    varied = only(declare(workers=workers), poll_interval=["1s"])
+    assert varied.workers == (PushWorkers(2, queue="default"), PollingWorkers(poll_interval=1.0))
+
+
+@given(st.permutations(["policy", "arrivals_scale", "until", "concurrency", "durable_queue"]))
+def test_a_combination_is_the_same_in_whatever_order_the_fields_are_named(names):
+    values = {
+        "policy": [FlushEvery(2.0), FlushAtSize(5)],
+        "arrivals_scale": [1, 2],
+        "until": [8.0, 9.0],
+        "concurrency": [1, 2],
+        "durable_queue": [True, False],
+    }
+    made = grid(declare(), {name: values[name] for name in names})
+    assert len(made) == 32
+    assert set(made.values()) == set(grid(declare(), values).values())
+
+
+def test_scenarios_that_differ_in_their_policy_share_what_draws_follow_from():
+    made = grid(declare(), {"policy": [FlushAtSize(n) for n in range(1, 6)], "arrivals_scale": [1, 2, 3]})
+    assert len({drawn_from(one) for one in made.values()}) == 3
+
+
+@pytest.mark.parametrize(
+    ("over", "error", "says"),
+    [
+        ({"polcy": [1]}, InvalidValueError, "a grid's field must be one of "),
+        ({"polcy": [1]}, InvalidValueError, "got 'polcy'; did you mean 'policy'?"),
+        ({"policy": FlushEvery(1.0)}, InvalidTypeError, "policy must be a list of values to try, got FlushEvery(1.0)"),
+        ({"policy": FlushEvery(1.0)}, InvalidTypeError, "write policy=[FlushEvery(1.0)]"),
+        (
+            {"until": "5min"},
+            InvalidTypeError,
+            "until must be a list of values to try, got '5min'; write until=['5min']",
+        ),
+        (
+            {"policy": []},
+            InvalidValueError,
+            "policy must have at least one value to try, got none; leave it out to keep",
+        ),
+        ({"until": [5.0, 5.0]}, InvalidValueError, "until must have values that are written differently, got 5.0 more"),
+        ({"arrivals_scale": [0]}, InvalidValueError, "arrivals_scale must be > 0, got 0"),
+        ({"until": [-1.0]}, InvalidValueError, "until must be > 0, got -1.0"),
+        (
+            {"poll_interval": [1.0]},
+            InvalidValueError,
+            "poll_interval is a field of workers, and no workers of the simu",
+        ),
+    ],
+)
+def test_a_wrong_grid_says_why(over, error, says):
+    with pytest.raises(error) as raised:
+        grid(declare(), over)
+    assert says in str(raised.value)
+
+
+def test_a_workers_field_needs_workers():
+    with pytest.raises(InvalidValueError, match=r"concurrency is a field of workers, .* which has none; give it such"):
+        grid(declare(workers=[]), {"concurrency": [1, 2]})
+
+
+def test_values_that_look_the_same_are_to_be_named():
+    traces = [[Producer("log", Trace([0.0, middle, 9.0]))] for middle in (1.0, 2.0)]
+    with pytest.raises(InvalidValueError) as error:
+        grid(declare(), {"producers": traces})
+    assert "producers must have values that are written differently" in str(error.value)
+    assert "or give named scenarios: {'a': simulation, 'b': another}" in str(error.value)
+
+
+def test_a_grid_that_explodes_is_refused_before_it_is_made(monkeypatch):
+    sizes = [FlushAtSize(n) for n in range(1, 1001)]
+    monkeypatch.setattr(grids, "_with", None)  # nothing is made
+    with pytest.raises(InvalidValueError) as error:
+        grid(declare(), {"policy": sizes, "arrivals_scale": list(range(1, 101)), "concurrency": [1, 2]})
+    assert str(error.value) == (
+        "a grid must have at most 10,000 combinations, got 200,000 "
+        "(1,000 values of policy × 100 values of arrivals_scale × 2 values of concurrency); "
+        "leave out values, or split it"
+    )
+
+
+def test_a_grid_of_policies_joins_their_leaves():
+    assert policy_grid(size=[100, 200], age=["5s", 10]) == [
+        FlushAtSize(100) | FlushAfterAge(5.0),
+        FlushAtSize(100) | FlushAfterAge(10.0),
+        FlushAtSize(200) | FlushAfterAge(5.0),
+        FlushAtSize(200) | FlushAfterAge(10.0),
+    ]
+    assert policy_grid(every=[3.0], idle=["1s"]) == [FlushWhenIdle(1.0) | FlushEvery(3.0)]
+    assert policy_grid(size=[7]) == [FlushAtSize(7)]
+
+
+def test_a_grid_of_no_policies_is_refused():
+    with pytest.raises(InvalidValueError, match="policy_grid needs values for size, age, idle or every, got none"):
+        policy_grid()
+
+
+def test_the_leaves_check_their_values():
+    with pytest.raises(InvalidValueError, match="size must be >= 1, got 0"):
+        policy_grid(size=[0])
+    with pytest.raises(InvalidValueError, match="age must be finite"):
+        policy_grid(age=[math.inf])

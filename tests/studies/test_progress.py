@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import builtins
+
+import pytest
+
+from bufsim import InvalidTypeError, MissingExtraError
+from bufsim.studies import progress as bars
+from bufsim.studies.progress import shown
+from tests.studies.test_execution import without
+
+
+def test_a_function_is_called_with_the_replications_done_and_all():
+    told = []
+    with shown(lambda done, total: told.append((done, total)), 10, 3) as bar:
+        bar.advance(1)
+        bar.advance(4)
+        assert not bar.speaks
+        bar.say("nothing, since it has its own way to")
+    assert told == [(4, 10), (8, 10)]
+
+
+def test_quiet_is_quiet(capfd):
+    with shown(False, 10, 3) as bar:
+        bar.advance(7)
+        assert not bar.speaks
+        bar.say("nothing")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_bar_that_is_asked_for_is_shown_and_left(capfd):
+    with shown(True, 10, 3) as bar:
+        assert bar.speaks
+        bar.say("10 runs")
+        bar.advance(7)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "10 runs\n" in err
+    assert "replications:  30%" in err
+    assert "10/10" in err.splitlines()[-1]
+
+
+def test_a_bar_that_nobody_asked_for_waits_whether_it_takes_long(capfd, monkeypatch):
+    monkeypatch.setattr(bars, "PATIENCE", 1000.0)
+    with shown(None, 10, 0) as bar:
+        bar.advance(10)
+    assert "10/10" not in capfd.readouterr().err
+    monkeypatch.setattr(bars, "PATIENCE", 0.0)
+    with shown(None, 10, 0) as bar:
+        bar.advance(10)
+    assert "replications" in capfd.readouterr().err
+
+
+def test_without_tqdm_there_are_lines_but_no_bar(capfd, monkeypatch):
+    monkeypatch.setattr(builtins, "__import__", without("tqdm"))
+    with shown(None, 10, 0) as bar:
+        assert bar.speaks
+        bar.say("10 runs")
+        bar.advance(10)
+    assert capfd.readouterr() == ("", "10 runs\n")
+
+
+def test_a_bar_that_is_asked_for_needs_tqdm(monkeypatch):
+    monkeypatch.setattr(builtins, "__import__", without("tqdm"))
+    with pytest.raises(MissingExtraError) as error, shown(True, 10, 0):
+        pass
+    assert str(error.value) == (
+        'progress=True needs tqdm: install it with pip install "bufsim[studies]", or give a function'
+    )
+
+
+@pytest.mark.parametrize("wrong", ["yes", 1, 0.5])
+def test_anything_else_is_refused(wrong):
+    with pytest.raises(InvalidTypeError) as error, shown(wrong, 10, 0):
+        pass
+    assert str(error.value) == (
+        f"progress must be True, False or a function of the replications done and all, got {wrong!r}"
+    )
