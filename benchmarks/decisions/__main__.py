@@ -25,7 +25,7 @@ def main(words: Sequence[str] | None = None) -> int:
         found += scores(number, seen)
         print(f"problem {number}: {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
     print(f"{options.repetitions} repetitions, root seeds from {options.seed} on\n")
-    print(table(["problem", "quantity", "score", "criterion", ""], [score.row() for score in found]))
+    print(table(["problem", "quantity", "score", "criterion", ""], [score.row() for score in found], left=2))
     failed = sum(not score.passes for score in found)
     print(f"\n{len(found) - failed} of {len(found)} criteria are met")
     return 1 if failed else 0

@@ -96,11 +96,10 @@ class Measured:
         assert self.metric.quantile is not None
         kept, bins = _KEPT[self.metric.quantile.of]
         histograms = [kept(self.metric.part(tally, self.of)) for tally in self.tallies]
-        totals = np.array([float(histogram.counts.sum()) for histogram, _ in histograms])
-        if not totals.all():
+        if sum(histogram.counts.any() for histogram, _ in histograms) < 2:
             raise InvalidValueError(
-                f"{self.metric.name} needs observations in every replication, got none in replication "
-                f"{int(np.argmin(totals))}; lengthen the run"
+                f"{self.metric.name} needs observations in at least 2 replications, got none in the others; "
+                "lengthen the runs"
             )
         largest = max(largest for _, largest in histograms)
         grid, table = cumulative([histogram for histogram, _ in histograms], bins, largest, self.metric.quantile.q)
@@ -113,26 +112,43 @@ def cumulative(
 ) -> tuple[Floats, npt.NDArray[np.float64]]:
     """Return points, and for each histogram the amount at or below each point.
 
-    A bin of one whole number is a point. A wider bin near the q-quantile is cut into parts, between which what lies in
-    it is taken to be spread evenly; no point is above `largest`, where everything is at or below.
+    What lies in a bin is taken to be spread evenly over it: over its whole numbers where the values are whole. Each of
+    these near the q-quantile is a point, or else each of many parts of the bin; no point is above `largest`, where
+    everything is at or below.
     """
-    first = min(histogram.first for histogram in histograms)
+    first = min(histogram.first for histogram in histograms if len(histogram.counts))
     last = max(histogram.first + len(histogram.counts) for histogram in histograms)
     amounts = np.zeros((len(histograms), last - first))
     for row, histogram in zip(amounts, histograms, strict=True):
-        row[histogram.first - first : histogram.first - first + len(histogram.counts)] = histogram.counts
-    low, high = grid.edges[first:last], np.minimum(grid.edges[first + 1 : last + 1], largest)
-    if grid.whole:
-        high = np.minimum(np.ceil(grid.edges[first + 1 : last + 1]) - 1.0, largest)
+        if len(histogram.counts):
+            row[histogram.first - first : histogram.first - first + len(histogram.counts)] = histogram.counts
     pooled = np.cumsum(amounts.sum(axis=0))
     middle = int(np.searchsorted(pooled, q * pooled[-1]))
     near = np.abs(np.arange(last - first) - middle) <= _NEAR
-    parts = np.where(near & (high > low), _PARTS, 1)
-    bins = np.repeat(np.arange(last - first), parts)
-    share = (np.arange(len(bins)) - np.repeat(np.cumsum(parts) - parts, parts) + 1) / parts[bins]
-    points = low[bins] + (high - low)[bins] * share
+    points, share, bins = _points(grid, first, last, largest, near)
     below = np.cumsum(amounts, axis=1)
     table = (below - amounts)[:, bins] + amounts[:, bins] * share
     # points that fall together, at the largest value, keep the last
     keep = np.append(points[1:] > points[:-1], True)
     return points[keep], table[:, keep]
+
+
+def _points(
+    grid: Grid, first: int, last: int, largest: float, near: npt.NDArray[np.bool_]
+) -> tuple[Floats, Floats, npt.NDArray[np.intp]]:
+    """Return points in bins, ascending, the share of its bin that lies at or below each, and its bin."""
+    # values that are whole fill (low − 1, high], the others (low, high]
+    low, high = grid.edges[first:last], grid.edges[first + 1 : last + 1]
+    if grid.whole:
+        low, high = np.ceil(low) - 1.0, np.ceil(high) - 1.0
+    high = np.minimum(high, largest)
+    widths = high - low
+    most = np.minimum(widths, _PARTS) if grid.whole else np.where(widths > 0.0, _PARTS, 1)
+    parts = np.where(near, np.maximum(most, 1), 1).astype(np.intp)
+    bins = np.repeat(np.arange(last - first), parts)
+    share = (np.arange(len(bins)) - np.repeat(np.cumsum(parts) - parts, parts) + 1) / parts[bins]
+    points = low[bins] + widths[bins] * share
+    if grid.whole:
+        points = np.floor(points + 1e-9)
+        share = np.divide(points - low[bins], widths[bins], out=np.ones_like(points), where=widths[bins] > 0.0)
+    return points, share, bins

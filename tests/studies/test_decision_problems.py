@@ -1,0 +1,72 @@
+"""The ten decision problems, a few repetitions each: `python -m benchmarks.decisions` makes 200."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# the long runs fewer times
+REPETITIONS = {1: 12, 2: 8, 3: 3, 4: 5, 5: 3, 6: 8, 7: 8, 8: 6, 9: 3, 10: 12}
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch):
+    # the benchmarks stand beside the package, and are not installed; statsmodels collects garbage at every call
+    monkeypatch.syspath_prepend(str(ROOT))
+    monkeypatch.setattr("gc.collect", lambda *_: 0)
+
+
+@pytest.mark.parametrize("number", list(REPETITIONS))
+def test_no_criterion_is_shown_to_be_missed(number):
+    pytest.importorskip("numba")
+    from benchmarks.decisions.criteria import scores
+    from benchmarks.decisions.repetitions import repeat
+
+    seen = [repeat(number, 1000 + repetition) for repetition in range(REPETITIONS[number])]
+    missed = [score.row() for score in scores(number, seen) if not score.passes]
+    assert missed == []
+
+
+def test_every_problem_asks_for_something():
+    from benchmarks.decisions.criteria import criteria
+    from benchmarks.decisions.problems import problems
+
+    assert {number: len(criteria(number)) for number in problems()} == {
+        **{1: 6, 2: 6, 3: 6, 4: 3, 5: 31, 6: 9, 7: 6, 8: 6, 9: 6, 10: 5}
+    }
+
+
+def test_few_repetitions_miss_a_criterion_only_where_that_is_shown():
+    from benchmarks.decisions.criteria import BAND, Criterion
+
+    covers = Criterion("covers", *BAND)
+    assert covers.met(0.895, 200)
+    assert not covers.met(0.894, 200)
+    assert not covers.met(0.995, 200)
+    assert covers.met(1.0, 10)
+    assert covers.met(0.8, 10)
+    # negative control: an interval that covers four times in ten is found out in ten repetitions
+    assert not covers.met(0.4, 10)
+    rejects = Criterion("rejects", high=0.105)
+    assert rejects.met(0.3, 10)
+    assert not rejects.met(0.6, 10)
+    size = Criterion("size", high=1.5, is_mean=True)
+    assert size.met(1.8, 10)
+    assert not size.met(1.8, 200)
+    assert not size.met(2.0, 10)
+    assert [covers.bound(), rejects.bound(), Criterion("power", low=0.4).bound()] == [
+        *("0.895 to 0.990", "≤ 0.105", "≥ 0.400")
+    ]
+
+
+def test_the_command_prints_the_scores_and_fails_with_them(capsys):
+    from benchmarks.decisions import __main__ as command
+
+    words = ["--problem", "10", "--repetitions", "2", "--executor", "1"]
+    assert command.main(words) == 0
+    printed = capsys.readouterr().out
+    assert "2 repetitions, root seeds from 1000 on" in printed
+    assert "| 10      | covers flushes " in printed
+    assert "5 of 5 criteria are met" in printed
