@@ -7,16 +7,19 @@ from typing import Any
 
 import pandas as pd
 
-from bufsim import vendure
 from bufsim.errors import InvalidValueError
 from bufsim.model import trace_tables
 from bufsim.model.reducers import PRODUCT, VARIANTS
 from bufsim.model.traces import Trace
-from bufsim.vendure.search_buffers import UPDATE_PRODUCT, UPDATE_VARIANTS, UPDATE_VARIANTS_BY_ID
+from bufsim.vendure.search_buffers import (
+    ID_LISTS,
+    UPDATE_PRODUCT,
+    UPDATE_VARIANTS,
+    UPDATE_VARIANTS_BY_ID,
+)
 
 ADDS = "adds.csv"
 FLUSHES = "flushes.csv"
-_IDS = {UPDATE_VARIANTS: "variantIds", UPDATE_VARIANTS_BY_ID: "ids", "": "collectionIds"}
 _KINDS = ", ".join((UPDATE_PRODUCT, UPDATE_VARIANTS, UPDATE_VARIANTS_BY_ID))
 _COLUMNS = {
     "batch_size": "batch_size",
@@ -49,7 +52,7 @@ def read_adds(path: str | Path) -> Trace:
     flags = table.column("apply_to_changed_variants_only").tolist()
     ids = [_split(value) for value in table.column("entity_ids").tolist()]
     for row, kind in enumerate(kinds):
-        if kind not in (UPDATE_PRODUCT, *_IDS):
+        if kind not in (UPDATE_PRODUCT, *ID_LISTS):
             table.reject(table.column("job_type"), row, f"must be one of {_KINDS}, or empty")
         if len(ids[row]) != counts[row] or (kind == UPDATE_PRODUCT and counts[row] != 1):
             table.reject(table.column("entity_ids"), row, f"must hold n_ids = {counts[row]} ids, and one of a product")
@@ -96,24 +99,6 @@ def read_flushes(path: str | Path) -> pd.DataFrame:
     return flushes
 
 
-def ids_of(job: vendure.Job) -> list[Any]:
-    """Return the ids of products, variants or collections that a job of Vendure's search plugin names.
-
-    Examples
-    --------
-    >>> ids_of(vendure.Job(queue_name="update-search-index", data={"type": "update-product", "productId": 17}))
-    [17]
-    """
-    if job.data.get("type") == UPDATE_PRODUCT:
-        return [job.data["productId"]]
-    return list(job.data[_IDS[job.data.get("type", "")]])
-
-
-def number_of_ids(job: vendure.Job) -> int:
-    """Return how many ids a job names: its items, for workers who take so much time for each."""
-    return len(ids_of(job))
-
-
 def _file(path: str | Path, name: str) -> Path:
     given = Path(path)
     found = given / name if given.is_dir() else given
@@ -139,7 +124,7 @@ def _data(kind: str, ids: list[str], only_changed: object) -> dict[str, Any]:
     if kind == UPDATE_PRODUCT:
         return {"type": kind, "productId": ids[0]}
     data: dict[str, Any] = {"type": kind} if kind else {}
-    data[_IDS[kind]] = ids
+    data[ID_LISTS[kind]] = ids
     if not pd.isna(only_changed):  # type: ignore[call-overload]  # a cell is a scalar
         data["applyToChangedVariantsOnly"] = str(only_changed).lower() == "true"
     return data

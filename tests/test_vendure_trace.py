@@ -9,7 +9,8 @@ import pytest
 import bufsim as bs
 from bufsim import vendure
 from bufsim.errors import InvalidValueError
-from bufsim.vendure_trace import ids_of, number_of_ids, read_adds, read_flushes
+from bufsim.vendure import ids_of, number_of_ids
+from bufsim.vendure_trace import read_adds, read_flushes
 
 CATALOGUE = Path(__file__).parents[1] / "data" / "vendure-catalogue"
 ADDS = "t_ms,queue_name,job_type,apply_to_changed_variants_only,n_ids,entity_ids"
@@ -78,7 +79,7 @@ def test_the_reduce_on_keys_equals_vendures_own_on_the_recorded_jobs() -> None:
     on_keys = bs.JobBuffer(
         ported.id, policy=bs.FlushEvery(2.0), collect="update-search-index", reduce=bs.SearchIndexReduce()
     )
-    own = bs.JobBuffer.ported(ported, policy=bs.FlushEvery(2.0), items=number_of_ids)
+    own = bs.JobBuffer.ported(ported, policy=bs.FlushEvery(2.0))
     simulation = bs.Simulation(producers=[bs.Producer("catalogue", read_adds(CATALOGUE))], buffers=[own], until=323)
     ours = dataclasses.replace(simulation, buffers=(on_keys,)).run(seed=1)
     theirs = simulation.run(seed=1)

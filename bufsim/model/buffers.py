@@ -213,12 +213,15 @@ class JobBuffer:
     def ported(cls, buffer: vendure.JobBuffer, *, policy: FlushPolicy, **others: object) -> JobBuffer:
         """Return one of Vendure's own buffers under a flush policy.
 
+        A reduced job of Vendure's search buffers carries as many items as it names ids.
+
         Examples
         --------
         >>> from bufsim.model.policies import FlushEvery
         >>> JobBuffer.ported(vendure.SearchIndexJobBuffer(), policy=FlushEvery("2s")).id
         'search-plugin-update-search-index'
         """
+        others.setdefault("items", getattr(buffer, "items", None))
         return cls(buffer.id, policy=policy, collect=buffer.collect, reduce=buffer.reduce, **others)  # type: ignore[arg-type]  # checked above
 
     __repr__ = reprs.call

@@ -50,7 +50,7 @@ def _buffer(
         for key, value in own.items():
             if value is not None:
                 raise InvalidValueError(f"a ported buffer brings its own {key}; leave {key} out")
-        return JobBuffer.ported(ported, policy=policy, items=vendure_trace.number_of_ids, **_held(given))
+        return JobBuffer.ported(ported, policy=policy, **_held(given))
     if id is None:
         raise InvalidValueError("a buffer needs an id, or ported = 'SearchIndexJobBuffer' or 'CollectionJobBuffer'")
     return JobBuffer(policy=policy, **_held(own | given))

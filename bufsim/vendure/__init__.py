@@ -6,7 +6,7 @@ from bufsim.vendure.job import Job, JobState
 from bufsim.vendure.job_buffer import JobBuffer
 from bufsim.vendure.job_queue import JobQueue, JobQueueService
 from bufsim.vendure.job_queue_strategy import JobQueueStrategy
-from bufsim.vendure.search_buffers import CollectionJobBuffer, SearchIndexJobBuffer
+from bufsim.vendure.search_buffers import CollectionJobBuffer, SearchIndexJobBuffer, ids_of, number_of_ids
 from bufsim.vendure.service import Batch, JobBufferService
 from bufsim.vendure.storage import (
     InMemoryJobBufferStorageStrategy,
@@ -28,4 +28,6 @@ __all__ = [
     "JobState",
     "SearchIndexJobBuffer",
     "TestingJobBufferStorageStrategy",
+    "ids_of",
+    "number_of_ids",
 ]

@@ -13,6 +13,26 @@ UPDATE_PRODUCT = "update-product"
 UPDATE_VARIANTS = "update-variants"
 UPDATE_VARIANTS_BY_ID = "update-variants-by-id"
 VARIANT_TYPES = (UPDATE_VARIANTS, UPDATE_VARIANTS_BY_ID)
+ID_LISTS = {UPDATE_VARIANTS: "variantIds", UPDATE_VARIANTS_BY_ID: "ids", "": "collectionIds"}
+"""Where the jobs of each type name their ids; those that apply collection filters have no type."""
+
+
+def ids_of(job: Job) -> list[Any]:
+    """Return the ids of products, variants or collections that a job of Vendure's search plugin names.
+
+    Examples
+    --------
+    >>> ids_of(Job(queue_name="update-search-index", data={"type": "update-product", "productId": 17}))
+    [17]
+    """
+    if job.data.get("type") == UPDATE_PRODUCT:
+        return [job.data["productId"]]
+    return list(job.data[ID_LISTS[job.data.get("type", "")]])
+
+
+def number_of_ids(job: Job) -> int:
+    """Return how many ids a job names: its items, for workers who take so much time for each."""
+    return len(ids_of(job))
 
 
 class SearchIndexJobBuffer:
@@ -35,6 +55,7 @@ class SearchIndexJobBuffer:
     """
 
     id = "search-plugin-update-search-index"
+    items = staticmethod(number_of_ids)
 
     def collect(self, job: Job) -> bool:
         """Whether `job` updates a product or variants, on the queue named exactly ``update-search-index``.
@@ -74,6 +95,7 @@ class CollectionJobBuffer:
     """
 
     id = "search-plugin-apply-collection-filters"
+    items = staticmethod(number_of_ids)
 
     def collect(self, job: Job) -> bool:
         """Whether `job` is on the queue named exactly ``apply-collection-filters``.

@@ -35,7 +35,7 @@ def trace() -> Path:
 def server(flush_time: str = "0s") -> Simulation:
     """Return the recorded server: its jobs, its two buffers, flushed every 2 s."""
     buffers = [
-        JobBuffer.ported(kind(), policy=FlushEvery(2.0), items=vendure_trace.number_of_ids, flush_time=flush_time)
+        JobBuffer.ported(kind(), policy=FlushEvery(2.0), flush_time=flush_time)
         for kind in (CollectionJobBuffer, SearchIndexJobBuffer)
     ]
     producers = [Producer("catalogue", vendure_trace.read_adds(trace()))]
