@@ -19,7 +19,7 @@ from bufsim.studies.expressions import Expression
 from bufsim.studies.formulas import expression
 from bufsim.studies.options import Coordinates
 from bufsim.studies.replicating import Replicating
-from bufsim.studies.statistics import Interval
+from bufsim.studies.statistics import Interval, order_statistic_interval
 
 
 class Planned(Protocol):
@@ -154,6 +154,26 @@ class StudyNumbers:
         True
         """
         return self.measured(metric, scenario, of=of).interval(confidence)
+
+    def quantile_over_runs(
+        self, metric: str | Expression, scenario: str, q: float, *, of: str | None = None, confidence: float = 0.95
+    ) -> Interval:
+        """Return a quantile over runs: what a metric of one run stays at or below with probability `q`.
+
+        Such as the peak that 95 % of runs do not exceed, where `interval` has the mean of the peaks. Where so many runs
+        cannot bound it, that end is open, and the interval's note says how many could.
+
+        Examples
+        --------
+        >>> from bufsim import FlushEvery, JobBuffer, Poisson, Producer
+        >>> from bufsim.studies.study import Study
+        >>> buffers = [JobBuffer("search", policy=FlushEvery("5s"))]
+        >>> today = Simulation(producers=[Producer("edits", Poisson(10.0))], buffers=buffers, until="10min")
+        >>> result = Study({"today": today}, seed=1).run(replications=30, progress=False)
+        >>> result.quantile_over_runs("peak_buffer_size", "today", 0.99).note
+        'no upper bound at 95 % from 30 observations (368 needed)'
+        """
+        return order_statistic_interval(self.measured(metric, scenario, of=of).raw(), q, confidence=confidence)
 
     def intervals(self, *metrics: str | Expression, of: str | None = None, confidence: float = 0.95) -> pd.DataFrame:
         """Return metrics or expressions of all scenarios with their intervals.

@@ -86,3 +86,12 @@ def test_a_metric_of_a_buffer_that_is_not_there_is_an_error(result):
     with pytest.raises(InvalidValueError, match="mean_wait_s is about a buffer, one of 'b', got of='c'"):
         result.interval(metric("mean_wait", of="c"), "size")
     assert result.interval("mean_wait", "size", of="b") == result.interval("mean_wait", "size")
+
+
+def test_what_one_run_stays_below_is_bounded_only_by_enough_runs(result):
+    peaks = sorted(result.values("peak_buffer_size")["clock"])
+    median = result.quantile_over_runs("peak_buffer_size", "clock", 0.5)
+    assert (median.low, median.estimate, median.high) == (peaks[0], peaks[3], peaks[-1])
+    high = result.quantile_over_runs("peak_buffer_size", "clock", 0.99)
+    assert high.high == np.inf
+    assert high.note == "no upper bound at 95 % from 8 observations (368 needed)"
