@@ -76,7 +76,8 @@ class Effort:
         done = self.runs - self.left
         stored = f", of which {done:,} are there already" if done else ""
         shared = f" on {self.workers} workers" if self.workers > 1 else ""
-        runs = f"{self.scenarios:,} scenarios × {self.replications:,} replications = {self.runs:,} runs"  # noqa: RUF001  # times, as books write it
+        scenarios = "1 scenario" if self.scenarios == 1 else f"{self.scenarios:,} scenarios"
+        runs = f"{scenarios} × {self.replications:,} replications = {self.runs:,} runs"  # noqa: RUF001  # times, as books write it
         return f"{runs} of about {_rounded(self.jobs):,} jobs{stored}; about {_duration(self.seconds)}{shared}"
 
 

@@ -15,7 +15,7 @@ from bufsim.studies import progress as bars
 from bufsim.studies.effort import LONG, USUAL, Effort, jobs_by_scenario, measured, seconds_of
 from bufsim.studies.execution import at_once, check, execute
 from bufsim.studies.fingerprints import fingerprints
-from bufsim.studies.replication import Outcome, Task, drawn_from, engine_for
+from bufsim.studies.replication import Outcome, Task, drawn_from, engine_for, parts_of
 from bufsim.studies.store import Key, Store
 
 
@@ -36,6 +36,7 @@ class Replicating:
         self.scenarios = scenarios
         self.seed = seed
         self.engines = {name: engine_for(simulation, engine) for name, simulation in scenarios.items()}
+        self._parts = {name: parts_of(simulation) for name, simulation in scenarios.items()}
         self.tallies: dict[str, dict[int, Tally]] = {name: {} for name in scenarios}
         self.errors: list[Outcome] = []
         self.complete = True
@@ -94,7 +95,7 @@ class Replicating:
         failed = {(error.scenario, error.replication) for error in self.errors}
         for replication, name in itertools.product(replications, names):
             if replication not in self.tallies[name] and (name, replication) not in failed:
-                yield Task(name, self.scenarios[name], self.seed, replication, self.engines[name])
+                yield Task(name, self.scenarios[name], self.seed, replication, self.engines[name], self._parts[name])
 
     def _journal(self, path: str | Path | None) -> contextlib.AbstractContextManager[Store | None]:
         return contextlib.nullcontext() if path is None else Store(path)

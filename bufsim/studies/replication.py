@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bufsim import checks
 from bufsim.engines import compiled_engine
@@ -35,6 +35,8 @@ class Task:
         Its randomness.
     engine : {"simpy", "compiled"}
         What runs it.
+    parts : tuple of str
+        How the parts of its policies are written where the study is, if that may be otherwise where the task runs.
     """
 
     scenario: str
@@ -42,14 +44,41 @@ class Task:
     seed: int
     replication: int
     engine: Engine
+    parts: tuple[str, ...] = ()
 
     def run(self, drawn: Drawn) -> Outcome:
         """Run it; an error becomes the outcome."""
         try:
             result = run_on(self.simulation, drawn.workload(self), engine=self.engine, record="summary")
-            return Outcome(self.scenario, self.replication, result.tally, None)
+            return Outcome(self.scenario, self.replication, self._written_there(result.tally), None)
         except Exception as error:  # whatever a user's own part raises is reported, and stops nobody else
             return Outcome(self.scenario, self.replication, None, _cause(error))
+
+    def _written_there(self, tally: Tally) -> Tally:
+        """Return the tally with causes as they are written where the study is."""
+        here = _parts(self.simulation)
+        if not self.parts or self.parts == here:
+            return tally
+        there = dict(zip(here, self.parts, strict=True))
+        buffers = {
+            name: replace(buffer, causes={there.get(cause, cause): count for cause, count in buffer.causes.items()})
+            for name, buffer in tally.buffers.items()
+        }
+        return replace(tally, buffers=buffers)
+
+
+def parts_of(simulation: Simulation) -> tuple[str, ...]:
+    """Return how the parts of a simulation's policies are written, if a class of the user's own is among them.
+
+    The name of a class that was defined in a function or in another class is shortened on its way to another process.
+    """
+    policies = [buffer.policy for buffer in simulation.buffers]
+    own = any(not type(part).__module__.startswith("bufsim.") for policy in policies for part in policy.parts())
+    return _parts(simulation) if own else ()
+
+
+def _parts(simulation: Simulation) -> tuple[str, ...]:
+    return tuple(repr(part) for buffer in simulation.buffers for part in buffer.policy.parts())
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,6 +230,19 @@ def test_classes_of_the_main_program_go_to_processes(tmp_path):
     assert done.stdout == "the same\n", done.stderr
 
 
+def test_causes_are_written_as_here_wherever_they_are_counted():
+    # a class that is defined in a function is called otherwise where it is taken to
+    @dataclass(frozen=True)
+    class Local(OwnSize):
+        def __repr__(self):
+            return f"{type(self).__qualname__}({self.size})"
+
+    here, there = (study(Local(3) | Local(9)).run(2, executor=ex, progress=False) for ex in (None, 2))
+    assert bits(there) == bits(here)
+    (found,) = there.tallies.values()
+    assert all("<locals>.Local(3)" in cause for cause in found[0].buffers["search"].causes)
+
+
 def test_processes_of_the_standard_library_refuse_what_they_cannot_pickle():
     @dataclass(frozen=True)
     class Local(OwnSize):
