@@ -12,7 +12,7 @@ was seen, counts, sums and peaks are 0.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import reduce
 from operator import add
 from typing import Any, TypeVar
@@ -250,6 +250,8 @@ Part = TypeVar("Part", BufferTally, QueueTally)
 
 
 def _together(kind: type[Part], parts: Sequence[Part], levels: BufferLevels | QueueLevels) -> Part:
+    if len(parts) == 1:
+        return replace(parts[0], levels=levels)
     names = [field.name for field in fields(kind) if field.name != "levels"]
     joined: dict[str, Any] = {name: _joined(name, [getattr(part, name) for part in parts]) for name in names}
     return kind(**joined | {"levels": levels})
