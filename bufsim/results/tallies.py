@@ -251,7 +251,7 @@ Part = TypeVar("Part", BufferTally, QueueTally)
 
 def _together(kind: type[Part], parts: Sequence[Part], levels: BufferLevels | QueueLevels) -> Part:
     if len(parts) == 1:
-        return replace(parts[0], levels=levels)
+        return replace(parts[0], levels=levels)  # type: ignore[arg-type]  # the levels are those of this kind
     names = [field.name for field in fields(kind) if field.name != "levels"]
     joined: dict[str, Any] = {name: _joined(name, [getattr(part, name) for part in parts]) for name in names}
     return kind(**joined | {"levels": levels})
