@@ -14,6 +14,8 @@ Seconds = float | str | dt.timedelta
 """A duration as people write it: seconds, a text such as "15min", or a timedelta."""
 NBytes = int | str
 """A size as people write it: bytes, or a text such as "64 MiB"."""
+Measure = Seconds
+"""A duration or a size as people write it."""
 
 
 def finite(name: str, value: object) -> float:
@@ -110,6 +112,13 @@ def nbytes(name: str, value: object, *, at_least: int) -> int:
     if isinstance(value, str):
         value = round(_measure(name, value, _BYTES, example="'64 MiB' or '500 kB'"))
     return integer(name, value, at_least=at_least)
+
+
+def measure(name: str, value: object) -> object:
+    """Return a text or timedelta as seconds or bytes, for what may be either; anything else as it is, to be checked."""
+    if isinstance(value, str) and value.rstrip().endswith("B"):
+        return _measure(name, value, _BYTES, example="'64 MiB' or '500 kB'")
+    return seconds(name, value) if isinstance(value, str | dt.timedelta) else value
 
 
 # a numerator and a denominator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -125,8 +126,8 @@ class Renewal(Arrivals):
 
     Parameters
     ----------
-    distribution : number, Distribution or frozen scipy.stats distribution
-        The gaps in seconds; the mean must be > 0.
+    distribution : number, str, timedelta, Distribution or frozen scipy.stats distribution
+        The gaps, s; the mean must be > 0.
 
     Examples
     --------
@@ -142,7 +143,10 @@ class Renewal(Arrivals):
         def __init__(self, distribution: DistributionLike | Seconds) -> None: ...
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "distribution", as_distribution("distribution", self.distribution))
+        given: object = self.distribution
+        if isinstance(given, str | dt.timedelta):
+            given = seconds("distribution", given)
+        object.__setattr__(self, "distribution", as_distribution("distribution", given))
         if mean(self.distribution) <= 0.0:
             raise InvalidValueError(
                 f"distribution must have a mean > 0, so that time goes on, got {self.distribution!r}"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from numbers import Real
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from bufsim.checks import finite, not_negative, positive
+from bufsim.checks import Measure, finite, measure, not_negative, positive
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs
 from bufsim.model.distribution import Distribution, DistributionLike, FloatArray, Scipy
@@ -43,8 +44,8 @@ class Constant(Distribution):
 
     Parameters
     ----------
-    value : float
-        The value, >= 0.
+    value : float, str or timedelta
+        The value, >= 0; a duration or a size also as in "20ms" or "2 KiB".
 
     Examples
     --------
@@ -54,8 +55,12 @@ class Constant(Distribution):
 
     value: float
 
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(self, value: Measure) -> None: ...
+
     def __post_init__(self) -> None:
-        object.__setattr__(self, "value", not_negative("value", self.value))
+        object.__setattr__(self, "value", not_negative("value", measure("value", self.value)))
 
     def draw(self, generator: np.random.Generator, size: int) -> FloatArray:
         """Return `size` copies of the value."""
@@ -74,8 +79,8 @@ class Exponential(Distribution):
 
     Parameters
     ----------
-    mean : float
-        The mean, > 0; its inverse is the rate.
+    mean : float, str or timedelta
+        The mean, > 0, also as in "20ms" or "2 KiB"; its inverse is the rate.
 
     Examples
     --------
@@ -85,8 +90,12 @@ class Exponential(Distribution):
 
     mean: float
 
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(self, mean: Measure) -> None: ...
+
     def __post_init__(self) -> None:
-        object.__setattr__(self, "mean", positive("mean", self.mean))
+        object.__setattr__(self, "mean", positive("mean", measure("mean", self.mean)))
 
     def draw(self, generator: np.random.Generator, size: int) -> FloatArray:
         """Return `size` independent draws."""
@@ -107,8 +116,8 @@ class Uniform(Distribution):
 
     Parameters
     ----------
-    low, high : float
-        The ends, 0 <= low <= high.
+    low, high : float, str or timedelta
+        The ends, 0 <= low <= high, also as in "20ms" or "2 KiB".
 
     Examples
     --------
@@ -119,9 +128,13 @@ class Uniform(Distribution):
     low: float
     high: float
 
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(self, low: Measure, high: Measure) -> None: ...
+
     def __post_init__(self) -> None:
-        object.__setattr__(self, "low", not_negative("low", self.low))
-        object.__setattr__(self, "high", not_negative("high", self.high))
+        object.__setattr__(self, "low", not_negative("low", measure("low", self.low)))
+        object.__setattr__(self, "high", not_negative("high", measure("high", self.high)))
         if self.high < self.low:
             raise InvalidValueError(f"high must be >= low = {self.low!r}, got {self.high!r}")
 
@@ -142,8 +155,8 @@ class Gamma(Distribution):
 
     Parameters
     ----------
-    mean : float
-        The mean, > 0.
+    mean : float, str or timedelta
+        The mean, > 0, also as in "20ms" or "2 KiB".
     scv : float
         Variance over squared mean, > 0: 1 is the exponential, 1/k the Erlang distribution of k stages.
 
@@ -160,8 +173,12 @@ class Gamma(Distribution):
     mean: float
     scv: float
 
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(self, mean: Measure, scv: float) -> None: ...
+
     def __post_init__(self) -> None:
-        object.__setattr__(self, "mean", positive("mean", self.mean))
+        object.__setattr__(self, "mean", positive("mean", measure("mean", self.mean)))
         object.__setattr__(self, "scv", _scv(self.scv))
 
     def draw(self, generator: np.random.Generator, size: int) -> FloatArray:
@@ -181,8 +198,8 @@ class LogNormal(Distribution):
 
     Parameters
     ----------
-    mean : float
-        The mean of the draws (not of their logarithms), > 0.
+    mean : float, str or timedelta
+        The mean of the draws (not of their logarithms), > 0, also as in "20ms" or "2 KiB".
     scv : float
         Variance over squared mean of the draws, > 0.
 
@@ -199,8 +216,12 @@ class LogNormal(Distribution):
     mean: float
     scv: float
 
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(self, mean: Measure, scv: float) -> None: ...
+
     def __post_init__(self) -> None:
-        object.__setattr__(self, "mean", positive("mean", self.mean))
+        object.__setattr__(self, "mean", positive("mean", measure("mean", self.mean)))
         object.__setattr__(self, "scv", _scv(self.scv))
 
     def draw(self, generator: np.random.Generator, size: int) -> FloatArray:

@@ -245,7 +245,7 @@ class FlushAt(FlushPolicy):
 
     Parameters
     ----------
-    times : sequence of float
+    times : sequence of float, str or timedelta
         Strictly increasing, s, ≥ 0, at least one.
 
     Examples
@@ -264,7 +264,9 @@ class FlushAt(FlushPolicy):
         given: object = self.times
         if isinstance(given, str) or not isinstance(given, Iterable):
             raise InvalidTypeError(f"times must be a list of numbers, got {given!r}; write [{given!r}]")
-        times = tuple(checks.not_negative(f"times[{i}]", time) for i, time in enumerate(given))
+        times = tuple(
+            checks.not_negative(f"times[{i}]", checks.seconds(f"times[{i}]", time)) for i, time in enumerate(given)
+        )
         if not times:
             raise InvalidValueError("times must not be empty; a buffer that is never flushed takes NeverFlush()")
         for i in range(1, len(times)):

@@ -257,7 +257,8 @@ def test_mean_rate_is_jobs_per_second(process, rate):
             InvalidValueError,
             r"distribution must have a mean > 0, so that time goes on, got Constant\(0\.0\)",
         ),
-        (lambda: Renewal("x"), InvalidTypeError, "distribution must be a number, .*, got 'x'"),
+        (lambda: Renewal("x"), InvalidValueError, "distribution must be a number with a unit, .*, got 'x'"),
+        (lambda: Renewal([1.0]), InvalidTypeError, r"distribution must be a number, .*, got \[1.0\]"),
         (lambda: Deterministic(0.0), InvalidValueError, r"interval must be > 0, got 0\.0"),
         (lambda: Deterministic(1.0, -1.0), InvalidValueError, r"offset must be >= 0, got -1\.0"),
         (

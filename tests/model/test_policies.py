@@ -205,7 +205,7 @@ def test_a_wrong_value_fails_when_it_is_written(make: Callable[[], object], mess
         (lambda: FlushAfterAge(True), "age must be a number, got True"),
         (lambda: FlushWhenIdle([]), "idle must be a number, got []"),
         (lambda: FlushEvery(None), "period must be a number, got None"),
-        (lambda: FlushAt(["5s"]), "times[0] must be a number, got '5s'"),
+        (lambda: FlushAt([[5.0]]), "times[0] must be a number, got [5.0]"),
         (lambda: FlushAt(5.0), "times must be a list of numbers, got 5.0"),
         (lambda: FlushAt("5s"), "times must be a list of numbers, got '5s'"),
         (lambda: FlushAt(None), "times must be a list of numbers, got None"),
