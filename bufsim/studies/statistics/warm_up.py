@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from bufsim.checks import finite, integer
 from bufsim.errors import InvalidValueError
+from bufsim.results.words import number
 from bufsim.studies.statistics.comparisons import paired_difference
 from bufsim.studies.statistics.intervals import FloatArray, mean_interval
 
@@ -127,7 +128,8 @@ def check_warm_up(levels: ArrayLike, start: float, end: float) -> WarmUpCheck:
     bias = float(table.mean()) - settled
     relative = bias / abs(settled) if settled else 0.0
     warm_up = first + (last - first) * truncation.cut / bins if truncation.is_reliable else None
-    return WarmUpCheck(warm_up, relative, _warning(table, bias, relative, warm_up))
+    # a cut of nothing is no way out
+    return WarmUpCheck(warm_up, relative, _warning(table, bias, relative, warm_up if truncation.cut else None))
 
 
 def _bins(levels: ArrayLike) -> FloatArray:
@@ -153,7 +155,9 @@ def _warning(table: FloatArray, bias: float, relative: float, warm_up: float | N
     if abs(bias) < matters or rise * bias >= 0.0:
         return ""
     side = "below" if rise > 0.0 else "above"
-    way_out = "lengthen `until`" if warm_up is None else f"set `warm_up` to {warm_up:.3g} s or more, or lengthen `until`"
+    way_out = "lengthen `until`"
+    if warm_up is not None:
+        way_out = f"set `warm_up` to {number(warm_up)} s or more, or {way_out}"
     return f"the runs start {side} the level that they reach ({said}): {way_out}"
 
 
