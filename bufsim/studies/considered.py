@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bufsim.errors import InvalidValueError
-from bufsim.studies.evaluations import Evaluation
+from bufsim.studies.evaluations import Evaluation, UndefinedError
 from bufsim.studies.expressions import Expression
 from bufsim.studies.limit_checks import LimitCheck, check_limits, joint
 from bufsim.studies.limits import Limit, LimitVerdict
@@ -99,11 +98,9 @@ def _considered(
         return Considered(option, "undecided", (), None, f"did not finish: {', '.join(option.missing)}")
     names = [name for _, name in option.scenarios]
     checks = check_limits(limits, names, evaluate, confidence=confidence, family=family)
-    evaluation = evaluate(objective, option.base())
-    evaluation.check_parts()
     try:
-        value = evaluation.interval(confidence)
-    except InvalidValueError as error:
+        value = evaluate(objective, option.base()).interval(confidence)
+    except UndefinedError as error:
         return Considered(option, "undecided", checks, None, str(error))
     return Considered(option, joint(checks), checks, value)
 

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
+from bufsim.errors import InvalidValueError
 from bufsim.results import metrics
 from bufsim.results.tallies import Tally
 from bufsim.studies.estimates import Floats, Measured
 from bufsim.studies.expressions import Expression, Term
 from bufsim.studies.statistics import Interval, mean_interval
+from bufsim.studies.statistics.student_t import inner_probability
+
+Value = TypeVar("Value")
+
+
+class UndefinedError(InvalidValueError):
+    """A metric has no value in the replications that there are, such as the mean wait where nothing was flushed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +33,13 @@ class Evaluation:
         What.
     tallies : sequence of Tally
         One a replication, in order.
+    scenario : str
+        Whose they are, for messages.
     """
 
     expression: Expression
     tallies: Sequence[Tally]
+    scenario: str = "these replications"
 
     def raw(self) -> Floats:
         """Return its value in each replication by itself: for looking at, not for means of ratios."""
@@ -35,19 +47,29 @@ class Evaluation:
 
     def values(self) -> Floats:
         """Return one value per replication whose mean estimates it, for comparisons under common random numbers."""
-        return self._combined([self._measured(term).values() for term in self.expression.terms])
+        return self._defined(lambda: self._combined([self._measured(term).values() for term in self.expression.terms]))
 
     def interval(self, confidence: float = 0.95) -> Interval:
         """Return it over all replications, with its confidence interval; that of a metric is the metric's own."""
+        level = inner_probability("confidence", confidence)
+        return self._defined(lambda: self._interval(level))
+
+    def _interval(self, confidence: float) -> Interval:
         if len(self.expression.terms) != 1:
             return mean_interval(self.values(), confidence=confidence)
         (term,) = self.expression.terms
         return _moved(self._measured(term).interval(confidence), term.factor, self.expression.constant)
 
-    def check_parts(self) -> None:
-        """Raise if a metric is of a buffer or a queue that is not there."""
+    def _defined(self, compute: Callable[[], Value]) -> Value:
+        """Return what is computed; a metric of a buffer that is not there is another error than one without a value."""
         for term in self.expression.terms:
             metrics.find(term.metric).part(self.tallies[0], term.of)
+        try:
+            return compute()
+        except UndefinedError:
+            raise
+        except InvalidValueError as error:
+            raise UndefinedError(f"{self.expression.name} of {self.scenario} is undefined: {error}") from None
 
     def _measured(self, term: Term) -> Measured:
         return Measured(metrics.find(term.metric), term.of, self.tallies)

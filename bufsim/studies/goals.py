@@ -9,6 +9,7 @@ from typing import Literal
 from bufsim.errors import InvalidValueError
 from bufsim.studies.amounts import margin as read_margin
 from bufsim.studies.comparisons import Comparisons, Pairs
+from bufsim.studies.evaluations import UndefinedError
 from bufsim.studies.expressions import Expression
 from bufsim.studies.formulas import expression, one_objective
 from bufsim.studies.statistics import Margin, Selection, too_wide
@@ -86,8 +87,7 @@ class Goals:
         for goal in (self._wide, self._open, self._unsettled):
             try:
                 found.extend(goal(result, confidence))
-            except InvalidValueError as error:
-                # too little was seen so far, or the metric is undefined: the sentence says which
+            except UndefinedError as error:
                 found.append(str(error))
         return found
 

@@ -9,9 +9,8 @@ from typing import cast
 
 import pandas as pd
 
-from bufsim.errors import InvalidValueError
 from bufsim.results.words import number
-from bufsim.studies.evaluations import Evaluation
+from bufsim.studies.evaluations import Evaluation, UndefinedError
 from bufsim.studies.expressions import Expression
 from bufsim.studies.limits import Limit, LimitVerdict
 from bufsim.studies.statistics import Interval
@@ -158,11 +157,10 @@ def check_limits(
 
 
 def _check(limit: Limit, scenario: str, evaluation: Evaluation, confidence: float, family: int) -> LimitCheck:
-    evaluation.check_parts()
     try:
         interval = evaluation.interval(1.0 - (1.0 - confidence) / family)
-    except InvalidValueError as error:
-        # nothing was observed in some replications: a value that is not there keeps no limit
+    except UndefinedError as error:
+        # a value that is not there keeps no limit
         return LimitCheck(limit, scenario, "undecided", None, 0, str(error))
     if family > 1:
         method = f"{interval.method}, Bonferroni over {family} scenarios"

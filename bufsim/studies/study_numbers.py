@@ -124,7 +124,7 @@ class StudyNumbers:
         """Return a metric or an expression of one scenario over the replications, for values and intervals."""
         checks.one_of("scenario", scenario, self.finished)
         tallies = self.tallies[scenario]
-        return Evaluation(expression(metric, of), [tallies[number] for number in self._common()])
+        return Evaluation(expression(metric, of), [tallies[number] for number in self._common()], scenario)
 
     def values(self, metric: str | Expression, *, of: str | None = None) -> pd.DataFrame:
         """Return a metric or an expression in every replication: a row a replication, a column a scenario.
@@ -181,10 +181,11 @@ class StudyNumbers:
         Returns
         -------
         DataFrame
-            scenario, metric, estimate, low, high, unit, confidence, n, method.
+            scenario, metric, estimate, low, high, unit, confidence, n, method. Where a metric is undefined, such as the
+            wait where nothing is flushed, the numbers are missing, and the method says why.
         """
         rows = [
-            summaries.row(name, asked, self.interval(asked, name, confidence=confidence))
+            summaries.row(name, self.measured(asked, name), confidence)
             for asked in self._asked(metrics, of)
             for name in self.finished
         ]

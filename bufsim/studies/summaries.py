@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Sized
 from typing import Any, Protocol
 
 import pandas as pd
 
-from bufsim.errors import InvalidValueError
-from bufsim.studies.expressions import Expression
+from bufsim.studies.evaluations import Evaluation, UndefinedError
 from bufsim.studies.statistics import Interval
 
 USUAL = ("mean_wait_s", "p99_wait_s", "mean_buffer_size_jobs", "peak_buffer_size_jobs", "flush_rate_per_s")
@@ -47,8 +47,14 @@ class Shown(Protocol):
         """Return a metric with its interval."""
 
 
-def row(scenario: str, metric: Expression, interval: Interval) -> tuple[Any, ...]:
+def row(scenario: str, evaluation: Evaluation, confidence: float) -> tuple[Any, ...]:
     """Return a row of the table of intervals."""
+    metric = evaluation.expression
+    try:
+        interval = evaluation.interval(confidence)
+    except UndefinedError as error:
+        missing = (math.nan, math.nan, math.nan, metric.unit, confidence, len(evaluation.tallies))
+        return (scenario, metric.name, *missing, str(error))
     numbers = (interval.estimate, interval.low, interval.high, metric.unit, interval.confidence, interval.n)
     return (scenario, metric.name, *numbers, interval.method)
 
@@ -77,7 +83,7 @@ def table(result: Shown) -> pd.DataFrame:
 def _cell(result: Shown, metric: str, scenario: str) -> str:
     try:
         return str(result.interval(metric, scenario))
-    except InvalidValueError:
+    except UndefinedError:
         return "undefined"  # such as the wait where nothing is flushed
 
 

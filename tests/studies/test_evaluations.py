@@ -3,13 +3,25 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bufsim import Bursty, FlushAfterAge, FlushAtSize, FlushEvery, InvalidValueError, JobBuffer, Producer, Simulation
+from bufsim import (
+    Bursty,
+    FlushAfterAge,
+    FlushAtSize,
+    FlushEvery,
+    InvalidValueError,
+    JobBuffer,
+    NeverFlush,
+    Producer,
+    Simulation,
+)
 from bufsim.results import metrics
 from bufsim.studies.costs import cost
 from bufsim.studies.estimates import Measured
+from bufsim.studies.evaluations import UndefinedError
 from bufsim.studies.expressions import metric
 from bufsim.studies.statistics import mean_interval
 from bufsim.studies.study import Study
+from tests.studies.small import declare
 
 N = 8
 POLICIES = {"size": FlushAtSize(20) | FlushAfterAge(3.0), "clock": FlushEvery(2.0)}
@@ -95,3 +107,24 @@ def test_what_one_run_stays_below_is_bounded_only_by_enough_runs(result):
     high = result.quantile_over_runs("peak_buffer_size", "clock", 0.99)
     assert high.high == np.inf
     assert high.note == "no upper bound at 95 % from 8 observations (368 needed)"
+
+
+def test_a_metric_without_a_value_is_told_with_its_scenario_and_is_missing_in_the_table():
+    scenarios = {"never": declare(NeverFlush(), until=20.0), "fine": declare(FlushAtSize(20), until=20.0)}
+    result = Study(scenarios, seed=1).run(3, progress=False)
+    for ask in (
+        lambda: result.interval("mean_wait", "never"),
+        lambda: result.samples("mean_wait"),
+        lambda: result.compare("mean_wait"),
+        lambda: result.best(minimise="0 - mean_wait_s + flush_rate_per_s"),
+    ):
+        with pytest.raises(UndefinedError, match=r"mean_wait_s.* of never is undefined: .*lengthen the runs"):
+            ask()
+    table = result.intervals("mean_wait").set_index("scenario")
+    assert np.isnan(table.estimate["never"])
+    assert table.method["never"].startswith("mean_wait_s of never is undefined")
+    assert table.estimate["fine"] > 0.0
+    # a wrong level is no missing value
+    with pytest.raises(InvalidValueError, match="write 0.95 for 95 %") as raised:
+        result.interval("mean_wait", "never", confidence=95)
+    assert not isinstance(raised.value, UndefinedError)
