@@ -125,6 +125,6 @@ def test_a_metric_without_a_value_is_told_with_its_scenario_and_is_missing_in_th
     assert table.method["never"].startswith("mean_wait_s of never is undefined")
     assert table.estimate["fine"] > 0.0
     # a wrong level is no missing value
-    with pytest.raises(InvalidValueError, match="write 0.95 for 95 %") as raised:
+    with pytest.raises(InvalidValueError, match=r"write 0\.95 for 95 %") as raised:
         result.interval("mean_wait", "never", confidence=95)
     assert not isinstance(raised.value, UndefinedError)
