@@ -156,8 +156,9 @@ def _done(executor: Executor, future: Future[list[Outcome]]) -> list[Outcome]:
 
 
 def _failed(executor: Executor, error: Exception) -> BufsimError:
+    first = next(iter(str(error).splitlines()), "").rstrip(".")
     return BufsimError(
-        f"executor {type(executor).__name__} failed: {type(error).__name__}: {error}; "
+        f"executor {type(executor).__name__} failed: {type(error).__name__}: {first}; "
         "either it cannot take your classes and functions to its workers (executor=<number of processes> takes those "
         "defined anywhere), or a worker died, perhaps for want of memory (with store='study.sqlite' what is finished "
         "is kept)"
