@@ -57,6 +57,9 @@ class Selection:
         others = ", ".join(self.tie_set[1:])
         return f"{self.chosen} has the best mean, {shown}; not separable from it: {others}"
 
+    def __str__(self) -> str:
+        return self.sentence()
+
     def is_settled(self, indifference: Margin) -> bool:
         """Whether there is a single winner, or the chosen one is shown to be within `indifference` of the best."""
         return self.winner is not None or self.regret <= indifference.at(self.estimate.estimate)

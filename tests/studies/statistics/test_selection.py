@@ -153,3 +153,11 @@ def test_nothing_to_select_from_is_an_error():
 def test_unequal_replications_are_an_error():
     with pytest.raises(InvalidValueError, match="must have the same replications"):
         select_best({"a": [1.0, 2.0], "b": [1.0, 2.0, 3.0]})
+
+
+def test_a_selection_is_told_in_a_sentence():
+    low, near, high = [1.0, 1.2, 0.9, 1.1], [1.1, 1.0, 1.2, 0.95], [5.0, 5.2, 4.9, 5.1]
+    tied = select_best({"low": low, "near": near, "high": high})
+    assert tied.sentence("s") == f"low has the best mean, {tied.estimate} s; not separable from it: near"
+    alone = select_best({"low": low, "high": high})
+    assert str(alone) == f"low is the best, with {alone.estimate}"
