@@ -52,6 +52,7 @@ class Task:
             result = run_on(self.simulation, drawn.workload(self), engine=self.engine, record="summary")
             return Outcome(self.scenario, self.replication, self._written_there(result.tally), None)
         except Exception as error:  # whatever a user's own part raises is reported, and stops nobody else
+            drawn.forget()
             return Outcome(self.scenario, self.replication, None, _cause(error))
 
     def _written_there(self, tally: Tally) -> Tally:
@@ -112,13 +113,17 @@ class Drawn:
     def workload(self, task: Task) -> Workload:
         """Return the work of a replication: the last one's, if both meet the same jobs and draws."""
         if self._last is None or not _alike(self._last[0], task):
-            self._last = None  # before another is drawn: two need not lie in memory
+            self.forget()  # before another is drawn: two need not lie in memory
             simulation = task.simulation
             drawn = _KeptWorkload(
                 simulation.producers, seed=task.seed, until=simulation.until, replication=task.replication
             )
             self._last = task, drawn
         return self._last[1]
+
+    def forget(self) -> None:
+        """Keep nothing: after an error, what was drawn may be half done."""
+        self._last = None
 
 
 class _KeptWorkload(Workload):

@@ -26,6 +26,7 @@ from bufsim import (
     PushWorkers,
     Trace,
 )
+from bufsim.model.distribution import Distribution
 from bufsim.studies import execution, replication
 from bufsim.studies.execution import at_once, execute
 from bufsim.studies.replication import Task, run, run_for_a_while
@@ -418,6 +419,32 @@ def test_what_meets_other_draws_shares_nothing(other):
     drawn = replication.Drawn()
     workload = drawn.workload(one)
     assert drawn.workload(other(one)) is not workload
+
+
+class Stumbling(Distribution):
+    """Draws that fail at the second block, once."""
+
+    def __init__(self):
+        self.blocks = 0
+
+    def draw(self, generator, size):
+        draws = generator.random(size)
+        self.blocks += 1
+        if self.blocks == 2:
+            raise ArithmeticError("stumbled")
+        return draws
+
+    def expected_value(self):
+        return 0.5
+
+
+def test_after_an_error_draws_are_made_anew():
+    # a block that was drawn and not kept would shift those that follow
+    workers = [PushWorkers(500, service=Stumbling())]
+    simulation = declare(workers=workers, rate=200.0)
+    first, second = run([Task(str(n), simulation, 1, 0, "simpy") for n in range(2)])
+    assert first.error.startswith("ArithmeticError: stumbled")
+    assert second.tally == simulation.run(1, engine="simpy", record="summary").tally
 
 
 def test_a_chunk_holds_what_its_scenarios_share_once():
