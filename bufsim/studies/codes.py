@@ -6,12 +6,12 @@ import dataclasses
 import dis
 import functools
 import sys
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType, FunctionType, GetSetDescriptorType, MemberDescriptorType
 
 _STANDARD = frozenset(sys.stdlib_module_names) - {"__main__"}
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
 _GLOBALS = frozenset({"LOAD_GLOBAL", "LOAD_NAME"})
 _NOT_CODE = frozenset({"__dict__", "__weakref__", "__annotate__", "__annotate_func__"})
 
@@ -23,10 +23,7 @@ def is_library(module: str | None) -> bool:
     if top == "bufsim" or is_standard(module):
         return True
     file = getattr(sys.modules.get(module or ""), "__file__", None)
-    if file is None:
-        return False
-    folders = {Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")}
-    return bool(folders & set(Path(file).parents))
+    return file is not None and bool(_INSTALLED & set(Path(file).parts))
 
 
 def is_standard(module: str | None) -> bool:

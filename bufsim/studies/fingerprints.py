@@ -8,8 +8,18 @@ import hashlib
 import math
 import pickle
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    FunctionType,
+    MappingProxyType,
+    MethodType,
+    ModuleType,
+    SimpleNamespace,
+)
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +28,10 @@ from bufsim.model.distribution import Scipy
 from bufsim.studies import codes
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, range)
+_HOLDING: Mapping[type, Callable[[Any], object]] = {
+    kind: kind for kind in (tuple, list, dict, set, frozenset, str, bytes, int, float, complex)
+} | {deque: tuple, MappingProxyType: dict, SimpleNamespace: vars}
+"""What holds others, also under another name, such as a named tuple: and what it is then read as."""
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -27,7 +41,8 @@ def fingerprint(value: object) -> str:
     Two simulations have the same fingerprint only if they are the same model. Arrays count with all their numbers.
     Functions and classes of the user's own count with what they do: their code, their defaults, what they have taken
     along from where they were defined, and the functions, classes and values of their module that they name. Of
-    installed libraries the version counts. What a function reads from elsewhere, such as a file, is not seen.
+    installed libraries the version counts. What a function reads from elsewhere, such as a file, is not seen. Another
+    version of Python may make other code of the same source, which counts as a change.
 
     Raises
     ------
@@ -109,17 +124,20 @@ class _Reader:
             yield from map(self.digest, values)
 
     def _of_object(self, value: object) -> Iterator[bytes]:
-        kind = type(value)
+        held = [self.digest(plain(value)) for kind, plain in _HOLDING.items() if isinstance(value, kind)]
+        yield from held
         if isinstance(value, functools.partial):
             yield self.digest((value.func, value.args, value.keywords))
         elif isinstance(value, Scipy):
             yield from self._of_scipy(value)
-        elif codes.is_library(kind.__module__) and not dataclasses.is_dataclass(value):
-            yield _written(value)
-        else:
+        elif not codes.is_library(type(value).__module__) or dataclasses.is_dataclass(value):
             state = _state(value)
             yield from map(self.digest, state)
             yield from map(self.digest, state.values())
+        elif hasattr(value, "__wrapped__"):
+            yield self.digest(value.__wrapped__)  # such as a function whose values are cached
+        elif not held or not codes.is_standard(type(value).__module__):
+            yield _written(value)
 
     def _of_scipy(self, value: Scipy) -> Iterator[bytes]:
         frozen = value.frozen

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import collections
 import dataclasses
 import datetime as dt
+import enum
 import functools
 import logging
 import math
@@ -9,7 +11,9 @@ import subprocess
 import sys
 import textwrap
 import threading
+import types
 from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -150,7 +154,58 @@ def test_functions_that_call_each_other_are_the_same_from_wherever_they_are_read
 # another
 
 
+class Colour(enum.Enum):
+    RED = 1
+    BLUE = 2
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+class Point(NamedTuple):
+    x: int
+
+
+class Table(dict):
+    pass
+
+
+class Name(str):
+    __slots__ = ()
+
+
+@functools.lru_cache
+def cached(x):
+    return x + 1
+
+
+@functools.lru_cache
+def cached_otherwise(x):
+    return x + 2
+
+
+# they are written alike
+ALIKE = Trace([0.0, 1.0], keys=["a", "b"]), Trace([0.0, 1.0], keys=["a", "c"])
 PAIRS = {
+    "a member of an enum": (Colour.RED, Colour.BLUE),
+    "a number of an enum": (Level.LOW, Level.HIGH),
+    "a named tuple": (Point(1), Point(2)),
+    "what a dict with a name holds": (Table(a=1), Table(a=2)),
+    "a text with a name": (Name("a"), Name("b")),
+    "what a text is called": (Name("a"), "a"),
+    "a cached function": (cached, cached_otherwise),
+    "what a deque holds": (collections.deque([ALIKE[0]]), collections.deque([ALIKE[1]])),
+    "what a counter holds": (collections.Counter("a"), collections.Counter("b")),
+    "what a default dict holds": (
+        collections.defaultdict(int, a=ALIKE[0]),
+        collections.defaultdict(int, a=ALIKE[1]),
+    ),
+    "what a view of a dict holds": (types.MappingProxyType({1: ALIKE[0]}), types.MappingProxyType({1: ALIKE[1]})),
+    "what a namespace holds": (types.SimpleNamespace(a=ALIKE[0]), types.SimpleNamespace(a=ALIKE[1])),
+    "a number of numpy's": (np.float64(1.0), np.float64(2.0)),
+    "what a partial takes along": (functools.partial(max, ALIKE[0]), functools.partial(max, ALIKE[1])),
     "a parameter": (FlushEvery(5.0), FlushEvery(5.000000001)),
     "a sign": (np.array([0.0]), np.array([-0.0])),
     "a class of the same parameters": (POLICIES[0] | POLICIES[1], POLICIES[0] & POLICIES[1]),
