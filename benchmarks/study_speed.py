@@ -88,8 +88,11 @@ def measured(run: Callable[[], StudyResult]) -> Measured:
     return Measured(jobs, wall, _processors_time() - before + busy, gigabytes)
 
 
-def overhead(runs: int = 200) -> tuple[float, float]:
-    """Return what a run of 2,000 jobs costs in a study, and by itself, s: the least of several tries."""
+def small_runs(runs: int = 200) -> tuple[float, float, float]:
+    """Return what so many runs of 2,000 jobs take in a study, one by one, and what starting processes takes, s.
+
+    The least of several tries.
+    """
     simulation = Simulation(
         producers=[Producer("edits", Poisson(RATE))],
         buffers=[JobBuffer("search", policy=FlushAtSize(100))],
@@ -106,7 +109,14 @@ def overhead(runs: int = 200) -> tuple[float, float]:
     def together() -> None:
         small.run(2, progress=False)
 
-    return min(_timed(together) for _ in range(5)) / runs, min(_timed(alone) for _ in range(5)) / runs
+    def start() -> None:
+        end_processes()
+        small.run(2, executor=PROCESSES, progress=False)
+
+    # what starting takes beside the runs, which the processes share
+    inside, outside, started = (min(_timed(what) for _ in range(5)) for what in (together, alone, start))
+    end_processes()
+    return inside, outside, started - inside / PROCESSES
 
 
 def main() -> None:
@@ -131,11 +141,10 @@ def main() -> None:
         )
         for line in verdicts(fast, slow, replications):
             print(f"  {line}")
-    inside, outside = overhead()
-    print(
-        f"a run of 2,000 jobs takes {inside * 1e3:.2f} ms in a study, {outside * 1e3:.2f} ms by itself: "
-        f"{verdict((inside - outside) * 1e3, MOST_OVERHEAD * 1e3, 'ms of overhead')}"
-    )
+    inside, outside, start = small_runs()
+    print(f"200 runs of 2,000 jobs: {inside:.3f} s in a study, {outside:.3f} s one by one")
+    print(f"  {verdict((inside - outside) / 200 * 1e3, MOST_OVERHEAD * 1e3, 'ms of overhead a run')}")
+    print(f"  {verdict(inside, round(start, 2), 's, which is what starting processes takes')}")
 
 
 def verdicts(fast: Measured, slow: Measured, replications: int) -> Iterator[str]:
