@@ -134,33 +134,50 @@ SIZES = Grid(bits=7, low=0, high=62, whole=True)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Histogram:
-    """The counts, or weights such as seconds, of a grid's bins, without the empty ones at both ends.
+    """The counts, or weights such as seconds, of a grid's bins that are not empty.
+
+    Whole numbers are held in the narrowest type that holds them: the histograms of many runs lie in memory together.
 
     Parameters
     ----------
-    first : int
-        The bin of counts[0].
-    counts : array of int8 to int64, or of float64
-        One number a bin; whole numbers in the narrowest type that holds them all, since many studies' lie in memory.
+    bins : array of int8 to int64
+        The bins that are not empty, ascending.
+    amounts : array of int8 to int64, or of float64
+        One number for each of them.
+
+    Examples
+    --------
+    >>> Histogram.of(np.array([0, 0, 5, 0, 1]))
+    Histogram(bins=array([2, 4], dtype=int8), amounts=array([5, 1], dtype=int8))
     """
 
-    first: int
-    counts: Numbers
+    bins: npt.NDArray[np.signedinteger]
+    amounts: Numbers
 
     def __post_init__(self) -> None:
-        if self.counts.dtype.kind == "i":
-            largest = int(self.counts.max(initial=0))
-            narrow = next(kind for kind in _WHOLE if largest <= np.iinfo(kind).max)
-            object.__setattr__(self, "counts", self.counts.astype(narrow, copy=False))
+        for name in ("bins", "amounts"):
+            object.__setattr__(self, name, _narrow(getattr(self, name)))
 
     @classmethod
     def of(cls, counts: Numbers) -> Histogram:
         """Return the histogram of all bins of a grid."""
         some = np.flatnonzero(counts)
-        if not len(some):
-            return cls(0, counts[:0].copy())
-        first = int(some[0])
-        return cls(first, counts[first : some[-1] + 1].copy())
+        return cls(some, counts[some])
+
+    @property
+    def first(self) -> int:
+        """The first bin that is not empty; 0 if all are."""
+        return int(self.bins[0]) if len(self.bins) else 0
+
+    @property
+    def counts(self) -> Numbers:
+        """The numbers of all bins from the first that is not empty to the last."""
+        if not len(self.bins):
+            return np.zeros(0, np.result_type(self.amounts, np.int64))
+        counts = np.zeros(int(self.bins[-1]) - self.first + 1, np.result_type(self.amounts, np.int64))
+        # a type that is wide enough for the difference
+        counts[self.bins.astype(np.intp) - self.first] = self.amounts
+        return counts
 
     def quantile(self, grid: Grid, q: float, *, largest: float = math.inf) -> float:
         """Return the q-quantile; see `Grid.quantile`."""
@@ -168,21 +185,28 @@ class Histogram:
 
     def __add__(self, other: Histogram) -> Histogram:
         """Return the histogram of both together, on the same grid."""
-        both = np.zeros(
-            max(part.first + len(part.counts) for part in (self, other)),
-            np.result_type(self.counts, other.counts, np.int64),
-        )
+        ends = [int(part.bins[-1]) + 1 for part in (self, other) if len(part.bins)]
+        both = np.zeros(max(ends, default=0), np.result_type(self.amounts, other.amounts, np.int64))
         for part in (self, other):
-            both[part.first : part.first + len(part.counts)] += part.counts
+            both[part.bins] += part.amounts
         return Histogram.of(both)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Histogram):
             return NotImplemented
-        return self.first == other.first and np.array_equal(self.counts, other.counts)
+        return np.array_equal(self.bins, other.bins) and np.array_equal(self.amounts, other.amounts)
 
     def __hash__(self) -> int:
-        return hash((self.first, self.counts.tobytes()))
+        return hash((self.bins.tobytes(), self.amounts.tobytes()))
+
+
+def _narrow(numbers: Numbers) -> Numbers:
+    """Return whole numbers ≥ 0 in the narrowest type that holds them all; others as they are."""
+    if numbers.dtype.kind != "i":
+        return numbers
+    largest = int(numbers.max(initial=0))
+    narrow = next(kind for kind in _WHOLE if largest <= np.iinfo(kind).max)
+    return numbers.astype(narrow, copy=False)
 
 
 def rank(q: float, n: int) -> int:

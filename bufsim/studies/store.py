@@ -106,8 +106,10 @@ class Store:
 
     def _check_kind(self) -> None:
         """Refuse another program's file before anything is written to it."""
-        (kind,) = self._connection.execute("PRAGMA application_id").fetchone()
-        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        # both as they are at one moment: another process may be making the file
+        with self._transaction("DEFERRED"):
+            (kind,) = self._connection.execute("PRAGMA application_id").fetchone()
+            (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if kind != _KIND and (kind or tables):
             raise self._foreign("it is another program's database")
 
@@ -160,8 +162,8 @@ class Store:
         self.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
+    def _transaction(self, lock: str = "IMMEDIATE") -> Iterator[None]:
+        self._connection.execute(f"BEGIN {lock}")
         try:
             yield
             self._connection.execute("COMMIT")

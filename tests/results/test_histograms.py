@@ -108,3 +108,35 @@ def test_equal_histograms_have_one_hash_and_others_differ():
     assert hash(one) == hash(same)
     assert one != other
     assert one != "a histogram"
+
+
+@given(counts=st.lists(st.one_of(st.just(0), st.integers(0, 2**40)), max_size=300))
+def test_a_histogram_gives_its_counts_back_without_the_empty_ends(counts):
+    found = Histogram.of(np.array(counts, np.int64))
+    assert found.counts.dtype == np.int64
+    assert [*[0] * found.first, *found.counts] == [*counts][: found.first + len(found.counts)]
+    assert not any(counts[found.first + len(found.counts) :])
+
+
+@given(weights=st.lists(st.one_of(st.just(0.0), st.floats(1e-9, 1e9)), max_size=300))
+def test_so_does_one_of_weights_to_the_bit(weights):
+    found = Histogram.of(np.array(weights, np.float64))
+    assert found.counts.dtype == np.float64
+    assert [*[0.0] * found.first, *found.counts] == [*weights][: found.first + len(found.counts)]
+
+
+@given(
+    one=st.lists(st.integers(0, 200), max_size=100),
+    other=st.lists(st.integers(0, 2**20), max_size=300),
+)
+def test_adding_histograms_adds_their_counts_though_they_are_held_narrowly(one, other):
+    length = max(len(one), len(other))
+    dense = [np.array(counts + [0] * (length - len(counts)), np.int64) for counts in (one, other)]
+    assert Histogram.of(dense[0]) + Histogram.of(dense[1]) == Histogram.of(dense[0] + dense[1])
+
+
+def test_few_counts_take_little_room():
+    counts = TIMES.counts(np.random.default_rng(1).exponential(1.0, 1000))
+    found = Histogram.of(counts)
+    assert found.bins.nbytes + found.amounts.nbytes <= 3 * 1000
+    assert (found.bins.dtype, found.amounts.dtype) == (np.int16, np.int8)

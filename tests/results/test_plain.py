@@ -20,7 +20,7 @@ class Part:
     by_name: dict[str, Histogram]
 
 
-VALUE = Part(3, 0.1, (1, 2), {"a": Histogram(4, np.array([1, 2])), "b": Histogram(0, np.array([0.5, 2.0]))})
+VALUE = Part(3, 0.1, (1, 2), {"a": Histogram.of(np.array([0, 0, 1, 2])), "b": Histogram.of(np.array([0.5, 2.0]))})
 
 
 def test_values_come_back_from_json_as_they_were():

@@ -293,9 +293,24 @@ def test_two_processes_on_one_store_both_finish(path, uninterrupted):
     assert go_on(planned, path) == (0, expected)
 
 
-def test_many_processes_may_open_a_new_store_at_once(path):
-    code = f"from bufsim.studies.store import Store\nfor _ in range(20):\n    Store({str(path)!r}).close()"
-    opening = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(4)]
+OPENING = """
+    import pathlib, sys
+    from bufsim.studies.store import Store
+    folder = pathlib.Path(sys.argv[1])
+    (folder / sys.argv[2]).touch()
+    while not (folder / "go").exists():
+        pass
+    for number in range(30):
+        Store(folder / f"{number}.sqlite").close()
+"""
+
+
+def test_many_processes_may_open_a_new_store_at_once(tmp_path):
+    command = [sys.executable, "-c", textwrap.dedent(OPENING), tmp_path]
+    opening = [subprocess.Popen([*command, str(n)], stderr=subprocess.PIPE, text=True) for n in range(4)]
+    while len(list(tmp_path.iterdir())) < 4:
+        time.sleep(0.01)
+    (tmp_path / "go").touch()
     assert [process.communicate(timeout=60)[1] for process in opening] == [""] * 4
 
 
