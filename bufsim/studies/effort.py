@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from time import monotonic, perf_counter
 from typing import NamedTuple
 
 from bufsim.engines.randomness import stream
@@ -112,8 +112,8 @@ def measured(tasks: Sequence[Task], jobs: Mapping[str, float]) -> dict[Engine, C
     for engine in costs:
         alike = [task for task in first.values() if task.engine == engine]
         some = alike[:: max(len(alike) // _MOST_TIMED, 1)][:_MOST_TIMED]
-        end = time.monotonic() + _MOST_SECONDS
-        found = [_cost(task, jobs[task.scenario]) for task in some if time.monotonic() < end]
+        end = monotonic() + _MOST_SECONDS
+        found = [_cost(task, jobs[task.scenario]) for task in some if monotonic() < end]
         known = [cost for cost in found if cost is not None]
         if known:
             costs[engine] = Cost(*(sum(parts) / len(known) for parts in zip(*known, strict=True)))
@@ -137,9 +137,9 @@ def _timed(task: Task, share: float) -> float:
     """Return how long a run of that share of the time takes, s."""
     until = task.simulation.until * min(max(share, 1e-9), 1.0)
     simulation = task.simulation if share >= 1.0 else replace(task.simulation, until=until, warm_up=0.0)
-    begin = time.perf_counter()
+    begin = perf_counter()
     simulation.run(task.seed, engine=task.engine, replication=task.replication, record="summary")
-    return time.perf_counter() - begin
+    return perf_counter() - begin
 
 
 def _jobs(simulation: Simulation, seed: int) -> float:

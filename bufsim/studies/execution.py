@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import pickle
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from time import monotonic
 
 from bufsim import checks
 from bufsim.errors import BufsimError, InvalidTypeError
@@ -78,11 +78,11 @@ def check(executor: object) -> None:
 
 
 def _where_it_pays(tasks: Sequence[Task], keep: Keep, tell: Tell) -> None:
-    begin = time.monotonic()
+    begin = monotonic()
     for done, outcome in enumerate(run(tasks), 1):
         keep([outcome])
         tell(1)
-        took = time.monotonic() - begin
+        took = monotonic() - begin
         # the first run may have compiled; a few more show what one takes
         if done >= 3 and took > 1.0 and took / done * (len(tasks) - done) > WORTH_A_POOL and _can_leave(tasks[done:]):
             _in_processes(cores(), tasks[done:], keep, tell)

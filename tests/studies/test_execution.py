@@ -332,7 +332,7 @@ def long_enough(monkeypatch):
     monkeypatch.setattr(execution, "WORTH_A_POOL", 0.0)
     # each look at the clock is a second later
     seconds = iter(range(10**6))
-    monkeypatch.setattr(execution.time, "monotonic", lambda: float(next(seconds)))
+    monkeypatch.setattr(execution, "monotonic", lambda: float(next(seconds)))
 
 
 def went_to(monkeypatch):
