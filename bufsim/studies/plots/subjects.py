@@ -149,13 +149,12 @@ def about(
     study_result: StudyResult, confidence: float, *, load: float | None = None, what: str = "intervals, each by itself"
 ) -> str:
     """Return the line under a title: how many replications, what at which level, at which load; what did not finish."""
-    parts = [f"n = {study_result.replications} replications", f"{100.0 * confidence:g} % {what}"]
-    if load is not None and len({one.scale for one in every(study_result)}) > 1:
-        parts.append("today's load" if load == 1.0 else f"{load:g} times today's arrivals")
-    parts.append(f"seed {study_result.seed}")
+    parts = [f"n = {study_result.replications} replications"]
     missing = len(study_result.scenarios) - len(study_result.finished)
-    if missing:
-        parts.append(f"{missing} scenarios not finished")
-    if not study_result.complete:
-        parts.append("INTERRUPTED: a part of the study")
-    return " · ".join(parts)
+    # what could mislead comes first, where no line ends
+    parts += ["INTERRUPTED: a part of the study"] * (not study_result.complete)
+    parts += [f"{missing} scenarios not finished"] * (missing > 0)
+    parts.append(f"{100.0 * confidence:g} % {what}")
+    if load is not None and len({one.scale for one in every(study_result)}) > 1:
+        parts.append("today's load" if load == 1.0 else f"{load:g} times today's load")
+    return " · ".join([*parts, f"seed {study_result.seed}"])

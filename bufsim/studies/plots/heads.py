@@ -1,0 +1,22 @@
+"""The head of a picture whose labels take much room beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from bufsim.results.plots import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def head(ax: Axes, title: str, *, subtitle: str) -> None:
+    """Write the title and the line about what is shown, in lines as long as the plot is wide when it is drawn."""
+    figure = cast("Figure", ax.get_figure(root=True))
+    engine = figure.get_layout_engine()
+    # how wide the plot is follows from its labels: they must be laid out before lines are broken
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    style.head(ax, title, subtitle=subtitle)
+    figure.set_layout_engine(engine)
