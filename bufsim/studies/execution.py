@@ -1,4 +1,16 @@
-"""Where replications run: here, in processes of our own, or on an executor of the caller's."""
+"""Where replications run: here, in processes of our own, or on an executor of the caller's.
+
+On a cluster they run with Dask, whose client gives an executor::
+
+    from distributed import Client, LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1) as cluster, Client(cluster) as client:
+        result = study.run(replications=30, executor=client.get_executor())
+
+The results are the same to the bit wherever they run: a replication depends on its scenario, the root seed and its
+number alone. Replications are handed out in chunks, and a worker that has run for a while hands back what it has done:
+so the bar moves, a journal is never far behind, and an interrupt is heard soon.
+"""
 
 from __future__ import annotations
 
