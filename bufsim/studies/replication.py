@@ -129,15 +129,32 @@ class Drawn:
 class _KeptWorkload(Workload):
     """A workload whose jobs are drawn once, unless they take much room."""
 
-    _jobs: Jobs | None = None
+    _kept: Jobs | None = None
+    _kept_blocks: Sequence[Jobs] | None = None
 
     def jobs(self) -> Jobs:
-        if self._jobs is not None:
-            return self._jobs
+        if self._kept is not None:
+            return self._kept
         jobs = super().jobs()
         if len(jobs) <= MOST_KEPT:
-            self._jobs = jobs
+            self._kept = jobs
         return jobs
+
+    def job_blocks(self) -> Iterator[Jobs]:
+        if self._kept_blocks is not None:
+            yield from self._kept_blocks
+            return
+        kept: list[Jobs] = []
+        count = 0
+        for block in super().job_blocks():
+            count += len(block)
+            if count <= MOST_KEPT:
+                kept.append(block)
+            else:
+                kept.clear()
+            yield block
+        if count <= MOST_KEPT:
+            self._kept_blocks = kept
 
 
 def _alike(one: Task, other: Task) -> bool:

@@ -403,6 +403,21 @@ def test_what_takes_much_room_is_not_kept(monkeypatch):
     workload = drawn.workload(tasks[0])
     assert drawn.workload(tasks[1]) is workload
     assert workload.jobs() is not workload.jobs()
+    first, again = list(workload.job_blocks()), list(workload.job_blocks())
+    assert all(one is not other for one, other in zip(first, again, strict=True))
+
+
+def test_blocks_of_jobs_are_kept_too():
+    producers = [Producer(name, Poisson(300.0)) for name in ("edits", "imports")]
+    simulation = declare(producers=producers, until=120.0)
+    workload = replication.Drawn().workload(Task("a", simulation, 1, 0, "compiled"))
+    fresh = replication.Workload(simulation.producers, seed=1, until=120.0)
+    begun = next(workload.job_blocks())  # what is not read to its end is not kept
+    first, again = list(workload.job_blocks()), list(workload.job_blocks())
+    assert len(first) > 1
+    assert begun is not first[0]
+    assert all(one is other for one, other in zip(first, again, strict=True))
+    assert [block.time.tolist() for block in again] == [block.time.tolist() for block in fresh.job_blocks()]
 
 
 @pytest.mark.parametrize(
