@@ -130,6 +130,14 @@ def find(what: str | FlushPolicy, shown: Sequence[Subject], study_result: StudyR
     return next(one for one in shown if one.option == checks.one_of("scenario", text, names))
 
 
+def chosen(study_result: StudyResult, scenario: str | FlushPolicy | None, load: float | None) -> Subject:
+    """Return the scenario that is asked for, at one load; None: what is done today, or the first."""
+    shown = at_load(study_result, load)
+    if scenario is not None:
+        return find(scenario, shown, study_result)
+    return next((one for one in shown if one.is_today), shown[0])
+
+
 def listed(scenarios: Sequence[str | FlushPolicy]) -> list[str | FlushPolicy]:
     """Return the scenarios that are asked for, one or several, each once."""
     listed: list[str | FlushPolicy] = [scenarios] if isinstance(scenarios, str | FlushPolicy) else [*scenarios]
