@@ -51,7 +51,7 @@ class Origin:
     Parameters
     ----------
     options, loads, runs, replications, seed : int
-        How much was tried.
+        How much was tried, at the loads that count.
     baseline : str or None
         The option that stands for what is done today.
     load : float or None

@@ -136,7 +136,7 @@ def _origin(study: Studied, choices: Sequence[Option], load: float | None) -> Or
     return Origin(
         options=len(choices),
         loads=max(len(option.scenarios) for option in choices),
-        runs=study.replications * len(study.finished),
+        runs=study.replications * sum(len(option.scenarios) - len(option.missing) for option in choices),
         replications=study.replications,
         seed=study.seed,
         baseline=today and option_name(today, study.scenarios[today], study.coordinates),
@@ -176,7 +176,7 @@ def _choice(seen: Studied, question: Question, option: Option, fresh: int, today
 def _broken(choice: Choice) -> tuple[str, ...]:
     """Return what to say of limits that the fresh replications do not confirm."""
     return tuple(
-        f"The fresh replications do not confirm that {check.sentence()}."
+        f"The fresh replications do not confirm that {check.scenario} keeps {check.limit}: {check.shown()}."
         for check in choice.checks
         if check.verdict != "pass"
     )

@@ -67,3 +67,22 @@ def test_a_load_that_was_not_run_is_refused(result: StudyResult) -> None:
         result.recommend(minimise=COST, load=3.0, fresh=0)
     with pytest.raises(InvalidValueError, match=r"loads that count, 1, 2, got 4"):
         result.recommend(minimise=COST, load=4.0, up_to=2.0, fresh=0)
+
+
+def test_the_runs_counted_are_those_at_the_loads_that_count(result: StudyResult) -> None:
+    answer = result.recommend(minimise=COST, load=2.0, up_to=2.0, fresh=0)
+    assert answer.origin.sentence().startswith("Of 5 options x 2 loads (100 runs, 10 replications each")
+
+
+def test_what_fresh_replications_do_not_confirm_is_said_as_a_limit_kept(result: StudyResult) -> None:
+    chosen = result.recommend(minimise=COST, load=2.0, up_to=2.0, fresh=0).choice
+    assert chosen is not None
+    scenario = f"{chosen.name} · arrivals ×2"  # noqa: RUF001
+    bound = result.interval("mean_wait", scenario, confidence=0.995).high * 1.0001
+    # two fresh replications leave open what ten have shown
+    answer = result.recommend(
+        minimise=COST, subject_to=[f"mean_wait <= {bound!r}"], load=2.0, up_to=2.0, fresh=2, progress=False
+    )
+    notes = " ".join(answer.notes)
+    assert "may or may not" not in notes
+    assert not answer.notes or "do not confirm that" in notes
