@@ -164,7 +164,15 @@ def run_on(simulation: Simulation, workload: Workload, *, engine: Engine, record
 
     if engine == "simpy" or (engine == "auto" and not compiled_engine.can_run(simulation)):
         return _model(simulation, workload, record).run()
-    return Result.of(simulation, workload, "compiled", compiled_engine.run(simulation, workload), recorded=record)
+    if record == "all":
+        return Result.of(simulation, workload, "compiled", compiled_engine.run(simulation, workload))
+    from bufsim.results import streamed
+
+    if record == "flushes":
+        tally, flushes = streamed.flushes(simulation, workload)
+    else:
+        tally, flushes = streamed.summary(simulation, workload), None
+    return Result.from_tally(simulation, workload.seed, workload.replication, "compiled", tally, flushes=flushes)
 
 
 def _model(simulation: Simulation, workload: Workload, record: RecordLevel) -> Model[Result]:

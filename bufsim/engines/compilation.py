@@ -6,15 +6,58 @@ import functools
 import hashlib
 import inspect
 from collections.abc import Callable, Iterator
-from types import FunctionType, ModuleType
+from types import FunctionType
+from typing import Any
 
-from bufsim.engines import kernel, kernel_buffers, kernel_policy, kernel_queues, kernel_reduce, kernel_state
+from bufsim.engines import (
+    bins,
+    kernel,
+    kernel_arrivals,
+    kernel_buffers,
+    kernel_flushes,
+    kernel_heap,
+    kernel_levels,
+    kernel_policy,
+    kernel_queues,
+    kernel_reduce,
+    kernel_rows,
+    kernel_state,
+    kernel_stops,
+    kernel_tally,
+    kernel_ticks,
+    kernel_work_tally,
+)
 from bufsim.errors import MissingExtraError
 from bufsim.model import rules
 
 # no reference counts: the kernel makes no arrays
-_OPTIONS = {"_nrt": False, "error_model": "numpy", "forceinline": True}
-_MODULES = (rules, kernel_state, kernel_policy, kernel_queues, kernel_buffers, kernel_reduce, kernel)
+_OPTIONS = {"_nrt": False, "error_model": "numpy", "no_cfunc_wrapper": True}
+_MODULES = (
+    rules,
+    bins,
+    kernel_state,
+    kernel_rows,
+    kernel_levels,
+    kernel_policy,
+    kernel_ticks,
+    kernel_tally,
+    kernel_work_tally,
+    kernel_heap,
+    kernel_queues,
+    kernel_buffers,
+    kernel_flushes,
+    kernel_stops,
+    kernel_arrivals,
+    kernel_reduce,
+    kernel,
+)
+# called from several places, and large: a call costs less than its copies take to compile
+_APART: set[object] = {
+    kernel_flushes.start_flush,
+    kernel_ticks.close_gap,
+    kernel_tally.change_level,
+    kernel_levels.note_mark,
+}
 
 
 @functools.cache
@@ -34,27 +77,25 @@ def compiled() -> Callable[[kernel_state.State], int]:
             'engine="compiled" needs numba: install it with pip install "bufsim[compiled]", or use engine="simpy"'
         ) from None
     for function in _functions():
-        register_jitable(**_OPTIONS)(function)
+        register_jitable(forceinline=function not in _APART, **_OPTIONS)(function)
     entry = _entry(_digest())
+    njit: Any = numba.njit  # its types do not know _nrt
     try:
-        return numba.njit(cache=True, _nrt=False, error_model="numpy")(entry)  # type: ignore[no-any-return]  # numba has no types
+        return njit(cache=True, _nrt=False, error_model="numpy")(entry)
     except RuntimeError:
         # no folder to write to: compiled anew in every process
-        return numba.njit(_nrt=False, error_model="numpy")(entry)  # type: ignore[no-any-return]  # numba has no types
+        return njit(_nrt=False, error_model="numpy")(entry)
 
 
 def _entry(digest: str) -> Callable[[kernel_state.State], int]:
     """Return the function that numba compiles.
 
     numba keeps it on disk by its name and does not see what it calls: so the name holds a digest of that, and a change
-    of any rule compiles anew.
+    of any rule compiles anew. It is `kernel.run` itself, since a function around it would be compiled on top.
     """
-
-    def run_kernel(state: kernel_state.State) -> int:
-        return kernel.run(state)
-
-    run_kernel.__name__ = run_kernel.__qualname__ = f"run_kernel_{digest}"
-    return run_kernel
+    entry = FunctionType(kernel.run.__code__, kernel.run.__globals__, f"run_{digest}")
+    entry.__qualname__ = entry.__name__
+    return entry
 
 
 def _functions() -> Iterator[FunctionType]:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from bufsim.engines import kernel_buffers as kb
+from typing import Any
+
+from bufsim.engines import kernel_arrivals as ka
+from bufsim.engines import kernel_flushes as kf
 from bufsim.engines import kernel_queues as kq
 from bufsim.engines import kernel_reduce as kr
 from bufsim.engines import kernel_state as ks
-from bufsim.engines.kernel_state import State
+from bufsim.engines import kernel_stops as ko
+from bufsim.engines import kernel_tally as kt
+from bufsim.engines import kernel_ticks as kc
+from bufsim.engines import kernel_work_tally as kw
+from bufsim.engines.kernel_state import Floats, Records, State
 from bufsim.model import rules
 
 
@@ -15,41 +22,57 @@ def run(state: State) -> int:
     run = state.run[0]
     lack = 0
     while lack == 0:
-        before = next_before_arrivals(state)
-        up_to = next_after_arrivals(state)
+        before = next_before_arrivals(run, state.buffers, state.times)
+        up_to = next_after_arrivals(run, state.buffers, state.queues, state.heap)
         if run.job < run.jobs:
-            time = state.jobs.time[run.job & run.job_mask]
+            time = state.jobs.time[run.job - run.job_first]
             if time < before and time <= up_to:
                 lack = arrivals(state, before, up_to)
                 continue
         elif run.known_until < run.until and min(before, up_to) >= run.known_until:
-            return ks.MORE_JOBS
+            lack = ks.MORE_JOBS
+            continue
         if min(before, up_to) >= run.until:
-            return ks.DONE
+            lack = ks.DONE
+            continue
         lack = stop_or_flush_end(state, before) if before <= up_to else due_or_service(state, up_to)
+    if run.tallies:
+        account(state, lack)
     return lack
 
 
-def next_before_arrivals(state: State) -> float:
-    """Return when the next stop, restart or flush end comes: they stand before arrivals of the same instant."""
+def account(state: State, status: int) -> None:
+    """Count what has not ended when the run ends; find what can be forgotten when it goes on."""
     run = state.run[0]
+    if status == ks.DONE:
+        kt.settle_all(run, state.tally.levels, state.tally.seconds)
+        kw.count_running(run, state.queues, state.jobs, state.works, state.heap)
+        for buffer in range(len(state.buffers)):
+            if state.buffers[buffer].vacant:
+                kc.close_gap(run, state.buffers[buffer], state.program, state.times, run.until)
+    else:
+        kw.find_live(run, state.buffers[0], state.rows, state.works)
+
+
+def next_before_arrivals(run: Any, buffers: Records, times: Floats) -> float:
+    """Return when the next stop, restart or flush end comes: they stand before arrivals of the same instant."""
     at = rules.INF
     if run.stops_first + run.stop < run.stops_last:
-        at = state.times[run.stops_first + run.stop]
-    for buffer in range(len(state.buffers)):
-        at = min(at, state.buffers[buffer].end_at)
+        at = times[run.stops_first + run.stop]
+    for buffer in range(len(buffers)):
+        at = min(at, buffers[buffer].end_at)
     return at
 
 
-def next_after_arrivals(state: State) -> float:
+def next_after_arrivals(run: Any, buffers: Records, queues: Records, heap: Records) -> float:
     """Return when the next flush is due, or the next service ends or starts: after arrivals of the same instant."""
     at = rules.INF
-    for buffer in range(len(state.buffers)):
-        at = min(at, state.buffers[buffer].ring_at)
-    if state.run[0].ends > 0:
-        at = min(at, state.heap[0].time)
-    for queue in range(len(state.queues)):
-        at = min(at, state.queues[queue].start_at)
+    for buffer in range(len(buffers)):
+        at = min(at, buffers[buffer].ring_at)
+    if run.ends > 0:
+        at = min(at, heap[0].time)
+    for queue in range(len(queues)):
+        at = min(at, queues[queue].start_at)
     return at
 
 
@@ -58,10 +81,10 @@ def arrivals(state: State, before: float, up_to: float) -> int:
     run = state.run[0]
     if run.contiguous:
         first = run.job
-        kb.absorb(run, state.buffers[0], state.jobs, state.rows, state.sizes, before, up_to)
+        ka.absorb(state, before, up_to)
         if run.job > first:
             return 0
-    return kb.arrive(state)
+    return ka.arrive(state)
 
 
 def stop_or_flush_end(state: State, now: float) -> int:
@@ -69,11 +92,11 @@ def stop_or_flush_end(state: State, now: float) -> int:
     run = state.run[0]
     if run.stops_first + run.stop < run.stops_last and state.times[run.stops_first + run.stop] == now:
         if run.stop % 2 == 1:
-            lack = kb.restart(state, now)
+            lack = ko.restart(state, now)
             if lack != 0:
                 return lack
         else:
-            kb.stop(state, now)
+            ko.stop(state, now)
         run.stop += 1
         return 0
     buffer = 0
@@ -87,11 +110,11 @@ def due_or_service(state: State, now: float) -> int:
     run = state.run[0]
     for buffer in range(len(state.buffers)):
         if state.buffers[buffer].ring_at == now:
-            return kb.ring(state, buffer, now)
+            return kf.ring(state, buffer, now)
     if run.ends > 0 and state.heap[0].time == now:
-        kq.end(run, state.queues, state.works, state.heap, state.draws, state.spans, now)
+        kq.end(state, now)
         return 0
     queue = 0
     while state.queues[queue].start_at != now:
         queue += 1
-    return kq.start(run, state.queues, queue, state.works, state.heap, state.draws, state.spans, now)
+    return kq.start(state, queue, now)

@@ -5,19 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from bufsim.engines import kernel_state as ks
-from bufsim.engines.kernel_state import Floats, Ints, Jobs, Records, Rows, State
+from bufsim.engines.kernel_rows import job_of
+from bufsim.engines.kernel_state import Floats, Ints, Jobs, Records, Rows
 from bufsim.model import rules
 
 
-def due(state: State, buffer: int, now: float) -> float:
+def due(run: Any, b: Any, program: Records, stack: Records, times: Floats, jobs: Jobs, rows: Rows, now: float) -> float:
     """Return the due time of a non-empty buffer; the cause's number comes to stand in stack[0].leaf."""
-    b, stack = state.buffers[buffer], state.stack
-    run = state.run[0]
-    oldest_at = state.jobs.time[job_of(run, state.rows, b.head) & run.job_mask]
-    newest_at = state.jobs.time[job_of(run, state.rows, b.tail) & run.job_mask]
+    oldest_at = jobs.time[job_of(run, rows, b.head) - run.job_first]
+    newest_at = jobs.time[job_of(run, rows, b.tail) - run.job_first]
     top = -1
     for i in range(b.program_first, b.program_last):
-        operation = state.program[i]
+        operation = program[i]
         op = operation.op
         if op == ks.ANY or op == ks.ALL:
             top -= 1
@@ -31,7 +30,7 @@ def due(state: State, buffer: int, now: float) -> float:
         else:
             top += 1
             answer = stack[top]
-            answer.due = leaf_due(b, operation, state.times, oldest_at, newest_at)
+            answer.due = leaf_due(b, operation, times, oldest_at, newest_at)
             answer.leaf = operation.leaf
     return stack[0].due
 
@@ -54,7 +53,8 @@ def leaf_due(b: Any, operation: Any, times: Floats, oldest_at: float, newest_at:
     if op == ks.EVERY_END:
         return rules.every_since(oldest_at, b.last_flush_start, b.last_flush_end, operation.seconds)
     if op == ks.TIMES:
-        return rules.at_times(times[operation.whole : operation.last], oldest_at, b.last_flush_start)
+        given: Any = times[operation.whole : operation.last]
+        return rules.at_times(given, oldest_at, b.last_flush_start)
     return rules.INF
 
 
@@ -70,28 +70,3 @@ def set_steps(b: Any, lists: Ints) -> None:
         if lists[i] > b.held:
             b.next_bytes = lists[i]
             break
-
-
-def job_of(run: Any, rows: Rows, row: int) -> int:
-    """Return the job of a row."""
-    return row if run.single else rows.whole[ks.ROW_JOB, row & run.row_mask]
-
-
-def following(run: Any, rows: Rows, row: int) -> int:
-    """Return the row after `row` in the same buffer."""
-    return row + 1 if run.contiguous else rows.whole[ks.ROW_NEXT, row & run.row_mask]
-
-
-def queue_of(run: Any, jobs: Jobs, job: int) -> int:
-    """Return the queue of a job."""
-    return jobs.queue[job & run.queue_mask]
-
-
-def key_of(run: Any, jobs: Jobs, job: int) -> int:
-    """Return the key of a job, −1 for none."""
-    return jobs.key[job & run.key_mask]
-
-
-def bytes_of(run: Any, jobs: Jobs, job: int) -> int:
-    """Return the bytes of a job."""
-    return jobs.nbytes[job & run.nbytes_mask]

@@ -1,8 +1,9 @@
 """What the kernel works on: records for what stands once per buffer or queue, columns for what a run writes down.
 
 The kernel's functions are plain Python in the subset that numba compiles; they also run uncompiled, for tests and for
-readable tracebacks. Rows of copies and of work are kept in rings: row r stands at r & mask. A full recording has rings
-as long as the run, so that nothing is ever overwritten and the rings are the recorded columns.
+readable tracebacks. Jobs, rows (a job in one of its buffers) and works are kept in windows that move with the run: job
+j stands at j − job_first, row r at r − row_first, work w at w − work_first. Where everything is recorded the windows
+are as long as the run, and are the recorded columns; where it is only tallied, what lies behind is forgotten.
 
 There are few arrays, and records are passed by reference, since each array among the arguments of a function costs time
 to compile and to call.
@@ -17,10 +18,11 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Records = npt.NDArray[Any]
+Records = Any
+"""Arrays of records; numpy's types do not know their fields."""
 
-# what `kernel.run` returns: done, or what the caller must do before it calls again
-DONE, MORE_JOBS, MORE_FLUSH_DRAWS, MORE_WORK_DRAWS, MORE_ROOM, RINGS = range(6)
+# what `kernel.run` returns: done, or what the caller must do before it calls again; 0 is for going on
+DONE, MORE_JOBS, MORE_FLUSH_DRAWS, MORE_WORK_DRAWS, MORE_ROOM, RINGS = range(1, 7)
 
 # opcodes of policies
 SIZE, BYTES, AGE, IDLE, EVERY, EVERY_START, EVERY_END, TIMES, NEVER, ANY, ALL, CHECKED = range(12)
@@ -35,11 +37,17 @@ RUN = np.dtype(
     [
         # the declared model
         ("until", "f8"),
+        ("start", "f8"),  # the end of the warm-up
         ("contiguous", "?"),  # one buffer takes every job and loses none: its rows stand side by side
+        ("straight", "?"),  # moreover every job goes to its queue as it is: its work has its number
+        ("bulk", "?"),  # moreover nothing serves the queue
         ("single", "?"),  # every job has one row: a row's number is its job's
         ("losses", "?"),  # a copy can be lost
         ("serves", "?"),  # some queue has workers, or can lose its jobs
+        ("loses_work", "?"),  # queues can lose their jobs
+        ("in_order", "?"),  # every queue that has workers serves in order
         ("counts_bytes", "?"),  # some job has bytes
+        ("counts_items", "?"),  # a work can have other than one item
         ("window", "f8"),
         ("durable", "?"),
         ("durable_queue", "?"),
@@ -47,17 +55,24 @@ RUN = np.dtype(
         ("stops_last", "i8"),
         ("keys", "i8"),
         ("ids_first", "i8"),  # in `lists`: where the ids of each variants key begin
-        # rings and columns
-        ("job_mask", "i8"),
-        ("queue_mask", "i8"),
+        # what is kept: rows, sizes and works as columns; tallies; flushes as rows, with the arrivals of what they took
+        ("records", "?"),
+        ("tallies", "?"),
+        ("keeps_flushes", "?"),
+        ("keeps_taken", "?"),
+        # windows
+        ("job_first", "i8"),
+        ("row_first", "i8"),
+        ("work_first", "i8"),
+        ("live_row", "i8"),  # the first of which something can still become
+        ("live_job", "i8"),
+        ("live_work", "i8"),
+        ("queue_mask", "i8"),  # 0 where the jobs' queue is the same for all, else −1; so for the next two
         ("key_mask", "i8"),
         ("nbytes_mask", "i8"),
-        ("row_mask", "i8"),
-        ("work_mask", "i8"),
-        ("jobs", "i8"),  # at hand
+        ("jobs", "i8"),  # the end of the jobs at hand
         ("known_until", "f8"),  # no other job arrives before
         # how far the run has come
-        ("now", "f8"),
         ("job", "i8"),
         ("row", "i8"),
         ("size_row", "i8"),
@@ -66,6 +81,20 @@ RUN = np.dtype(
         ("ends", "i8"),  # on the heap
         ("stop", "i8"),
         ("down", "?"),
+        ("taken", "i8"),
+        # tallies of the whole run, and of the window: jobs that pass by
+        ("lost", "i8"),
+        ("landed", "i8"),  # came out of flushes
+        ("landed_lost", "i8"),
+        ("passed", "i8"),
+        ("passed_lost", "i8"),
+        ("passed_by", "i8"),
+        # where levels and samples stand: of all buffers and of all queues, −1 where there is only one
+        ("all_buffers", "i8"),
+        ("queue_levels", "i8"),
+        ("all_queues", "i8"),
+        ("served_level", "i8"),
+        ("queue_samples", "i8"),
         # what is missing
         ("which", "i8"),
         ("attempt", "i8"),
@@ -79,6 +108,8 @@ BUFFER = np.dtype(
         # declared
         ("program_first", "i8"),
         ("program_last", "i8"),
+        ("ticks_first", "i8"),  # in `program`: its tick rules
+        ("ticks_last", "i8"),
         ("idle", "?"),  # the answer can change with every arrival
         ("sizes_first", "i8"),  # in `lists`: the sizes at which the answer can change, increasing
         ("sizes_last", "i8"),
@@ -106,14 +137,38 @@ BUFFER = np.dtype(
         ("race_end", "f8"),
         ("batch_head", "i8"),
         ("batch_jobs", "i8"),
+        ("batch_held", "i8"),
         ("flush", "i8"),
         ("flushes", "i8"),
         ("rings", "i8"),
         ("next_size", "i8"),
         ("next_bytes", "i8"),
         ("asked", "?"),
-        ("draws_first", "i8"),  # in `draws`: its fixed flush times
+        ("draws_first", "i8"),  # in `draws`: its fixed flush times from number `draws_skipped` on
         ("draws_last", "i8"),
+        ("draws_skipped", "i8"),
+        # tallies, as in `results.tallies.BufferTally`
+        ("vacant", "?"),  # empty, not flushing, and the server is up: since when
+        ("vacant_since", "f8"),
+        ("arrivals", "i8"),
+        ("stored", "i8"),
+        ("further_copies", "i8"),
+        ("started", "i8"),
+        ("batch_sum", "i8"),
+        ("batch_squares", "i8"),
+        ("largest_batch", "i8"),
+        ("ended", "i8"),
+        ("ended_jobs", "i8"),
+        ("reduced_jobs", "i8"),
+        ("largest_reduced", "i8"),
+        ("batch_nbytes", "i8"),
+        ("largest_nbytes", "i8"),
+        ("flush_time", "f8"),
+        ("longest_flush", "f8"),
+        ("empty_ticks", "i8"),
+        ("causes_first", "i8"),  # in `counts`: flushes by cause, batch sizes by bin, lost rows by cause
+        ("batches_first", "i8"),
+        ("lost_first", "i8"),
     ],
     align=True,
 )
@@ -124,6 +179,8 @@ QUEUE = np.dtype(
         ("collectors_first", "i8"),  # in `lists`: the buffers that collect its jobs
         ("collectors_last", "i8"),
         ("workers", "i8"),
+        ("in_order", "?"),  # what becomes of a work is known when it comes
+        ("stores", "?"),  # a work can start, or be lost
         ("concurrency", "i8"),
         ("poll_interval", "f8"),
         ("per_item", "f8"),
@@ -138,8 +195,20 @@ QUEUE = np.dtype(
         ("waiting", "i8"),
         ("free", "i8"),
         ("handed", "i8"),
+        ("free_first", "i8"),  # in `free`, where it serves in order: when each worker is free
         ("start_at", "f8"),
         ("last_poll", "f8"),
+        # tallies, as in `results.tallies.QueueTally`
+        ("came", "i8"),
+        ("items", "i8"),
+        ("largest_items", "i8"),
+        ("completed", "i8"),
+        ("failed", "i8"),
+        ("lost", "i8"),
+        ("attempts", "i8"),
+        ("service_time", "f8"),
+        ("longest_service", "f8"),
+        ("busy_time", "f8"),
     ],
     align=True,
 )
@@ -165,13 +234,13 @@ FLUSH = np.dtype(
     align=True,
 )
 
-# rows of Rows.whole and Rows.small
-ROW_JOB, ROW_FLUSH, ROW_WORK, ROW_NEXT = range(4)
-ROW_BUFFER, ROW_LOSS = range(2)
-# rows of Works.whole, Works.seconds and Works.small
-WORK_FLUSH, WORK_ATTEMPTS, WORK_FINISHED, WORK_ITEMS, WORK_PLACE, WORK_NEXT = range(6)
-QUEUED_AT, STARTED_AT, FINISHED_AT, LOST_AT = range(4)
-WORK_QUEUE, WORK_OUTCOME = range(2)
+# rows of Rows.whole and Rows.small; CARRIED: the next row that the same work carries
+ROW_JOB, ROW_FLUSH, ROW_WORK, ROW_NEXT, ROW_CARRIED = range(5)
+ROW_BUFFER, ROW_LOSS, ROW_GONE = range(3)
+# rows of Works.whole, Works.seconds and Works.small; ROW: the first of the rows that it carries
+WORK_FLUSH, WORK_ATTEMPTS, WORK_FINISHED, WORK_ITEMS, WORK_PLACE, WORK_NEXT, WORK_ROW, WORK_ROWS = range(8)
+QUEUED_AT, STARTED_AT, FINISHED_AT, LOST_AT, BUSY = range(5)
+WORK_QUEUE, WORK_BUFFER = range(2)
 
 
 class Jobs(NamedTuple):
@@ -184,7 +253,7 @@ class Jobs(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Copies: one column a row of these arrays."""
+    """Rows, a job in one of its buffers each: one column a row of these arrays."""
 
     whole: Ints
     lost_at: Floats
@@ -192,10 +261,11 @@ class Rows(NamedTuple):
 
 
 class Sizes(NamedTuple):
-    """The buffer-size series; `whole` holds jobs and bytes."""
+    """The buffer-size series."""
 
     time: Floats
-    whole: Ints
+    jobs: Ints
+    nbytes: Ints
     buffer: npt.NDArray[np.int16]
 
 
@@ -205,6 +275,17 @@ class Works(NamedTuple):
     whole: Ints
     seconds: Floats
     small: npt.NDArray[np.int16]
+    outcome: npt.NDArray[np.int8]
+
+
+class Tally(NamedTuple):
+    """What is counted, summed and kept as levels over time, beside the fields of buffers and queues."""
+
+    levels: Records
+    samples: Records
+    counts: Ints
+    seconds: Floats
+    taken: Floats
 
 
 class State(NamedTuple):
@@ -223,6 +304,7 @@ class State(NamedTuple):
     flushes: Records
     works: Works
     heap: Records
+    free: Floats
     draws: Floats
     spans: Records
     stack: Records
@@ -230,3 +312,4 @@ class State(NamedTuple):
     seen: Ints
     place: Ints
     positions: Ints
+    tally: Tally

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bufsim.engines import kernel_state as ks
+from bufsim.engines.programs import POLICIES, Program
 from bufsim.engines.recording import cause_names
 from bufsim.errors import NotLoweredError
-from bufsim.model import buffers, cron, declaration, drains, flush_policy, policies, reducers, rules, workers
+from bufsim.model import buffers, declaration, drains, policies, reducers, rules, workers
 from bufsim.model.distributions import Constant
 from bufsim.vendure import InMemoryJobBufferStorageStrategy
 
@@ -22,7 +23,6 @@ _REDUCES = {
 }
 _COLLECTS = (buffers.CollectAll, buffers.CollectQueues)
 _DRAINS = (drains.DrainAll, drains.DrainAtMost)
-_EVERY = {"clock": ks.EVERY, "flush_start": ks.EVERY_START, "flush_end": ks.EVERY_END}
 _WAY_OUT = 'run it with engine="simpy", or use a built-in one'
 
 
@@ -45,63 +45,6 @@ def check_lowered(simulation: declaration.Declaration) -> None:
 
 def _not_lowered(what: str, value: object, where: str) -> NotLoweredError:
     return NotLoweredError(f"the compiled engine does not know the {what} {value!r}{where}; {_WAY_OUT}")
-
-
-class Program:
-    """Policies as programs for the kernel's stack machine: one row an operation, in postfix order."""
-
-    def __init__(self, causes: Sequence[str], until: float) -> None:
-        self.rows: list[tuple[int, float, float, int, int, int]] = []
-        self.times: list[float] = []
-        self._causes = {name: number for number, name in enumerate(causes)}
-        self._until = until
-
-    def add(self, policy: flush_policy.FlushPolicy) -> None:
-        """Append the operations of a policy."""
-        POLICIES[type(policy)](self, policy)
-
-    def leaf(self, policy: object, op: int, *, real: float = 0.0, phase: float = 0.0, whole: int = 0) -> None:
-        """Append a leaf."""
-        self.rows.append((op, real, phase, whole, 0, self._causes[repr(policy)]))
-
-    def at(self, policy: object, times: Sequence[float]) -> None:
-        """Append a leaf with given times."""
-        first = len(self.times)
-        self.times.extend(times)
-        self.rows.append((ks.TIMES, 0.0, 0.0, first, len(self.times), self._causes[repr(policy)]))
-
-    def join(self, members: Sequence[flush_policy.FlushPolicy], op: int) -> None:
-        """Append the members, joined from the left."""
-        for number, member in enumerate(members):
-            self.add(member)
-            if number > 0:
-                self.rows.append((op, 0.0, 0.0, 0, 0, -1))
-
-    def grid(self, policy: flush_policy.CheckedEvery) -> None:
-        """Append a grid and what is looked at on it."""
-        self.add(policy.policy)
-        self.rows.append((ks.CHECKED, policy.period, policy.phase, 0, 0, -1))
-
-    def cron(self, policy: cron.FlushCron) -> None:
-        """Append the times of a cron expression within the run."""
-        self.at(policy, policy.times(self._until))
-
-
-POLICIES = {
-    policies.FlushAtSize: lambda program, leaf: program.leaf(leaf, ks.SIZE, whole=leaf.size),
-    policies.FlushAtBytes: lambda program, leaf: program.leaf(leaf, ks.BYTES, whole=leaf.nbytes),
-    policies.FlushAfterAge: lambda program, leaf: program.leaf(leaf, ks.AGE, real=leaf.age),
-    policies.FlushWhenIdle: lambda program, leaf: program.leaf(leaf, ks.IDLE, real=leaf.idle),
-    policies.FlushEvery: lambda program, leaf: program.leaf(
-        leaf, _EVERY[leaf.anchor], real=leaf.period, phase=leaf.phase
-    ),
-    policies.FlushAt: lambda program, leaf: program.at(leaf, leaf.times),
-    policies.NeverFlush: lambda program, leaf: program.leaf(leaf, ks.NEVER),
-    cron.FlushCron: Program.cron,
-    flush_policy.AnyOf: lambda program, policy: program.join(policy.members, ks.ANY),
-    flush_policy.AllOf: lambda program, policy: program.join(policy.members, ks.ALL),
-    flush_policy.CheckedEvery: Program.grid,
-}
 
 
 class Lowered(NamedTuple):
@@ -135,28 +78,15 @@ def lower(
     lists = Lists()
     program = Program(cause_names(simulation), simulation.until)
     buffer_records = _records(ks.BUFFER, [_buffer(buffer, program, lists) for buffer in simulation.buffers])
-    queue_records = _records(ks.QUEUE, [_queue(simulation, queue, lists) for queue in queues])
+    loses_work = bool(stops) and not simulation.durable_queue
+    queue_records = _records(ks.QUEUE, [_queue(simulation, queue, lists, loses_work) for queue in queues])
     searched = any(isinstance(buffer.reduce, reducers.SearchIndexReduce) for buffer in simulation.buffers)
     key_kind, ids_first = _keys(keys if searched else [], lists)
-    collectors = queue_records.collectors_last - queue_records.collectors_first
-    losses = bool(stops) or bool(buffer_records.limited.any()) or simulation.storage.read_delete_window > 0.0
-    run = {
-        "until": simulation.until,
-        "contiguous": len(simulation.buffers) == 1 and not losses and bool((collectors == 1).all()),
-        "single": bool((collectors <= 1).all()),
-        "losses": losses,
-        "serves": bool(queue_records.workers.any()) or (bool(stops) and not simulation.durable_queue),
-        "window": simulation.storage.read_delete_window,
-        "durable": simulation.storage.durable,
-        "durable_queue": simulation.durable_queue,
-        "stops_first": len(program.times),
-        "stops_last": len(program.times) + 2 * len(stops),
-        "keys": len(keys),
-        "ids_first": ids_first,
-        "known_until": rules.INF,
-    }
+    first, last = len(program.times), len(program.times) + 2 * len(stops)
+    facts = _facts(simulation, buffer_records, queue_records, loses_work, bool(stops))
+    place = {"keys": len(keys), "ids_first": ids_first, "stops_first": first, "stops_last": last}
     return Lowered(
-        run=_records(ks.RUN, [run]),
+        run=_records(ks.RUN, [facts | place]),
         buffers=buffer_records,
         queues=queue_records,
         program=np.array(program.rows, ks.OPERATION).view(np.recarray),
@@ -164,6 +94,37 @@ def lower(
         times=np.array([*program.times, *(time for pair in stops for time in pair)], np.float64),
         key_kind=key_kind,
     )
+
+
+def _facts(
+    simulation: declaration.Declaration, buffers: ks.Records, queues: ks.Records, loses_work: bool, stops: bool
+) -> dict[str, Any]:
+    """Return what the kernel must know of the simulation as a whole."""
+    collectors = queues.collectors_last - queues.collectors_first
+    window = simulation.storage.read_delete_window
+    losses = stops or bool(buffers.limited.any()) or window > 0.0
+    contiguous = len(buffers) == 1 and not losses and bool((collectors == 1).all())
+    serves = bool(queues.stores.any())
+    straight = contiguous and bool(buffers.reduce[0] == ks.KEEP)
+    return {
+        "until": simulation.until,
+        "start": simulation.warm_up,
+        "contiguous": contiguous,
+        "straight": straight,
+        "bulk": straight and not serves,
+        "single": bool((collectors <= 1).all()),
+        "losses": losses,
+        "serves": serves,
+        "loses_work": loses_work,
+        "in_order": bool(queues.in_order[queues.stores].all()),
+        "counts_items": not bool(np.isin(buffers.reduce, (ks.KEEP, ks.UNIQUE)).all()),
+        "window": window,
+        "durable": simulation.storage.durable,
+        "durable_queue": simulation.durable_queue,
+        "known_until": rules.INF,
+        "all_buffers": -1,
+        "all_queues": -1,
+    }
 
 
 class Lists:
@@ -182,6 +143,8 @@ class Lists:
 def _buffer(buffer: buffers.JobBuffer, program: Program, lists: Lists) -> dict[str, Any]:
     first = len(program.rows)
     program.add(buffer.policy)
+    last = len(program.rows)
+    ticks = program.ticks(buffer.policy)
     parts = list(buffer.policy.parts())
     sizes = lists.add(sorted({part.size for part in parts if isinstance(part, policies.FlushAtSize)}))
     steps = lists.add(sorted({part.nbytes for part in parts if isinstance(part, policies.FlushAtBytes)}))
@@ -190,17 +153,19 @@ def _buffer(buffer: buffers.JobBuffer, program: Program, lists: Lists) -> dict[s
     fixed = buffer.flush_time.fixed
     return {
         "program_first": first,
-        "program_last": len(program.rows),
+        "program_last": last,
+        "ticks_first": ticks[0],
+        "ticks_last": ticks[1],
         "idle": any(isinstance(part, policies.FlushWhenIdle) for part in parts),
         "sizes_first": sizes[0],
         "sizes_last": sizes[1],
         "bytes_first": steps[0],
         "bytes_last": steps[1],
-        "drain_jobs": _limit(drain and drain.n),
-        "drain_bytes": _limit(drain and drain.nbytes),
+        "drain_jobs": _limit(drain.n if drain else None),
+        "drain_bytes": _limit(drain.nbytes if drain else None),
         "limited": capacity is not None,
-        "capacity_jobs": _limit(capacity and capacity.jobs),
-        "capacity_bytes": _limit(capacity and capacity.nbytes),
+        "capacity_jobs": _limit(capacity.jobs if capacity else None),
+        "capacity_bytes": _limit(capacity.nbytes if capacity else None),
         "drop_oldest": capacity is not None and capacity.on_full == "drop_oldest",
         "fixed": fixed.value if isinstance(fixed, Constant) else np.nan,
         "per_job": buffer.flush_time.per_job,
@@ -210,10 +175,11 @@ def _buffer(buffer: buffers.JobBuffer, program: Program, lists: Lists) -> dict[s
         "end_at": rules.INF,
         "ring_at": rules.INF,
         "race_end": -rules.INF,
+        "vacant": True,
     }
 
 
-def _queue(simulation: declaration.Declaration, queue: str, lists: Lists) -> dict[str, Any]:
+def _queue(simulation: declaration.Declaration, queue: str, lists: Lists, loses_work: bool) -> dict[str, Any]:
     collectors = [
         number
         for number, buffer in enumerate(simulation.buffers)
@@ -221,12 +187,14 @@ def _queue(simulation: declaration.Declaration, queue: str, lists: Lists) -> dic
     ]
     first, last = lists.add(collectors)
     record = {"collectors_first": first, "collectors_last": last, "start_at": rules.INF, "last_poll": -rules.INF}
+    record["stores"] = loses_work or simulation.workers_of(queue) is not None
     pool = simulation.workers_of(queue)
     if pool is None:
         return record
     polling = isinstance(pool, workers.PollingWorkers)
     return record | {
         "workers": ks.POLLING if polling else ks.PUSH,
+        "in_order": not (polling or pool.failure or loses_work or isinstance(pool.service, workers.GivenTimes)),
         "concurrency": pool.concurrency,
         "free": pool.concurrency,
         "poll_interval": pool.poll_interval if isinstance(pool, workers.PollingWorkers) else 0.0,

@@ -122,11 +122,12 @@ class Draws:
     [0.1, 0.2]
     """
 
-    __slots__ = ("_blocks", "_count", "_values", "_what")
+    __slots__ = ("_blocks", "_count", "_first", "_values", "_what")
 
     def __init__(self, source: object, generator: np.random.Generator | None, what: str) -> None:
         self._what = what
         self._blocks: Iterator[FloatArray] | None = None
+        self._first = 0
         if isinstance(source, np.ndarray | list | tuple):
             self._values = _own(source, what)
             self._count = len(self._values)
@@ -145,19 +146,41 @@ class Draws:
         InvalidValueError
             If the user's own array is shorter than `n`.
         """
-        if self._count < n and self._blocks is None:
+        return self.between(0, n)
+
+    def between(self, first: int, last: int) -> FloatArray:
+        """Return the values from number `first` on, at least up to `last`, and forget those before `first`.
+
+        Raises
+        ------
+        InvalidValueError
+            If the user's own array is shorter than `last`.
+        """
+        if self._count < last and self._blocks is None:
             raise InvalidValueError(
-                f"{self._what} must be at least {n} values for this run, got {self._count}; give more or a distribution"
+                f"{self._what} must be at least {last} values for this run, got {self._count}; "
+                "give more or a distribution"
             )
-        if len(self._values) < n:
-            # doubling keeps the copying in proportion to what is drawn
-            grown = np.empty(BLOCK * -(-max(n, 2 * len(self._values)) // BLOCK))
-            grown[: self._count] = self._values[: self._count]
-            self._values = grown
-        while self._count < n and self._blocks is not None:
-            self._values[self._count : self._count + BLOCK] = next(self._blocks)
+        assert first >= self._first, "draws that were forgotten are gone"
+        if self._blocks is not None:
+            self._make_room(first, BLOCK * -(-last // BLOCK))
+        while self._count < last and self._blocks is not None:
+            at = self._count - self._first
+            self._values[at : at + BLOCK] = next(self._blocks)
             self._count += BLOCK
-        return self._values[: self._count]
+        return self._values[first - self._first : self._count - self._first]
+
+    def _make_room(self, first: int, last: int) -> None:
+        """Make room for the values up to `last`; what stands before `first` need not be kept."""
+        if self._first + len(self._values) >= last:
+            return
+        # a block that is not kept is drawn all the same
+        first = min(first, self._count)
+        kept = self._values[first - self._first : self._count - self._first]
+        # doubling keeps the copying in proportion to what is drawn
+        self._values = np.empty(max(last - first, 2 * len(kept)))
+        self._values[: len(kept)] = kept
+        self._first = first
 
 
 def _drawing(source: object, generator: np.random.Generator) -> Callable[[int], FloatArray]:

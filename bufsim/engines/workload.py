@@ -13,7 +13,7 @@ from bufsim.checks import integer, positive, unique
 from bufsim.engines.jobs import Jobs, constant, in_order, merged
 from bufsim.engines.randomness import Draws, Reader, endless, stream
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model.distribution import FloatArray
+from bufsim.model.distribution import BLOCK, FloatArray
 from bufsim.model.distributions import sample
 from bufsim.model.producers import Producer
 from bufsim.model.traces import ScaledTrace
@@ -105,6 +105,8 @@ class Workload:
 
     def job_blocks(self) -> Iterator[Jobs]:
         """Yield the same jobs in the same order in blocks of bounded memory, however many there are."""
+        if len(self.producers) == 1:
+            return self._blocks(0)
         return merged([self._blocks(code) for code in range(len(self.producers))])
 
     def draws(self, name: str, purpose: str, attempt: int, distribution: object) -> Draws:
@@ -127,16 +129,30 @@ class Workload:
         Draws
             The same object whenever the same is asked for.
         """
-        integer("attempt", attempt, at_least=1)
         given = isinstance(distribution, np.ndarray | list)
         key = (name, purpose, attempt, id(distribution) if given else distribution)
         if key not in self._draws:
-            what = _WHAT.get(purpose, purpose + " draws of {!r}").format(name)
-            source = _attempt(distribution, attempt, what)
-            generator = None if given else self.stream(name, f"{purpose} {attempt}")
             # an array is held with its draws: its id stays its own
-            self._draws[key] = distribution, Draws(source, generator, what)
+            self._draws[key] = distribution, self.new_draws(name, purpose, attempt, distribution)
         return self._draws[key][1]
+
+    def new_draws(self, name: str, purpose: str, attempt: int, distribution: object) -> Draws:
+        """Return the same draws as `draws` does in a new object, for who forgets what is used up."""
+        integer("attempt", attempt, at_least=1)
+        given = isinstance(distribution, np.ndarray | list)
+        what = _WHAT.get(purpose, purpose + " draws of {!r}").format(name)
+        generator = None if given else self.stream(name, f"{purpose} {attempt}")
+        return Draws(_attempt(distribution, attempt, what), generator, what)
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether some producer gives its jobs keys."""
+        return any(p.keys is not None or (p.trace is not None and p.trace.keys is not None) for p in self.producers)
+
+    @property
+    def has_sizes(self) -> bool:
+        """Whether a job may have bytes."""
+        return any(p.nbytes != 0 for p in self.producers)
 
     @property
     def has_data(self) -> bool:
@@ -172,12 +188,13 @@ class Workload:
 
     def _attributes(self, code: int) -> Callable[[FloatArray, int], Jobs]:
         """Return the function that gives one producer's next jobs their attributes, block by block."""
-        queue, key, nbytes = self._queue_column(code), self._key_column(code), self._nbytes_column(code)
+        producer, queue = _constant(code, np.int16), self._queue_column(code)
+        key, nbytes = self._key_column(code), self._nbytes_column(code)
 
         def jobs(times: FloatArray, first: int) -> Jobs:
             n = len(times)
             index = np.arange(first, first + n, dtype=np.int64)
-            return Jobs(times, constant(code, n, np.int16), queue(n), key(n), nbytes(n), index)
+            return Jobs(times, producer(n), queue(n), key(n), nbytes(n), index)
 
         return jobs
 
@@ -245,7 +262,8 @@ class Workload:
 
 def _constant(value: int, dtype: npt.DTypeLike) -> _Column:
     """Return the column that has one value for all jobs."""
-    return lambda n: constant(value, n, dtype)
+    block = constant(value, BLOCK, dtype)
+    return lambda n: block[:n] if n <= BLOCK else constant(value, n, dtype)
 
 
 def _rounded(sizes: FloatArray, name: str) -> npt.NDArray[np.int64]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import fields
 from functools import cached_property
 from typing import Any
 
@@ -69,19 +70,11 @@ class Tables:
     def flushes(self) -> pd.DataFrame:
         """One row per flush, in the order of their starts."""
         record = self.record
-        oldest_age, mean_age = ages(self.copies)
-        return _frame(
-            FLUSHES,
-            buffer=_category(record.flush_buffer, record.buffers),
-            start=record.flush_start,
-            end=record.flush_end,
-            cause=_category(record.flush_cause, record.causes),
-            batch_size=record.flush_jobs,
-            reduced_size=_position(record.flush_reduced, missing(record.flush_reduced)),
-            nbytes=record.flush_nbytes,
-            oldest_age=oldest_age,
-            mean_age=mean_age,
-        )
+        columns = {
+            field.name: getattr(record, field.name) for field in fields(record) if field.name.startswith("flush_")
+        }
+        names = {"buffers": record.buffers, "causes": record.causes}
+        return flush_table(columns, names, *ages(self.copies))
 
     @cached_property
     def buffer_size(self) -> pd.DataFrame:
@@ -140,18 +133,40 @@ def busy_times(record: Recording, service: Service) -> Floats:
     return busy
 
 
+def flush_table(
+    columns: Mapping[str, npt.NDArray[Any]], names: Mapping[str, Sequence[str]], oldest_age: Floats, mean_age: Floats
+) -> pd.DataFrame:
+    """Return the table of flushes, from their columns as in a `Recording` and the names of buffers and causes."""
+    reduced = columns["flush_reduced"]
+    return _frame(
+        FLUSHES,
+        buffer=_category(columns["flush_buffer"], names["buffers"]),
+        start=columns["flush_start"],
+        end=columns["flush_end"],
+        cause=_category(columns["flush_cause"], names["causes"]),
+        batch_size=columns["flush_jobs"],
+        reduced_size=_position(reduced, missing(reduced)),
+        nbytes=columns["flush_nbytes"],
+        oldest_age=oldest_age,
+        mean_age=mean_age,
+    )
+
+
 def ages(copies: Copies) -> tuple[Floats, Floats]:
     """Return, for each flush, the wait of its oldest job and the mean wait, s; NaN for a flush without jobs."""
     record = copies.record
     oldest, mean = np.full(len(record.flush_jobs), np.nan), np.full(len(record.flush_jobs), np.nan)
     some = np.flatnonzero(record.flush_jobs)
     if len(some):
-        starts, sizes = record.flush_start[some], record.flush_jobs[some]
-        created_at = copies.created_at[copies.by_flush]
-        # the rows of a flush stand in the order of arrival
-        oldest[some] = starts - created_at[np.cumsum(sizes) - sizes]
-        mean[some] = _sums_of_waits(starts, sizes, created_at) / sizes
+        taken = copies.created_at[copies.by_flush]
+        oldest[some], mean[some] = ages_of(record.flush_start[some], record.flush_jobs[some], taken)
     return oldest, mean
+
+
+def ages_of(starts: Floats, sizes: npt.NDArray[np.int64], created_at: Floats) -> tuple[Floats, Floats]:
+    """Return the wait of the oldest job and the mean wait of flushes with jobs, s; the jobs stand flush by flush."""
+    # those of a flush stand in the order of arrival
+    return starts - created_at[np.cumsum(sizes) - sizes], _sums_of_waits(starts, sizes, created_at) / sizes
 
 
 def _sums_of_waits(starts: Floats, sizes: npt.NDArray[np.int64], created_at: Floats) -> Floats:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 
 import bufsim
 from bufsim import Result, Simulation
-from bufsim.engines import compiled_engine, kernel, kernel_buffers, kernel_queues, kernel_reduce
+from bufsim.engines import compiled_engine, kernel, kernel_flushes, kernel_queues, kernel_reduce
 from bufsim.engines.workload import Workload
 from bufsim.model.arrivals import Arrivals
 from bufsim.model.distribution import Distribution
@@ -72,7 +72,7 @@ def test_engines_give_the_same_tables_on_models_of_every_built_in_part() -> None
 
 def services_end_before_flushes_are_due(state: Any, now: float) -> int:
     if state.run[0].ends > 0 and state.heap[0].time == now:
-        kernel_queues.end(state.run[0], state.queues, state.works, state.heap, state.draws, state.spans, now)
+        kernel_queues.end(state, now)
         return 0
     return DUE_OR_SERVICE(state, now)
 
@@ -80,7 +80,7 @@ def services_end_before_flushes_are_due(state: Any, now: float) -> int:
 def flushes_of_later_buffers_are_due_first(state: Any, now: float) -> int:
     for buffer in reversed(range(len(state.buffers))):
         if state.buffers[buffer].ring_at == now:
-            return kernel_buffers.ring(state, buffer, now)
+            return kernel_flushes.ring(state, buffer, now)
     return DUE_OR_SERVICE(state, now)
 
 
@@ -92,7 +92,7 @@ def flushes_of_later_buffers_end_first(state: Any, now: float) -> int:
 
 
 def flushes_are_due_before_arrivals(state: Any, before: float, up_to: float) -> int:
-    if state.jobs.time[state.run[0].job & state.run[0].job_mask] == up_to:
+    if state.jobs.time[state.run[0].job - state.run[0].job_first] == up_to:
         return kernel.due_or_service(state, up_to)
     return ARRIVALS(state, before, up_to)
 

@@ -1,0 +1,74 @@
+"""The bins of histograms: a few leading bits of a number's double, so that every engine finds the same bin.
+
+A positive double is mantissa × 2^exponent, and its bits, read as a whole number, rise with it: so its leading bits are
+a bin of a grid that is even in each octave [2^e, 2^(e+1)) and logarithmic over the octaves. No logarithm is taken.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+_MANTISSA, _BIAS = 52, 1023
+
+
+class Bins(NamedTuple):
+    """A grid: bin 0 for zeros, bin 1 for (0, 2^low), 2^bits bins an octave up to 2^high, and a last one from there on.
+
+    Parameters
+    ----------
+    shift : int
+        How many of a double's bits are left out.
+    offset : int
+        What is taken off the leading bits, so that the first octave begins at bin 2.
+    last : int
+        The last bin.
+    """
+
+    shift: int
+    offset: int
+    last: int
+
+    @classmethod
+    def of_octaves(cls, bits: int, low: int, high: int) -> Bins:
+        """Return the grid of the octaves in [2^low, 2^high)."""
+        return cls(_MANTISSA - bits, ((_BIAS + low) << bits) - 2, ((high - low) << bits) + 2)
+
+
+TIMES = Bins.of_octaves(9, -30, 30)
+"""Seconds, from 1 ns to 34 years, in bins of at most 1/512 of their values."""
+SIZES = Bins.of_octaves(7, 0, 62)
+"""Numbers of jobs: exact below 256, above in bins of at most 1/128 of their values."""
+
+SERIES = 128
+"""Into so many equal bins [0, `until`) is cut, to judge a warm-up."""
+
+
+def index(bits: Any, grid: Bins) -> Any:
+    """Return the bin of a number ≥ 0 of which these are the bits, an int64 or an array of them."""
+    # of the two that compete, one is 0 for a zero and 1 for what is below the first octave
+    return np.minimum(np.maximum((bits >> grid.shift) - grid.offset, bits != 0), grid.last)
+
+
+def of_time(seconds: float) -> int:
+    """Return the bin of a duration, s."""
+    return index(np.float64(seconds).view(np.int64), TIMES)  # type: ignore[no-any-return]  # a scalar in, a scalar out
+
+
+def of_size(number: float) -> int:
+    """Return the bin of a number of jobs."""
+    return index(np.float64(number).view(np.int64), SIZES)  # type: ignore[no-any-return]  # a scalar in, a scalar out
+
+
+def before(times: npt.NDArray[np.float64], time: float) -> int:
+    """Return how many of the increasing times stand before `time`."""
+    low, high = 0, len(times)
+    while low < high:
+        middle = (low + high) // 2
+        if times[middle] < time:
+            low = middle + 1
+        else:
+            high = middle
+    return low
