@@ -17,7 +17,7 @@ from bufsim.studies.expressions import Expression
 from bufsim.studies.formulas import expression
 from bufsim.studies.formulas import limit as read_limit
 from bufsim.studies.limits import Limit
-from bufsim.studies.plots import bounds, closed_forms, ramp_marks, subjects
+from bufsim.studies.plots import bounds, closed_forms, quantities, ramp_marks, subjects
 from bufsim.studies.plots.quantities import Quantity
 from bufsim.studies.plots.ramps import Ramp, ramps
 
@@ -180,7 +180,7 @@ def _keeps(ramp: Ramp, bound: Limit) -> str:
         return f"up to {ramp.drawn[-1].subject.scale:g} times today's load{end}"
     at, today = crossing.at, ramp.today
     times = replace(at, estimate=at.estimate / today, low=at.low / today, high=at.high / today)
-    return f"{'up to' if ramp.breaking(bound) else 'from'} {ramp_marks.written(times)} times today's load"
+    return f"{'up to' if ramp.breaking(bound) else 'from'} {quantities.written(times)} times today's load"
 
 
 def _draw_theory(

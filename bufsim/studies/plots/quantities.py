@@ -98,6 +98,17 @@ def ends(intervals: Iterable[Interval]) -> list[float]:
     return [end for one in intervals for end in (one.low, one.estimate, one.high) if math.isfinite(end)]
 
 
+def written(interval: Interval) -> str:
+    """Return an interval as text, in which an end that is not known is called open.
+
+    Examples
+    --------
+    >>> written(Interval(99.0, 97.0, math.inf, 0.95, 30, "order statistics"))
+    '99 [97, open]'
+    """
+    return str(interval).replace("-inf", "open").replace("inf", "open")
+
+
 def is_wide(values: Sequence[float]) -> bool:
     """Whether values are best shown on a log scale: all above 0, and the largest many times the smallest."""
     return min(values) > 0.0 and max(values) > _WIDE * min(values)

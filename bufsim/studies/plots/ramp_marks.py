@@ -16,7 +16,6 @@ from bufsim.studies.plots.crossings import Crossing
 from bufsim.studies.plots.quantities import Quantity
 from bufsim.studies.plots.ramps import Point, Ramp
 from bufsim.studies.plots.subjects import Subject
-from bufsim.studies.statistics import Interval
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -87,11 +86,6 @@ def draw_line(ax: Axes, ramp: Ramp, quantity: Quantity, *, is_bright: bool) -> l
     return [*ax.plot(x, y, marker="o", markersize=3.5, zorder=4, **look)]
 
 
-def written(interval: Interval) -> str:
-    """Return an interval as text, in which an end that is not known is called open."""
-    return str(interval).replace("-inf", "open").replace("inf", "open")
-
-
 def mark(ax: Axes, found: Sequence[Ramp], quantity: Quantity, bound: Limit | None) -> None:
     """Draw stop signs, and a tick with its interval where a line crosses the limit."""
     spots, lines = [], []
@@ -115,7 +109,7 @@ def _draw_crossing(ax: Axes, crossing: Crossing, y: float, subject: Subject) -> 
     ends = [max(at.low, left), min(at.high, right)]
     ax.plot(ends, [y, y], color=subject.colour, linewidth=3.0, alpha=0.6, solid_capstyle="butt", zorder=5)
     ax.plot(at.estimate, y, marker="|", markersize=12.0, markeredgewidth=1.8, color=subject.colour, zorder=6)
-    return placing.Spot(f"{written(at)} per s", at.estimate, y, subject.ink)
+    return placing.Spot(f"{quantities.written(at)} per s", at.estimate, y, subject.ink)
 
 
 def _draw_stop(ax: Axes, ramp: Ramp, quantity: Quantity) -> placing.Spot:
