@@ -16,12 +16,12 @@ class Accumulators:
 
     Parameters
     ----------
-    run : record
+    run : array of one record
         Of the dtype `kernel_state.RUN`: counts of the whole run.
     buffers, queues : arrays of records
         Of the dtypes `kernel_state.BUFFER` and `kernel_state.QUEUE`: their counts and sums.
     levels, samples : arrays of records
-        Of the dtypes `kernel_levels.LEVEL` and `kernel_levels.SAMPLE`; `run`, `buffers` and they say what stands where.
+        Of the dtypes `kernel_levels.LEVEL` and `kernel_levels.SAMPLE`; they and the others say what stands where.
     counts : array of int64
         Rows lost by cause; for each buffer rows lost and flushes by cause, and batch sizes; durations; all by bins.
     seconds : array of float64
@@ -32,7 +32,7 @@ class Accumulators:
         The names of what is numbered.
     """
 
-    run: Any
+    run: npt.NDArray[Any]
     buffers: npt.NDArray[Any]
     queues: npt.NDArray[Any]
     levels: npt.NDArray[Any]

@@ -41,8 +41,8 @@ def run(simulation: Declaration, workload: Workload, *, kernel_run: Run | None =
     jobs = workload.jobs()
     state = kernel_arrays.recording_state(lowered, jobs)
     draws = DrawStore(simulation, workload, forget=False)
-    kernel_run = kernel_run or compiled()
-    while (status := kernel_run(state)) != ks.DONE:
+    call = _caller(kernel_run)
+    while (status := call(state)) != ks.DONE:
         state = _supplied(simulation, draws, state, status)
     return recording(simulation, workload, jobs, state)
 
@@ -67,9 +67,9 @@ def count(
     """
     windows = Windows(_lowered(simulation, workload), simulation, workload, taken)
     draws = DrawStore(simulation, workload, forget=True)
-    kernel_run = kernel_run or compiled()
+    call = _caller(kernel_run)
     windows.feed()
-    while (status := kernel_run(windows.state)) != ks.DONE:
+    while (status := call(windows.state)) != ks.DONE:
         if status == ks.MORE_JOBS:
             windows.feed()
         else:
@@ -87,6 +87,13 @@ def can_run(simulation: Declaration) -> bool:
     return True
 
 
+def _caller(kernel_run: Run | None) -> Run:
+    """Return what calls the kernel: compiled, or as it is, in Python, where records need their fields as attributes."""
+    if kernel_run is None:
+        return compiled()
+    return lambda state: kernel_run(ks.with_attributes(state))
+
+
 def _lowered(simulation: Declaration, workload: Workload) -> Lowered:
     stops = stop_times(simulation.stops, seed=workload.seed, replication=workload.replication, until=simulation.until)
     return lower(simulation, workload.queues, workload.key_values, stops)
@@ -96,12 +103,12 @@ def _supplied(simulation: Declaration, draws: DrawStore, state: ks.State, status
     """Return the state with what the kernel lacks."""
     run = state.run[0]
     if status == ks.MORE_FLUSH_DRAWS:
-        return draws.for_flushes(state, int(run.which), int(run.needed))
+        return draws.for_flushes(state, int(run["which"]), int(run["needed"]))
     if status == ks.MORE_WORK_DRAWS:
-        return draws.for_work(state, int(run.which), int(run.attempt), int(run.needed))
+        return draws.for_work(state, int(run["which"]), int(run["attempt"]), int(run["needed"]))
     if status == ks.MORE_ROOM:
         return kernel_arrays.with_larger_heap(state)
-    buffer = simulation.buffers[int(run.which)]
+    buffer = simulation.buffers[int(run["which"])]
     raise BufsimError(
         f"{buffer.policy!r} of buffer {buffer.id!r} was asked {MOST_RINGS} times without an arrival or a flush; "
         "its due times must move on"

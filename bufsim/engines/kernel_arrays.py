@@ -9,26 +9,26 @@ import numpy.typing as npt
 
 from bufsim.engines import kernel_state as ks
 from bufsim.engines.jobs import Jobs
-from bufsim.engines.lowering import Lowered
+from bufsim.engines.lowering import Lowered, rows_of_a_job
 from bufsim.engines.tally_arrays import new_tally, no_tally
 
 
 def recording_state(lowered: Lowered, jobs: Jobs) -> ks.State:
     """Return the state at the start of a run that records everything, with all jobs at hand."""
     run, buffers = lowered.run[0], lowered.buffers
-    run.records = run.keeps_flushes = True
-    run.jobs = len(jobs)
-    run.counts_bytes = bool(jobs.nbytes[:1].any() if jobs.nbytes.strides == (0,) else jobs.nbytes.any())
+    run["records"] = run["keeps_flushes"] = True
+    run["jobs"] = len(jobs)
+    run["counts_bytes"] = bool(jobs.nbytes[:1].any() if jobs.nbytes.strides == (0,) else jobs.nbytes.any())
     copies = _copies(lowered, jobs)
-    drops = copies if buffers.drop_oldest.any() else 0
-    stops = int(run.stops_last - run.stops_first) * len(buffers)
+    drops = copies if buffers["drop_oldest"].any() else 0
+    stops = int(run["stops_last"] - run["stops_first"]) * len(buffers)
     # what is never written costs no memory
     return _state(
         lowered,
         jobs=_job_columns(run, jobs),
         rows=ks.Rows(np.empty((4, copies), np.int64), np.empty(copies), np.empty((2, copies), np.int16)),
         sizes=_sizes(2 * copies + drops + stops + 1),
-        flushes=np.empty(copies, ks.FLUSH).view(np.recarray),
+        flushes=np.empty(copies, ks.FLUSH),
         works=_works(copies),
         positions=copies,
         tally=no_tally(),
@@ -38,16 +38,15 @@ def recording_state(lowered: Lowered, jobs: Jobs) -> ks.State:
 def counting_state(lowered: Lowered, causes: int) -> ks.State:
     """Return the state at the start of a run that only counts; its windows are empty."""
     run = lowered.run[0]
-    run.tallies = True
-    run.in_order = False
-    lowered.queues.in_order = False
-    run.bulk = run.bulk and len(lowered.queues) == 1
+    run["tallies"], run["in_order"] = True, False
+    lowered.queues["in_order"] = False
+    run["bulk"] = run["bulk"] and len(lowered.queues) == 1
     return _state(
         lowered,
         jobs=ks.Jobs(np.empty(0), np.zeros(1, np.int16), np.zeros(1, np.int32), np.zeros(1, np.int64)),
         rows=ks.Rows(np.empty((5, 0), np.int64), np.empty(0), np.empty((3, 0), np.int16)),
         sizes=_sizes(0),
-        flushes=np.empty(0, ks.FLUSH).view(np.recarray),
+        flushes=np.empty(0, ks.FLUSH),
         works=_works(0),
         positions=0,
         tally=new_tally(lowered, causes),
@@ -74,11 +73,11 @@ def _state(
         sizes=sizes,
         flushes=flushes,
         works=works,
-        heap=_heap(int(queues.concurrency.sum()) + 1),
+        heap=_heap(int(queues["concurrency"].sum()) + 1),
         free=_free(queues),
         draws=np.empty(0),
-        spans=np.zeros((len(queues), int(queues.retries.max(initial=0)) + 2), ks.SPAN).view(np.recarray),
-        stack=np.zeros(len(lowered.program), ks.ANSWER).view(np.recarray),
+        spans=np.zeros((len(queues), int(queues["retries"].max(initial=0)) + 2), ks.SPAN),
+        stack=np.zeros(len(lowered.program), ks.ANSWER),
         seen=np.full(slots, -1, np.int64),
         place=np.empty(slots, np.int64),
         positions=np.empty(positions if searches(lowered.buffers) else 1, np.int64),
@@ -88,7 +87,7 @@ def _state(
 
 def searches(buffers: ks.Records) -> bool:
     """Return whether some buffer has the search-index reduction, which lists the rows of a batch."""
-    return bool((buffers.reduce == ks.SEARCH).any())
+    return bool((buffers["reduce"] == ks.SEARCH).any())
 
 
 def with_larger_heap(state: ks.State) -> ks.State:
@@ -99,13 +98,13 @@ def with_larger_heap(state: ks.State) -> ks.State:
 
 
 def _heap(n: int) -> ks.Records:
-    return np.empty(n, ks.END).view(np.recarray)
+    return np.empty(n, ks.END)
 
 
 def _free(queues: ks.Records) -> ks.Floats:
     """Return when each worker of the queues that are served in order is free, one behind the other."""
-    workers = np.where(queues.in_order, queues.concurrency, 0)
-    queues.free_first = np.cumsum(workers) - workers
+    workers = np.where(queues["in_order"], queues["concurrency"], 0)
+    queues["free_first"] = np.cumsum(workers) - workers
     return np.zeros(int(workers.sum()))
 
 
@@ -119,9 +118,9 @@ def _sizes(changes: int) -> ks.Sizes:
 
 
 def _job_columns(run: Any, jobs: Jobs) -> ks.Jobs:
-    queue, run.queue_mask = _column(jobs.queue, np.int16)
-    key, run.key_mask = _column(jobs.key, np.int32)
-    nbytes, run.nbytes_mask = _column(jobs.nbytes, np.int64)
+    queue, run["queue_mask"] = _column(jobs.queue, np.int16)
+    key, run["key_mask"] = _column(jobs.key, np.int32)
+    nbytes, run["nbytes_mask"] = _column(jobs.nbytes, np.int64)
     return ks.Jobs(np.require(jobs.time, np.float64, ["C", "W"]), queue, key, nbytes)
 
 
@@ -136,20 +135,15 @@ def _column(values: npt.NDArray[Any], dtype: type) -> tuple[npt.NDArray[Any], in
 
 def _copies(lowered: Lowered, jobs: Jobs) -> int:
     """Return how many rows there can be: one per job and collecting buffer, one for a job that passes by."""
-    each = rows_of_a_job(lowered)
+    each = np.maximum(rows_of_a_job(lowered.queues), 1)
     if len(each) == 1:
         return int(each[0]) * len(jobs)
     return int(each[jobs.queue].sum())
 
 
-def rows_of_a_job(lowered: Lowered) -> npt.NDArray[np.int64]:
-    """Return how many rows a job of each queue has."""
-    return np.maximum(lowered.queues.collectors_last - lowered.queues.collectors_first, 1)
-
-
 def _slots(lowered: Lowered) -> int:
     """Return how many keys, or queues, or ids a reduction can meet."""
-    run, reduces = lowered.run[0], lowered.buffers.reduce
-    ids = int(lowered.lists[run.ids_first + run.keys]) if searches(lowered.buffers) else 0
-    unique = len(lowered.queues) * int(run.keys) if (reduces == ks.UNIQUE).any() else 0
-    return max(unique, int(run.keys) + ids, len(lowered.queues))
+    run, reduces = lowered.run[0], lowered.buffers["reduce"]
+    ids = int(lowered.lists[run["ids_first"] + run["keys"]]) if searches(lowered.buffers) else 0
+    unique = len(lowered.queues) * int(run["keys"]) if (reduces == ks.UNIQUE).any() else 0
+    return max(unique, int(run["keys"]) + ids, len(lowered.queues))

@@ -33,7 +33,7 @@ class DrawStore:
     def for_flushes(self, state: ks.State, buffer: int, needed: int) -> ks.State:
         """Return the state with the fixed flush times of a buffer, up to `needed`."""
         declared = self._simulation.buffers[buffer]
-        first = int(state.buffers[buffer].flushes) if self._forget else 0
+        first = int(state.buffers[buffer]["flushes"]) if self._forget else 0
         drawn = self._source(declared.id, "flush", 1, declared.flush_time.fixed)
         self._flushes[buffer] = first, drawn.between(first, needed)
         return self._given(state)
@@ -63,8 +63,8 @@ class DrawStore:
 
     def _first_place(self, state: ks.State, queue: int, needed: int) -> int:
         """Return the place of the first work in a queue that may still need draws."""
-        first, works = int(state.run[0].work_first), state.works
-        at = slice(0, int(state.run[0].work) - first)
+        first, works = int(state.run[0]["work_first"]), state.works
+        at = slice(0, int(state.run[0]["work"]) - first)
         unfinished = np.flatnonzero((works.outcome[at] < COMPLETED) & (works.small[ks.WORK_QUEUE, at] == queue))
         return int(works.whole[ks.WORK_PLACE, unfinished[0]]) if len(unfinished) else needed - 1
 
@@ -72,21 +72,22 @@ class DrawStore:
         """Return how many first attempts to draw for at once: for all works, or twice as many each time."""
         if self._forget:
             return 0
-        if state.run[0].straight and len(state.queues) == 1:
-            return int(state.run[0].jobs)
-        return max(int(state.queues[queue].handed), 2 * int(state.spans[queue, 1].count))
+        if state.run[0]["straight"] and len(state.queues) == 1:
+            return int(state.run[0]["jobs"])
+        return max(int(state.queues[queue]["handed"]), 2 * int(state.spans[queue, 1]["count"]))
 
     def _given(self, state: ks.State) -> ks.State:
         parts: list[Floats] = []
         end = 0
         for buffer, (first, draws) in self._flushes.items():
             record = state.buffers[buffer]
-            record.draws_first, record.draws_last, record.draws_skipped = end, end + len(draws), first
+            record["draws_first"], record["draws_last"], record["draws_skipped"] = end, end + len(draws), first
             parts.append(draws)
             end += len(draws)
         for place, (first, service, failure) in self._services.items():
             span = state.spans[place]
-            span.service, span.failure, span.skipped, span.count = end, end + len(service), first, len(service)
+            span["service"], span["failure"] = end, end + len(service)
+            span["skipped"], span["count"] = first, len(service)
             parts += [service, failure]
             end += len(service) + len(failure)
         some = [part for part in parts if len(part)]

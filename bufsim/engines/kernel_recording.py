@@ -18,7 +18,7 @@ Columns = dict[str, npt.NDArray[Any]]
 
 def recording(simulation: Declaration, workload: Workload, jobs: Jobs, state: ks.State) -> Recording:
     """Return what a run that has come to its end wrote down."""
-    arrived = int(state.run[0].job)
+    arrived = int(state.run[0]["job"])
     return Recording(
         job_time=jobs.time[:arrived],
         job_producer=jobs.producer[:arrived],
@@ -39,17 +39,17 @@ def recording(simulation: Declaration, workload: Workload, jobs: Jobs, state: ks
 
 def _copies(state: ks.State, jobs: Jobs, *, one_producer: bool) -> Columns:
     run, rows = state.run[0], state.rows
-    n = int(run.row)
+    n = int(run["row"])
     number = rows.whole[ks.ROW_JOB, :n]
-    if run.single:
+    if run["single"]:
         # a single producer has numbered its jobs
         number = jobs.index[:n] if one_producer else np.arange(n)
     return {
         "copy_job": number,
-        "copy_buffer": same(0, n, np.int16) if run.contiguous else rows.small[ks.ROW_BUFFER, :n],
+        "copy_buffer": same(0, n, np.int16) if run["contiguous"] else rows.small[ks.ROW_BUFFER, :n],
         **_fates(state, n),
-        "copy_lost_at": rows.lost_at[:n] if run.losses else same(np.nan, n, np.float64),
-        "copy_loss": rows.small[ks.ROW_LOSS, :n] if run.losses else same(-1, n, np.int16),
+        "copy_lost_at": rows.lost_at[:n] if run["losses"] else same(np.nan, n, np.float64),
+        "copy_loss": rows.small[ks.ROW_LOSS, :n] if run["losses"] else same(-1, n, np.int16),
     }
 
 
@@ -57,17 +57,17 @@ def _fates(state: ks.State, n: int) -> Columns:
     """Return the flush and the work of each row; of one buffer's rows the last may be without, and unwritten."""
     run, b = state.run[0], state.buffers[0]
     flush, work = state.rows.whole[ks.ROW_FLUSH, :n], state.rows.whole[ks.ROW_WORK, :n]
-    if run.contiguous:
-        if run.straight:
+    if run["contiguous"]:
+        if run["straight"]:
             work = np.arange(n)
-        flush[n - int(b.jobs) :] = -1
-        work[n - int(b.jobs) - (int(b.batch_jobs) if b.flushing else 0) :] = -1
+        flush[n - int(b["jobs"]) :] = -1
+        work[n - int(b["jobs"]) - (int(b["batch_jobs"]) if b["flushing"] else 0) :] = -1
     return {"copy_flush": flush, "copy_work": work}
 
 
 def flush_columns(state: ks.State) -> Columns:
     """Return the columns of the flushes."""
-    flushes = state.flushes[: int(state.run[0].flush)]
+    flushes = state.flushes[: int(state.run[0]["flush"])]
     fields = ("buffer", "start", "end", "cause", "jobs", "reduced")
     columns = {f"flush_{name}": np.ascontiguousarray(flushes[name]) for name in fields}
     return columns | {"flush_nbytes": np.ascontiguousarray(flushes["held"])}
@@ -75,42 +75,42 @@ def flush_columns(state: ks.State) -> Columns:
 
 def _sizes(state: ks.State) -> Columns:
     run, sizes = state.run[0], state.sizes
-    n = int(run.size_row)
+    n = int(run["size_row"])
     return {
         "size_time": sizes.time[:n],
         "size_buffer": same(0, n, np.int16) if len(state.buffers) == 1 else sizes.buffer[:n],
         "size_jobs": sizes.jobs[:n],
-        "size_nbytes": sizes.nbytes[:n] if run.counts_bytes else same(0, n, np.int64),
+        "size_nbytes": sizes.nbytes[:n] if run["counts_bytes"] else same(0, n, np.int64),
     }
 
 
 def _works(state: ks.State, jobs: Jobs) -> Columns:
     run, works = state.run[0], state.works
-    n = int(run.work)
+    n = int(run["work"])
     return {
-        "work_flush": state.rows.whole[ks.ROW_FLUSH, :n] if run.straight else works.whole[ks.WORK_FLUSH, :n],
+        "work_flush": state.rows.whole[ks.ROW_FLUSH, :n] if run["straight"] else works.whole[ks.WORK_FLUSH, :n],
         "work_queue": _work_queue(state, jobs, n),
         "work_queued_at": works.seconds[ks.QUEUED_AT, :n],
-        "work_items": works.whole[ks.WORK_ITEMS, :n] if run.counts_items else same(1, n, np.int64),
-        **(_services(state, n) if run.serves else _no_services(n)),
+        "work_items": works.whole[ks.WORK_ITEMS, :n] if run["counts_items"] else same(1, n, np.int64),
+        **(_services(state, n) if run["serves"] else _no_services(n)),
     }
 
 
 def _work_queue(state: ks.State, jobs: Jobs, n: int) -> npt.NDArray[np.int16]:
     if len(state.queues) == 1:
         return same(0, n, np.int16)
-    return jobs.queue[:n] if state.run[0].straight else state.works.small[ks.WORK_QUEUE, :n]
+    return jobs.queue[:n] if state.run[0]["straight"] else state.works.small[ks.WORK_QUEUE, :n]
 
 
 def _services(state: ks.State, n: int) -> Columns:
     run, works = state.run[0], state.works
     outcome, whole, seconds = works.outcome[:n], works.whole[:, :n], works.seconds[:, :n]
     # of works that are served once, the completed ones have finished
-    finished = (outcome == COMPLETED).view(np.int8) if run.in_order else whole[ks.WORK_FINISHED]
+    finished = (outcome == COMPLETED).view(np.int8) if run["in_order"] else whole[ks.WORK_FINISHED]
     return {
         "work_started_at": seconds[ks.STARTED_AT],
         "work_finished_at": seconds[ks.FINISHED_AT],
-        "work_lost_at": seconds[ks.LOST_AT] if run.loses_work else same(np.nan, n, np.float64),
+        "work_lost_at": seconds[ks.LOST_AT] if run["loses_work"] else same(np.nan, n, np.float64),
         "work_attempts": whole[ks.WORK_ATTEMPTS],
         "work_finished_attempts": finished,
         "work_outcome": outcome,

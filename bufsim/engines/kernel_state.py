@@ -313,3 +313,14 @@ class State(NamedTuple):
     place: Ints
     positions: Ints
     tally: Tally
+
+
+def with_attributes(state: State) -> State:
+    """Return the state with records whose fields are attributes, as the kernel's functions need them uncompiled."""
+
+    def seen(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return type(value)(*map(seen, value))
+        return value.view(np.recarray) if value.dtype.names else value
+
+    return State(*map(seen, state))

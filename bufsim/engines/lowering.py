@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from bufsim.engines import kernel_state as ks
 from bufsim.engines.programs import POLICIES, Program
@@ -89,7 +90,7 @@ def lower(
         run=_records(ks.RUN, [facts | place]),
         buffers=buffer_records,
         queues=queue_records,
-        program=np.array(program.rows, ks.OPERATION).view(np.recarray),
+        program=np.array(program.rows, ks.OPERATION),
         lists=np.array(lists.values, np.int64),
         times=np.array([*program.times, *(time for pair in stops for time in pair)], np.float64),
         key_kind=key_kind,
@@ -100,12 +101,12 @@ def _facts(
     simulation: declaration.Declaration, buffers: ks.Records, queues: ks.Records, loses_work: bool, stops: bool
 ) -> dict[str, Any]:
     """Return what the kernel must know of the simulation as a whole."""
-    collectors = queues.collectors_last - queues.collectors_first
+    collectors, reduces = rows_of_a_job(queues), buffers["reduce"]
     window = simulation.storage.read_delete_window
-    losses = stops or bool(buffers.limited.any()) or window > 0.0
+    losses = stops or bool(buffers["limited"].any()) or window > 0.0
     contiguous = len(buffers) == 1 and not losses and bool((collectors == 1).all())
-    serves = bool(queues.stores.any())
-    straight = contiguous and bool(buffers.reduce[0] == ks.KEEP)
+    serves = bool(queues["stores"].any())
+    straight = contiguous and bool(reduces[0] == ks.KEEP)
     return {
         "until": simulation.until,
         "start": simulation.warm_up,
@@ -116,8 +117,8 @@ def _facts(
         "losses": losses,
         "serves": serves,
         "loses_work": loses_work,
-        "in_order": bool(queues.in_order[queues.stores].all()),
-        "counts_items": not bool(np.isin(buffers.reduce, (ks.KEEP, ks.UNIQUE)).all()),
+        "in_order": bool(queues["in_order"][queues["stores"]].all()),
+        "counts_items": bool((reduces > ks.UNIQUE).any()),
         "window": window,
         "durable": simulation.storage.durable,
         "durable_queue": simulation.durable_queue,
@@ -125,6 +126,12 @@ def _facts(
         "all_buffers": -1,
         "all_queues": -1,
     }
+
+
+def rows_of_a_job(queues: ks.Records) -> npt.NDArray[np.int64]:
+    """Return how many buffers collect a job of each queue."""
+    collectors: npt.NDArray[np.int64] = queues["collectors_last"] - queues["collectors_first"]
+    return collectors
 
 
 class Lists:
@@ -230,8 +237,5 @@ def _limit(value: int | None) -> int:
 
 def _records(dtype: np.dtype[Any], rows: Sequence[dict[str, Any]]) -> ks.Records:
     """Return one record a row; fields that are not named are 0."""
-    records = np.zeros(len(rows), dtype)
-    for record, row in zip(records, rows, strict=True):
-        for name, value in row.items():
-            record[name] = value
-    return records.view(np.recarray)
+    names = dtype.names or ()
+    return np.array([tuple(row.get(name, 0) for name in names) for row in rows], dtype)

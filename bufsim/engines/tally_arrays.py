@@ -9,13 +9,14 @@ import numpy as np
 from bufsim.engines import bins
 from bufsim.engines import kernel_levels as kl
 from bufsim.engines import kernel_state as ks
-from bufsim.engines.lowering import Lowered
+from bufsim.engines.lowering import Lowered, rows_of_a_job
 from bufsim.engines.recording import LOSS_CAUSES
+from bufsim.model import rules
 
 
 def no_tally() -> ks.Tally:
     """Return the arrays of a run that counts nothing."""
-    return ks.Tally(_records(kl.LEVEL, 0), _records(kl.SAMPLE, 0), np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
+    return ks.Tally(np.zeros(0, kl.LEVEL), np.zeros(0, kl.SAMPLE), np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
 
 
 def new_tally(lowered: Lowered, causes: int) -> ks.Tally:
@@ -29,50 +30,47 @@ def _levels(lowered: Lowered) -> tuple[ks.Records, int]:
     """Return the levels, and how many numbers of seconds they need."""
     run, buffers, queues = lowered.run[0], len(lowered.buffers), len(lowered.queues)
     # jobs that pass by a volatile queue can be lost, and are in no buffer
-    passing = bool((lowered.queues.collectors_first == lowered.queues.collectors_last).any())
-    apart = buffers > 1 or (passing and not run.durable_queue)
+    apart = buffers > 1 or (not run["durable_queue"] and bool((rows_of_a_job(lowered.queues) == 0).any()))
     of_buffers = (buffers + apart) * kl.OF_BUFFER
     of_queues = (queues + (queues > 1)) * kl.OF_QUEUE
-    run.all_buffers = buffers * kl.OF_BUFFER if apart else -1
-    run.queue_levels = of_buffers
-    run.all_queues = of_buffers + queues * kl.OF_QUEUE if queues > 1 else -1
+    run["all_buffers"] = buffers * kl.OF_BUFFER if apart else -1
+    run["queue_levels"] = of_buffers
+    run["all_queues"] = of_buffers + queues * kl.OF_QUEUE if queues > 1 else -1
     # of one queue, those that are unfinished where there are workers are all, or none
-    alone = queues == 1 and lowered.queues[0].workers != ks.NO_WORKERS
-    run.served_level = of_buffers + kl.UNFINISHED if alone else of_buffers + of_queues
-    levels = _records(kl.LEVEL, of_buffers + of_queues + 1)
-    levels.series = -1
-    end = 0
-    for kind in (kl.SIZE, kl.EXPOSED):
-        for level in levels[kind : of_buffers : kl.OF_BUFFER]:
-            end = _spread(level, end)
-    for level in (levels[max(int(run.all_buffers), 0) + kl.SIZE], levels[run.served_level]):
-        level.series, level.edge = end, 1
-        end += bins.SERIES + 1
-    for level in levels:
-        level.warm = run.start == 0.0
-        level.mark = kl.next_mark(run, level)
+    alone = queues == 1 and lowered.queues[0]["workers"] != ks.NO_WORKERS
+    run["served_level"] = of_buffers + kl.UNFINISHED if alone else of_buffers + of_queues
+    levels = np.zeros(of_buffers + of_queues + 1, kl.LEVEL)
+    end = _give_room(run, levels, of_buffers)
+    levels["warm"] = run["start"] == 0.0
+    series = levels["series"] >= 0
+    levels["mark"] = rules.INF if run["start"] == 0.0 else run["start"]
+    levels["mark"][series] = np.minimum(levels["mark"][series], run["until"] / bins.SERIES)
     return levels, end
 
 
-def _spread(level: Any, first: int) -> int:
-    """Give a level room for the time at each value; return where it ends."""
-    level.spread, level.exact, level.bins = True, first, first + kl.EXACT
-    return first + kl.EXACT + bins.SIZES.last + 1
+def _give_room(run: Any, levels: ks.Records, of_buffers: int) -> int:
+    """Tell levels where the times at each value, and the series, stand; return where they end."""
+    spread = [index for kind in (kl.SIZE, kl.EXPOSED) for index in range(kind, of_buffers, kl.OF_BUFFER)]
+    room = kl.EXACT + bins.SIZES.last + 1
+    levels["spread"][spread] = True
+    levels["exact"][spread] = np.arange(len(spread)) * room
+    levels["bins"][spread] = np.arange(len(spread)) * room + kl.EXACT
+    kept = [max(int(run["all_buffers"]), 0) + kl.SIZE, int(run["served_level"])]
+    levels["series"] = -1
+    levels["series"][kept] = len(spread) * room + np.arange(2) * (bins.SERIES + 1)
+    levels["edge"] = 1
+    return len(spread) * room + 2 * (bins.SERIES + 1)
 
 
 def _counts(lowered: Lowered, causes: int) -> tuple[ks.Records, int]:
     """Return the samples, and how many counts they and the buffers need."""
     end = len(LOSS_CAUSES)
     for buffer in lowered.buffers:
-        buffer.lost_first, end = end, end + len(LOSS_CAUSES)
-        buffer.causes_first, end = end, end + causes
-        buffer.batches_first, end = end, end + bins.SIZES.last + 1
-    run, buffers = lowered.run[0], len(lowered.buffers)
-    run.queue_samples = buffers
-    samples = _records(kl.SAMPLE, buffers + 2 * len(lowered.queues))
-    samples.bins = end + np.arange(len(samples)) * (bins.TIMES.last + 1)
+        buffer["lost_first"], end = end, end + len(LOSS_CAUSES)
+        buffer["causes_first"], end = end, end + causes
+        buffer["batches_first"], end = end, end + bins.SIZES.last + 1
+    buffers = len(lowered.buffers)
+    lowered.run[0]["queue_samples"] = buffers
+    samples = np.zeros(buffers + 2 * len(lowered.queues), kl.SAMPLE)
+    samples["bins"] = end + np.arange(len(samples)) * (bins.TIMES.last + 1)
     return samples, end + len(samples) * (bins.TIMES.last + 1)
-
-
-def _records(dtype: np.dtype[Any], n: int) -> ks.Records:
-    return np.zeros(n, dtype).view(np.recarray)

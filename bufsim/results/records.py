@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from bufsim.results.schemas import BUFFER_SIZE, FLUSHES, JOBS, WORK, Column
 Service = Callable[[int, int, int], tuple[Floats, float]]
 """From a queue, an attempt and a number n to the first n service draws of that attempt, and the time per item."""
 _BLOCK = 2**15
+_FEW = 64
 
 
 class Tables:
@@ -240,7 +241,15 @@ def _category(codes: npt.NDArray[np.integer], names: Sequence[Hashable]) -> pd.C
     if is_one_value(codes):
         # pandas keeps the codes of few names in one byte, and would copy wider ones
         codes = one_value(codes[:1].astype(np.min_scalar_type(-max(len(names), 2))), len(codes))
-    return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(list(names)), validate=False)
+    few = len(names) <= _FEW and all(isinstance(name, str) for name in names)
+    dtype = _named(tuple(names)) if few else pd.CategoricalDtype(list(names))
+    return pd.Categorical.from_codes(codes, dtype=dtype, validate=False)
+
+
+@lru_cache(maxsize=256)
+def _named(names: tuple[str, ...]) -> pd.CategoricalDtype:
+    """Return the categories with these names: made once, since a short run has many columns of few names."""
+    return pd.CategoricalDtype(list(names))
 
 
 def _frame(schema: tuple[Column, ...], **columns: object) -> pd.DataFrame:

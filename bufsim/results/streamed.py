@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -59,35 +60,34 @@ class Ages:
 
 def tally(simulation: Declaration, counted: Accumulators) -> Tally:
     """Return the tally of what an engine counted."""
-    run, parts = counted.run, _Parts(counted)
+    parts = _Parts(counted)
+    run = parts.run
     lost = counted.counts[: len(LOSS_CAUSES)]
     buffers = {name: _buffer(parts, index) for index, name in enumerate(counted.buffer_ids)}
     queues = {name: _queue(parts, index) for index, name in enumerate(counted.queue_names)}
-    every_queue = int(run.all_queues) if run.all_queues >= 0 else int(run.queue_levels)
+    every_queue = run.all_queues if run.all_queues >= 0 else run.queue_levels
     return Tally(
         window=Window(simulation.warm_up, simulation.until),
-        jobs=int(run.job),
-        rows=int(run.row),
-        outcomes=_outcomes(counted),
-        passed_by=int(run.passed_by),
+        jobs=run.job,
+        rows=run.row,
+        outcomes=_outcomes(parts),
+        passed_by=run.passed_by,
         passed_by_lost=tuple(lost.tolist()),
         buffers=buffers,
         queues=queues,
-        buffer_levels=parts.buffer_levels(max(int(run.all_buffers), 0)),
+        buffer_levels=parts.buffer_levels(max(run.all_buffers, 0)),
         queue_levels=parts.queue_levels(every_queue),
-        buffered=parts.series(max(int(run.all_buffers), 0) + kl.SIZE),
-        unfinished=parts.series(int(run.served_level)),
+        buffered=parts.series(max(run.all_buffers, 0) + kl.SIZE),
+        unfinished=parts.series(run.served_level),
     )
 
 
-def _outcomes(counted: Accumulators) -> tuple[int, ...]:
+def _outcomes(parts: _Parts) -> tuple[int, ...]:
     """Return the rows by what has become of them, in the order of `copies.OUTCOMES`."""
-    run, buffers = counted.run, counted.buffers
-    passed_by = int(run.passed - run.passed_lost)
-    flushed = int(run.landed - run.landed_lost)
-    buffered = int(buffers["jobs"].sum())
-    in_flight = int(buffers["batch_jobs"][buffers["flushing"]].sum())
-    return passed_by, flushed, buffered, in_flight, int(run.lost)
+    run, buffers = parts.run, parts.buffers
+    buffered = sum(b.jobs for b in buffers)
+    in_flight = sum(b.batch_jobs for b in buffers if b.flushing)
+    return run.passed - run.passed_lost, run.landed - run.landed_lost, buffered, in_flight, run.lost
 
 
 class _Parts:
@@ -95,29 +95,33 @@ class _Parts:
 
     def __init__(self, counted: Accumulators) -> None:
         self.counted = counted
-        self.run = counted.run
+        (self.run,) = _plain(counted.run)
+        self.buffers = _plain(counted.buffers)
+        self.queues = _plain(counted.queues)
+        self.levels = _plain(counted.levels)
+        self.samples = _plain(counted.samples)
 
     def level(self, index: int, peak: str = "lasting") -> Level:
         """Return a level without a distribution."""
-        record = self.counted.levels[index]
-        return Level(float(record.integral), int(record[peak]))
+        record = self.levels[index]
+        return Level(record.integral, getattr(record, peak))
 
     def spread(self, index: int, peak: str = "lasting") -> LevelDistribution:
         """Return a level with its distribution."""
-        record, seconds = self.counted.levels[index], self.counted.seconds
+        record, seconds = self.levels[index], self.counted.seconds
         exact = seconds[record.exact : record.exact + kl.EXACT]
         exact = exact[: int(np.flatnonzero(exact)[-1]) + 1] if exact.any() else exact[:0]
         values = np.arange(len(exact), dtype=np.float64)
         time_at = seconds[record.bins : record.bins + bins.SIZES.last + 1] + SIZES.weights(values, exact)
         weighted = values * exact
         integral, squares = float(record.integral + weighted.sum()), float(record.squares + (weighted * values).sum())
-        return LevelDistribution(integral, squares, int(record[peak]), Histogram.of(time_at))
+        return LevelDistribution(integral, squares, getattr(record, peak), Histogram.of(time_at))
 
     def series(self, index: int) -> Series:
         """Return a level's time averages."""
-        first = int(self.counted.levels[index].series)
+        first = self.levels[index].series
         areas = self.counted.seconds[first : first + bins.SERIES + 1]
-        return Series(np.diff(areas) * (bins.SERIES / float(self.run.until)))
+        return Series(np.diff(areas) * (bins.SERIES / self.run.until))
 
     def buffer_levels(self, first: int) -> BufferLevels:
         """Return the levels of a buffer, or of all together."""
@@ -135,10 +139,9 @@ class _Parts:
 
     def sample(self, index: int) -> Sample:
         """Return what is kept of a sample."""
-        record = self.counted.samples[index]
+        record = self.samples[index]
         counts = self.counted.counts[record.bins : record.bins + bins.TIMES.last + 1]
-        total, squares, largest = float(record.total), float(record.squares), float(record.largest)
-        return Sample(int(record["count"]), total, squares, largest, Histogram.of(counts))
+        return Sample(record.count, record.total, record.squares, record.largest, Histogram.of(counts))
 
     def counts(self, first: int, n: int) -> Any:
         """Return `n` of the counts."""
@@ -146,50 +149,55 @@ class _Parts:
 
 
 def _buffer(parts: _Parts, index: int) -> BufferTally:
-    b, causes = parts.counted.buffers[index], parts.counted.causes
+    b, causes = parts.buffers[index], parts.counted.causes
     by_cause = zip(causes, parts.counts(b.causes_first, len(causes)).tolist(), strict=True)
     return BufferTally(
-        arrivals=int(b.arrivals),
-        stored=int(b.stored),
-        further_copies=int(b.further_copies),
+        arrivals=b.arrivals,
+        stored=b.stored,
+        further_copies=b.further_copies,
         lost=tuple(parts.counts(b.lost_first, len(LOSS_CAUSES)).tolist()),
-        flushes=int(b.started),
+        flushes=b.started,
         causes={cause: count for cause, count in by_cause if count},
-        batch_jobs=int(b.batch_sum),
-        batch_squares=int(b.batch_squares),
-        largest_batch=int(b.largest_batch),
+        batch_jobs=b.batch_sum,
+        batch_squares=b.batch_squares,
+        largest_batch=b.largest_batch,
         batches=Histogram.of(parts.counts(b.batches_first, bins.SIZES.last + 1)),
-        ended=int(b.ended),
-        ended_jobs=int(b.ended_jobs),
-        reduced_jobs=int(b.reduced_jobs),
-        largest_reduced=int(b.largest_reduced),
-        batch_nbytes=int(b.batch_nbytes),
-        largest_nbytes=int(b.largest_nbytes),
-        flush_time=float(b.flush_time),
-        longest_flush=float(b.longest_flush),
+        ended=b.ended,
+        ended_jobs=b.ended_jobs,
+        reduced_jobs=b.reduced_jobs,
+        largest_reduced=b.largest_reduced,
+        batch_nbytes=b.batch_nbytes,
+        largest_nbytes=b.largest_nbytes,
+        flush_time=b.flush_time,
+        longest_flush=b.longest_flush,
         waits=parts.sample(index),
-        empty_ticks=int(b.empty_ticks),
-        left=int(b.jobs),
-        left_nbytes=int(b.held),
+        empty_ticks=b.empty_ticks,
+        left=b.jobs,
+        left_nbytes=b.held,
         levels=parts.buffer_levels(index * kl.OF_BUFFER),
     )
 
 
 def _queue(parts: _Parts, index: int) -> QueueTally:
-    q, first = parts.counted.queues[index], int(parts.run.queue_samples) + 2 * index
+    q, first = parts.queues[index], parts.run.queue_samples + 2 * index
     return QueueTally(
-        concurrency=int(q.concurrency),
-        handed=int(q.came),
-        items=int(q["items"]),
-        largest_items=int(q.largest_items),
-        completed=int(q.completed),
-        failed=int(q.failed),
-        lost=int(q.lost),
-        attempts=int(q.attempts),
-        service_time=float(q.service_time),
-        longest_service=float(q.longest_service),
-        busy_time=float(q.busy_time),
+        concurrency=q.concurrency,
+        handed=q.came,
+        items=q.items,
+        largest_items=q.largest_items,
+        completed=q.completed,
+        failed=q.failed,
+        lost=q.lost,
+        attempts=q.attempts,
+        service_time=q.service_time,
+        longest_service=q.longest_service,
+        busy_time=q.busy_time,
         waits=parts.sample(first),
         end_to_end=parts.sample(first + 1),
-        levels=parts.queue_levels(int(parts.run.queue_levels) + index * kl.OF_QUEUE),
+        levels=parts.queue_levels(parts.run.queue_levels + index * kl.OF_QUEUE),
     )
+
+
+def _plain(records: Any) -> list[SimpleNamespace]:
+    """Return records as Python's own numbers, by their names."""
+    return [SimpleNamespace(**dict(zip(records.dtype.names, record, strict=True))) for record in records.tolist()]
