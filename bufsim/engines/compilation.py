@@ -81,10 +81,11 @@ def compiled() -> Callable[[kernel_state.State], int]:
     entry = _entry(_digest())
     njit: Any = numba.njit  # its types do not know _nrt
     try:
-        return njit(cache=True, _nrt=False, error_model="numpy")(entry)
+        run: Callable[[kernel_state.State], int] = njit(cache=True, _nrt=False, error_model="numpy")(entry)
     except RuntimeError:
         # no folder to write to: compiled anew in every process
-        return njit(_nrt=False, error_model="numpy")(entry)
+        run = njit(_nrt=False, error_model="numpy")(entry)
+    return run
 
 
 def _entry(digest: str) -> Callable[[kernel_state.State], int]:

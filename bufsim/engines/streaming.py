@@ -132,8 +132,10 @@ class Windows:
         first, last, room = _plan(run.job_first, run.live_job, run.jobs, more, len(jobs.time))
         if room:
             masks = (-1, run.queue_mask, run.key_mask, run.nbytes_mask)
+            columns: tuple[Any, ...] = jobs
             moved: list[Any] = [
-                _moved(column, first, last, room) if mask else column for column, mask in zip(jobs, masks, strict=True)
+                _moved(column, first, last, room) if mask else column
+                for column, mask in zip(columns, masks, strict=True)
             ]
             self.state = self.state._replace(jobs=ks.Jobs(*moved))
             run.job_first = run.live_job

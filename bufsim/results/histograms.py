@@ -206,7 +206,8 @@ def _narrow(numbers: Numbers) -> Numbers:
         return numbers
     largest = int(numbers.max(initial=0))
     narrow = next(kind for kind in _WHOLE if largest <= np.iinfo(kind).max)
-    return numbers.astype(narrow, copy=False)
+    narrowed: npt.NDArray[np.signedinteger] = numbers.astype(narrow, copy=False)
+    return narrowed
 
 
 def rank(q: float, n: int) -> int:
