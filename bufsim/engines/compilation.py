@@ -80,12 +80,13 @@ def compiled() -> Callable[[kernel_state.State], int]:
         register_jitable(forceinline=function not in _APART, **_OPTIONS)(function)
     entry = _entry(_digest())
     njit: Any = numba.njit  # its types do not know _nrt
+    compiled_entry: Callable[[kernel_state.State], int]
     try:
-        run: Callable[[kernel_state.State], int] = njit(cache=True, _nrt=False, error_model="numpy")(entry)
+        compiled_entry = njit(cache=True, _nrt=False, error_model="numpy")(entry)
     except RuntimeError:
         # no folder to write to: compiled anew in every process
-        run = njit(_nrt=False, error_model="numpy")(entry)
-    return run
+        compiled_entry = njit(_nrt=False, error_model="numpy")(entry)
+    return compiled_entry
 
 
 def _entry(digest: str) -> Callable[[kernel_state.State], int]:

@@ -8,7 +8,7 @@ one time, and not the length of the run.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +19,13 @@ from bufsim.engines.accumulators import Accumulators
 from bufsim.engines.jobs import Jobs
 from bufsim.engines.kernel_recording import flush_columns
 from bufsim.engines.kernel_state import Floats, Ints
-from bufsim.engines.lowering import Lowered
+from bufsim.engines.lowering import Lowered, rows_of_a_job
 from bufsim.engines.recording import cause_names
 from bufsim.engines.workload import Workload
 from bufsim.model import rules
 from bufsim.model.declaration import Declaration
 
+Generic = TypeVar("Generic", bound=np.generic)
 Taken = Callable[[Floats, Ints, Floats], None]
 """Is told of flushes, in order: their starts, their batch sizes, and the arrival times of all that they took."""
 
@@ -52,13 +53,13 @@ class Windows:
         self._blocks: Iterator[Jobs] = workload.job_blocks()
         self._taken = taken
         self._told = 0
-        self._rows_of_a_job = int(kernel_arrays.rows_of_a_job(lowered).max(initial=1))
+        self._rows_of_a_job = int(rows_of_a_job(lowered.queues).max(initial=1))
         run = lowered.run[0]
-        run.keeps_flushes = run.keeps_taken = taken is not None
-        run.queue_mask = -1 if len(workload.queues) > 1 else 0
-        run.key_mask = -1 if workload.has_keys else 0
-        run.counts_bytes = workload.has_sizes
-        run.nbytes_mask = -1 if run.counts_bytes else 0
+        run["keeps_flushes"] = run["keeps_taken"] = taken is not None
+        run["queue_mask"] = -1 if len(workload.queues) > 1 else 0
+        run["key_mask"] = -1 if workload.has_keys else 0
+        run["counts_bytes"] = workload.has_sizes
+        run["nbytes_mask"] = -1 if run["counts_bytes"] else 0
         self.state.jobs.key[:] = -1
 
     def feed(self) -> None:
@@ -71,16 +72,16 @@ class Windows:
         run = self.state.run[0]
         self._tell(run)
         self._make_room(run, n)
-        self._put(int(run.jobs - run.job_first), blocks)
-        run.jobs += n
-        run.known_until = blocks[-1].time[-1] if n >= JOBS_AT_ONCE else rules.INF
+        self._put(int(run["jobs"] - run["job_first"]), blocks)
+        run["jobs"] += n
+        run["known_until"] = blocks[-1].time[-1] if n >= JOBS_AT_ONCE else rules.INF
 
     def accumulators(self, workload: Workload) -> Accumulators:
         """Return what is kept when the run has come to its end."""
         state = self.state
         self._tell(state.run[0])
         return Accumulators(
-            run=state.run[0],
+            run=state.run,
             buffers=state.buffers,
             queues=state.queues,
             levels=state.tally.levels,
@@ -95,11 +96,11 @@ class Windows:
 
     def _tell(self, run: Any) -> None:
         """Tell of the flushes that have started since the last time."""
-        if self._taken is None or run.flush == self._told:
+        if self._taken is None or run["flush"] == self._told:
             return
-        flushes = self.state.flushes[self._told : run.flush]
-        self._taken(flushes.start, flushes.jobs, self.state.tally.taken[: run.taken])
-        self._told, run.taken = int(run.flush), 0
+        flushes = self.state.flushes[self._told : run["flush"]]
+        self._taken(flushes["start"], flushes["jobs"], self.state.tally.taken[: run["taken"]])
+        self._told, run["taken"] = int(run["flush"]), 0
 
     def _put(self, first: int, blocks: Sequence[Jobs]) -> None:
         """Put jobs into the windows from place `first` on."""
@@ -118,51 +119,50 @@ class Windows:
 
     def _make_room(self, run: Any, jobs: int) -> None:
         """Make room for so many more jobs, and for what can become of them."""
-        rows, live_rows = jobs * self._rows_of_a_job, int(run.row - run.live_row)
+        rows, live_rows = jobs * self._rows_of_a_job, int(run["row"] - run["live_row"])
         self._move_jobs(run, jobs)
-        if not run.bulk:
+        if not run["bulk"]:
             self._move_rows(run, rows)
             # every row that is alive can become a work
             self._move_works(run, live_rows + rows)
-        if run.keeps_flushes:
+        if run["keeps_flushes"]:
             self._move_flushes(run, live_rows + rows)
 
     def _move_jobs(self, run: Any, more: int) -> None:
-        jobs = self.state.jobs
-        first, last, room = _plan(run.job_first, run.live_job, run.jobs, more, len(jobs.time))
+        jobs: tuple[Any, ...] = self.state.jobs
+        first, last, room = _plan(run["job_first"], run["live_job"], run["jobs"], more, len(jobs[0]))
         if room:
-            masks = (-1, run.queue_mask, run.key_mask, run.nbytes_mask)
-            columns: tuple[Any, ...] = jobs
+            masks = (-1, run["queue_mask"], run["key_mask"], run["nbytes_mask"])
             moved: list[Any] = [
-                _moved(column, first, last, room) if mask else column
-                for column, mask in zip(columns, masks, strict=True)
+                _moved(column, first, last, room) if mask else column for column, mask in zip(jobs, masks, strict=True)
             ]
             self.state = self.state._replace(jobs=ks.Jobs(*moved))
-            run.job_first = run.live_job
+            run["job_first"] = run["live_job"]
 
     def _move_rows(self, run: Any, more: int) -> None:
         rows, positions = self.state.rows, self.state.positions
-        first, last, room = _plan(run.row_first, run.live_row, run.row, more, rows.whole.shape[1])
+        first, last, room = _plan(run["row_first"], run["live_row"], run["row"], more, rows.whole.shape[1])
         if room:
-            whole, small = (_moved(column, first, last, room) for column in (rows.whole, rows.small))
+            whole, small = _moved(rows.whole, first, last, room), _moved(rows.small, first, last, room)
             if kernel_arrays.searches(self.state.buffers):
                 positions = np.empty(room, np.int64)
             self.state = self.state._replace(rows=ks.Rows(whole, rows.lost_at, small), positions=positions)
-            run.row_first = run.live_row
+            run["row_first"] = run["live_row"]
 
     def _move_works(self, run: Any, more: int) -> None:
         works = self.state.works
-        first, last, room = _plan(run.work_first, run.live_work, run.work, more, len(works.outcome))
+        first, last, room = _plan(run["work_first"], run["live_work"], run["work"], more, len(works.outcome))
         if room:
-            self.state = self.state._replace(works=ks.Works(*(_moved(column, first, last, room) for column in works)))
-            run.work_first = run.live_work
+            moved: list[Any] = [_moved(column, first, last, room) for column in works]
+            self.state = self.state._replace(works=ks.Works(*moved))
+            run["work_first"] = run["live_work"]
 
     def _move_flushes(self, run: Any, more: int) -> None:
         """Make room for so many more flushes, and for the arrivals of so many jobs that they take."""
         state = self.state
-        _, last, room = _plan(0, 0, run.flush, more, len(state.flushes))
+        _, last, room = _plan(0, 0, run["flush"], more, len(state.flushes))
         if room:
-            state = state._replace(flushes=_moved(state.flushes, 0, last, room).view(np.recarray))
+            state = state._replace(flushes=_moved(state.flushes, 0, last, room))
         if more > len(state.tally.taken):
             state = state._replace(tally=state.tally._replace(taken=np.empty(more)))
         self.state = state
@@ -176,7 +176,7 @@ def _plan(origin: Any, live: Any, end: Any, more: int, room: int) -> tuple[int, 
     return int(live - origin), int(end - origin), max(room, 2 * (int(end - live) + more))
 
 
-def _moved(column: npt.NDArray[Any], first: int, last: int, room: int) -> npt.NDArray[Any]:
+def _moved(column: npt.NDArray[Generic], first: int, last: int, room: int) -> npt.NDArray[Generic]:
     """Return the column with the part from `first` to `last` at its front, and so much room."""
     to = column if room <= column.shape[-1] else np.empty((*column.shape[:-1], room), column.dtype)
     to[..., : last - first] = column[..., first:last]
