@@ -22,7 +22,7 @@ Which = Literal["x", "y"]
 PERCENT = Unit("%", 0.01)
 _ENDINGS = re.compile(r"_(s|jobs|per_s|items|share|count|nbytes)$")
 _RATE_UNITS = (Unit("per s", 1.0), Unit("per min", 1.0 / 60.0), Unit("per h", 1.0 / 3600.0))
-_WIDE = 20.0
+_WIDE, _TOO_WIDE = 20.0, 1e5
 _ROOM = 0.12
 
 
@@ -110,8 +110,8 @@ def written(interval: Interval) -> str:
 
 
 def is_wide(values: Sequence[float]) -> bool:
-    """Whether values are best shown on a log scale: all above 0, and the largest many times the smallest."""
-    return min(values) > 0.0 and max(values) > _WIDE * min(values)
+    """Whether values are best shown on a log scale: the largest many times the smallest, and none as good as 0."""
+    return min(values) > 0.0 and _WIDE * min(values) < max(values) < _TOO_WIDE * min(values)
 
 
 def set_axis(ax: Axes, which: Which, quantity: Quantity, values: Iterable[float], *, log: bool | None = None) -> None:

@@ -1,0 +1,176 @@
+"""The SMORE plot: risk and average of each scenario at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import pandas as pd
+
+from bufsim.model.flush_policy import FlushPolicy
+from bufsim.results.plots import style
+from bufsim.studies.expressions import Expression
+from bufsim.studies.plots import heads, quantities, subjects
+from bufsim.studies.plots.quantities import Quantity
+from bufsim.studies.plots.spreads import Spread, Spreads
+from bufsim.studies.statistics import Interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from bufsim.studies.study_result import StudyResult
+
+_PARTS = ("mean", "p5", "median", "p95")
+_LANE = 0.02
+_ARROW = 15.0
+
+
+def smore_frame(
+    study_result: StudyResult,
+    metric: str | Expression = "wait",
+    *,
+    of: str | None = None,
+    load: float | None = None,
+    scenarios: Sequence[str | FlushPolicy] | None = None,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Return what `smore` draws: mean, median and the 5 % and 95 % quantiles of each scenario, with their intervals.
+
+    Returns
+    -------
+    DataFrame
+        One row per scenario, the best mean first: scenario, label, mean, mean_low, mean_high, and likewise p5, median,
+        p95 (in the metric's unit), ties (the numbers, from 0, of the brackets that it is in), today, confidence, n.
+    """
+    shown = Spreads.of_study(study_result, metric, of, load, scenarios, confidence)
+    rows = []
+    for place, row in enumerate(shown.rows):
+        ends: dict[str, float] = {}
+        for part in _PARTS:
+            one: Interval = getattr(row, part)
+            ends |= {part: one.estimate, f"{part}_low": one.low, f"{part}_high": one.high}
+        tied = tuple(number for number, (first, last) in enumerate(shown.ties) if first <= place <= last)
+        about = {"ties": tied, "today": row.subject.is_today, "confidence": confidence, "n": row.mean.n}
+        rows.append({"scenario": row.subject.name, "label": row.subject.label, **ends, **about})
+    return pd.DataFrame(rows)
+
+
+def smore(
+    study_result: StudyResult,
+    metric: str | Expression = "wait",
+    *,
+    ax: Axes | None = None,
+    of: str | None = None,
+    load: float | None = None,
+    scenarios: Sequence[str | FlushPolicy] | None = None,
+    log: bool | None = None,
+    confidence: float = 0.95,
+) -> Axes:
+    """Draw the mean, the median and the 5 % and 95 % quantiles of each scenario, each with its interval.
+
+    The best mean stands on top. A bracket joins scenarios of which no two are separable by their means (all pairs,
+    adjusted by Holm's method). An arrow is an interval that the data leave open.
+
+    Parameters
+    ----------
+    study_result : StudyResult
+        The study.
+    metric : str or Expression
+        What varies from job to job, as ``"wait"`` or ``"end_to_end"``, or over time, as ``"buffer_size"``; or a metric
+        or an expression, which varies from replication to replication.
+    ax : Axes, optional
+        Where to draw. None: a new figure.
+    of : str, optional
+        Of which buffer or queue; None: all together.
+    load : float, optional
+        The scale of the arrivals, in a study of several; None: 1, or without it the lowest.
+    scenarios : sequence of str or FlushPolicy, optional
+        Those to show; None: all.
+    log : bool, optional
+        Whether the values are on a log axis; None: where they span much.
+    confidence : float
+        Of each interval by itself, and of the brackets together.
+
+    Returns
+    -------
+    Axes
+
+    References
+    ----------
+    Nelson (2008), The MORE plot: displaying measures of risk and error from simulation output, Proc. Winter Simulation
+    Conference, 413-416.
+    """
+    shown = Spreads.of_study(study_result, metric, of, load, scenarios, confidence)
+    (one,) = style.axes(ax, 1)
+    if ax is None:
+        cast("Figure", one.figure).set_figheight(max(4.0, 1.5 + 0.27 * len(shown.rows)))
+    ends = quantities.ends(getattr(row, part) for row in shown.rows for part in _PARTS)
+    quantity = Quantity.of(shown.mean, ends)
+    quantities.set_axis(one, "x", quantity, ends, log=log)
+    _set_rows(one, shown, quantity)
+    for place, row in enumerate(shown.rows):
+        _draw_glyph(one, row, quantity, place, is_coloured=len(shown.rows) <= subjects.MOST_COLOURS)
+    _draw_ties(one, shown)
+    about = subjects.about(study_result, confidence, load=shown.rows[0].subject.scale)
+    legend = "● mean  ┃ p5 and p95  ◇ median  ] not separable" if shown.ties else "● mean  ┃ p5 and p95  ◇ median"
+    heads.head(one, _title(shown, quantity), subtitle=f"{legend} · {about}")
+    return one
+
+
+def _title(shown: Spreads, quantity: Quantity) -> str:
+    what = f"the {'highest' if shown.mean.better == 'higher' else 'lowest'} {quantity.name}"
+    if len(shown.rows) == 1:
+        return f"{quantity.name} of {shown.rows[0].subject.label}"
+    tied = next((last + 1 for first, last in shown.ties if first == 0), 1)
+    if tied > 1:
+        return f"{tied} of {len(shown.rows)} tie for {what}"
+    return f"{shown.rows[0].subject.label} has {what}"
+
+
+def _set_rows(ax: Axes, shown: Spreads, quantity: Quantity) -> None:
+    names = [f"{row.subject.label}{' (today)' if row.subject.is_today else ''}" for row in shown.rows]
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    words = quantity.label.removeprefix("mean ")
+    ax.set_xlabel(f"{words}; p5 and p95 over {shown.of}")
+    ax.spines["left"].set_visible(False)
+    ax.tick_params(axis="y", length=0.0, labelsize=8.0)
+
+
+def _draw_glyph(ax: Axes, row: Spread, quantity: Quantity, place: int, *, is_coloured: bool) -> None:
+    colour = row.subject.colour if is_coloured else style.LINE
+    p5, median, p95, mean = (quantity.interval(one) for one in (row.p5, row.median, row.p95, row.mean))
+    ax.hlines(place, p5.estimate, p95.estimate, color=colour, linewidth=1.0, zorder=2)
+    for one in (p5, p95):
+        _draw_interval(ax, one, place, colour, width=7.0, alpha=0.3)
+        ax.plot(one.estimate, place, marker="|", markersize=11.0, markeredgewidth=2.0, color=colour, clip_on=False)
+    _draw_interval(ax, mean, place, colour, width=3.4, alpha=1.0)
+    look: dict[str, Any] = {"color": colour, "markeredgewidth": 1.2, "zorder": 5, "clip_on": False}
+    ax.plot(median.estimate, place, marker="D", markersize=4.5, markerfacecolor="white", **look)
+    ax.plot(mean.estimate, place, marker="o", markersize=6.0, **look | {"zorder": 6})
+
+
+def _draw_interval(ax: Axes, one: Interval, place: int, colour: str, *, width: float, alpha: float) -> None:
+    """Draw an interval as a bar; an end that is open is an arrow from the estimate."""
+    low, high = (end if math.isfinite(end) else one.estimate for end in (one.low, one.high))
+    ax.hlines(place, low, high, linewidth=width, zorder=3, color=colour, alpha=alpha)
+    for end, way in ((one.low, -1.0), (one.high, 1.0)):
+        if math.isinf(end):
+            arrow = {"arrowstyle": "<-", "color": colour, "linewidth": 1.1, "shrinkA": 0.0, "shrinkB": 0.0}
+            at = (one.estimate, place)
+            ax.annotate("", at, (_ARROW * way, 0.0), textcoords="offset points", arrowprops=arrow)
+
+
+def _draw_ties(ax: Axes, shown: Spreads) -> None:
+    """Draw a bracket beside each stretch of rows that are not separable; those that overlap side by side."""
+    lanes: list[int] = []
+    for first, last in shown.ties:
+        lane = next((lane for lane, end in enumerate(lanes) if end < first), len(lanes))
+        lanes[lane : lane + 1] = [last]
+        edge = 1.02 + _LANE * lane
+        rows = [first - 0.25, first - 0.25, last + 0.25, last + 0.25]
+        across = [edge - _LANE / 2.0, edge, edge, edge - _LANE / 2.0]
+        look: dict[str, Any] = {"color": style.INK, "linewidth": 1.2, "clip_on": False}
+        ax.plot(across, rows, transform=ax.get_yaxis_transform(), **look)
