@@ -18,7 +18,7 @@ from bufsim.spelling import build, naming
 
 Document = Mapping[str, Any]
 _LISTS = ("producer", "buffer", "workers")
-_TABLES = ("simulation", "storage", "stops", "backtest")
+_TABLES = ("simulation", "storage", "stops", "backtest", "plan")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,174 @@
+"""Plan files: a scenario file with a [plan] table, which asks what to do about it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bufsim import checks, spelling, vendure_trace
+from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.model.flush_policy import FlushPolicy
+from bufsim.scenario_files.scenario import document, scenario
+from bufsim.spelling import build, naming
+from bufsim.spelling.words import Role, Word
+from bufsim.studies.costs import cost
+from bufsim.studies.expressions import Expression
+from bufsim.studies.formulas import expression
+from bufsim.studies.grids import policy_grid
+from bufsim.studies.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file that a plan was made from.
+
+    Parameters
+    ----------
+    name : str
+        As the plan file calls it, or the plan file itself.
+    sha256 : str
+        Of its bytes, in hexadecimal.
+    rows : int
+        Its lines.
+    """
+
+    name: str
+    sha256: str
+    rows: int
+
+    @classmethod
+    def of(cls, name: str, path: Path) -> InputFile:
+        """Return what is said of a file."""
+        content = path.read_bytes()
+        return cls(name, hashlib.sha256(content).hexdigest(), content.count(b"\n"))
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFile:
+    """A plan, and the file that it stands in.
+
+    Parameters
+    ----------
+    plan : Plan
+        The question.
+    path : Path
+        The file.
+    text : str
+        What stands in it.
+    inputs : tuple of InputFile
+        It, and the files that it names.
+    """
+
+    plan: Plan
+    path: Path
+    text: str
+    inputs: tuple[InputFile, ...]
+
+
+def read_plan(path: str | Path, *, replications: int | None = None, seed: int | None = None) -> PlanFile:
+    """Return the plan in a TOML file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A scenario file with a ``[plan]`` table. Its keys: ``minimise`` or ``maximise`` (an expression of metrics), or
+        ``cost`` (a table of prices); ``policies`` (a list of words) or ``grid`` (a table of sizes, ages, idle times and
+        periods), or both; and ``today``, ``limits``, ``loads``, ``load``, ``head_room``, ``assumptions``,
+        ``replications``, ``seed`` and ``confidence``, as `bufsim.studies.plan.Plan` takes them.
+    replications, seed : int, optional
+        In place of what the file says.
+
+    Raises
+    ------
+    InvalidValueError, InvalidTypeError
+        If it cannot be read, has an unknown key, or asks nothing that can be answered; the message says where.
+    """
+    path = Path(path)
+    declared, name = document(path), str(path)
+    asked = declared.get("plan")
+    if not isinstance(asked, Mapping):
+        raise InvalidValueError(f"{name} needs the table [plan], with the policies to choose from and what to minimise")
+    model = scenario(declared, name=name, base=path.parent)
+    arguments = build(ROLE, asked, name=f"{name}: [plan]")
+    assert isinstance(arguments, dict)
+    chosen = {"replications": replications, "seed": seed}
+    arguments |= {key: value for key, value in chosen.items() if value is not None}
+    with naming(f"{name}: [plan]"):
+        plan = Plan(model.simulation, title=model.title, **arguments)
+    return PlanFile(plan, path, path.read_text(encoding="utf-8"), tuple(_inputs(path, declared)))
+
+
+def _plan(
+    policies: Any = None,
+    grid: list[FlushPolicy] | None = None,
+    minimise: Any = None,
+    maximise: Any = None,
+    cost: Expression | None = None,
+    today: FlushPolicy | None = None,
+    limits: Any = (),
+    loads: Any = (1.0,),
+    load: Any = None,
+    head_room: Any = (),
+    assumptions: Any = (),
+    replications: Any = 30,
+    seed: Any = None,
+    confidence: Any = 0.95,
+) -> dict[str, Any]:
+    """Return what a [plan] table says, as a plan takes it."""
+    given = [
+        key for key, value in (("minimise", minimise), ("maximise", maximise), ("cost", cost)) if value is not None
+    ]
+    if len(given) != 1:
+        raise InvalidValueError(f"it must have one of minimise, maximise and cost, got {' and '.join(given) or 'none'}")
+    return {
+        "policies": [*_policies(policies), *(grid or [])],
+        "minimise": cost if minimise is None else expression(minimise),
+        "maximise": None if maximise is None else expression(maximise),
+        "today": today,
+        "limits": limits,
+        "loads": loads,
+        "load": load,
+        "head_room": head_room,
+        "assumptions": assumptions,
+        "replications": replications,
+        "seed": seed,
+        "confidence": confidence,
+    }
+
+
+def _policies(words: Any) -> Iterator[FlushPolicy]:
+    if words is not None and not isinstance(words, list):
+        raise InvalidTypeError(f"policies must be a list of words such as 'size(200) | age(30s)', got {words!r}")
+    for place, text in enumerate(words or (), 1):
+        yield spelling.policy(checks.text(f"policy number {place}", text), name=f"policy number {place}")
+
+
+_GRID = Role("grid", {"grid": Word(policy_grid)}, table="grid")
+_COST = Role("cost", {"cost": Word(cost)}, table="cost")
+ROLE = Role("plan", {"plan": Word(_plan, {"grid": _GRID, "cost": _COST, "today": "policy"})}, table="plan")
+"""The [plan] table."""
+
+
+def _inputs(path: Path, declared: Mapping[str, Any]) -> Iterator[InputFile]:
+    yield InputFile.of(path.name, path)
+    for text in dict.fromkeys(_texts(declared)):
+        named = path.parent / text
+        if named.is_dir():
+            named = named / vendure_trace.ADDS
+        if named.is_file():
+            yield InputFile.of(text, named)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield the texts in a document that may name a file."""
+    if isinstance(value, str) and value and len(value) < 250 and "\n" not in value:
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)

@@ -1,0 +1,222 @@
+"""A plan: the question of capacity planning, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bufsim import checks
+from bufsim.engines.randomness import fresh_seed
+from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.model.flush_policy import FlushPolicy
+from bufsim.simulation import Engine, Simulation
+from bufsim.studies import plan_answer
+from bufsim.studies.expressions import Expression
+from bufsim.studies.formulas import limit, one_objective
+from bufsim.studies.limits import Limit
+from bufsim.studies.plan_answer import PlanAnswer
+from bufsim.studies.progress import Progress
+from bufsim.studies.statistics.student_t import inner_probability
+
+
+@dataclass(frozen=True, init=False, slots=True, repr=False, eq=False)
+class Plan:
+    """A question of capacity planning: which of some flush policies, for which load, at what cost, under which limits.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        The model, with today's arrivals and today's policy in its buffers.
+    policies : sequence of FlushPolicy
+        What can be chosen; each would be that of every buffer. What is done today is always tried too.
+    minimise, maximise : str or Expression
+        What is to be low, such as ``"0.4 * flush_rate_per_s + 0.01 * mean_buffer_size_jobs"``, or high.
+    limits : sequence of str or Limit
+        What must be kept, such as ``["p99_wait <= 2s"]``.
+    today : FlushPolicy, optional
+        What is done today; by default the policy that all buffers of the simulation have.
+    loads : sequence of float
+        At how many times today's arrivals all policies are run.
+    load : float, optional
+        The one to plan for: at all loads up to it the limits must be kept, and at it values count. None: the highest.
+    replications : int
+        Independent runs of each policy at each load, ≥ 2.
+    seed : int, optional
+        The root seed; None draws one, which the answer tells.
+    head_room : sequence of float
+        At how many times today's arrivals the choice alone is checked too.
+    assumptions : sequence of str
+        What was assumed without data, in your words.
+    confidence : float
+        Of the verdicts together, and of each interval.
+    title : str
+        What it is about.
+
+    Raises
+    ------
+    InvalidValueError, InvalidTypeError
+        If there is nothing to choose from, a load is not to be run, or a value breaks its rule.
+
+    Examples
+    --------
+    >>> from bufsim import FlushAfterAge, FlushAtSize, JobBuffer, Poisson, Producer
+    >>> plan = Plan(
+    ...     Simulation(
+    ...         producers=[Producer("edits", Poisson(10.0))],
+    ...         buffers=[JobBuffer("search", policy=FlushAfterAge("30s"))],
+    ...         until="5min",
+    ...     ),
+    ...     policies=[FlushAtSize(20) | FlushAfterAge("5s"), FlushAtSize(40) | FlushAfterAge("5s")],
+    ...     minimise="flush_rate",
+    ...     limits=["p99_wait <= 10s"],
+    ...     replications=5,
+    ...     seed=1,
+    ... )
+    >>> plan.run(progress=False).recommendation.choice.name
+    'FlushAtSize(40) | FlushAfterAge(5.0)'
+    """
+
+    simulation: Simulation
+    today: FlushPolicy
+    policies: tuple[FlushPolicy, ...]
+    objective: Expression
+    is_cost: bool
+    limits: tuple[Limit, ...]
+    loads: tuple[float, ...]
+    load: float
+    replications: int
+    seed: int
+    head_room: tuple[float, ...]
+    assumptions: tuple[str, ...]
+    confidence: float
+    title: str
+
+    def __init__(
+        self,
+        simulation: Simulation,
+        *,
+        policies: Sequence[FlushPolicy],
+        minimise: str | Expression | None = None,
+        maximise: str | Expression | None = None,
+        limits: Sequence[str | Limit] = (),
+        today: FlushPolicy | None = None,
+        loads: Sequence[float] = (1.0,),
+        load: float | None = None,
+        replications: int = 30,
+        seed: int | None = None,
+        head_room: Sequence[float] = (),
+        assumptions: Sequence[str] = (),
+        confidence: float = 0.95,
+        title: str = "a plan",
+    ) -> None:
+        objective, is_cost = one_objective(minimise, maximise)
+        own = _todays(simulation) if today is None else _policy("today", today)
+        scales = _scales("loads", loads)
+        if not scales:
+            raise InvalidValueError("loads must have at least one load, got none; write loads=[1] for today's")
+        planned = max(scales) if load is None else checks.positive("load", load)
+        if planned not in scales:
+            listed = ", ".join(f"{scale:g}" for scale in scales)
+            raise InvalidValueError(f"load must be one of the loads, {listed}, got {load!r}; add it to them")
+        if checks.integer("replications", replications, at_least=0) < 2:
+            raise InvalidValueError(
+                f"replications must be >= 2, got {replications}: from one run nothing can be said about the noise"
+            )
+        values = {
+            "simulation": simulation.with_policy(own),
+            "today": own,
+            "policies": _choices(policies, own),
+            "objective": objective,
+            "is_cost": is_cost,
+            "limits": tuple(limit(one) for one in _list("limits", limits)),
+            "loads": scales,
+            "load": planned,
+            "replications": replications,
+            "seed": fresh_seed() if seed is None else checks.integer("seed", seed, at_least=0),
+            "head_room": _further(head_room, scales, planned),
+            "assumptions": tuple(checks.text("an assumption", one) for one in _list("assumptions", assumptions)),
+            "confidence": inner_probability("confidence", confidence),
+            "title": checks.text("title", title),
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        if self.head_room and not self.limits:
+            raise InvalidValueError("head_room needs limits to break; give limits=[...], or leave out head_room")
+
+    @property
+    def options(self) -> tuple[FlushPolicy, ...]:
+        """What is tried: what is done today, and the others."""
+        return (self.today, *self.policies)
+
+    def run(
+        self,
+        *,
+        executor: int | Executor | None = None,
+        store: str | Path | None = None,
+        progress: bool | Progress | None = None,
+        engine: Engine = "auto",
+    ) -> PlanAnswer:
+        """Run every policy at every load, choose, look at the choice again, and at what it rests on.
+
+        Parameters
+        ----------
+        executor, store, progress, engine
+            As for `Study.run`.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If it is interrupted; with a store, what is finished is kept, and the next call goes on from there.
+        """
+        return plan_answer.answer(self, executor=executor, store=store, progress=progress, engine=engine)
+
+    def __repr__(self) -> str:
+        return (
+            f"Plan(<{self.title}: {len(self.options)} policies x {len(self.loads)} loads x {self.replications} "
+            f"replications, seed {self.seed}>)"
+        )
+
+
+def _todays(simulation: Simulation) -> FlushPolicy:
+    policies = list(dict.fromkeys(buffer.policy for buffer in simulation.buffers))
+    if len(policies) > 1:
+        listed = ", ".join(map(repr, policies))
+        raise InvalidValueError(f"today must be given where buffers have different policies, got {listed}")
+    return policies[0]
+
+
+def _policy(name: str, value: object) -> FlushPolicy:
+    if not isinstance(value, FlushPolicy):
+        raise InvalidTypeError(f"{name} must be a flush policy, got {value!r}")
+    return value
+
+
+def _choices(policies: object, today: FlushPolicy) -> tuple[FlushPolicy, ...]:
+    """Return the policies without repetition, and without what is done today."""
+    given = [_policy("a policy in policies", one) for one in _list("policies", policies)]
+    others = tuple(dict.fromkeys(one for one in given if one != today))
+    if not others:
+        raise InvalidValueError(f"policies must hold at least one other than today's {today!r}, got {given!r}")
+    return others
+
+
+def _scales(name: str, values: object) -> tuple[float, ...]:
+    return tuple(sorted({checks.positive(f"a load of {name}", one) for one in _list(name, values)}))
+
+
+def _further(given: object, loads: Sequence[float], load: float) -> tuple[float, ...]:
+    """Return the loads above the one that is planned for at which the choice is checked; not those run anyway."""
+    further = _scales("head_room", given)
+    for scale in further:
+        if scale <= load:
+            raise InvalidValueError(f"a load of head_room must be above the load planned for, {load:g}, got {scale:g}")
+    return tuple(sorted({*further, *(scale for scale in loads if scale > load)}))
+
+
+def _list(name: str, values: object) -> Sequence[Any]:
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        raise InvalidTypeError(f"{name} must be a list, got {values!r}; write [{values!r}]")
+    return values

@@ -1,0 +1,162 @@
+"""Sensitivity: which assumption of a model moves an answer most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bufsim.errors import InvalidValueError
+from bufsim.simulation import Simulation
+from bufsim.studies.expressions import Expression
+from bufsim.studies.limit_checks import check_limits, joint
+from bufsim.studies.limits import Limit, LimitVerdict
+from bufsim.studies.statistics import Interval, paired_difference
+from bufsim.studies.study import Study
+from bufsim.studies.study_result import StudyResult
+from bufsim.studies.told import Told
+from bufsim.studies.variations import Variation, variations
+
+BASE = "as assumed"
+COLUMNS = ["assumption", "value", "moved", "metric", "difference", "low", "high", "unit", "limits", "confidence", "n"]
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What becomes of a metric where one assumption is moved.
+
+    Parameters
+    ----------
+    variation : Variation
+        What is moved.
+    expression : Expression
+        The metric.
+    lower, higher : Interval
+        How much the metric is above that of the model as assumed, with the assumption divided and multiplied.
+    verdicts : tuple of str
+        Whether all limits are kept then: "pass", "fail" or "undecided", of both.
+    """
+
+    variation: Variation
+    expression: Expression
+    lower: Interval
+    higher: Interval
+    verdicts: tuple[LimitVerdict, LimitVerdict]
+
+    @property
+    def reach(self) -> float:
+        """The larger of the two movements, whatever its sign."""
+        return max(abs(self.lower.estimate), abs(self.higher.estimate))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Sensitivity(Told):
+    """Which assumption of a model moves some metrics most.
+
+    Parameters
+    ----------
+    factor : float
+        By how much each assumption was divided and multiplied.
+    base : mapping of Expression to Interval
+        The metrics of the model as assumed.
+    effects : tuple of Effect
+        Metric by metric, and in each the one that moves it most first.
+    """
+
+    factor: float
+    base: Mapping[Expression, Interval]
+    effects: tuple[Effect, ...]
+
+    def of(self, expression: Expression) -> tuple[Effect, ...]:
+        """Return the effects on one metric, the largest first."""
+        return tuple(effect for effect in self.effects if effect.expression == expression)
+
+    def sentences(self) -> list[str]:
+        """Return for each metric which assumption moves it most."""
+        return [self._sentence(expression) for expression in self.base]
+
+    def _sentence(self, expression: Expression) -> str:
+        first = self.of(expression)[0]
+        unit = f" {expression.unit}".rstrip()
+        return (
+            f"{expression.name} ({self.base[expression]}{unit}) moves most with {first.variation.name} "
+            f"({first.variation.value}): by {first.lower}{unit} where it is divided by {self.factor:g}, by "
+            f"{first.higher}{unit} where it is multiplied by it."
+        )
+
+    def table(self) -> pd.DataFrame:
+        """Return two rows for each assumption and metric: the columns `COLUMNS`; `moved` is "lower" or "higher"."""
+        rows: list[tuple[Any, ...]] = []
+        for effect in self.effects:
+            for moved, gap, verdict in zip(
+                ("lower", "higher"), (effect.lower, effect.higher), effect.verdicts, strict=True
+            ):
+                numbers = (gap.estimate, gap.low, gap.high, effect.expression.unit)
+                what = (effect.variation.name, effect.variation.value, moved, effect.expression.name)
+                rows.append((*what, *numbers, verdict, gap.confidence, gap.n))
+        return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def sensitivity(
+    simulation: Simulation,
+    expressions: Sequence[Expression],
+    *,
+    seed: int,
+    limits: Sequence[Limit] = (),
+    factor: float = 1.25,
+    replications: int = 30,
+    first: int = 0,
+    confidence: float = 0.95,
+    **how: Any,
+) -> Sensitivity:
+    """Move every assumption of a model down and up, one at a time, under common random numbers.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        The model as assumed.
+    expressions : sequence of Expression
+        The metrics that are looked at.
+    seed : int
+        The root seed.
+    limits : sequence of Limit
+        What must be kept: whether it still is, is told of each variation.
+    factor : float
+        By how much each assumption is divided and multiplied.
+    replications, first, **how
+        As for `Study.run`.
+    confidence : float
+        Of each interval by itself.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If it was interrupted: a part of it would not tell which assumption matters most.
+    """
+    moved = variations(simulation, factor)
+    scenarios = {BASE: simulation}
+    for one in moved:
+        scenarios |= {f"{one.name}, lower": one.lower, f"{one.name}, higher": one.higher}
+    result = Study(scenarios, seed=seed).run(replications, first=first, **how)
+    if not result.complete:
+        raise KeyboardInterrupt
+    if len(result.failures):
+        failed = result.failures.iloc[0]
+        raise InvalidValueError(f"with {failed['scenario']} the model failed: {failed['error']}")
+    effects = [_effect(result, one, expression, limits, confidence) for expression in expressions for one in moved]
+    order = {expression: place for place, expression in enumerate(expressions)}
+    effects.sort(key=lambda effect: (order[effect.expression], -effect.reach))
+    base = {expression: result.interval(expression, BASE, confidence=confidence) for expression in expressions}
+    return Sensitivity(factor, base, tuple(effects))
+
+
+def _effect(
+    result: StudyResult, variation: Variation, expression: Expression, limits: Sequence[Limit], confidence: float
+) -> Effect:
+    names = (f"{variation.name}, lower", f"{variation.name}, higher")
+    base = result.measured(expression, BASE).values()
+    gaps = [paired_difference(result.measured(expression, name).values(), base).interval(confidence) for name in names]
+    lower, higher = (joint(check_limits(limits, [name], result.measured, confidence=confidence)) for name in names)
+    return Effect(variation, expression, gaps[0], gaps[1], (lower, higher))

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bufsim import (
+    FlushAfterAge,
+    FlushAtSize,
+    FlushEvery,
+    InvalidTypeError,
+    InvalidValueError,
+    JobBuffer,
+    Poisson,
+    Producer,
+    PushWorkers,
+    Simulation,
+)
+from bufsim.studies import replicating
+from bufsim.studies.formulas import limit
+from bufsim.studies.plan import Plan
+from bufsim.studies.plan_answer import PLANNED, PlanAnswer
+
+TODAY = FlushAfterAge(5.0)
+POLICIES = [FlushAtSize(size) | FlushAfterAge(5.0) for size in (10, 20, 40)]
+ASKED: dict[str, Any] = {
+    "policies": POLICIES,
+    "minimise": "40 * flush_rate_per_s + mean_buffer_size_jobs",
+    "limits": ["peak_buffer_size <= 60"],
+    "loads": [1, 2, 3],
+    "load": 2,
+    "replications": 6,
+    "seed": 4,
+}
+
+
+def simulation(**others: Any) -> Simulation:
+    return Simulation(
+        producers=[Producer("jobs", Poisson(10.0))],
+        buffers=[JobBuffer("buffer", policy=TODAY)],
+        workers=[PushWorkers(2, service="20ms")],
+        until=100.0,
+        **others,
+    )
+
+
+@pytest.fixture(scope="module")
+def answer() -> PlanAnswer:
+    return Plan(simulation(), **ASKED).run(progress=False)
+
+
+def test_a_plan_runs_every_policy_at_every_load(answer: PlanAnswer) -> None:
+    assert len(answer.study.scenarios) == 4 * 3
+    assert answer.study.replications == 6
+    assert [option.name for option in answer.options()] == [repr(one) for one in (TODAY, *POLICIES)]
+
+
+def test_the_choice_keeps_the_limits_up_to_the_load_planned_for_and_is_valued_at_it(answer: PlanAnswer) -> None:
+    found = answer.recommendation
+    assert found.choice is not None
+    assert found.choice.name == answer.favourite
+    assert found.origin.load == 2.0
+    assert found.origin.loads == 2
+    assert "at 2 times today's load" in found.sentence()
+    assert answer.exit_status == 0
+    # today's policy has peaks of some 80 jobs at twice the load
+    assert next(one for one in found.considered if one.name == answer.today).verdict == "fail"
+
+
+def test_higher_loads_that_were_run_and_others_are_head_room() -> None:
+    plan = Plan(simulation(), **ASKED | {"head_room": [2.5, 4]})
+    assert plan.head_room == (2.5, 3.0, 4.0)
+    found = plan.run(progress=False).recommendation.head_room
+    assert found is not None
+    assert [scale for scale, _ in found.loads] == [1.0, 2.0, 2.5, 3.0, 4.0]
+
+
+def test_the_second_look_and_what_else_is_run_is_on_replications_that_nobody_has_seen(answer: PlanAnswer) -> None:
+    assert answer.recommendation.choice is not None
+    assert answer.recommendation.choice.fresh == 6
+    assert list(answer.mishaps.tallies[PLANNED]) == list(range(12, 18))
+    assert set(answer.mishaps.scenarios) == {
+        PLANNED,
+        "half as many jobs again",
+        "workers twice as slow",
+        "a stop of 10 s in the middle",
+    }
+
+
+def test_what_moves_the_choice_is_looked_at_at_the_load_planned_for(answer: PlanAnswer) -> None:
+    assert [expression.name for expression in answer.sensitivity.base] == [
+        "peak_buffer_size_jobs",
+        "40.0 * flush_rate_per_s + mean_buffer_size_jobs",
+    ]
+    arrivals = next(one for one in answer.sensitivity.effects if one.variation.name == "arrivals")
+    assert arrivals.variation.value == "20 jobs/s"
+
+
+def test_no_policy_qualifies_is_an_answer_and_the_nearest_is_looked_at() -> None:
+    answer = Plan(simulation(), **ASKED | {"limits": ["mean_wait <= 1ms"]}).run(progress=False)
+    assert answer.exit_status == 1
+    assert answer.recommendation.choice is None
+    assert answer.favourite == repr(POLICIES[0])
+    assert answer.sensitivity.base
+
+
+def test_one_seed_gives_one_answer(answer: PlanAnswer) -> None:
+    again = Plan(simulation(), **ASKED).run(progress=False)
+    assert again.recommendation.sentences() == answer.recommendation.sentences()
+    assert again.sensitivity.table().equals(answer.sensitivity.table())
+    assert Plan(simulation(), **ASKED | {"seed": None}).seed != Plan(simulation(), **ASKED | {"seed": None}).seed
+
+
+def test_what_is_done_today_is_the_policy_of_the_buffers_unless_it_is_given() -> None:
+    assert Plan(simulation(), **ASKED).today == TODAY
+    given = Plan(simulation(), **ASKED | {"today": FlushEvery(2.0)})
+    assert given.today == FlushEvery(2.0)
+    assert given.simulation.buffers[0].policy == FlushEvery(2.0)
+    # today's is not tried twice, nor is another
+    plan = Plan(simulation(), **ASKED | {"policies": [TODAY, *POLICIES, POLICIES[0]]})
+    assert plan.options == (TODAY, *POLICIES)
+
+
+def test_more_may_be_better() -> None:
+    asked = {key: value for key, value in ASKED.items() if key != "minimise"}
+    plan = Plan(simulation(), **asked | {"maximise": "mean_batch_size", "limits": [limit("peak_buffer_size <= 1000")]})
+    assert plan.run(progress=False).recommendation.choice is not None
+    assert not plan.is_cost
+
+
+def test_without_a_load_the_highest_is_planned_for_and_without_loads_todays() -> None:
+    assert Plan(simulation(), **ASKED | {"load": None}).load == 3.0
+    assert Plan(simulation(), policies=POLICIES, minimise="mean_wait").load == 1.0
+
+
+def test_an_interrupt_keeps_what_is_finished_in_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    execute, store = replicating.execute, tmp_path / "plan.sqlite"
+    ran: list[int] = []
+
+    def counted(tasks: list[object], *others: Any) -> None:
+        ran.append(len(tasks))
+        execute(tasks, *others)  # type: ignore[arg-type]  # passed on
+
+    def interrupted(tasks: list[object], *others: Any) -> None:
+        execute(tasks[:30], *others)  # type: ignore[arg-type]  # passed on
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(replicating, "execute", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            Plan(simulation(), **ASKED).run(progress=False, store=store)
+    monkeypatch.setattr(replicating, "execute", counted)
+    Plan(simulation(), **ASKED).run(progress=False, store=store)
+    assert ran[0] == 12 * 6 - 30
+
+
+@pytest.mark.parametrize("when", [1, 2, 3, 4])
+def test_an_interrupt_at_any_later_time_is_no_answer(when: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    execute, calls = replicating.execute, []
+
+    def interrupted(tasks: list[object], *others: Any) -> None:
+        calls.append(len(tasks))
+        if len(calls) > when:
+            raise KeyboardInterrupt
+        execute(tasks, *others)  # type: ignore[arg-type]  # passed on
+
+    monkeypatch.setattr(replicating, "execute", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Plan(simulation(), **ASKED | {"head_room": [4]}).run(progress=False)
+    assert len(calls) > when
+
+
+WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
+    "no policies": ({"policies": []}, InvalidValueError, r"policies must hold at least one other than today's"),
+    "only today's": (
+        {"policies": [TODAY]},
+        InvalidValueError,
+        r"at least one other than today's FlushAfterAge\(5\.0\)",
+    ),
+    "one policy": ({"policies": POLICIES[0]}, InvalidTypeError, r"policies must be a list, got .*; write \["),
+    "no policy": (
+        {"policies": ["size(3)"]},
+        InvalidTypeError,
+        r"a policy in policies must be a flush policy, got 'size",
+    ),
+    "today in words": ({"today": "every(2s)"}, InvalidTypeError, r"today must be a flush policy, got 'every\(2s\)'"),
+    "no objective": ({"minimise": None}, InvalidTypeError, r"give either minimise=... or maximise=..."),
+    "no loads": ({"loads": []}, InvalidValueError, r"loads must have at least one load, got none; write loads=\[1\]"),
+    "a load of 0": ({"loads": [0, 1]}, InvalidValueError, r"a load of loads must be > 0, got 0"),
+    "another load": ({"load": 5}, InvalidValueError, r"load must be one of the loads, 1, 2, 3, got 5; add it to them"),
+    "one run": ({"replications": 1}, InvalidValueError, r"replications must be >= 2, got 1: from one run nothing"),
+    "low head-room": ({"head_room": [2]}, InvalidValueError, r"head_room must be above the load planned for, 2, got 2"),
+    "nothing to break": ({"limits": [], "head_room": [4]}, InvalidValueError, r"head_room needs limits to break; give"),
+    "limits as text": ({"limits": "p99_wait <= 2s"}, InvalidTypeError, r"limits must be a list, got 'p99_wait <= 2s'"),
+    "no such metric": ({"limits": ["p99_wiat <= 2s"]}, InvalidValueError, r"metric must be one of .*did you mean"),
+    "empty assumption": ({"assumptions": [""]}, InvalidValueError, r"an assumption must not be empty"),
+    "confidence of 95": ({"confidence": 95}, InvalidValueError, r"confidence must be"),
+    "no title": ({"title": ""}, InvalidValueError, r"title must not be empty"),
+}
+
+
+@pytest.mark.parametrize(("asked", "error", "message"), WRONG.values(), ids=WRONG)
+def test_a_wrong_question_says_what_to_ask(asked: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        Plan(simulation(), **ASKED | asked)
+
+
+def test_buffers_with_different_policies_need_one_for_today() -> None:
+    model = Simulation(
+        producers=[Producer("jobs", Poisson(10.0))],
+        buffers=[JobBuffer("one", policy=TODAY), JobBuffer("two", policy=FlushEvery(2.0))],
+        until=100.0,
+    )
+    with pytest.raises(
+        InvalidValueError, match=r"today must be given where buffers have different policies, got Flush"
+    ):
+        Plan(model, **ASKED)
+    assert Plan(model, **ASKED | {"today": TODAY}).today == TODAY
+
+
+def test_repr_says_how_much_will_be_run() -> None:
+    assert repr(Plan(simulation(), **ASKED)) == "Plan(<a plan: 4 policies x 3 loads x 6 replications, seed 4>)"

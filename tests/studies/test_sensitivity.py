@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import pytest
+
+from bufsim import FlushAtSize, FlushEvery, InvalidValueError, JobBuffer, Poisson, Producer, PushWorkers, Simulation
+from bufsim.studies import replicating, replication
+from bufsim.studies.formulas import expression, limit
+from bufsim.studies.sensitivity import BASE, Sensitivity, sensitivity
+
+WAIT, QUEUED = expression("mean_wait"), expression("utilisation")
+
+
+@pytest.fixture(scope="module")
+def found() -> Sensitivity:
+    return sensitivity(
+        model(), [WAIT, QUEUED], seed=3, limits=[limit("utilisation <= 0.6")], replications=8, progress=False
+    )
+
+
+def model() -> Simulation:
+    return Simulation(
+        producers=[Producer("edits", Poisson(10.0))],
+        buffers=[JobBuffer("search", policy=FlushAtSize(20))],
+        workers=[PushWorkers(1, service="50ms")],
+        until=200.0,
+    )
+
+
+def test_the_assumption_that_moves_a_metric_most_comes_first(found: Sensitivity) -> None:
+    # the mean wait under a size is (N - 1)/2 over the rate, whatever the workers do
+    first, *others = found.of(WAIT)
+    assert first.variation.name == "arrivals"
+    assert first.lower.estimate == pytest.approx(0.25 * found.base[WAIT].estimate, rel=0.05)
+    assert first.higher.estimate == pytest.approx(-0.2 * found.base[WAIT].estimate, rel=0.05)
+    assert [one.reach for one in others] == [0.0] * len(others)
+
+
+def test_every_effect_has_its_interval_under_common_random_numbers(found: Sensitivity) -> None:
+    service = next(one for one in found.of(QUEUED) if one.variation.name == "service time")
+    assert service.higher.low < 0.25 * found.base[QUEUED].estimate < service.higher.high
+    # the same arrivals: much narrower than the metric itself
+    assert service.higher.half_width < found.base[QUEUED].half_width
+    assert service.higher.n == 8
+
+
+def test_whether_limits_are_still_kept_is_told_of_both_sides(found: Sensitivity) -> None:
+    service = next(one for one in found.of(QUEUED) if one.variation.name == "service time")
+    assert service.verdicts == ("pass", "fail")
+
+
+def test_the_answer_is_told_and_has_a_table(found: Sensitivity) -> None:
+    first, _ = found.sentences()
+    assert first.startswith("mean_wait_s (0.9")
+    assert "moves most with arrivals (10 jobs/s): by 0.2" in first
+    assert "where it is divided by 1.25, by -0." in first
+    table = found.table()
+    assert len(table) == 2 * 2 * 2
+    assert set(table["moved"]) == {"lower", "higher"}
+    assert set(table["limits"]) <= {"pass", "fail", "undecided"}
+    assert "mean_wait_s" in repr(found)
+
+
+def test_one_seed_gives_one_answer_and_other_replications_another() -> None:
+    one, same, other = (
+        sensitivity(model(), [WAIT], seed=3, replications=4, first=first, progress=False) for first in (0, 0, 4)
+    )
+    assert one.table().equals(same.table())
+    assert not one.table().equals(other.table())
+
+
+def test_an_interrupt_is_not_half_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(replicating, "execute", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        sensitivity(model(), [WAIT], seed=3, replications=4, progress=False)
+
+
+def test_a_variation_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    run_on = replication.run_on
+
+    def failing(simulation: Simulation, *arguments: object, **named: object) -> object:
+        if simulation.workers[0].service != model().workers[0].service:
+            raise RuntimeError("too slow")
+        return run_on(simulation, *arguments, **named)  # type: ignore[arg-type]  # passed on
+
+    monkeypatch.setattr(replication, "run_on", failing)
+    with pytest.raises(InvalidValueError, match=r"with service time, (lower|higher) the model failed: RuntimeError"):
+        sensitivity(model(), [WAIT], seed=3, replications=2, progress=False)
+
+
+def test_without_limits_everything_passes() -> None:
+    clocked = Simulation(
+        producers=[Producer("edits", Poisson(10.0))], buffers=[JobBuffer("b", policy=FlushEvery(5.0))], until=100.0
+    )
+    found = sensitivity(clocked, [WAIT], seed=3, replications=3, progress=False)
+    assert {effect.verdicts for effect in found.effects} == {("pass", "pass")}
+    assert BASE == "as assumed"
