@@ -388,8 +388,8 @@ def test_nothing_to_do_starts_nothing():
 
 def test_neighbours_share_what_is_drawn(monkeypatch):
     drawn = []
-    jobs = replication.Workload.jobs
-    monkeypatch.setattr(replication.Workload, "jobs", lambda self: drawn.append(self.replication) or jobs(self))
+    blocks = replication.Workload.job_blocks
+    monkeypatch.setattr(replication.Workload, "job_blocks", lambda self: drawn.append(self.replication) or blocks(self))
     fresh = Study(declare(workers=[]), policy=[FlushAtSize(n) for n in (2, 3, 4)], arrivals_scale=[1, 2], seed=1)
     fresh.run(3, progress=False, engine="compiled")
     # once for each load and replication, whatever the order in the grid
