@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -75,17 +74,18 @@ def study(*, until: float = HOUR, served: bool = True) -> Study:
 
 
 def measured(run: Callable[[], StudyResult]) -> Measured:
-    """Run a study in processes, and return what it took."""
-    before = _processors_time()
+    """Run a study in processes, and return what it took from its start to its end."""
+    before = _times()
     begin = time.perf_counter()
     result = run()
     wall = time.perf_counter() - begin
-    pids = [os.getpid(), *_children(os.getpid())]
-    gigabytes = sum(map(_most_memory, pids))
-    busy = sum(map(_time_of, pids[1:]))
-    end_processes()
+    times = _times()
+    spent = sum(spent - before.get(pid, 0.0) for pid, spent in times.items())
+    gigabytes = sum(map(_most_memory, times))
+    if len(result.failures):
+        raise SystemExit(result.failures["error"].iloc[0])
     jobs = sum(tally.jobs for found in result.tallies.values() for tally in found.values())
-    return Measured(jobs, wall, _processors_time() - before + busy, gigabytes)
+    return Measured(jobs, wall, spent, gigabytes)
 
 
 def small_runs(runs: int = 200) -> tuple[float, float, float]:
@@ -128,11 +128,11 @@ def main() -> None:
     large = study()
     print(f"{len(large.scenarios)} scenarios, {replications} replications of an hour each, {PROCESSES} processes")
     for name, served in (("buffer alone", False), ("buffer and workers", True)):
-        fast = measured(
-            lambda served=served: study(served=served).run(replications, executor=PROCESSES, progress=False)
-        )  # type: ignore[misc]  # bound at once
+        whole, part = study(served=served), study(until=HOUR / 6, served=served)
+        end_processes()
+        fast = measured(lambda whole=whole: whole.run(replications, executor=PROCESSES, progress=False))  # type: ignore[misc]  # bound at once
         print(f"compiled, {name}: {fast}")
-        part = study(until=HOUR / 10, served=served)
+        # its processes have started already, unlike those of the other
         slow = measured(lambda part=part: part.run(2, executor=PROCESSES, progress=False, engine="simpy"))  # type: ignore[misc]  # likewise
         print(f"SimPy, {name}, a part: {slow}")
         share = fast.jobs / slow.jobs
@@ -170,10 +170,9 @@ def _timed(function: Callable[[], None]) -> float:
     return time.perf_counter() - begin
 
 
-def _processors_time() -> float:
-    """Return the processors' time of this process and of those of its own that have ended, s."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+def _times() -> dict[int, float]:
+    """Return the processors' time of this process and of each that it has started, s, by their ids."""
+    return {pid: _time_of(pid) for pid in [os.getpid(), *_children(os.getpid())]}
 
 
 def _children(pid: int) -> list[int]:
