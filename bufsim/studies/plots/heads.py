@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from bufsim.results.plots import style
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-def head(ax: Axes, title: str, *, subtitle: str) -> None:
-    """Write the title and the line about what is shown, in lines as long as the plot is wide when it is drawn."""
+def head(ax: Axes, title: str, *, subtitle: str, key: Sequence[Artist] = ()) -> None:
+    """Write title, subtitle and key as `style.head` does, in lines as long as the plot is wide when it is drawn."""
     figure = cast("Figure", ax.get_figure(root=True))
     engine = figure.get_layout_engine()
     # how wide the plot is follows from its labels: they must be laid out before lines are broken
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
-    style.head(ax, title, subtitle=subtitle)
+    style.head(ax, title, subtitle=subtitle, key=key)
     figure.set_layout_engine(engine)

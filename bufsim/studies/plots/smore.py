@@ -17,6 +17,7 @@ from bufsim.studies.plots.spreads import Spread, Spreads
 from bufsim.studies.statistics import Interval
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -114,8 +115,7 @@ def smore(
         _draw_glyph(one, row, quantity, place, is_coloured=len(shown.rows) <= subjects.MOST_COLOURS)
     _draw_ties(one, shown)
     about = subjects.about(study_result, confidence, load=shown.rows[0].subject.scale)
-    legend = "● mean  ┃ p5 and p95  ◇ median  ] not separable" if shown.ties else "● mean  ┃ p5 and p95  ◇ median"
-    heads.head(one, _title(shown, quantity), subtitle=f"{legend} · {about}")
+    heads.head(one, _title(shown, quantity), subtitle=about, key=_key(shown))
     return one
 
 
@@ -127,6 +127,19 @@ def _title(shown: Spreads, quantity: Quantity) -> str:
     if tied > 1:
         return f"{tied} of {len(shown.rows)} tie for {what}"
     return f"{shown.rows[0].subject.label} has {what}"
+
+
+def _key(shown: Spreads) -> list[Artist]:
+    from matplotlib.lines import Line2D
+
+    def mark(label: str, marker: str, size: float, **look: Any) -> Line2D:
+        return Line2D([], [], linestyle="", marker=marker, markersize=size, color=style.LINE, label=label, **look)
+
+    median = mark("median", "D", 4.5, markerfacecolor="white", markeredgewidth=1.2)
+    entries: list[Artist] = [mark("mean", "o", 6.0), median, mark("p5 and p95", "|", 9.0, markeredgewidth=2.0)]
+    if shown.ties:
+        entries.append(Line2D([], [], linestyle="", marker="$]$", color=style.INK, label="not separable"))
+    return entries
 
 
 def _set_rows(ax: Axes, shown: Spreads, quantity: Quantity) -> None:

@@ -78,7 +78,8 @@ def all_options(study_result: StudyResult) -> tuple[Option, ...]:
 
 
 def every(study_result: StudyResult) -> list[Subject]:
-    """Return all finished scenarios, at whatever load."""
+    """Return all finished scenarios, at whatever load; an error that says why if there is none."""
+    _ = study_result.replications
     found = all_options(study_result)
     texts = labels.labels([option.name for option in found])
     return [
@@ -104,9 +105,6 @@ def at_load(
         The scenarios or policies to show; None: all.
     """
     shown = every(study_result)
-    if not shown:
-        # says why there is none
-        _ = study_result.replications
     scales = sorted({one.scale for one in shown})
     wanted = (1.0 if 1.0 in scales else scales[0]) if load is None else checks.positive("load", load)
     if wanted not in scales:
@@ -161,7 +159,7 @@ def about(
     missing = len(study_result.scenarios) - len(study_result.finished)
     # what could mislead comes first, where no line ends
     parts += ["INTERRUPTED: a part of the study"] * (not study_result.complete)
-    parts += [f"{missing} scenarios not finished"] * (missing > 0)
+    parts += [f"{missing} {'scenario' if missing == 1 else 'scenarios'} not finished"] * (missing > 0)
     parts.append(f"{100.0 * confidence:g} % {what}")
     if load is not None and len({one.scale for one in every(study_result)}) > 1:
         parts.append("today's load" if load == 1.0 else f"{load:g} times today's load")
