@@ -17,14 +17,23 @@ import scipy.stats
 
 from bufsim import (
     BufsimError,
+    Exponential,
+    FlushAfterAge,
+    FlushAtBytes,
     FlushAtSize,
+    FlushEvery,
+    Gamma,
     InvalidTypeError,
     InvalidValueError,
+    KeepAll,
     MissingExtraError,
     Poisson,
     Producer,
     PushWorkers,
+    Renewal,
     Trace,
+    UniqueByKey,
+    Zipf,
 )
 from bufsim.model.distribution import Distribution
 from bufsim.studies import execution, replication
@@ -386,14 +395,36 @@ def test_nothing_to_do_starts_nothing():
 # what is shared, and what crosses
 
 
-def test_neighbours_share_what_is_drawn(monkeypatch):
+@pytest.mark.parametrize("engine", ["compiled", "simpy"])
+def test_neighbours_share_what_is_drawn(monkeypatch, engine):
     drawn = []
-    blocks = replication.Workload.job_blocks
-    monkeypatch.setattr(replication.Workload, "job_blocks", lambda self: drawn.append(self.replication) or blocks(self))
+    stream = replication.Workload.stream
+
+    def noted(self, name, purpose):
+        if purpose == "arrivals":
+            drawn.append(self.replication)
+        return stream(self, name, purpose)
+
+    monkeypatch.setattr(replication.Workload, "stream", noted)
     fresh = Study(declare(workers=[]), policy=[FlushAtSize(n) for n in (2, 3, 4)], arrivals_scale=[1, 2], seed=1)
-    fresh.run(3, progress=False, engine="compiled")
+    fresh.run(3, progress=False, engine=engine)
     # once for each load and replication, whatever the order in the grid
     assert drawn == [0, 0, 1, 1, 2, 2]
+
+
+def test_what_is_shared_in_several_blocks_gives_the_same_to_the_bit():
+    producers = [
+        Producer("edits", Poisson(20.0), keys=Zipf(500, 1.1), nbytes=Exponential("2 KiB")),
+        Producer("imports", Renewal(Gamma(0.05, 4.0)), queue="other"),
+    ]
+    policies = [FlushAtSize(9), FlushAfterAge(2.0), FlushAtBytes(9000), FlushEvery(3.0)]
+    workers = [PushWorkers(3, service=Exponential(0.02), failure=0.2, retries=2)]
+    simulation = declare(producers=producers, workers=workers, until=1500.0)
+    many = Study(simulation, policy=policies, reduce=[KeepAll(), UniqueByKey()], seed=5)
+    found = bits(many.run(2, progress=False))
+    for name, one in many.scenarios.items():
+        for number in range(2):
+            assert found[name][number] == bits_of(one.run(5, engine="compiled", replication=number, record="summary"))
 
 
 def test_what_takes_much_room_is_not_kept(monkeypatch):
