@@ -126,7 +126,7 @@ def test_an_engine_that_breaks_a_tie_rule_is_caught(monkeypatch: pytest.MonkeyPa
     arrivals = kernel.arrivals
 
     def late(state: Any, before: float, up_to: float) -> int:
-        if state.jobs.time[state.run[0].job & state.run[0].job_mask] == up_to:
+        if state.jobs.time[state.run[0].job - state.run[0].job_first] == up_to:
             return kernel.due_or_service(state, up_to)
         return arrivals(state, before, up_to)
 
