@@ -29,7 +29,7 @@ CHUNKS_PER_WORKER = 8
 MOST_IN_CHUNK = 64
 UNKNOWN_WORKERS = 16
 """How many workers an executor is taken to have that does not say it: enough chunks for so many."""
-WORTH_A_POOL = 15.0
+WORTH_A_POOL = 8.0
 """A pool of processes takes seconds to start: with less work left than this, s, it does not pay."""
 
 Keep = Callable[[Sequence[Outcome]], None]
