@@ -9,8 +9,8 @@ from concurrent.futures import Executor
 
 from bufsim.errors import MissingExtraError
 
-IDLE = 10.0
-"""Processes without work for so long, s, end."""
+IDLE = 300.0
+"""Processes without work for so long, s, end; longer than the pauses within a study, where an end would be an alarm."""
 
 
 class _Pool(threading.local):
