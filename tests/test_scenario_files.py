@@ -302,7 +302,8 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "unknown table": (
         "[[buffer]]",
         "[[bufer]]",
-        "a.toml has the unknown key 'bufer'; known are title, simulation, storage, stops, backtest, plan, producer, buffer, "
+        "a.toml has the unknown key 'bufer'; known are title, simulation, storage, stops, backtest, plan, producer, "
+        "buffer, "
         "workers; did you mean 'buffer'?",
     ),
     "missing table": ("[simulation]\nuntil", "title", "a.toml needs the table [simulation]"),
