@@ -41,7 +41,6 @@ def test_a_simpy_script_and_bufsim_give_the_same_to_the_last_bit(name: str, scri
 
 @pytest.mark.parametrize("name", ["W1", "W2", "W3", "W4"])
 def test_the_compiled_engine_and_its_summary_give_the_same(name: str) -> None:
-    pytest.importorskip("numba")
     from benchmarks.engines import COMPILED, ENGINES, PLAIN, SUMMARY
     from benchmarks.outcome import differences
     from benchmarks.simulations import numbers

@@ -3,13 +3,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import distributed
 import pytest
 
 from bufsim import BufsimError, FlushPolicy
 from bufsim.studies.study import Study
 from tests.studies.small import POLICIES, Failing, OwnSize, bits, declare, study
-
-distributed = pytest.importorskip("distributed")
 
 
 @pytest.fixture(scope="module")

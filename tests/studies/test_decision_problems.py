@@ -20,7 +20,6 @@ def importable(monkeypatch):
 
 @pytest.mark.parametrize("number", list(REPETITIONS))
 def test_no_criterion_is_shown_to_be_missed(number):
-    pytest.importorskip("numba")
     from benchmarks.decisions.criteria import scores
     from benchmarks.decisions.repetitions import repeat
 
