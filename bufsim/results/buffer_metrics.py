@@ -195,7 +195,8 @@ def lost_share(buffer: BufferTally, span: float) -> float:
 
 def mean_loss_at_stop_jobs(buffer: BufferTally, span: float) -> float:
     """Mean number of jobs that a stop at a random moment would lose."""
-    return buffer.levels.exposed.integral / span
+    # the moments in which the server is up
+    return ratio(buffer.levels.exposed.integral, float(buffer.levels.exposed.time_at.amounts.sum()))
 
 
 def largest_loss_at_stop_jobs(buffer: BufferTally, span: float) -> float:

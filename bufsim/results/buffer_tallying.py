@@ -181,7 +181,7 @@ class Buffers:
             nbytes=level(self._steps(buffer, record.size_nbytes), window),
             in_flight=presence(start, gone, window, jobs),
             in_flight_nbytes=presence(start, gone, window, record.flush_nbytes[flushes]),
-            exposed=exposed,
+            exposed=exposed.without(window.share_of(self.downtimes)),
         )
 
     def all_levels(self, of_each: Sequence[BufferLevels]) -> BufferLevels:

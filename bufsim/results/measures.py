@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -93,3 +93,12 @@ class LevelDistribution:
     squares: float
     peak: int
     time_at: Histogram
+
+    def without(self, seconds: float) -> LevelDistribution:
+        """Return the distribution with so many seconds, spent at 0, left out."""
+        if not seconds:
+            return self
+        amounts = self.time_at.amounts.astype(np.float64) - np.where(self.time_at.bins == 0, seconds, 0.0)
+        # the seconds at 0 are a sum of their own, and may come out a rounding below those that are left out
+        some = amounts > 1e-9 * seconds
+        return replace(self, time_at=Histogram(self.time_at.bins[some], amounts[some]))

@@ -12,6 +12,7 @@ from bufsim.engines import bins, compiled_engine
 from bufsim.engines import kernel_levels as kl
 from bufsim.engines.accumulators import Accumulators
 from bufsim.engines.recording import LOSS_CAUSES
+from bufsim.engines.stop_times import stop_times
 from bufsim.engines.workload import Workload
 from bufsim.model.declaration import Declaration
 from bufsim.results import records
@@ -24,7 +25,7 @@ from bufsim.results.window import Window
 
 def summary(simulation: Declaration, workload: Workload) -> Tally:
     """Run a simulation on the compiled engine, in bounded memory; return its tally."""
-    return tally(simulation, compiled_engine.count(simulation, workload))
+    return tally(simulation, compiled_engine.count(simulation, workload), _down(simulation, workload))
 
 
 def flushes(simulation: Declaration, workload: Workload) -> tuple[Tally, pd.DataFrame]:
@@ -33,7 +34,8 @@ def flushes(simulation: Declaration, workload: Workload) -> tuple[Tally, pd.Data
     counted = compiled_engine.count(simulation, workload, taken=ages.add)
     assert counted.flushes is not None
     names = {"buffers": counted.buffer_ids, "causes": counted.causes}
-    return tally(simulation, counted), records.flush_table(counted.flushes, names, ages.oldest(), ages.mean())
+    down = _down(simulation, workload)
+    return tally(simulation, counted, down), records.flush_table(counted.flushes, names, ages.oldest(), ages.mean())
 
 
 class Ages:
@@ -58,9 +60,15 @@ class Ages:
         return np.concatenate([np.empty(0), *self._mean])
 
 
-def tally(simulation: Declaration, counted: Accumulators) -> Tally:
-    """Return the tally of what an engine counted."""
-    parts = _Parts(counted)
+def _down(simulation: Declaration, workload: Workload) -> float:
+    """Return for how long of the window the server is down, s."""
+    times = stop_times(simulation.stops, seed=workload.seed, replication=workload.replication, until=simulation.until)
+    return Window(simulation.warm_up, simulation.until).share_of(times)
+
+
+def tally(simulation: Declaration, counted: Accumulators, down: float) -> Tally:
+    """Return the tally of what an engine counted in a run whose window holds so many seconds of downtime."""
+    parts = _Parts(counted, down)
     run = parts.run
     lost = counted.counts[: len(LOSS_CAUSES)]
     buffers = {name: _buffer(parts, index) for index, name in enumerate(counted.buffer_ids)}
@@ -93,8 +101,9 @@ def _outcomes(parts: _Parts) -> tuple[int, ...]:
 class _Parts:
     """What stands where in the accumulators."""
 
-    def __init__(self, counted: Accumulators) -> None:
+    def __init__(self, counted: Accumulators, down: float) -> None:
         self.counted = counted
+        self.down = down
         (self.run,) = _plain(counted.run)
         self.buffers = _plain(counted.buffers)
         self.queues = _plain(counted.queues)
@@ -130,7 +139,7 @@ class _Parts:
             nbytes=self.level(first + kl.NBYTES, "peak"),
             in_flight=self.level(first + kl.IN_FLIGHT),
             in_flight_nbytes=self.level(first + kl.IN_FLIGHT_NBYTES),
-            exposed=self.spread(first + kl.EXPOSED),
+            exposed=self.spread(first + kl.EXPOSED).without(self.down),
         )
 
     def queue_levels(self, first: int) -> QueueLevels:

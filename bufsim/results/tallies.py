@@ -44,7 +44,8 @@ class BufferLevels:
     exposed : LevelDistribution
         The rows that a stop would lose at this moment: those in flight; those buffered, if the storage is volatile; and
         those whose work is not finished, if the queue is volatile (all buffers together: also of jobs that passed by).
-        A row without a known work counts until its flush's last work is finished. Peak as for `in_flight`.
+        A row without a known work counts until its flush's last work is finished. Peak as for `in_flight`. Its times
+        are those in which the server is up: one that is down cannot stop.
     """
 
     size: LevelDistribution

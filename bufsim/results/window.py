@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +43,13 @@ class Window:
     def holds(self, times: Floats) -> npt.NDArray[np.bool_]:
         """Return which times lie in the window; a missing one does not."""
         return (times >= self.start) & (times < self.end)
+
+    def share_of(self, intervals: Sequence[tuple[float, float]]) -> float:
+        """Return how many seconds of these intervals, which do not meet, lie in the window."""
+        if not intervals:
+            return 0.0
+        begin, end = np.array(intervals).T
+        return float(self.overlap(begin, end).sum())
 
     def overlap(self, begin: Floats, end: Floats) -> Floats:
         """Return for how long each [begin, end) lies in the window, s; an end that has not come is the window's end."""

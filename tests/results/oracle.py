@@ -44,6 +44,12 @@ class Oracle:
         """The level after all events of each time at which something happens, and until the next."""
         return [(level(low), high - low) for low, high in zip(self.times[:-1], self.times[1:], strict=True)]
 
+    def spans_up(self, level: Callable[[float], int]) -> list[tuple[int, float]]:
+        """The same, without the times in which the server is down."""
+        pairs = zip(self.times[:-1], self.times[1:], strict=True)
+        up = [(low, high) for low, high in pairs if not any(stop <= low < restart for stop, restart in self.down)]
+        return [(level(low), high - low) for low, high in up]
+
     # who is where, after all events of a time
 
     def gone(self, flush: int) -> float:

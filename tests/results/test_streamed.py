@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from engines.compiled_models import simulations
 from hypothesis import HealthCheck, given, settings
 
-from bufsim import FlushAfterAge, FlushAtSize, JobBuffer, Poisson, Producer, Simulation
+from bufsim import FlushAfterAge, FlushAtSize, JobBuffer, NeverFlush, Poisson, Producer, Simulation, Stops, Trace
 from bufsim.engines import compiled_engine
 from bufsim.engines.workload import Workload
 from bufsim.results import streamed
@@ -82,3 +83,18 @@ def test_the_flushes_are_those_of_the_full_recording() -> None:
     simulation = Simulation(producers=[Producer("edits", Poisson(20.0))], buffers=[buffer], until=2000.0)
     flushes = simulation.run(seed=1, engine="compiled", record="flushes").flushes
     pd.testing.assert_frame_equal(flushes, simulation.run(seed=1, engine="simpy").flushes, check_exact=True)
+
+
+def test_what_a_stop_would_lose_leaves_out_the_time_in_which_the_server_is_down() -> None:
+    # two jobs lie there from 10 s on, until the stop at 20 s; it is down for all the rest
+    simulation = Simulation(
+        producers=[Producer("edits", Trace([10.0, 10.0]))],
+        buffers=[JobBuffer("search", policy=NeverFlush())],
+        until=100.0,
+        stops=Stops(at=[20.0], downtime=200.0),
+    )
+    for record in ("all", "summary"):
+        result = simulation.run(seed=1, engine="compiled", record=record)
+        assert result.metric("mean_loss_at_stop") == pytest.approx(1.0)  # half of the 20 s in which it is up
+        assert result.metric("p99_loss_at_stop") == 2.0
+        assert result.metric("p50_loss_at_stop") == 0.0
