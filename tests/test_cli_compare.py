@@ -9,9 +9,11 @@ import pytest
 
 from bufsim.cli import compare, main
 from bufsim.cli.side_by_side import letters
+from bufsim.errors import InvalidValueError
 from bufsim.model.policies import FlushAfterAge
 from bufsim.simulation import Simulation
 from bufsim.studies import replicating, replication
+from bufsim.studies.plots import StudyPlots
 
 CATALOGUE = Path(__file__).parents[1] / "data" / "scenarios" / "vendure-catalogue.toml"
 MODEL = ["compare", "--arrivals", "poisson:10", "--until", "2min", "--seed", "1"]
@@ -146,6 +148,26 @@ def test_tables_go_where_they_are_wanted(tmp_path: Path, capsys: Printed) -> Non
     assert len(pd.read_csv(tmp_path / "intervals.csv")) == 8
     assert len(pd.read_csv(tmp_path / "differences.csv")) == 4
     assert len(pd.read_csv(tmp_path / "replications.csv")) == 4 * 2 * 4
+    for name in ("differences", "pareto"):
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_pictures_or_with_one_metric_there_is_no_front(tmp_path: Path, capsys: Printed) -> None:
+    assert main([*TWO, "-n", "2", "--out", str(tmp_path), "--no-pictures"]) == 0
+    assert not list(tmp_path.glob("*.png"))
+    assert main([*TWO, "-n", "2", "--out", str(tmp_path), "--metric", "mean_wait"]) == 0
+    assert [path.name for path in tmp_path.glob("*.png")] == ["differences.png"]
+
+
+def test_a_picture_that_cannot_be_drawn_is_told(
+    tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object, **named: object) -> None:
+        raise InvalidValueError("nothing to see")
+
+    monkeypatch.setattr(StudyPlots, "pareto", refuse)
+    assert main([*TWO, "-n", "2", "--out", str(tmp_path)]) == 0
+    assert "no picture pareto.png: nothing to see" in capsys.readouterr().out
 
 
 def test_quiet_prints_nothing_and_json_only_json(tmp_path: Path, capsys: Printed) -> None:

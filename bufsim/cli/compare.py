@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bufsim import checks, spelling
-from bufsim.cli import inputs, studying
+from bufsim.cli import inputs, study_pictures, studying
 from bufsim.cli.command import DONE, Command, Console
 from bufsim.cli.output import FORMATS, Folder
 from bufsim.cli.side_by_side import SideBySide, all_exact
@@ -58,6 +58,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     output = parser.add_argument_group("what comes out")
     output.add_argument("--out", type=Path, metavar="DIR", help="write tables and pictures there")
     output.add_argument("--format", choices=FORMATS, default="auto", help="of tables (as for bufsim run)")
+    output.add_argument("--no-pictures", action="store_true", help="write no PNG files")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -68,11 +69,15 @@ def _run(options: argparse.Namespace) -> int:
     study = Study(scenarios, seed=seed, baseline=options.baseline)
     metrics = options.metric or usual_metrics(next(iter(scenarios.values())))
     result = study.run(options.replications, engine=options.engine, **studying.how(options))
-    comparisons = result.compare(*metrics, pairs=_pairs(result), margin=_margin(options.margin))
+    margin = _margin(options.margin)
+    comparisons = result.compare(*metrics, pairs=_pairs(result), margin=margin)
     _tell(console, title, result, comparisons)
     answer = _answer(title, result, comparisons, metrics)
     if folder is not None:
         _write(folder, result, comparisons, metrics)
+        if not options.no_pictures:
+            for problem in study_pictures.write(folder, result, metrics, margin):
+                console.say(_wrapped(problem))
         answer["files"] = [str(path) for path in folder.written]
         console.say(f"\n{folder.told()}")
     console.give(answer)

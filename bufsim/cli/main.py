@@ -6,11 +6,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from bufsim.cli import compare, run, verify
+from bufsim.cli import compare, plan, run, verify
 from bufsim.cli.command import INTERRUPTED, WRONG_INPUT, Command
 from bufsim.errors import BufsimError
 
-COMMANDS: tuple[Command, ...] = (run.COMMAND, compare.COMMAND, verify.COMMAND)
+COMMANDS: tuple[Command, ...] = (run.COMMAND, compare.COMMAND, plan.COMMAND, verify.COMMAND)
 """All commands, in the order in which --help lists them. A new one is a module with a `Command`, and its name here."""
 
 _EXIT_CODES = """\

@@ -35,6 +35,11 @@ SIZES = (FlushAtSize(2), FlushAtSize(4), FlushAtSize(8))
 NOISY = (FlushAtSize(20), FlushAfterAge(2.0), FlushAtSize(20) | FlushAfterAge(2.0), FlushEvery(2.0))
 
 
+def at(policy: FlushPolicy, scale: float) -> str:
+    """Return the name of a policy's scenario at a load."""
+    return f"{policy!r} · arrivals \N{MULTIPLICATION SIGN}{scale:g}"
+
+
 def declare(arrivals: Any, *, until: float = 41.0, workers: Any = (), keys: Any = None, **buffer: Any) -> Simulation:
     """Return a simulation with one producer, one buffer, and workers if they are given."""
     buffer.setdefault("policy", SIZES[1])

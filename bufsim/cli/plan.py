@@ -1,0 +1,142 @@
+"""``bufsim plan``: which policy for next season, with its evidence, as a report to hand in."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import shlex
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from bufsim.cli import studying
+from bufsim.cli.command import INTERRUPTED, Command, Console
+from bufsim.errors import InvalidValueError
+from bufsim.scenario_files.plans import PlanFile, read_plan
+from bufsim.studies.plan_answer import PlanAnswer
+from bufsim.studies.report.draft import Draft, Source
+from bufsim.studies.report.files import write_report
+from bufsim.studies.report.pdf import browser, write_pdf
+
+_DESCRIPTION = """\
+Answer a question of capacity planning: which of these flush policies, for this load, at what cost, under which limits?
+The plan file is a scenario file with a [plan] table. Every policy is run at every load under the same arrivals; the
+choice is looked at again on fresh replications; and the answer is written as one HTML file with its evidence, which
+prints on A4, and beside it every number as JSON and CSV.
+
+A policy passes if the whole interval is within the limit. One whose interval straddles a limit is undecided, which
+counts as not allowed. The exit code is 1 if no policy passes.
+"""
+_EXAMPLES = """\
+examples:
+  bufsim plan data/scenarios/plan-next-season.toml
+  bufsim plan plan.toml -o report/plan.html --pdf --store plan.sqlite
+
+All that a [plan] table can say stands, with comments, in data/scenarios/plan-next-season.toml.
+"""
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("plan", type=Path, metavar="FILE", help="a scenario file with a [plan] table")
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        metavar="HTML",
+        help="the report; JSON, CSV and a copy of the plan stand beside it (default: the plan's name, here)",
+    )
+    parser.add_argument(
+        "--pdf", action="store_true", help="print it as PDF too, with a Chromium that is on this machine"
+    )
+    asked = parser.add_argument_group("in place of what the file says")
+    studying.add_replications(asked, None)
+    studying.add_options(parser)
+
+
+def _run(options: argparse.Namespace) -> int:
+    console = Console.of(options)
+    html: Path = options.out or Path(options.plan.stem + ".html")
+    _check_output(html)
+    if options.pdf:
+        browser()  # better to hear at once that there is none
+    file = read_plan(options.plan, replications=options.replications, seed=options.seed)
+    _check_copy(file, html)
+    console.say(f"{file.plan.title}, seed {file.plan.seed}")
+    try:
+        answer = file.plan.run(engine=options.engine, **studying.how(options))
+    except KeyboardInterrupt:
+        if options.store is not None:
+            raise
+        print("bufsim: interrupted; nothing is kept without --store FILE", file=sys.stderr)
+        return INTERRUPTED
+    source = Source(file.path.name, file.text, _command(file, html, options), [_row(one) for one in file.inputs])
+    written = write_report(answer, html, source=source)
+    if options.pdf:
+        written.append(write_pdf(html, html.with_suffix(".pdf")))
+    _tell(console, answer, written)
+    return answer.exit_status
+
+
+def _check_output(html: Path) -> None:
+    """Raise for a file that could not be written: better to hear that before anything runs."""
+    if html.is_dir():
+        raise InvalidValueError(f"--out must be the name of the HTML file, got the directory {str(html)!r}")
+    if html.suffix not in (".html", ".htm"):
+        raise InvalidValueError(f"--out must end in .html, got {html.name!r}; the others stand beside it")
+    above = next(folder for folder in html.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise InvalidValueError(f"--out must be a file in a directory, and {str(above)!r} is none")
+
+
+def _check_copy(file: PlanFile, html: Path) -> None:
+    """Raise if the copy of the plan would take the place of a file that is neither it nor an earlier copy."""
+    copy = html.with_suffix(".toml")
+    if not copy.exists() or copy.samefile(file.path):
+        return
+    try:
+        earlier = json.loads(html.with_suffix(".json").read_text(encoding="utf-8"))["inputs"]
+    except (OSError, ValueError, LookupError, TypeError):
+        earlier = []
+    known = [file.inputs[0].sha256, *(sha256 for _, _, sha256 in earlier)]
+    if hashlib.sha256(copy.read_bytes()).hexdigest() not in known:
+        raise InvalidValueError(
+            f"--out {html} would write a copy of the plan over {copy}, which is another file; give another --out"
+        )
+
+
+def _row(one: Any) -> tuple[str, int, str]:
+    return one.name, one.rows, one.sha256
+
+
+def _command(file: PlanFile, html: Path, options: argparse.Namespace) -> str:
+    """Return the command that repeats the report."""
+    words = ["bufsim", "plan", file.path.name, "-o", html.name, "--seed", str(file.plan.seed)]
+    if options.replications is not None:
+        words += ["-n", str(options.replications)]
+    return shlex.join(words)
+
+
+def _tell(console: Console, answer: PlanAnswer, written: list[Path]) -> None:
+    draft = Draft(answer)
+    for sentence in answer.recommendation.sentences():
+        indent = " " * (len(sentence) - len(sentence.lstrip()))
+        console.say(textwrap.fill(draft.told(sentence), 110, subsequent_indent=f"{indent}  "))
+    console.say(f"\nwritten: {', '.join(str(path) for path in written)}")
+    console.give(
+        {
+            "title": answer.plan.title,
+            "seed": answer.plan.seed,
+            "choice": answer.recommendation.choice.name if answer.recommendation.choice else None,
+            "sentences": answer.recommendation.sentences(),
+            "options": answer.recommendation.table().to_dict("records"),
+            "limits": answer.recommendation.checks().to_dict("records"),
+            "files": [str(path) for path in written],
+        }
+    )
+
+
+COMMAND = Command(
+    "plan", "choose a policy for a load, under limits, and write a report", _DESCRIPTION, _EXAMPLES, _add_options, _run
+)

@@ -1,0 +1,132 @@
+"""A report's files: the page, and beside it every number as JSON and CSV."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bufsim.results.versions import versions_of
+from bufsim.studies import summaries
+from bufsim.studies.plan_answer import PlanAnswer
+from bufsim.studies.report.draft import Draft, Source, csv_text
+from bufsim.studies.report.numbers import COLUMNS
+from bufsim.studies.report.page import page
+
+
+def write_report(answer: PlanAnswer, path: str | Path, *, source: Source | None = None) -> list[Path]:
+    """Write the capacity-planning report: an HTML file, and beside it every number as JSON and CSV.
+
+    The HTML is one file that needs nothing else: pictures are in it, it runs no script and asks no other address. The
+    same answer gives the same bytes.
+
+    Parameters
+    ----------
+    answer : PlanAnswer
+        What ``plan.run()`` returned.
+    path : str or Path
+        The HTML file; the others have its name with another ending.
+    source : Source, optional
+        The plan file, where there is one: it is shown in full, and a copy of it is written too.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+    """
+    html = Path(path)
+    draft = Draft(answer, source)
+    texts = {html: str(page(draft))}
+    table = numbers(draft)
+    texts[html.with_suffix(".json")] = json.dumps(_plain(contents(draft, table)), indent=1, ensure_ascii=False) + "\n"
+    texts[html.with_suffix(".csv")] = csv_text(table)
+    if source is not None:
+        texts[html.with_suffix(".toml")] = source.text
+    for target, text in texts.items():
+        _write(target, text)
+    return list(texts)
+
+
+def numbers(draft: Draft) -> pd.DataFrame:
+    """Return every number of the report, and those behind its pictures: all that was asked of every scenario."""
+    study, plan = draft.answer.study, draft.answer.plan
+    asked = dict.fromkeys([*draft.answer.expressions, *draft.answer.study._asked(summaries.USUAL)])
+    rows: list[tuple[object, ...]] = []
+    for expression in asked:
+        for name in study.finished:
+            scale = float(str(study.coordinates[name]["arrivals_scale"]))
+            interval = study.interval(expression, name, confidence=plan.confidence)
+            ends = (interval.estimate, interval.low, interval.high)
+            how = (expression.unit, interval.confidence, interval.n, interval.method)
+            rows.append(("all scenarios", repr(study.coordinates[name]["policy"]), expression.name, scale, *ends, *how))
+    return pd.concat([draft.numbers.table(), pd.DataFrame(rows, columns=COLUMNS)], ignore_index=True)
+
+
+def contents(draft: Draft, table: pd.DataFrame) -> dict[str, Any]:
+    """Return the whole answer as plain values."""
+    answer, plan = draft.answer, draft.answer.plan
+    found = answer.recommendation
+    return {
+        "title": plan.title,
+        "answer": {
+            "qualifies": found.qualifies,
+            "choice": found.choice.name if found.choice else None,
+            "nearest_miss": found.nearest_miss.name if found.nearest_miss else None,
+            "sentences": found.sentences(),
+            "tie_set": list(found.selection.tie_set) if found.selection else [],
+        },
+        "question": {
+            "today": repr(plan.today),
+            "policies": [repr(one) for one in plan.policies],
+            "objective": {"name": plan.objective.name, "is": str(plan.objective), "lower_is_better": plan.is_cost},
+            "limits": [str(one) for one in plan.limits],
+            "loads": list(plan.loads),
+            "load": plan.load,
+            "head_room": list(plan.head_room),
+            "replications": plan.replications,
+            "seed": plan.seed,
+            "confidence": plan.confidence,
+            "assumptions": list(plan.assumptions),
+        },
+        "options": found.table().to_dict("records"),
+        "limits": found.checks().to_dict("records"),
+        "head_room": found.head_room.table().to_dict("records") if found.head_room else [],
+        "sensitivity": answer.sensitivity.table().to_dict("records"),
+        "numbers": table.to_dict("records"),
+        "figures": {name: frame.to_dict("records") for name, frame in draft.figures.items()},
+        "warnings": answer.study.warnings(),
+        "failures": answer.study.failures.to_dict("records"),
+        "inputs": [list(one) for one in draft.source.inputs] if draft.source else [],
+        "command": draft.source.command if draft.source else None,
+        "engines": sorted(set(answer.study.engines.values())),
+        "versions": [versions_of(engine) for engine in sorted(set(answer.study.engines.values()))],
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can hold it; what is not a number becomes null, infinity a text."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else f"{value:+}"
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

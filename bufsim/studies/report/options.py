@@ -1,0 +1,119 @@
+"""Section 3, the options compared: a row a policy, with its limits and its value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bufsim.studies.considered import Considered, nearest
+from bufsim.studies.limit_checks import LimitCheck
+from bufsim.studies.limits import Limit
+from bufsim.studies.plots.quantities import Quantity
+from bufsim.studies.report.draft import Draft, sign, verdict
+from bufsim.studies.report.markup import BREAK, Content, Markup, content, table, tag
+from bufsim.studies.report.numbers import About
+
+_SECTION = "3 options"
+_RANK = {"pass": 0, "undecided": 1, "fail": 2}
+
+
+def section(draft: Draft) -> Markup:
+    """Return the section."""
+    plan, found = draft.answer.plan, draft.answer.recommendation
+    ranked = ranking(draft)
+    limits = [(limit, _quantity(draft, limit, ranked)) for limit in plan.limits]
+    value = draft.quantity(plan.objective, [one.value for one in ranked])
+    head = ["Policy", "Verdict", *(_limit_head(limit, shown) for limit, shown in limits), value.label]
+    rows = [_row(draft, one, limits, value) for one in ranked]
+    classes = [" ".join(_classes(draft, one)) for one in ranked]
+    caption = (
+        f"Every policy; {draft.basis}, those of limits adjusted for {len(ranked)} policies. Of each limit stands the "
+        "load at which it is nearest to breaking, in brackets; values are at the load planned for."
+    )
+    ties = found.selection.tie_set if found.selection else ()
+    return content(
+        table(head, rows, caption=caption, classes=classes, class_="options"),
+        tag("p", _legend(draft, len(ties))),
+        tag("p", _not_decided(ranked)),
+    )
+
+
+def ranking(draft: Draft) -> list[Considered]:
+    """Return the options: what is done today, then those that pass, are undecided and fail, each by its value."""
+    sign = 1.0 if draft.answer.plan.is_cost else -1.0
+
+    def place(one: Considered) -> tuple[object, ...]:
+        today = one.name == draft.answer.today
+        value = sign * one.value.estimate if one.value else float("inf")
+        return not today, _RANK[one.verdict], value, one.name
+
+    return sorted(draft.answer.recommendation.considered, key=place)
+
+
+def _quantity(draft: Draft, limit: Limit, options: Sequence[Considered]) -> Quantity:
+    intervals = [worst.interval for one in options if (worst := _worst(one, limit)) is not None]
+    return draft.quantity(limit.expression, intervals)  # type: ignore[arg-type]  # a plan's limits are on expressions
+
+
+def _limit_head(limit: Limit, shown: Quantity) -> Content:
+    bound = f"{limit.side} {shown.written(limit.bound)}"
+    return content(shown.label, BREAK, tag("span", bound.replace("<=", "≤").replace(">=", "≥"), class_="bound"))
+
+
+def _worst(one: Considered, limit: Limit) -> LimitCheck | None:
+    return nearest([check for check in one.checks if check.limit == limit])
+
+
+def _row(
+    draft: Draft, one: Considered, limits: Sequence[tuple[Limit, Quantity]], value: Quantity
+) -> tuple[Content, ...]:
+    about = About(_SECTION, one.name, draft.answer.plan.load)
+    ties = draft.answer.recommendation.selection
+    mark = "▸ " if one.name == draft.answer.favourite and ties else "│ " if ties and one.name in ties.tie_set else ""
+    exact = draft.exact.get(one.option.base(), False)
+    return (
+        content(mark, draft.label(one.name)),
+        verdict(one.verdict) if not one.reason else content(verdict(one.verdict), BREAK, one.reason),
+        *(_check(draft, one, _worst(one, limit), shown) for limit, shown in limits),
+        written(draft.numbers.interval(about, value, one.value, exact=exact)),
+    )
+
+
+def _check(draft: Draft, one: Considered, check: LimitCheck | None, shown: Quantity) -> Content:
+    if check is None:
+        return "–"  # noqa: RUF001  # a dash for nothing
+    scale = next(scale for scale, name in one.option.scenarios if name == check.scenario)
+    exact = draft.exact[check.scenario]
+    text = draft.numbers.interval(About(_SECTION, one.name, scale), shown, check.interval, exact=exact)
+    at = f" (×{scale:g})" if len(one.option.scenarios) > 1 else ""  # noqa: RUF001  # times, as books write it
+    return content(sign(check.verdict), " ", written(text), at)
+
+
+def written(text: str) -> Markup:
+    """Return an estimate and its interval, which may stand in two lines, but not be torn."""
+    estimate, space, interval = text.partition(" [")
+    rest = tag("span", f"[{interval}", class_="interval") if space else None
+    return content(tag("span", estimate, class_="estimate"), " " if space else None, rest)
+
+
+def _classes(draft: Draft, one: Considered) -> list[str]:
+    found = draft.answer.recommendation.selection
+    classes = ["today"] if one.name == draft.answer.today else []
+    if one.name == draft.answer.favourite and found:
+        classes.append("chosen")
+    return [*classes, "tied"] if found and one.name in found.tie_set else classes
+
+
+def _legend(draft: Draft, ties: int) -> str:
+    if draft.answer.recommendation.choice is None:
+        return "No policy passes; what is undecided counts as not kept. Today's policy stands first."
+    several = f" │ and ▸: {ties} policies that are not separable in value." if ties > 1 else ""
+    return f"▸ the choice.{several} Today's policy stands first; the others are ranked by verdict, then by value."
+
+
+def _not_decided(options: Sequence[Considered]) -> str:
+    open_ = [one for one in options if one.verdict == "undecided"]
+    if not open_:
+        return "No policy is undecided."
+    needed = [one.replications_needed for one in open_ if one.replications_needed is not None]
+    more = f" About {max(needed):,} replications would decide {len(needed)} of them." if needed else ""
+    return f"{len(open_)} undecided: an interval straddles a limit, which counts as not kept.{more}"

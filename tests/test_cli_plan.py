@@ -1,0 +1,302 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from bufsim.cli import main, plan
+from bufsim.studies import replicating
+from bufsim.studies.report import pdf
+
+MODEL = """\
+title = "a shop next season"
+
+[simulation]
+until = "2min"
+
+[[producer]]
+name = "edits"
+arrivals = "poisson(10)"
+
+[[buffer]]
+id = "search"
+policy = "every(5s)"
+
+[plan]
+policies = ["size(20) | age(5s)", "size(40) | age(5s)"]
+minimise = "40 * flush_rate_per_s + mean_buffer_size_jobs"
+limits = ["p99_wait <= 5s"]
+loads = [1, 2]
+replications = 4
+seed = 7
+"""
+Printed = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "season.toml"
+    path.write_text(MODEL, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the page out, which takes seconds to draw."""
+    from bufsim.studies.report import files
+    from bufsim.studies.report.markup import Markup
+
+    monkeypatch.setattr(files, "page", lambda draft: Markup(f"<p>{draft.source.command}</p>"))
+
+
+def test_a_plan_is_answered_printed_and_written_with_every_number(file: Path, tmp_path: Path, capsys: Printed) -> None:
+    html = tmp_path / "report" / "plan.html"
+    assert main(["plan", str(file), "-o", str(html)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("a shop next season, seed 7\nOf 3 options x 2 loads (24 runs, 4 replications each")
+    assert "size 40 | age 5 s keeps its limit at every load and has the lowest" in " ".join(printed.split())
+    assert "(on 4 fresh replications)" in " ".join(printed.split())
+    assert "Binding limit: p99 wait ≤ 5 s" in printed
+    assert max(map(len, printed.splitlines()[:-1])) <= 112
+    assert printed.splitlines()[-1].startswith(f"written: {html}, ")
+    assert sorted(path.name for path in html.parent.iterdir()) == ["plan.csv", "plan.html", "plan.json", "plan.toml"]
+    assert (html.parent / "plan.toml").read_text(encoding="utf-8") == MODEL
+    assert html.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert len(pd.read_csv(html.with_suffix(".csv"))) > 50
+    again = tmp_path / "again" / "plan.html"
+    assert main(["plan", str(file), "-o", str(again), "--quiet"]) == 0
+    assert capsys.readouterr().out == ""
+    for path in html.parent.iterdir():
+        assert path.read_bytes() == (again.parent / path.name).read_bytes(), path.name
+
+
+@pytest.mark.usefixtures("short")
+def test_json_is_the_whole_answer_and_nothing_else(file: Path, tmp_path: Path, capsys: Printed) -> None:
+    assert main(["plan", str(file), "-o", str(tmp_path / "plan.html"), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["title"], answer["seed"]) == ("a shop next season", 7)
+    assert answer["choice"] == "FlushAtSize(40) | FlushAfterAge(5.0)"
+    assert len(answer["options"]) == 3
+    assert len(answer["limits"]) == 3 * 2
+    assert [Path(path).suffix for path in answer["files"]] == [".html", ".json", ".csv", ".toml"]
+
+
+@pytest.mark.usefixtures("short")
+def test_no_policy_qualifies_ends_with_1_and_says_what_comes_nearest(
+    file: Path, tmp_path: Path, capsys: Printed
+) -> None:
+    file.write_text(MODEL.replace("p99_wait <= 5s", "p99_wait <= 10ms"), encoding="utf-8")
+    assert main(["plan", str(file), "-o", str(tmp_path / "plan.html")]) == 1
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "No option qualifies: pass 0 · fail 3 · undecided 0." in printed
+    assert "Nearest is size 20 | age 5 s: p99 wait ≤ 10 ms (fail:" in printed
+    assert (tmp_path / "plan.html").exists()
+    assert main(["plan", str(file), "-o", str(tmp_path / "plan.html"), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["choice"] is None
+
+
+@pytest.mark.usefixtures("short")
+def test_the_command_that_repeats_it_says_what_the_file_does_not(file: Path, tmp_path: Path) -> None:
+    html = tmp_path / "plan.html"
+    assert main(["plan", str(file), "-o", str(html), "-n", "3", "--seed", "8", "--quiet"]) == 0
+    assert html.read_text(encoding="utf-8") == "<p>bufsim plan season.toml -o plan.html --seed 8 -n 3</p>"
+    assert main(["plan", str(file), "-o", str(html), "--quiet"]) == 0
+    assert html.read_text(encoding="utf-8") == "<p>bufsim plan season.toml -o plan.html --seed 7</p>"
+
+
+@pytest.mark.usefixtures("short")
+def test_an_interruption_ends_with_130_and_the_store_goes_on_from_it(
+    file: Path, tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute = replicating.execute
+    asked = ["plan", str(file), "-o", str(tmp_path / "out" / "plan.html"), "--store", str(tmp_path / "plan.sqlite")]
+
+    def interrupted(tasks: list[object], *others: Any) -> None:
+        execute(tasks[:10], *others)  # type: ignore[arg-type]  # passed on
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(replicating, "execute", interrupted)
+        assert main(asked) == 130
+    assert "bufsim: interrupted; what was finished is kept" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    ran: list[int] = []
+
+    def counted(tasks: list[object], *others: Any) -> None:
+        ran.append(len(tasks))
+        execute(tasks, *others)  # type: ignore[arg-type]  # passed on
+
+    monkeypatch.setattr(replicating, "execute", counted)
+    assert main(asked) == 0
+    assert ran[0] == 3 * 2 * 4 - 10
+
+
+@pytest.mark.usefixtures("short")
+def test_an_interruption_without_a_store_says_how_to_keep_what_is_finished(
+    file: Path, tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(replicating, "execute", interrupted)
+    assert main(["plan", str(file), "-o", str(tmp_path / "plan.html")]) == 130
+    assert "bufsim: interrupted; nothing is kept without --store FILE" in capsys.readouterr().err
+
+
+# --- PDF --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("short")
+def test_a_pdf_is_printed_beside_it(
+    file: Path, tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def printing(command: list[str], **others: object) -> subprocess.CompletedProcess[str]:
+        asked.append(command)
+        (target,) = [word.removeprefix("--print-to-pdf=") for word in command if word.startswith("--print-to-pdf=")]
+        Path(target).write_bytes(b"%PDF-1.4")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}" if name == "chromium" else None)
+    monkeypatch.setattr(subprocess, "run", printing)
+    html = tmp_path / "plan.html"
+    assert main(["plan", str(file), "-o", str(html), "--pdf"]) == 0
+    assert html.with_suffix(".pdf").read_bytes() == b"%PDF-1.4"
+    assert str(html.with_suffix(".pdf")) in capsys.readouterr().out
+    (command,) = asked
+    assert command[0] == "/bin/chromium"
+    assert command[-1] == html.as_uri()
+    assert "--headless" in command
+
+
+def test_without_a_chromium_a_pdf_is_refused_before_anything_runs(
+    file: Path, tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert main(["plan", str(file), "-o", str(tmp_path / "plan.html"), "--pdf"]) == 2
+    printed = capsys.readouterr().err
+    assert "a PDF needs a Chromium, and none of chromium, chromium-browser, google-chrome" in printed
+    assert "install one (apt-get install chromium), or print the HTML from a browser" in printed
+    assert not (tmp_path / "plan.html").exists()
+
+
+def test_a_chromium_that_prints_nothing_or_hangs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    html = tmp_path / "plan.html"
+    html.write_text("<p>page</p>", encoding="utf-8")
+    monkeypatch.setattr(shutil, "which", lambda name: "/bin/chromium")
+    done = subprocess.CompletedProcess([], 1, "", "starting\nno display\n")
+    monkeypatch.setattr(subprocess, "run", lambda command, **others: done)
+    with pytest.raises(Exception, match=r"/bin/chromium printed no PDF, and said: no display; print the HTML from a"):
+        pdf.write_pdf(html, tmp_path / "plan.pdf")
+
+    def hang(command: list[str], **others: object) -> None:
+        raise subprocess.TimeoutExpired(command, 120.0)
+
+    monkeypatch.setattr(subprocess, "run", hang)
+    with pytest.raises(Exception, match=r"/bin/chromium did not print within 120 s; print the HTML from a browser"):
+        pdf.write_pdf(html, tmp_path / "plan.pdf")
+    assert not (tmp_path / "plan.pdf").exists()
+
+
+# a developer's machine may have no browser; in CI, which installs one, its absence is a failure
+@pytest.mark.skipif(
+    "CI" not in os.environ and not any(map(shutil.which, pdf.BROWSERS)), reason="no Chromium on this machine"
+)
+def test_a_real_chromium_prints_a_page(tmp_path: Path) -> None:
+    html = tmp_path / "plan.html"
+    html.write_text("<!DOCTYPE html><html><body><p>page</p></body></html>", encoding="utf-8")
+    assert pdf.write_pdf(html, tmp_path / "plan.pdf").read_bytes().startswith(b"%PDF")
+
+
+# --- wrong input ------------------------------------------------------------------------------------------------------
+
+WRONG = {
+    "no such file": (["nowhere.toml"], MODEL, "there is no scenario file 'nowhere.toml'"),
+    "no plan": (["FILE"], MODEL.partition("[plan]")[0], "needs the table [plan]"),
+    "no TOML": (["FILE"], "[plan", "is not TOML"),
+    "unknown metric": (["FILE"], MODEL.replace("p99_wait <=", "p99_wiat <="), "metric must be one of"),
+    "one run": (["FILE", "-n", "1"], MODEL, "replications must be >= 2, got 1"),
+    "no processes": (["FILE", "--executor", "0"], MODEL, "executor must be"),
+    "engine that cannot": (
+        ["FILE", "--engine", "compiled"],
+        MODEL.replace('id = "search"', 'ported = "SearchIndexJobBuffer"').replace(
+            'arrivals = "poisson(10)"', 'arrivals = "poisson(10)"\nqueue = "update-search-index"'
+        ),
+        'run it with engine="simpy", or use a built-in one',
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "text", "message"), WRONG.values(), ids=WRONG)
+def test_a_mistake_is_one_sentence_with_exit_code_2(
+    arguments: list[str], text: str, message: str, file: Path, tmp_path: Path, capsys: Printed
+) -> None:
+    file.write_text(text, encoding="utf-8")
+    given = [str(file) if word == "FILE" else word for word in arguments]
+    assert main(["plan", *given, "-o", str(tmp_path / "out" / "plan.html")]) == 2
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert "Traceback" not in printed
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_report_that_cannot_be_written_is_an_error_before_anything_runs(
+    file: Path, tmp_path: Path, capsys: Printed
+) -> None:
+    (tmp_path / "taken").write_text("", encoding="utf-8")
+    assert main(["plan", str(file), "-o", str(tmp_path / "taken" / "plan.html")]) == 2
+    assert "--out must be a file in a directory, and" in capsys.readouterr().err
+    assert main(["plan", str(file), "-o", str(tmp_path)]) == 2
+    assert "--out must be the name of the HTML file, got the directory" in capsys.readouterr().err
+    assert main(["plan", str(file), "-o", str(tmp_path / "plan.pdf")]) == 2
+    assert "--out must end in .html, got 'plan.pdf'; the others stand beside it" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("short")
+def test_a_copy_takes_the_place_of_no_other_file(file: Path, tmp_path: Path, capsys: Printed) -> None:
+    html, copy = tmp_path / "plan.html", tmp_path / "plan.toml"
+    # the plan itself
+    assert main(["plan", str(file), "-o", str(file.with_suffix(".html")), "--quiet"]) == 0
+    assert file.read_text(encoding="utf-8") == MODEL
+    # an earlier copy, of a plan that was changed since
+    assert main(["plan", str(file), "-o", str(html), "--quiet"]) == 0
+    changed = MODEL.replace("seed = 7", "seed = 8")
+    file.write_text(changed, encoding="utf-8")
+    assert main(["plan", str(file), "-o", str(html), "--quiet"]) == 0
+    assert copy.read_text(encoding="utf-8") == changed
+    # somebody else's
+    copy.write_text("another = 1", encoding="utf-8")
+    assert main(["plan", str(file), "-o", str(html)]) == 2
+    assert "would write a copy of the plan over" in capsys.readouterr().err
+    html.with_suffix(".json").write_text("no JSON", encoding="utf-8")
+    assert main(["plan", str(file), "-o", str(html)]) == 2
+    assert copy.read_text(encoding="utf-8") == "another = 1"
+
+
+@pytest.mark.usefixtures("short")
+def test_without_a_name_the_report_has_the_plans_here(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert main(["plan", str(file), "--quiet"]) == 0
+    assert sorted(path.name for path in Path().iterdir()) == [
+        f"season.{suffix}" for suffix in ("csv", "html", "json", "toml")
+    ]
+
+
+def test_help_tells_what_is_written_and_when_nothing_qualifies(capsys: Printed) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["plan", "--help"])
+    assert ended.value.code == 0
+    told = " ".join(capsys.readouterr().out.split())
+    for word in ("[plan] table", "undecided", "exit code is 1", "--pdf", "data/scenarios/plan-next-season.toml"):
+        assert word in told
+    assert plan.COMMAND.name == "plan"
