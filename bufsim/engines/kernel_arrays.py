@@ -27,7 +27,7 @@ def recording_state(lowered: Lowered, jobs: Jobs) -> ks.State:
         lowered,
         jobs=_job_columns(run, jobs),
         rows=ks.Rows(np.empty((4, copies), np.int64), np.empty(copies), np.empty((2, copies), np.int16)),
-        sizes=_sizes(2 * copies + drops + stops + 1),
+        sizes=_sizes(run, len(buffers), 2 * copies + drops + stops + 1),
         flushes=np.empty(copies, ks.FLUSH),
         works=_works(copies),
         positions=copies,
@@ -45,7 +45,7 @@ def counting_state(lowered: Lowered, causes: int) -> ks.State:
         lowered,
         jobs=ks.Jobs(np.empty(0), np.zeros(1, np.int16), np.zeros(1, np.int32), np.zeros(1, np.int64)),
         rows=ks.Rows(np.empty((5, 0), np.int64), np.empty(0), np.empty((3, 0), np.int16)),
-        sizes=_sizes(0),
+        sizes=_sizes(run, 0, 0),
         flushes=np.empty(0, ks.FLUSH),
         works=_works(0),
         positions=0,
@@ -112,9 +112,15 @@ def _works(n: int) -> ks.Works:
     return ks.Works(np.empty((8, n), np.int64), np.empty((5, n)), np.empty((2, n), np.int16), np.zeros(n, np.int8))
 
 
-def _sizes(changes: int) -> ks.Sizes:
-    whole = np.empty((2, changes), np.int64)
-    return ks.Sizes(np.empty(changes), whole[0], whole[1], np.empty(changes, np.int16))
+def _sizes(run: Any, buffers: int, changes: int) -> ks.Sizes:
+    """Return the buffer-size series: a row of zeros for each buffer, and room for so many changes."""
+    n = buffers + changes
+    sizes = ks.Sizes(np.empty(n), np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int16))
+    for column in sizes:
+        column[:buffers] = 0
+    sizes.buffer[:buffers] = np.arange(buffers)
+    run["size_row"] = buffers
+    return sizes
 
 
 def _job_columns(run: Any, jobs: Jobs) -> ks.Jobs:

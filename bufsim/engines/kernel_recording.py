@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from bufsim.engines import kernel_state as ks
 from bufsim.engines.jobs import Jobs
-from bufsim.engines.recording import COMPLETED, PENDING, Recording, cause_names
+from bufsim.engines.recording import COMPLETED, PENDING, Recording, RowOrder, cause_names
 from bufsim.engines.workload import Workload
 from bufsim.model.declaration import Declaration
 
-Columns = dict[str, npt.NDArray[Any]]
+Columns = dict[str, Any]
 
 
 def recording(simulation: Declaration, workload: Workload, jobs: Jobs, state: ks.State) -> Recording:
@@ -34,6 +34,7 @@ def recording(simulation: Declaration, workload: Workload, jobs: Jobs, state: ks
         buffers=[buffer.id for buffer in simulation.buffers],
         causes=cause_names(simulation),
         keys=workload.key_values,
+        **_at_hand(state),
     )
 
 
@@ -55,14 +56,43 @@ def _copies(state: ks.State, jobs: Jobs, *, one_producer: bool) -> Columns:
 
 def _fates(state: ks.State, n: int) -> Columns:
     """Return the flush and the work of each row; of one buffer's rows the last may be without, and unwritten."""
-    run, b = state.run[0], state.buffers[0]
+    run = state.run[0]
     flush, work = state.rows.whole[ks.ROW_FLUSH, :n], state.rows.whole[ks.ROW_WORK, :n]
     if run["contiguous"]:
+        order = _order(state)
         if run["straight"]:
             work = np.arange(n)
-        flush[n - int(b["jobs"]) :] = -1
-        work[n - int(b["jobs"]) - (int(b["batch_jobs"]) if b["flushing"] else 0) :] = -1
+        flush[order.taken :] = -1
+        work[order.carried :] = -1
     return {"copy_flush": flush, "copy_work": work}
+
+
+def _order(state: ks.State) -> RowOrder:
+    """Return how many rows of the only buffer are flushed, and how many have a work."""
+    b = state.buffers[0]
+    taken = int(state.run[0]["row"] - b["jobs"])
+    return RowOrder(taken, taken - (int(b["batch_jobs"]) if b["flushing"] else 0))
+
+
+def _at_hand(state: ks.State) -> Columns:
+    """Return what follows from other columns and need not be made again."""
+    run, b, works = state.run[0], state.buffers[0], state.works
+    if not run["contiguous"]:
+        return {}
+    order, n = _order(state), int(run["row"])
+    given: Columns = {"order": order}
+    # a work has its job's number, and its column room for all jobs: those behind come to nothing
+    if run["straight"] and b["fixed"] == 0.0 and b["per_job"] == 0.0:
+        given["copy_flushed_at"] = _continued(works.seconds[ks.QUEUED_AT, :n], order.carried)
+    if run["straight"] and run["serves"]:
+        given["copy_finished_at"] = _continued(works.seconds[ks.FINISHED_AT, :n], order.carried)
+    return given
+
+
+def _continued(times: npt.NDArray[np.float64], n: int) -> npt.NDArray[np.float64]:
+    """Return the times, NaN from number `n` on."""
+    times[n:] = np.nan
+    return times
 
 
 def flush_columns(state: ks.State) -> Columns:

@@ -9,7 +9,7 @@ import itertools
 from array import array
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -40,12 +40,31 @@ def cause_names(simulation: Declaration) -> list[str]:
     return list(dict.fromkeys(map(repr, leaves)))
 
 
+class RowOrder(NamedTuple):
+    """That copies stand in the order of their flushes, as they do in a run of one buffer that loses nothing.
+
+    Parameters
+    ----------
+    taken : int
+        The first so many copies were flushed, flush by flush; the others were not.
+    carried : int
+        The first so many have a work; the others have none.
+    """
+
+    taken: int
+    carried: int
+
+
 @dataclass(frozen=True, slots=True)
 class Recording:
     """What a run wrote down.
 
     Rows stand in the order in which they were written. A copy is a job in one of the buffers that collect it (or
-    outside of any: buffer −1). Positions that do not exist are −1, times that have not come NaN.
+    outside of any: buffer −1). Positions that do not exist are −1, times that have not come NaN. The buffer-size series
+    begins with a row of zeros at time 0 for each buffer.
+
+    What follows from other columns may be given where an engine has it at hand: `order`, and of each copy the start of
+    its flush and the finish of its work.
     """
 
     job_time: np.ndarray
@@ -91,11 +110,15 @@ class Recording:
     causes: Sequence[str]
     keys: Sequence[Hashable]
 
+    order: RowOrder | None = None
+    copy_flushed_at: np.ndarray | None = None
+    copy_finished_at: np.ndarray | None = None
+
 
 class Recorder:
     """Grows the columns of a `Recording` while the SimPy engine runs."""
 
-    def __init__(self, causes: Sequence[str]) -> None:
+    def __init__(self, causes: Sequence[str], buffers: int) -> None:
         self.copy_job = array("q")
         self.copy_buffer = array("h")
         self.size_time = array("d")
@@ -125,6 +148,8 @@ class Recorder:
         self._carried: list[tuple[Sequence[int], Sequence[int]]] = []
         self._lost: list[tuple[Sequence[int], float, int]] = []
         self._causes = {name: number for number, name in enumerate(causes)}
+        for buffer in range(buffers):
+            self.size(0.0, buffer, 0, 0)
 
     def copy(self, job: int, buffer: int) -> int:
         """Write a job's copy in a buffer (−1: in none); return its row."""

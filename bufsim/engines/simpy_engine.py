@@ -50,7 +50,7 @@ class Model(Generic[Outcome]):
         self._conclude = conclude
         self.storage = simulation.storage
         self.env = Environment()
-        self.recorder = Recorder(cause_names(simulation))
+        self.recorder = Recorder(cause_names(simulation), len(simulation.buffers))
         self.down = False
         strategy = self.storage.strategy()
         self.storage_keeps_order = type(strategy) is vendure.InMemoryJobBufferStorageStrategy

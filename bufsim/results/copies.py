@@ -57,6 +57,8 @@ class Copies:
     def flushed_at(self) -> Floats:
         """The start of each copy's flush, s; NaN without one."""
         record = self.record
+        if record.copy_flushed_at is not None:
+            return record.copy_flushed_at
         if isinstance(self.by_flush, slice):
             return np.repeat(np.append(record.flush_start, np.nan), np.append(record.flush_jobs, len(self.unflushed)))
         return at(record.flush_start, record.copy_flush)
@@ -64,11 +66,20 @@ class Copies:
     @cached_property
     def without_flush(self) -> npt.NDArray[np.bool_]:
         """Whether no flush took a row."""
-        return missing(self.record.copy_flush)
+        order = self.record.order
+        return missing(self.record.copy_flush) if order is None else _from(order.taken, len(self))
+
+    @cached_property
+    def without_work(self) -> npt.NDArray[np.bool_]:
+        """Whether no work is known to carry a row."""
+        order = self.record.order
+        return missing(self.record.copy_work) if order is None else _from(order.carried, len(self))
 
     @cached_property
     def unflushed(self) -> Positions:
         """The rows that no flush took."""
+        if self.record.order is not None:
+            return np.arange(self.record.order.taken, len(self))
         return np.flatnonzero(self.without_flush)
 
     @cached_property
@@ -80,6 +91,8 @@ class Copies:
     @cached_property
     def by_flush(self) -> Positions | slice:
         """The rows that flushes took, flush by flush; a slice where they stand so."""
+        if self.record.order is not None:
+            return slice(0, self.record.order.taken)
         flush = self.record.copy_flush
         taken = len(flush) - len(self.unflushed)
         first = flush[:taken]
@@ -125,6 +138,8 @@ class Copies:
     def unlinked(self) -> Positions:
         """The rows that came out of a flush without a known work."""
         record = self.record
+        if record.order is not None:
+            return np.empty(0, np.intp)
         rows = np.flatnonzero((record.copy_work < 0) & (record.copy_flush >= 0))
         ended: npt.NDArray[np.bool_] = ~np.isnan(record.flush_end[record.copy_flush[rows]])
         return rows[ended]
@@ -149,6 +164,8 @@ class Copies:
 
     def _finished_at(self) -> Floats:
         record = self.record
+        if record.copy_finished_at is not None:
+            return record.copy_finished_at
         if np.isnan(distinct(record.work_finished_at)).all():
             return one_value(np.full(1, np.nan), len(self))
         finished_at = at(record.work_finished_at, record.copy_work)
@@ -188,6 +205,13 @@ def at(values: Floats, positions: npt.NDArray[np.int64]) -> Floats:
 def missing(positions: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Return where there is no position, −1."""
     return one_value(positions < 0, len(positions)) if is_one_value(positions) else positions < 0
+
+
+def _from(first: int, n: int) -> npt.NDArray[np.bool_]:
+    """Return n times False, but True from `first` on."""
+    mask = np.zeros(n, np.bool_)
+    mask[first:] = True
+    return mask
 
 
 def is_one_value(column: npt.NDArray[Generic]) -> bool:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from bufsim.engines.recording import LOSS_CAUSES, WORK_OUTCOMES, Recording
 from bufsim.errors import BufsimError
-from bufsim.results.copies import OUTCOMES, Copies, Floats, distinct, is_one_value, missing, one_value
+from bufsim.results.copies import OUTCOMES, Copies, Floats, Positions, distinct, is_one_value, missing, one_value
 from bufsim.results.schemas import BUFFER_SIZE, FLUSHES, JOBS, WORK, Column
 
 Service = Callable[[int, int, int], tuple[Floats, float]]
@@ -60,7 +60,7 @@ class Tables:
             created_at=copies.created_at,
             flush_id=_position(record.copy_flush, copies.without_flush),
             flushed_at=copies.flushed_at,
-            work_id=_position(record.copy_work, missing(record.copy_work)),
+            work_id=_position(record.copy_work, copies.without_work),
             finished_at=copies.fates.finished_at,
             outcome=_category(copies.outcome, OUTCOMES),
             lost_at=copies.fates.lost_at,
@@ -81,13 +81,12 @@ class Tables:
     def buffer_size(self) -> pd.DataFrame:
         """The exact step function of each buffer: a row per change, (0, buffer, 0, 0) first."""
         record = self.record
-        first = len(record.buffers)
         return _frame(
             BUFFER_SIZE,
-            time=_after_zeros(first, record.size_time),
-            buffer=_category(_after_range(first, record.size_buffer), record.buffers),
-            size=_after_zeros(first, record.size_jobs),
-            nbytes=_after_zeros(first, record.size_nbytes),
+            time=record.size_time,
+            buffer=_category(record.size_buffer, record.buffers),
+            size=record.size_jobs,
+            nbytes=record.size_nbytes,
         )
 
     @cached_property
@@ -123,15 +122,27 @@ def busy_times(record: Recording, service: Service) -> Floats:
         return one_value(np.zeros(1), len(record.work_queue))
     busy = np.zeros(len(record.work_queue))
     for queue in range(len(record.queues)):
-        rows = np.flatnonzero(record.work_queue == queue)
-        finished = record.work_finished_attempts[rows]
+        # a queue's works, by their places in it
+        works: Positions | slice = slice(None)
+        if len(record.queues) > 1:
+            works = np.flatnonzero(record.work_queue == queue)
+        finished, items = record.work_finished_attempts[works], record.work_items[works]
+        times = np.zeros(len(finished))
         for attempt in range(1, int(finished.max(initial=0)) + 1):
-            places = np.flatnonzero(finished >= attempt)
-            draws, per_item = service(queue, attempt, int(places[-1]) + 1)
-            done = rows[places]
-            # in the words of rules.service_time, for many at once
-            busy[done] += draws[places] + per_item * record.work_items[done]
+            done = finished >= attempt
+            n = len(done) - int(done[::-1].argmax())
+            draws, per_item = service(queue, attempt, n)
+            _add_times(times[:n], done[:n], draws[:n], per_item, items[:n])
+        busy[works] = times
     return busy
+
+
+def _add_times(
+    times: Floats, done: npt.NDArray[np.bool_], draws: Floats, per_item: float, items: npt.NDArray[np.int64]
+) -> None:
+    """Add a service time to each of the times that is done: in the words of rules.service_time, for many at once."""
+    service = draws if per_item == 0.0 else draws + per_item * items
+    np.add(times, service, out=times, where=done)
 
 
 def flush_table(
@@ -215,20 +226,6 @@ def last_size(record: Recording, buffer: int) -> int:
         return int(record.size_jobs[-1]) if len(record.size_jobs) else 0
     rows = np.flatnonzero(record.size_buffer == buffer)
     return int(record.size_jobs[rows[-1]]) if len(rows) else 0
-
-
-def _after_zeros(n: int, values: npt.NDArray[np.number]) -> npt.NDArray[np.number]:
-    """Return n zeros, then the values; one value for all rows where they are zeros too."""
-    if is_one_value(values) and values[0] == 0:
-        return one_value(values, n + len(values))
-    return np.concatenate((np.zeros(n, values.dtype), values))
-
-
-def _after_range(n: int, values: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
-    """Return 0, ..., n − 1, then the values; one value for all rows where there is only 0."""
-    if n == 1:
-        return one_value(np.zeros(1, np.int8), n + len(values))
-    return np.concatenate((np.arange(n, dtype=np.int16), values))
 
 
 def _position(values: npt.NDArray[np.int64], without: npt.NDArray[np.bool_]) -> pd.api.extensions.ExtensionArray:

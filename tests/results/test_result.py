@@ -164,7 +164,7 @@ def test_conservation_is_checked_when_a_result_is_made():
     workload = Workload(simulation.producers, seed=1, until=simulation.until)
 
     def conclude(record):
-        record.size_jobs[0] = 7
+        record.size_jobs[-1] = 7
         return Result.of(simulation, workload, "simpy", record)
 
     with pytest.raises(BufsimError, match="ends with size 7, but 1 jobs are left in it"):
