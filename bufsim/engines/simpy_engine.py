@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from bufsim.engines.environment import Environment, Moment
 from bufsim.engines.recording import DOWN, Recorder, Recording, cause_names
 from bufsim.engines.simpy_buffers import BufferState
 from bufsim.engines.simpy_queues import QueueState
+from bufsim.engines.simpy_service import SimulatedService
 from bufsim.engines.stop_times import stop_times
 from bufsim.engines.workload import Workload
 from bufsim.errors import BufsimError, InvalidValueError
@@ -54,7 +55,7 @@ class Model(Generic[Outcome]):
         self.down = False
         strategy = self.storage.strategy()
         self.storage_keeps_order = type(strategy) is vendure.InMemoryJobBufferStorageStrategy
-        self.service = SimulatedService(self, strategy)
+        self.service = SimulatedService(strategy, self.add)
         self.buffers = [BufferState(i, declared, self) for i, declared in enumerate(simulation.buffers)]
         self.service.register(self.buffers)
         self.queues: dict[str, QueueState] = {}
@@ -297,42 +298,6 @@ class Model(Generic[Outcome]):
         return {
             name: np.insert(column, places, values) for (name, column), values in zip(columns.items(), own, strict=True)
         }
-
-
-class SimulatedService(vendure.JobBufferService):
-    """The ported service inside a run: a job that is added arrives in the simulation, and is recorded."""
-
-    def __init__(self, model: Model[Any], strategy: vendure.JobBufferStorageStrategy) -> None:
-        super().__init__(strategy, _Handed())
-        self._model = model
-
-    def register(self, buffers: list[BufferState]) -> None:
-        """Register the declared buffers."""
-        for buffer in buffers:
-            super().add_buffer(buffer)
-
-    def add(self, job: vendure.Job) -> bool:
-        """Let `job` arrive now; return whether a buffer collects it."""
-        return self._model.add(job)
-
-    def add_buffer(self, buffer: vendure.JobBuffer) -> NoReturn:
-        """Refuse: the buffers of a run are declared."""
-        raise BufsimError(f"buffers are declared before a run; put {buffer.id!r} into Simulation(buffers=[...])")
-
-    def remove_buffer(self, buffer: vendure.JobBuffer) -> NoReturn:
-        """Refuse: the buffers of a run are declared."""
-        raise BufsimError(f"buffers are declared before a run; leave {buffer.id!r} out of Simulation(buffers=[...])")
-
-    def flush(self, buffers: object = None) -> NoReturn:
-        """Refuse: a flush takes time in a run, and is recorded."""
-        raise BufsimError("inside a run, flush with model.flush('buffer id'): it takes its time and is recorded")
-
-
-class _Handed:
-    """The job queue strategy inside a run: the service returns what it was given, and the model puts it into queues."""
-
-    def add(self, job: vendure.Job) -> vendure.Job:
-        return job
 
 
 def _values(column: npt.NDArray[Any], names: Sequence[Any] | None = None) -> Iterable[Any]:
