@@ -19,7 +19,7 @@ from bufsim.results.result import Result
 
 
 def differences(counted: Any, recorded: Any, place: str = "tally") -> list[str]:
-    """Where two tallies differ: whole numbers must be equal, and sums of floats to nine digits."""
+    """Where two tallies differ: whole numbers must be equal, and sums of floats to twelve digits."""
     if dataclasses.is_dataclass(recorded):
         names = [field.name for field in dataclasses.fields(recorded)]
         pairs = [(getattr(counted, name), getattr(recorded, name), f"{place}.{name}") for name in names]
@@ -33,9 +33,9 @@ def differences(counted: Any, recorded: Any, place: str = "tally") -> list[str]:
 def equal(counted: Any, recorded: Any) -> bool:
     if isinstance(recorded, np.ndarray):
         shapes = np.shape(counted) == recorded.shape
-        return shapes and bool(np.allclose(counted, recorded, rtol=1e-9, atol=1e-9, equal_nan=True))
+        return shapes and bool(np.allclose(counted, recorded, rtol=1e-12, atol=1e-12, equal_nan=True))
     if isinstance(recorded, float):
-        return math.isclose(counted, recorded, rel_tol=1e-9, abs_tol=1e-9)
+        return math.isclose(counted, recorded, rel_tol=1e-12, abs_tol=1e-12)
     return bool(counted == recorded)
 
 
