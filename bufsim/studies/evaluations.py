@@ -13,7 +13,8 @@ from bufsim.results import metrics
 from bufsim.results.tallies import Tally
 from bufsim.studies.estimates import Floats, Measured
 from bufsim.studies.expressions import Expression, Term
-from bufsim.studies.statistics import Interval, mean_interval
+from bufsim.studies.statistics import Interval, mean_interval, order_statistic_interval
+from bufsim.studies.statistics.intervals import replication_values
 from bufsim.studies.statistics.student_t import inner_probability
 
 Value = TypeVar("Value")
@@ -34,12 +35,12 @@ class Evaluation:
     tallies : sequence of Tally
         One a replication, in order.
     scenario : str
-        Whose they are, for messages.
+        Whose they are, for messages; "" if nobody's.
     """
 
     expression: Expression
     tallies: Sequence[Tally]
-    scenario: str = "these replications"
+    scenario: str = ""
 
     def raw(self) -> Floats:
         """Return its value in each replication by itself: for looking at, not for means of ratios."""
@@ -47,12 +48,20 @@ class Evaluation:
 
     def values(self) -> Floats:
         """Return one value per replication whose mean estimates it, for comparisons under common random numbers."""
-        return self._defined(lambda: self._combined([self._measured(term).values() for term in self.expression.terms]))
+        return self._defined(lambda: replication_values(self.expression.name, self._values()))
+
+    def _values(self) -> Floats:
+        return self._combined([self._measured(term).values() for term in self.expression.terms])
 
     def interval(self, confidence: float = 0.95) -> Interval:
         """Return it over all replications, with its confidence interval; that of a metric is the metric's own."""
         level = inner_probability("confidence", confidence)
         return self._defined(lambda: self._interval(level))
+
+    def over_runs(self, q: float, confidence: float = 0.95) -> Interval:
+        """Return what it stays at or below in a share q of single runs, with its confidence interval."""
+        share, level = inner_probability("q", q), inner_probability("confidence", confidence)
+        return self._defined(lambda: order_statistic_interval(self.raw(), share, confidence=level))
 
     def _interval(self, confidence: float) -> Interval:
         if len(self.expression.terms) != 1:
@@ -69,7 +78,19 @@ class Evaluation:
         except UndefinedError:
             raise
         except InvalidValueError as error:
-            raise UndefinedError(f"{self.expression.name} of {self.scenario} is undefined: {error}") from None
+            whose = self.scenario or "these replications"
+            raise UndefinedError(f"{self.expression.name} of {whose} is undefined: {self._why(error)}") from None
+
+    def _why(self, error: InvalidValueError) -> str:
+        """Return why it has no value, and what to do about it."""
+        without = int(np.isnan(self.raw()).sum())
+        if not without:
+            return str(error)
+        way_out = f", or leave it out: result.without({self.scenario!r})" if self.scenario else ""
+        return (
+            f"it has no value in {without} of {len(self.tallies)} replications (there is nothing to take it of, such "
+            f"as waits where nothing was flushed); lengthen the runs{way_out}"
+        )
 
     def _measured(self, term: Term) -> Measured:
         return Measured(metrics.find(term.metric), term.of, self.tallies)

@@ -88,9 +88,9 @@ class Choice:
     checks : tuple of LimitCheck
         Its limits, load by load.
     gain : Interval or None
-        (value − today's) / |today's|; None without a baseline, for the baseline itself, or where today's is 0.
+        (value − today's) / |today's|; None where there is no difference, or today's is 0.
     difference : Interval or None
-        value − today's.
+        value − today's; None without a baseline, for the baseline itself, or where that has no value.
     """
 
     name: str
@@ -210,7 +210,8 @@ class Recommendation(Told):
             return ", and is what is done today"
         if gain is not None and math.isfinite(gain.half_width):
             return f", {_against(_percent(gain), ' %', today)}"
-        assert difference is not None
+        if difference is None:
+            return f", and there is no value of today's {today} to compare it with"
         return f", {_against(difference, f' {self.question.objective.unit}'.rstrip(), today)}"
 
     def _basis(self) -> str:

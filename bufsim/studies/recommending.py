@@ -10,7 +10,7 @@ from bufsim import checks
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.simulation import Simulation
 from bufsim.studies.considered import consider
-from bufsim.studies.evaluations import Evaluation
+from bufsim.studies.evaluations import Evaluation, UndefinedError
 from bufsim.studies.expressions import Expression
 from bufsim.studies.head_room import HeadRoom, head_room
 from bufsim.studies.limit_checks import LimitCheck, check_limits
@@ -149,15 +149,18 @@ def _looked_at_again(
 ) -> tuple[Choice, tuple[str, ...]]:
     """Return the choice as it does on fresh replications, beside what is done today on the same."""
     names = dict.fromkeys([name for _, name in option.scenarios])
-    if today is not None:
+    if today in study.finished:
         names[today] = None
     if not further.fresh:
         return _choice(study, question, option, 0, today), ()
     fresh = further.rerun({name: study.scenarios[name] for name in names}, further.fresh)
-    if set(names) <= set(fresh.finished):
+    if not set(names) <= set(fresh.finished):
+        return _choice(study, question, option, 0, today), ("The fresh replications did not finish.",)
+    try:
         choice = _choice(fresh, question, option, fresh.replications, today)
-        return choice, _broken(choice)
-    return _choice(study, question, option, 0, today), ("The fresh replications did not finish.",)
+    except UndefinedError as error:
+        return _choice(study, question, option, 0, today), (f"On fresh replications {error}.",)
+    return choice, _broken(choice)
 
 
 def _choice(seen: Studied, question: Question, option: Option, fresh: int, today: str | None) -> Choice:
@@ -167,7 +170,10 @@ def _choice(seen: Studied, question: Question, option: Option, fresh: int, today
     choice = Choice(option.name, value.interval(question.confidence), fresh, kept)
     if today is None or today in names or today not in seen.finished:
         return choice
-    other = seen.measured(question.objective, today).values()
+    try:
+        other = seen.measured(question.objective, today).values()
+    except UndefinedError:
+        return choice
     gap = paired_difference(value.values(), other, names=(option.name, today))
     gain = gap.relative_interval(question.confidence) if gap.second_mean else None
     return replace(choice, gain=gain, difference=gap.interval(question.confidence))

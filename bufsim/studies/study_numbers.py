@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
 import pandas as pd
@@ -19,7 +19,7 @@ from bufsim.studies.expressions import Expression
 from bufsim.studies.formulas import expression
 from bufsim.studies.options import Coordinates
 from bufsim.studies.replicating import Replicating
-from bufsim.studies.statistics import Interval, order_statistic_interval
+from bufsim.studies.statistics import Interval
 
 
 class Planned(Protocol):
@@ -92,6 +92,34 @@ class StudyNumbers:
             tallies,
             failures,
             run.complete,
+        )
+
+    def without(self, *scenarios: str) -> Self:
+        """Return this result without some scenarios, such as one in which a metric that is asked for has no value.
+
+        Parameters
+        ----------
+        *scenarios : str
+            Their names.
+
+        Raises
+        ------
+        InvalidValueError
+            If there is no such scenario, or none is left.
+        """
+        for name in scenarios:
+            checks.one_of("a scenario to leave out", name, self.scenarios)
+        left = [name for name in self.scenarios if name not in scenarios]
+        if not left:
+            raise InvalidValueError(f"without must leave a scenario, got all {len(self.scenarios)}")
+        return replace(
+            self,
+            scenarios={name: self.scenarios[name] for name in left},
+            baseline=self.baseline if self.baseline in left else None,
+            coordinates={name: found for name, found in self.coordinates.items() if name in left},
+            engines={name: found for name, found in self.engines.items() if name in left},
+            tallies={name: found for name, found in self.tallies.items() if name in left},
+            failures=self.failures[self.failures["scenario"].isin(left)].reset_index(drop=True),
         )
 
     @property
@@ -173,7 +201,7 @@ class StudyNumbers:
         >>> result.quantile_over_runs("peak_buffer_size", "today", 0.99).note
         'no upper bound at 95 % from 30 observations (368 needed)'
         """
-        return order_statistic_interval(self.measured(metric, scenario, of=of).raw(), q, confidence=confidence)
+        return self.measured(metric, scenario, of=of).over_runs(q, confidence)
 
     def intervals(self, *metrics: str | Expression, of: str | None = None, confidence: float = 0.95) -> pd.DataFrame:
         """Return metrics or expressions of all scenarios with their intervals.

@@ -151,8 +151,8 @@ class _Runs:
         tallies = list(kept.values())
         all_of_them = Evaluation(asked, tallies, one.name)
         counts = np.unique(np.linspace(2, len(tallies), min(len(tallies) - 1, _MOST_STEPS)).round().astype(int))
-        running = list(_running(asked, tallies, counts, confidence))
         deviation = float(np.std(all_of_them.values(), ddof=1))
+        running = list(_running(asked, tallies, counts, confidence))
         wanted = None if half_width is None else margin("half_width", half_width, asked.unit)
         if wanted is not None and wanted.at(running[-1].estimate) == 0.0:
             raise InvalidValueError(
