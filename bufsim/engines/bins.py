@@ -52,6 +52,11 @@ def index(bits: Any, grid: Bins) -> Any:
     return np.minimum(np.maximum((bits >> grid.shift) - grid.offset, bits != 0), grid.last)
 
 
+def first_of(number: Any, grid: Bins) -> Any:
+    """Return the bits of the least value in a bin of an octave, or in each of an array of them."""
+    return (number + grid.offset) << grid.shift
+
+
 def of_time(seconds: float) -> int:
     """Return the bin of a duration, s."""
     return index(np.float64(seconds).view(np.int64), TIMES)  # type: ignore[no-any-return]  # a scalar in, a scalar out

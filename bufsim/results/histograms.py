@@ -1,10 +1,4 @@
-"""Histograms in bounded memory, on fixed grids that are fine where values are small: a bin is a few bits of the number.
-
-A positive double is mantissa × 2^exponent, and its bits, read as a whole number, rise with it. So its leading bits are
-a bin of a grid that is even in each octave [2^e, 2^(e+1)) and logarithmic over the octaves: bin = bits(x) >> (52 − b)
-has 2^b bins an octave, each at most 2^−b of its values wide. No logarithm is taken, and every engine finds the same
-bin.
-"""
+"""Histograms in bounded memory, on the grids of `bufsim.engines.bins`, which are fine where values are small."""
 
 from __future__ import annotations
 
@@ -15,12 +9,14 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from bufsim.engines import bins
+
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.signedinteger] | Floats
 
-_MANTISSA = 52
-_BIAS = 1023
 _WHOLE = (np.int8, np.int16, np.int32, np.int64)
+_AT_ONCE = 2**14
+"""So many values, and what is computed on the way to their bins, stay in the processor's cache."""
 _SLACK = 1.0 - 1e-12
 """A share q of n may come out as k + 10⁻¹⁶ instead of k in floating point; the rank is k then."""
 
@@ -31,18 +27,16 @@ class Grid:
 
     Parameters
     ----------
-    bits : int
-        Each octave has 2^bits bins.
-    low, high : int
-        The octaves are those of [2^low, 2^high).
+    bins : Bins
+        Its bins, as the engines find them.
     whole : bool
         Whether the values are whole numbers: those below 2^(bits + 1) then have bins of their own.
 
     Notes
     -----
-    The bin of x, 2^low ≤ x < 2^high, is (bits(x) >> (52 − bits)) − offset. The middle of a bin differs from any value
-    in it by at most a share of 2^−(bits + 1) of the value: by 1/1024 < 0.1 % on `TIMES`; on `SIZES` by 0 below 256 and
-    by at most 1/256 < 0.4 % above. Values in (0, 2^low) count as 2^(low − 1), values from 2^high on as the largest.
+    The middle of a bin differs from any value in it by at most a share of 2^−(bits + 1) of the value: by 1/1024 < 0.1 %
+    on `TIMES`; on `SIZES` by 0 below 256 and by at most 1/256 < 0.4 % above. Values in (0, 2^low) count as 2^(low − 1),
+    values from 2^high on as the largest.
 
     Examples
     --------
@@ -50,28 +44,21 @@ class Grid:
     [0, 15362, 15367]
     """
 
-    bits: int
-    low: int
-    high: int
+    bins: bins.Bins
     whole: bool
-
-    @property
-    def offset(self) -> int:
-        """What is taken off the leading bits, so that the first octave begins at bin 2."""
-        return ((_BIAS + self.low) << self.bits) - 2
 
     @property
     def size(self) -> int:
         """The number of bins."""
-        return ((self.high - self.low) << self.bits) + 3
+        return self.bins.last + 1
 
     def index(self, values: npt.NDArray[np.float64 | np.int64]) -> npt.NDArray[np.int64]:
         """Return the bin of each value ≥ 0."""
-        doubles = np.ascontiguousarray(values, dtype=np.float64)
-        index = doubles.view(np.int64) >> (_MANTISSA - self.bits)
-        index -= self.offset
-        np.clip(index, 1, self.size - 1, out=index)
-        index[doubles == 0.0] = 0
+        bits = np.ascontiguousarray(values, dtype=np.float64).view(np.int64)
+        index = np.empty(len(bits), np.int64)
+        for first in range(0, len(bits), _AT_ONCE):
+            part = slice(first, first + _AT_ONCE)
+            index[part] = bins.index(bits[part], self.bins)
         return index
 
     def counts(self, values: npt.NDArray[np.float64 | np.int64]) -> npt.NDArray[np.int64]:
@@ -85,9 +72,7 @@ class Grid:
     @cached_property
     def edges(self) -> Floats:
         """The lower edge of each bin, and at last infinity: bin i is [edges[i], edges[i + 1])."""
-        count = (self.high - self.low) << self.bits
-        leading = np.arange(count + 1, dtype=np.int64) + (self.offset + 2)
-        octaves = (leading << (_MANTISSA - self.bits)).view(np.float64)
+        octaves = bins.first_of(np.arange(2, self.bins.last + 1), self.bins).view(np.float64)
         return np.concatenate(([0.0, math.ulp(0.0)], octaves, [math.inf]))
 
     @cached_property
@@ -126,9 +111,9 @@ class Grid:
         return min(float(self.middles[first + place]), largest)
 
 
-TIMES = Grid(bits=9, low=-30, high=30, whole=False)
+TIMES = Grid(bins.TIMES, whole=False)
 """Seconds, from 1 ns to 34 years, in bins of at most 1/512 of their values."""
-SIZES = Grid(bits=7, low=0, high=62, whole=True)
+SIZES = Grid(bins.SIZES, whole=True)
 """Numbers of jobs: exact below 256, above in bins of at most 1/128 of their values."""
 
 

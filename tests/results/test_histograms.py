@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bufsim.engines import bins
 from bufsim.results.histograms import SIZES, TIMES, Histogram, rank
 
 times = st.floats(min_value=2.0**-30, max_value=2.0**30, exclude_max=True)
@@ -48,6 +49,18 @@ def test_bins_are_the_leading_bits_of_the_double():
     assert (TIMES.index(values) - TIMES.index(values)[0]).tolist() == [0, 1, 256, 512, 768]
     bits = values.view(np.int64) >> 43
     assert (bits - bits[0]).tolist() == [0, 1, 256, 512, 768]
+
+
+@given(values=st.lists(st.one_of(times, st.integers(0, 2**53), st.just(0.0), st.floats(0.0, 1e300)), max_size=50))
+def test_bins_of_many_values_are_those_that_the_engines_find_one_by_one(values):
+    numbers = np.array(values, np.float64)
+    assert TIMES.index(numbers).tolist() == [bins.of_time(value) for value in values]
+    assert SIZES.index(numbers).tolist() == [bins.of_size(value) for value in values]
+
+
+def test_bins_of_more_values_than_are_looked_at_at_once_are_those_of_each():
+    numbers = np.random.default_rng(1).exponential(1.0, 40_000)
+    assert np.array_equal(TIMES.index(numbers), np.concatenate([TIMES.index(part) for part in np.split(numbers, 40)]))
 
 
 def test_zeros_and_what_is_off_the_grid_are_counted():
