@@ -77,8 +77,8 @@ class Metric:
                 raise InvalidValueError(f"{self.name} is about the whole model, got of={of!r}; leave it out")
             return tally
         if self.kind == "buffer":
-            return tally.all_buffers() if of is None else _named(self, of, tally.buffers)
-        return tally.all_queues() if of is None else _named(self, of, tally.queues)
+            return tally.all_buffers if of is None else _named(self, of, tally.buffers)
+        return tally.all_queues if of is None else _named(self, of, tally.queues)
 
 
 Part = TypeVar("Part")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from functools import reduce
+from functools import cached_property, reduce
 from operator import add
 from typing import Any, TypeVar
 
@@ -184,7 +184,8 @@ class QueueTally:
     levels: QueueLevels
 
 
-@dataclass(frozen=True, slots=True)
+# without slots: what is asked of all buffers and queues is kept, since each metric asks anew
+@dataclass(frozen=True)
 class Tally:
     """What is kept of a run: enough for every metric.
 
@@ -238,12 +239,14 @@ class Tally:
         if counts["buffered"] != left:
             raise BufsimError(f"the outcomes {counts} do not agree with {left} jobs left in buffers: a bug in bufsim")
 
+    @cached_property
     def all_buffers(self) -> BufferTally:
-        """Return what is kept of all buffers together: counts and sums added, levels of the sum over the buffers."""
+        """What is kept of all buffers together: counts and sums added, levels of the sum over the buffers."""
         return _together(BufferTally, list(self.buffers.values()), self.buffer_levels)
 
+    @cached_property
     def all_queues(self) -> QueueTally:
-        """Return what is kept of all queues together: counts and sums added, levels of the sum over the queues."""
+        """What is kept of all queues together: counts and sums added, levels of the sum over the queues."""
         return _together(QueueTally, list(self.queues.values()), self.queue_levels)
 
 

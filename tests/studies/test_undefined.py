@@ -131,7 +131,7 @@ def test_a_result_without_a_scenario_has_the_numbers_of_the_others(result):
 
 
 def test_without_must_name_scenarios_and_leave_one(result):
-    with pytest.raises(InvalidValueError, match="a scenario to leave out must be one of .*, got 'nevr'; did you"):
+    with pytest.raises(InvalidValueError, match=r"a scenario to leave out must be one of .*, got 'nevr'"):
         result.without("nevr")
     with pytest.raises(InvalidValueError, match=r"without must leave a scenario, got all 3"):
         result.without("size", "never", "age")
