@@ -26,6 +26,7 @@ from bufsim.engines import (
     kernel_tally,
     kernel_ticks,
     kernel_work_tally,
+    ticks,
 )
 from bufsim.errors import MissingExtraError
 from bufsim.model import rules
@@ -35,6 +36,7 @@ _OPTIONS = {"_nrt": False, "error_model": "numpy", "no_cfunc_wrapper": True}
 _MODULES = (
     rules,
     bins,
+    ticks,
     kernel_state,
     kernel_rows,
     kernel_levels,

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import math
+import operator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bufsim import (
     FlushAfterAge,
@@ -11,6 +15,7 @@ from bufsim import (
     FlushAtSize,
     FlushCron,
     FlushEvery,
+    FlushPolicy,
     JobBuffer,
     Poisson,
     Producer,
@@ -110,3 +115,40 @@ def test_the_rate_of_empty_ticks_is_that_of_gaps_longer_than_a_period():
     share = simulation.run(seed=3).tally.buffers["b"].empty_ticks / ticks
     expected = math.exp(-2.0)
     assert abs(share - expected) < 4 * math.sqrt(expected * (1 - expected) / ticks)
+
+
+def rules() -> st.SearchStrategy[FlushPolicy]:
+    """Rules whose ticks meet, or miss one another by the last bit."""
+    period = st.sampled_from((0.1, 0.2, 0.3, 1 / 3, 0.7, 1.0, 2.0))
+    return st.one_of(
+        st.builds(FlushEvery, period, phase=st.sampled_from((0.0, 0.1, 0.3))),
+        st.builds(FlushEvery, period, anchor=st.sampled_from(("flush_start", "flush_end"))),
+        st.lists(st.integers(0, 400), min_size=1, unique=True).map(lambda ks: FlushAt([k * 0.1 for k in sorted(ks)])),
+        st.builds(lambda n, period: FlushAtSize(n).checked_every(period), st.integers(1, 3), period),
+    )
+
+
+def test_the_compiled_engine_counts_the_same_as_it_goes():
+    seen = []
+
+    @settings(max_examples=300)
+    @given(
+        policy=st.lists(rules(), min_size=1, max_size=4).map(lambda found: functools.reduce(operator.or_, found)),
+        steps=st.lists(st.integers(0, 400), min_size=1, max_size=12),
+        flush_time=st.sampled_from((0.0, 0.3, 1.0)),
+        warm_up=st.sampled_from((0.0, 0.1, 3.0)),
+    )
+    def compare(policy, steps, flush_time, warm_up):
+        simulation = Simulation(
+            producers=[Producer("p", Trace([step * 0.1 for step in sorted(steps)]))],
+            buffers=[JobBuffer("b", policy=policy, flush_time=flush_time)],
+            until=40.0,
+            warm_up=warm_up,
+            stops=Stops(at=[20.0], downtime=2.5),
+        )
+        counted = simulation.run(1, engine="compiled", record="summary").tally.buffers["b"].empty_ticks
+        assert counted == simulation.run(1, engine="compiled").tally.buffers["b"].empty_ticks
+        seen.append(counted)
+
+    compare()
+    assert sum(count > 10 for count in seen) > 100
