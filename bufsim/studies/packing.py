@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
 import zlib
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
+from bufsim.engines.recording import LOSS_CAUSES
+from bufsim.results.copies import OUTCOMES
+from bufsim.results.histograms import SIZES, TIMES
 from bufsim.results.plain import Array, built, plain
+from bufsim.results.series import BINS
 from bufsim.results.tallies import Tally
 
+FORMAT = 2
+"""To be raised where the same bytes come to mean something else, and `layout` does not see it."""
 _HEAD = 4
 _FAST = 1
+
+
+def layout() -> str:
+    """Return what tells one way to pack tallies from another: a digest of their fields, and of what stands in them."""
+    parts = [*_fields(Tally), repr((TIMES, SIZES, BINS, OUTCOMES, LOSS_CAUSES, _HEAD))]
+    return f"{FORMAT}-{hashlib.blake2b(chr(10).join(parts).encode(), digest_size=6).hexdigest()}"
+
+
+def _fields(kind: Any) -> Iterator[str]:
+    """Yield the fields of a dataclass, and of those in it, with their types."""
+    if not dataclasses.is_dataclass(kind):
+        for inner in get_args(kind):
+            yield from _fields(inner)
+        return
+    hints = get_type_hints(kind)
+    for field in dataclasses.fields(kind):
+        yield f"{field.name}: {field.type}"
+        yield from _fields(hints[field.name])
 
 
 def packed(tally: Tally) -> bytes:

@@ -6,6 +6,7 @@ may write to one file. A folder of Parquet files would need a file for every rep
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import time
 import zlib
@@ -18,9 +19,8 @@ from typing import NamedTuple
 import bufsim
 from bufsim.errors import BufsimError, InvalidValueError
 from bufsim.results.tallies import Tally
-from bufsim.studies.packing import packed, unpacked
+from bufsim.studies.packing import layout, packed, unpacked
 
-FORMAT = 1
 _KIND = 0x62756673  # "bufs", in SQLite's place for an application's id
 _WAIT = 60.0
 _PAUSE = 0.02
@@ -114,14 +114,19 @@ class Store:
             raise self._foreign("it is another program's database")
 
     def _check_versions(self) -> None:
-        for name, value in _versions().items():
-            self._connection.execute("INSERT OR IGNORE INTO about VALUES (?, ?)", (name, value))
-            (written,) = self._connection.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()
+        versions = _versions()
+        try:
+            found = dict(self._connection.execute("SELECT name, value FROM about"))
+        except sqlite3.OperationalError:
+            # a table of other columns
+            found = {"": ""}
+        if not found:
+            self._connection.executemany("INSERT INTO about VALUES (?, ?)", versions.items())
+            return
+        for name, value in versions.items():
+            written = found.get(name, "unknown")
             if written != value:
-                raise InvalidValueError(
-                    f"store {str(self.path)!r} was written by another version ({name} {written}, this is {value}), "
-                    "whose numbers may differ; give a new file, or run with that version"
-                )
+                raise self._of_another_version(f"{name} {written}, this is {value}")
 
     def read(self, key: Key, replications: Iterable[int]) -> dict[int, Tally]:
         """Return the tallies of those replications of a scenario that are there, by replication."""
@@ -188,8 +193,16 @@ class Store:
     def _tally(self, data: bytes) -> Tally:
         try:
             return unpacked(data)
-        except (KeyError, TypeError, ValueError, zlib.error) as error:
+        except KeyError as error:
+            raise self._of_another_version(f"of a tally, without {error}") from None
+        except (TypeError, ValueError, zlib.error) as error:
             raise self._foreign(f"a replication in it cannot be read ({error})") from None
+
+    def _of_another_version(self, which: str) -> InvalidValueError:
+        return InvalidValueError(
+            f"store {str(self.path)!r} was written by another version ({which}), "
+            "whose numbers may differ; give a new file, or run with that version"
+        )
 
     def _foreign(self, cause: str) -> InvalidValueError:
         return InvalidValueError(
@@ -205,4 +218,5 @@ class Store:
 def _versions() -> dict[str, str]:
     """Return the versions that numbers depend on: of a library that draws the one that may change its streams."""
     libraries = {name: ".".join(version(name).split(".")[:2]) for name in ("numpy", "scipy")}
-    return {"format": str(FORMAT), "bufsim": bufsim.__version__, **libraries}
+    tables = hashlib.blake2b("".join(_SCHEMA).encode(), digest_size=3).hexdigest()
+    return {"format": f"{layout()}-{tables}", "bufsim": bufsim.__version__, **libraries}

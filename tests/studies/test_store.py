@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import random
 import signal
@@ -13,7 +15,9 @@ import zlib
 import pytest
 
 from bufsim import BufsimError, FlushAtSize, InvalidValueError, Trace
+from bufsim.results.histograms import TIMES
 from bufsim.results.plain import plain
+from bufsim.results.tallies import Tally
 from bufsim.studies import store as stores
 from bufsim.studies.packing import packed, unpacked
 from bufsim.studies.store import Key, Store
@@ -377,6 +381,78 @@ def test_so_is_one_whose_numbers_another_numpy_has_drawn(path, monkeypatch):
         Store(path)
 
 
+OTHER = "was written by another version (format {}, this is "
+
+
+def opened(path):
+    with pytest.raises(InvalidValueError) as raised:
+        Store(path)
+    assert str(raised.value).endswith("), whose numbers may differ; give a new file, or run with that version")
+    return str(raised.value)
+
+
+@dataclasses.dataclass(frozen=True)
+class Wider(Tally):
+    more: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class OtherKind:
+    window: float
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("bufsim.studies.packing.Tally", Wider),
+        ("bufsim.studies.packing.Tally", OtherKind),
+        ("bufsim.studies.packing.TIMES", dataclasses.replace(TIMES, whole=True)),
+        ("bufsim.studies.packing.BINS", 64),
+        ("bufsim.studies.packing.OUTCOMES", ("buffered",)),
+        ("bufsim.studies.packing.LOSS_CAUSES", ("buffer", "capacity")),
+        ("bufsim.studies.packing.FORMAT", 99),
+        ("bufsim.studies.store._SCHEMA", (*stores._SCHEMA, "CREATE TABLE IF NOT EXISTS more (name TEXT)")),
+    ],
+)
+def test_a_store_of_another_format_is_of_another_version(path, monkeypatch, tally, name, value):
+    with monkeypatch.context() as patched:
+        patched.setattr(name, value)
+        Store(path).close()
+    assert OTHER.split("{}")[0] in opened(path)
+    # negative control: to the version that made it, it is its own
+    monkeypatch.setattr(name, value)
+    Store(path).close()
+
+
+def test_a_store_from_before_a_version_was_written_down_is_of_another_version(path):
+    Store(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("DELETE FROM about WHERE name = 'format'")
+    connection.close()
+    assert OTHER.format("unknown") in opened(path)
+    # looking has not made it one of this version
+    assert OTHER.format("unknown") in opened(path)
+
+
+def test_a_store_whose_tables_are_others_is_of_another_version(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA application_id = {stores._KIND}")
+        connection.execute("CREATE TABLE about (name TEXT, version TEXT)")
+    connection.close()
+    assert OTHER.format("unknown") in opened(path)
+
+
+def test_a_replication_of_other_fields_is_of_another_version(path, tally):
+    with Store(path) as store:
+        store.write([(KEY, 0, tally)])
+        data = {name: value for name, value in plain(tally).items() if name != "jobs"}
+        text = json.dumps(data).encode()
+        packed_so = zlib.compress(len(text).to_bytes(4, "little") + text)
+        store._connection.execute("UPDATE replications SET tally = ?", (packed_so,))
+        with pytest.raises(InvalidValueError, match=r"was written by another version \(of a tally, without 'jobs'\)"):
+            store.read(KEY, [0])
+
+
 @pytest.mark.parametrize("content", ["a table", "a text"])
 def test_another_programs_file_is_refused_and_stays_as_it_is(path, content):
     if content == "a text":
@@ -440,7 +516,7 @@ def test_a_full_disk_ends_the_study_and_keeps_what_is_written(path, tally):
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"nothing", zlib.compress(b"\x02\x00\x00\x00{}"), zlib.compress(b"\x01\x00\x00\x00x")]
+    "data", [b"", b"nothing", zlib.compress(b"\x02\x00\x00\x00[]"), zlib.compress(b"\x01\x00\x00\x00x")]
 )
 def test_a_damaged_replication_is_refused(path, data):
     with Store(path) as store:
@@ -451,8 +527,6 @@ def test_a_damaged_replication_is_refused(path, data):
 
 def test_nothing_that_is_read_is_run(path, tally):
     # the type of an array is the one text in a replication that something is made of
-    import json
-
     text = json.dumps({"window": ["O", 0, 1]}).encode()
     with Store(path) as store:
         data = zlib.compress(len(text).to_bytes(4, "little") + text + bytes(8))
