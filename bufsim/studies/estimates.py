@@ -141,6 +141,9 @@ def _points(
     low, high = grid.edges[first:last], grid.edges[first + 1 : last + 1]
     if grid.whole:
         low, high = np.ceil(low) - 1.0, np.ceil(high) - 1.0
+    else:
+        # the bin of zeros holds nothing else, though its edge is the least double above
+        high = np.where(low == 0.0, 0.0, high)
     high = np.minimum(high, largest)
     widths = high - low
     most = np.minimum(widths, _PARTS) if grid.whole else np.where(widths > 0.0, _PARTS, 1)

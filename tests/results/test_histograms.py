@@ -109,6 +109,19 @@ def test_the_rank_agrees_with_numpy(values, q):
     assert sorted(values)[rank(q, len(values))] == np.quantile(values, q, method="inverted_cdf")
 
 
+@given(
+    atoms=st.lists(st.tuples(st.integers(0, 255), st.integers(1, 50)), min_size=1, max_size=20),
+    k=st.integers(1, 100),
+    unit=st.sampled_from((1, 0.1, 1e-9, 3e5)),
+)
+def test_a_quantile_is_the_least_value_with_the_share_at_or_below_it_in_whole_numbers(atoms, k, unit):
+    sizes, counts = np.array(atoms).T
+    found = Histogram.of(SIZES.weights(sizes, counts * unit)).quantile(SIZES, k / 100)
+    # of k hundredths: no rounding
+    below = {size: counts[sizes <= size].sum() for size in sizes.tolist()}
+    assert found == min(size for size, count in below.items() if count * 100 >= k * counts.sum())
+
+
 @given(first=st.lists(times), second=st.lists(times))
 def test_histograms_add_as_their_samples_do(first, second):
     added = Histogram.of(TIMES.counts(np.array(first))) + Histogram.of(TIMES.counts(np.array(second)))

@@ -11,6 +11,7 @@ from bufsim import Bursty, FlushAfterAge, FlushAtSize, InvalidValueError, JobBuf
 from bufsim.results import metrics
 from bufsim.results.histograms import SIZES, TIMES, Histogram
 from bufsim.studies.estimates import Measured, cumulative
+from bufsim.studies.statistics import quantile_interval_from_counts
 from bufsim.studies.study import Study
 from tests.studies.small import declare
 
@@ -47,6 +48,38 @@ def test_no_point_is_above_the_largest_value_where_everything_lies():
         nothing = Histogram.of(grid.weights(np.zeros(3), np.ones(3)))
         points, table = cumulative([nothing, nothing], grid, 0.0, 0.5)
         assert (points.tolist(), table.tolist()) == ([0.0], [[3.0], [3.0]])
+
+
+halves = st.integers(1, 31).map(lambda k: k / 32)
+"""Shares that a double holds exactly, so that numpy finds the same rank."""
+mixed = st.lists(st.one_of(st.just(0.0), st.floats(1e-6, 1e6)), min_size=4, max_size=64)
+
+
+@given(mixed, halves)
+def test_the_quantile_is_the_least_value_with_the_share_at_or_below_it_also_where_the_share_ends_a_bin(waits, q):
+    samples = np.array(waits)
+    histogram = Histogram.of(TIMES.counts(samples))
+    exact = np.quantile(samples, q, method="inverted_cdf")
+    assert histogram.quantile(TIMES, q, largest=samples.max()) == pytest.approx(exact, rel=1 / 1024, abs=0.0)
+    points, table = cumulative([histogram, histogram], TIMES, samples.max(), q)
+    estimate = quantile_interval_from_counts(points, table, q).estimate
+    # both are in the bin of that value: at most 1/512 apart, and both are 0 if it is
+    assert estimate == pytest.approx(exact, rel=1 / 512, abs=0.0)
+
+
+def test_half_of_the_waits_being_0_the_median_is_0_and_a_little_more_is_not():
+    # a batch of two: the second job does not wait
+    waits = np.repeat([0.0, 2.0], 50)
+    histogram = Histogram.of(TIMES.counts(waits))
+    points, table = cumulative([histogram, histogram], TIMES, 2.0, 0.5)
+    assert (points[0], table[0, 0]) == (0.0, 50.0)
+    assert (table[0, points < 1.9] == 50.0).all()
+    assert quantile_interval_from_counts(points, table, 0.5).estimate == 0.0
+    assert quantile_interval_from_counts(points, table, 0.51).estimate == pytest.approx(2.0, rel=1 / 512)
+    result = Study({"A": declare(FlushAtSize(2), until=100.0)}, seed=2).run(6, progress=False)
+    median = result.interval("p50_wait", "A")
+    assert (median.low, median.estimate) == (0.0, 0.0)
+    assert (result.values("p50_wait")["A"] == 0.0).all()
 
 
 def bursty(until):
