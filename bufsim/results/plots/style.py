@@ -53,14 +53,17 @@ def axes(
     return given
 
 
-def head(ax: Axes, title: str, *, subtitle: str = "", key: Sequence[Artist] = ()) -> None:
-    """Write above the plot: the title, a line about what is shown, and the key, which so never covers the data."""
+def head(ax: Axes, title: str, *, subtitle: str = "", key: Sequence[Artist] = (), share: float | None = None) -> None:
+    """Write above the plot: the title, what is shown, and the key, which so never covers the data.
+
+    Lines are as long as a `share` of the figure's width; by default as the plot is wide.
+    """
     figure = cast("Figure", ax.get_figure(root=True))
     # a layout engine will widen the plot when the figure is drawn
     wider = 1.0 if figure.get_layout_engine() is None else 1.14
-    width = figure.get_figwidth() * ax.get_position().width * 72.0 * wider
+    width = figure.get_figwidth() * 72.0 * (ax.get_position().width * wider if share is None else share)
     rise = 4.0 + _ROW * _key(ax, key, width)
-    for line in reversed(textwrap.wrap(subtitle, int(width / _POINTS_PER_LETTER))[:2]):
+    for line in reversed(textwrap.wrap(subtitle, int(width / _POINTS_PER_LETTER))):
         note = ax.annotate(
             line, (0.0, 1.0), (0.0, rise), "axes fraction", "offset points", fontsize=_SMALL, color=FAINT
         )

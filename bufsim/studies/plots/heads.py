@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 
 def head(ax: Axes, title: str, *, subtitle: str, key: Sequence[Artist] = ()) -> None:
-    """Write title, subtitle and key as `style.head` does, in lines as long as the plot is wide when it is drawn."""
+    """Write title, subtitle and key as `style.head` does, in lines over the plot and all that is at its right.
+
+    In a figure of several panels they end where the plot ends.
+    """
     figure = cast("Figure", ax.get_figure(root=True))
     engine = figure.get_layout_engine()
-    # how wide the plot is follows from its labels: they must be laid out before lines are broken
+    # where the plot begins follows from its labels: they must be laid out before lines are broken
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
-    style.head(ax, title, subtitle=subtitle, key=key)
+    place = ax.get_position()
+    style.head(ax, title, subtitle=subtitle, key=key, share=1.0 - place.x0 if len(figure.axes) == 1 else place.width)
     figure.set_layout_engine(engine)
