@@ -11,6 +11,8 @@ import pandas as pd
 
 from bufsim.results.series import BINS
 from bufsim.results.tallies import Tally
+from bufsim.results.window import Window
+from bufsim.results.words import number
 from bufsim.studies.estimates import Floats
 from bufsim.studies.statistics import WarmUpCheck, check_warm_up
 from bufsim.studies.told import Told
@@ -19,6 +21,12 @@ LEVELS = ("buffered", "unfinished")
 """The levels of a tally that are looked at: jobs in buffers, and works in the queues that have workers."""
 _CALLED = {"buffered": "jobs in buffers", "unfinished": "jobs in queues and in service"}
 _LEAST_BINS = 60
+_LEAST_CYCLES = 3
+_CYCLES_IN_A_BIN = 4
+_BINS_OF_CYCLES = 4
+_MATTERS = 0.01
+_ABOUT = 1.02
+"""A cycle is estimated: three that are a little too long count as three."""
 
 
 def levels(tallies: Sequence[Tally], level: str) -> Floats:
@@ -29,14 +37,71 @@ def levels(tallies: Sequence[Tally], level: str) -> Floats:
 def judged(tallies: Sequence[Tally], level: str) -> WarmUpCheck:
     """Return what the start of the runs does to a level in the window [warm_up, until).
 
-    The bins that the warm-up touches are left out. Where fewer than 60 are left each counts as several, which changes
-    no average.
+    Notes
+    -----
+    A buffer swings between its flushes, all replications at once where a clock or an age flushes it. Bins and thirds of
+    a run cut such cycles where they happen to lie, which looks like a trend. So where a cycle is not far shorter than a
+    bin, the level is averaged over whole cycles, of at least four bins together, from each of many times on: these
+    averages do not swing. Of runs that hold fewer than three cycles nothing can be told, and the warning says so.
+
+    Without cycles of that length the bins are judged as they are, without those that the warm-up touches. Where fewer
+    than 60 are left each counts as several, which changes no average. A period of the arrivals is no flush cycle, and
+    of several buffers only the longest cycle is averaged over.
     """
-    window = tallies[0].window
-    first = math.ceil(window.start / window.end * BINS - 1e-9)
-    within = levels(tallies, level)[:, first:]
+    window, table = tallies[0].window, levels(tallies, level)
+    width, cycle = window.end / BINS, flush_cycle(tallies)
+    if _LEAST_CYCLES * cycle > window.span * _ABOUT:
+        return _too_few(tallies, cycle)
+    if cycle > width / _CYCLES_IN_A_BIN:
+        reach = cycle * max(
+            1, min(math.ceil(_BINS_OF_CYCLES * width / cycle), int(window.span / _LEAST_CYCLES / cycle))
+        )
+        return check_warm_up(_averages_over(table, window, reach), window.start, window.end - reach)
+    within = table[:, math.ceil(window.start / width - 1e-9) :]
     repeated = np.repeat(within, -(-_LEAST_BINS // within.shape[1]), axis=1)
     return check_warm_up(repeated, window.start, window.end)
+
+
+def flush_cycle(tallies: Sequence[Tally]) -> float:
+    """Return the longest mean time between flushes, or ticks that found nothing, of a buffer, s; 0 without flushes.
+
+    It is the mean number of jobs that one of them took over the rate at which jobs were stored: whole cycles, also
+    where the window cuts one. A buffer that holds less than 1 % of what is buffered counts for nothing.
+    """
+    everything = sum(tally.all_buffers.levels.size.integral for tally in tallies)
+    span = tallies[0].window.span
+    # a tick at 0, when there is no job yet, ends no cycle
+    at_once = int(tallies[0].window.start == 0.0)
+    cycles = [0.0]
+    for name in tallies[0].buffers:
+        parts = [tally.buffers[name] for tally in tallies]
+        flushes, stored = sum(part.flushes for part in parts), sum(part.stored for part in parts)
+        held = sum(part.levels.size.integral for part in parts)
+        if flushes and stored and held >= _MATTERS * everything:
+            ends = flushes + sum(max(part.empty_ticks - at_once, 0) for part in parts)
+            taken = sum(part.batch_jobs for part in parts) / ends
+            cycles.append(taken / stored * span * len(parts))
+    return max(cycles)
+
+
+def _averages_over(table: Floats, window: Window, reach: float) -> Floats:
+    """Return the averages over [t, t + reach) of a level, for as many t in [warm_up, until - reach] as it has bins."""
+    edges = np.linspace(0.0, window.end, BINS + 1)
+    area = np.concatenate((np.zeros((len(table), 1)), np.cumsum(table, axis=1)), axis=1) * (window.end / BINS)
+    begin = np.linspace(window.start, window.end - reach, BINS)
+    return np.array([np.interp(begin + reach, edges, row) - np.interp(begin, edges, row) for row in area]) / reach
+
+
+def _too_few(tallies: Sequence[Tally], cycle: float) -> WarmUpCheck:
+    window = tallies[0].window
+    way_out = number(window.start + _LEAST_CYCLES * cycle)
+    return WarmUpCheck(
+        None,
+        0.0,
+        f"the start cannot be judged, since the runs hold {number(window.span / cycle)} flush cycles of about "
+        f"{number(cycle)} s, and at least {_LEAST_CYCLES} tell a start from a swing: "
+        f"set `until` to {way_out} s or more",
+    )
 
 
 @dataclass(frozen=True, slots=True)

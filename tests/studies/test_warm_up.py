@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 from bufsim import (
     Bulk,
+    CollectQueues,
+    Deterministic,
     Exponential,
+    FlushAfterAge,
     FlushAtSize,
+    FlushEvery,
     Geometric,
     JobBuffer,
     NeverFlush,
@@ -14,10 +20,12 @@ from bufsim import (
     Producer,
     PushWorkers,
     Simulation,
+    Trace,
 )
 from bufsim.results.series import BINS
+from bufsim.studies.statistics import check_warm_up
 from bufsim.studies.study import Study
-from bufsim.studies.warm_up import judged, levels
+from bufsim.studies.warm_up import flush_cycle, judged, levels
 
 
 def queue(until, warm_up=0.0, rate=0.72):
@@ -81,3 +89,105 @@ def test_the_table_has_a_row_for_each_level_that_moves():
     assert table.columns.tolist() == ["scenario", "level", "suggested", "relative_bias", "warning"]
     # a buffer that is flushed at size 1 is never anything but empty
     assert table.level.tolist() == ["unfinished"]
+
+
+# flush cycles
+
+
+def steady(policy, until=600.0, warm_up=0.0, **options):
+    options.setdefault("producers", [Producer("jobs", Poisson(10.0))])
+    return Simulation(buffers=[JobBuffer("buffer", policy=policy)], until=until, warm_up=warm_up, **options)
+
+
+def kept(simulation, n=30, seed=1):
+    return list(run(n, seed, of=simulation).tallies["of"].values())
+
+
+CYCLES = [
+    # about as long as 1, 2 and 3 of the 128 bins, and longer, with and without a cut period
+    *(FlushEvery(600.0 / 128.0 * bins * (1.0 + beat)) for bins in (1, 2, 3) for beat in (0.0, 0.005, 0.02)),
+    *(FlushEvery(period) for period in (12.25, 30.0, 45.0, 70.0, 110.0, 145.0)),
+    *(FlushAfterAge(age) for age in (9.75, 35.0, 80.0, 120.0)),
+    FlushAtSize(450),
+]
+
+
+@pytest.mark.parametrize("warm_up", [0.0, 100.0])
+def test_a_buffer_that_swings_between_its_flushes_is_no_trend(warm_up):
+    seen = {policy: kept(steady(policy, warm_up=warm_up), n=15) for policy in CYCLES}
+    assert [policy for policy, tallies in seen.items() if judged(tallies, "buffered").warning] == []
+    # negative control: bins and thirds of the same runs, which cut cycles, look like trends
+    first = -(-int(warm_up * BINS) // 600)
+    naive = [check_warm_up(levels(tallies, "buffered")[:, first:], warm_up, 600.0) for tallies in seen.values()]
+    assert sum(bool(check.warning) for check in naive) >= 8
+
+
+@pytest.mark.parametrize("period", [1.0, 5.5, 10.0, 30.0, 100.0])
+def test_a_queue_that_rises_is_warned_of_however_it_is_filled(period):
+    workers = [PushWorkers(1, service=Exponential(0.11))]
+    check = judged(kept(steady(FlushEvery(period), workers=workers), n=5), "unfinished")
+    assert check.warning.startswith("the level was still rising when the run ended")
+
+
+@pytest.mark.parametrize("period", [2.0, 5.5, 30.0, 100.0])
+def test_a_start_from_empty_is_warned_of_however_the_queue_is_filled(period):
+    producers = [Producer("jobs", Bulk(Poisson(0.72), Geometric(5.0)))]
+    workers = [PushWorkers(4, service=Exponential(1.0))]
+    check = judged(kept(steady(FlushEvery(period), until=700.0, producers=producers, workers=workers)), "unfinished")
+    assert check.warning.startswith("the runs start below the level that they reach")
+    # with what is averaged over, MSER-5 would cut within the first half
+    assert check.warm_up is None or 0.0 < check.warm_up <= 350.0
+
+
+def test_a_buffer_that_fills_more_in_every_cycle_is_warned_of():
+    even = Producer("jobs", Deterministic(0.1))
+    assert not judged(kept(steady(FlushEvery(30.0), producers=[even]), n=3), "buffered").warning
+    # by the time t there were 6000 (t / 600)² jobs: the rate rises from 0
+    times = np.sqrt(np.arange(1.0, 6000.0) / 6000.0) * 600.0
+    rising = Producer("jobs", Trace(times))
+    check = judged(kept(steady(FlushEvery(30.0), producers=[rising]), n=3), "buffered")
+    assert check.warning.startswith("the level was still rising when the run ended")
+
+
+def test_of_too_few_cycles_it_is_said_that_nothing_can_be_told():
+    check = judged(kept(steady(FlushEvery(250.0)), n=5), "buffered")
+    assert check.warning.startswith("the start cannot be judged, since the runs hold 2.")
+    assert re.search(r"and at least 3 tell a start from a swing: set `until` to 75\d s or more$", check.warning)
+    assert (check.warm_up, check.relative_bias) == (None, 0.0)
+    (warning,) = (one for one in run(5, of=steady(FlushEvery(250.0))).warnings() if one.startswith("warm-up"))
+    assert "cannot be judged" in warning
+    # the way out is one
+    assert not judged(kept(steady(FlushEvery(250.0), until=750.0), n=5), "buffered").warning
+
+
+def every_second(policy, until=100.0, warm_up=0.0):
+    return kept(steady(policy, until, warm_up, producers=[Producer("jobs", Deterministic(1.0))]), n=2)
+
+
+def test_the_flush_cycle_is_what_a_flush_takes_over_the_rate_of_arrivals():
+    # jobs at 1, 2, ..., 99 s: the flush at 10 s takes ten, and 99 jobs in 100 s are 0.99 a second
+    assert flush_cycle(every_second(FlushEvery(10.0))) == pytest.approx(10.0 / 0.99)
+    assert flush_cycle(every_second(FlushAtSize(20))) == pytest.approx(20.0 / 0.99)
+    # jobs at 10, ..., 99 s in 90 s
+    assert flush_cycle(every_second(FlushEvery(10.0), warm_up=10.0)) == pytest.approx(10.0)
+    assert flush_cycle(every_second(NeverFlush())) == 0.0
+
+
+def test_a_tick_that_finds_nothing_ends_a_cycle_too():
+    rare = steady(FlushEvery(10.0), until=6000.0, producers=[Producer("jobs", Poisson(0.05))])
+    assert flush_cycle(kept(rare)) == pytest.approx(10.0, rel=0.02)
+
+
+def test_of_several_buffers_the_longest_cycle_counts_if_the_buffer_holds_anything_that_matters():
+    def both(rate, period):
+        return Simulation(
+            producers=[Producer("a", Poisson(10.0), queue="a"), Producer("b", Poisson(rate), queue="b")],
+            buffers=[
+                JobBuffer("a", policy=FlushEvery(5.0), collect=CollectQueues("a")),
+                JobBuffer("b", policy=FlushEvery(period), collect=CollectQueues("b")),
+            ],
+            until=600.0,
+        )
+
+    assert flush_cycle(kept(both(10.0, 20.0), n=5)) == pytest.approx(20.0, rel=0.02)
+    assert flush_cycle(kept(both(0.02, 20.0), n=5)) == pytest.approx(5.0, rel=0.02)

@@ -220,6 +220,8 @@ def _title(shown: _Level) -> str:
         return f"{name}: none at any time"
     if "when the run ended" in warning:
         return f"{name}: still moving when the runs end"
+    if "cannot be judged" in warning:
+        return f"{name}: too few flush cycles to judge the start"
     return f"{name}: {'the runs start away from their level' if warning else 'the start does no harm that shows'}"
 
 
