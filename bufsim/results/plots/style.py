@@ -63,22 +63,26 @@ def head(ax: Axes, title: str, *, subtitle: str = "", key: Sequence[Artist] = ()
     wider = 1.0 if figure.get_layout_engine() is None else 1.14
     width = figure.get_figwidth() * 72.0 * (ax.get_position().width * wider if share is None else share)
     rise = 4.0 + _ROW * _key(ax, key, width)
-    for line in reversed(textwrap.wrap(subtitle, int(width / _POINTS_PER_LETTER))):
+    for line in reversed(_lines(subtitle, int(width / _POINTS_PER_LETTER))):
         note = ax.annotate(
             line, (0.0, 1.0), (0.0, rise), "axes fraction", "offset points", fontsize=_SMALL, color=FAINT
         )
         # its width must not narrow the plot; the title keeps its room
         note.set_in_layout(False)
         rise += _ROW
-    # a number is not torn from its name or its unit
-    tied = re.sub(r" (?=[\d%])|(?<=\d) (?=[A-Za-z]+(?:,|$))", _NO_BREAK, title)
-    wrapped = textwrap.fill(tied, int(width / 6.6)).replace(_NO_BREAK, " ")
+    wrapped = "\n".join(_lines(title, int(width / 6.6)))
     ax.set_title(wrapped, loc="left", fontsize=10.5, fontweight="bold", color=INK, pad=rise + 2.0)
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(labelsize=_SMALL, color=FAINT)
     ax.xaxis.label.set_fontsize(9.0)
     ax.yaxis.label.set_fontsize(9.0)
     ax.set_axisbelow(True)
+
+
+def _lines(text: str, letters: int) -> list[str]:
+    """Return a text in lines: a number is not torn from its name or its unit, and no line begins with a dot."""
+    tied = re.sub(r" (?=[\d%·])|(?<=\d) (?=[A-Za-z]+(?:,|$))", _NO_BREAK, text)
+    return [line.replace(_NO_BREAK, " ") for line in textwrap.wrap(tied, letters)]
 
 
 def _key(ax: Axes, key: Sequence[Artist], width: float) -> int:

@@ -12,6 +12,7 @@ from bufsim.studies.plots.quantities import Quantity, Which
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.text import Annotation
 
 _SIGNS = {"<=": "≤", ">=": "≥"}
 _FORBIDDEN: dict[str, Any] = {
@@ -39,14 +40,13 @@ def text(one: Limit) -> str:
     return f"{quantity.name} {_SIGNS[one.side]} {quantity.written(one.bound)}"
 
 
-def draw(ax: Axes, which: Which, quantity: Quantity, limits: Sequence[Limit]) -> None:
-    """Draw the limits on the quantity that an axis shows; the axis must have its limits."""
-    for one in limits:
-        if one.expression == quantity.expression:
-            _draw(ax, which, quantity, one)
+def draw(ax: Axes, which: Which, quantity: Quantity, limits: Sequence[Limit]) -> list[Annotation]:
+    """Draw the limits on the quantity that an axis shows, and return what is written; the axis must have its limits."""
+    found = [_draw(ax, which, quantity, one) for one in limits if one.expression == quantity.expression]
+    return [note for note in found if note is not None]
 
 
-def _draw(ax: Axes, which: Which, quantity: Quantity, one: Limit) -> None:
+def _draw(ax: Axes, which: Which, quantity: Quantity, one: Limit) -> Annotation | None:
     bound = quantity.scaled(one.bound)
     low, high = ax.get_xlim() if which == "x" else ax.get_ylim()
     forbidden = (min(bound, high), high) if one.side == "<=" else (low, max(bound, low))
@@ -56,7 +56,9 @@ def _draw(ax: Axes, which: Which, quantity: Quantity, one: Limit) -> None:
     look: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8.0, "zorder": 2.5}
     if which == "x":
         where = ax.get_xaxis_transform()
-        ax.annotate(f"limit {amount}", (bound, 1.0), (-3.0, -3.0), where, ha="right", va="top", rotation=90, **look)
-    elif low <= bound <= high:
+        look |= {"ha": "right", "va": "top", "rotation": 90}
+        return ax.annotate(f"limit {amount}", (bound, 1.0), (-3.0, -3.0), where, **look)
+    if low <= bound <= high:
         # outside, where no line runs
-        ax.annotate(f"limit\n{amount}", (1.0, bound), (3.0, 0.0), ax.get_yaxis_transform(), va="center", **look)
+        return ax.annotate(f"limit\n{amount}", (1.0, bound), (3.0, 0.0), ax.get_yaxis_transform(), va="center", **look)
+    return None

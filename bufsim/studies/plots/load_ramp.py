@@ -177,7 +177,8 @@ def _keeps(ramp: Ramp, bound: Limit) -> str:
             return "at no load that was run"
         stop = ramp.stop if ramp.ends else None
         end = ", the most that ran" if stop is None else f", and is saturated at {stop.subject.scale:g}"
-        return f"up to {ramp.drawn[-1].subject.scale:g} times today's load{end}"
+        last = ramp.drawn[-1].subject.scale
+        return f"up to {'' if last == 1.0 else f'{last:g} times '}today's load{end}"
     at, today = crossing.at, ramp.today
     times = replace(at, estimate=at.estimate / today, low=at.low / today, high=at.high / today)
     return f"{'up to' if ramp.breaking(bound) else 'from'} {quantities.written(times)} times today's load"

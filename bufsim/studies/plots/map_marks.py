@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FloatArray = npt.NDArray[np.float64]
+Colour = str | tuple[float, float, float]
 
 MOST_NUMBERS = 8
 """A map with more sizes or ages has no numbers in its cells."""
@@ -103,7 +104,7 @@ _ISO: dict[str, Any] = {"color": "white", "linewidth": 1.2, "linestyle": "-", "h
 _RATE: dict[str, Any] = {"color": "black", "linewidth": 0.9, "linestyle": (0, (1, 1.5)), "halo": "#C9C9C9"}
 
 
-def _halo(colour: str, width: float = 1.9) -> list[Any]:
+def _halo(colour: Colour, width: float = 1.9) -> list[Any]:
     from matplotlib.patheffects import Normal, Stroke
 
     return [Stroke(linewidth=width, foreground=colour), Normal()]
@@ -180,7 +181,9 @@ def write_numbers(ax: Axes, shown: Cells, quantity: Quantity, mesh: QuadMesh) ->
         red, green, blue, _ = mesh.to_rgba(np.array([value]))[0]
         colour = "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.45 else "white"
         text = units.number(float(f"{value:.3g}"))
-        ax.text(column, row - 0.25, text, ha="center", va="center", fontsize=7.0, color=colour, zorder=5)
+        look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.0, "color": colour, "zorder": 5}
+        # no line and no hatching runs through it
+        ax.text(column, row - 0.25, text, path_effects=_halo((red, green, blue), 3.5), **look)
 
 
 def draw_limits(ax: Axes, shown: Cells) -> list[Artist]:

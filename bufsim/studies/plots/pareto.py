@@ -11,12 +11,13 @@ from bufsim.model.flush_policy import FlushPolicy
 from bufsim.results.plots import style
 from bufsim.studies.expressions import Expression
 from bufsim.studies.limits import Limit, LimitVerdict
-from bufsim.studies.plots import bounds, labels, pareto_marks, quantities, subjects
+from bufsim.studies.plots import bounds, pareto_marks, quantities, subjects
 from bufsim.studies.plots.objectives import Objectives
 from bufsim.studies.statistics import Interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.text import Annotation
 
     from bufsim.studies.study_result import StudyResult
 
@@ -107,16 +108,17 @@ def pareto(
     shown = Objectives.of(study_result, x, y, limits, load, scenarios, confidence)
     (one,) = style.axes(ax, 1)
     which: quantities.Which
+    written: list[Annotation] = []
     for which, quantity in (("x", shown.x), ("y", shown.y)):
         known = quantities.ends(getattr(point, which) for point in shown.points)
         quantities.set_axis(one, which, quantity, known + bounds.values(shown.limits, quantity), log=log)
-        bounds.draw(one, which, quantity, shown.limits)
+        written += bounds.draw(one, which, quantity, shown.limits)
     steps = pareto_marks.draw_front(one, shown)
     pareto_marks.draw_points(one, shown)
     texts, template = _texts(shown)
     about = subjects.about(study_result, confidence, load=shown.subjects[0].scale)
     style.head(one, _title(shown), subtitle=f"{about}{template}{_legend(shown)}", key=pareto_marks.key(shown))
-    pareto_marks.write_labels(one, shown, texts, steps)
+    pareto_marks.write_labels(one, shown, texts, steps, written)
     return one
 
 
@@ -134,7 +136,7 @@ def _texts(shown: Objectives) -> tuple[list[str], str]:
     """Return the labels, and what was left out of all of them where points are a crowd."""
     texts, template = [one.label for one in shown.subjects], ""
     if len(texts) > pareto_marks.CROWD:
-        texts, template = labels.without_common(texts)
+        texts, template = subjects.shortened(shown.subjects)
     marked = [f"{text}{_MARKS[shown.verdicts[one.name]]}" for text, one in zip(texts, shown.subjects, strict=True)]
     return marked, f" · labels: {template}" if template else ""
 

@@ -17,6 +17,7 @@ from bufsim.studies.plots.objectives import Objectives
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.text import Text
 
 PLACES = {"on the front": "on the front", "not separable": "not separable from it", "dominated": "dominated"}
 """The places, the best first, and what they are called in the key."""
@@ -107,7 +108,9 @@ def key(shown: Objectives) -> list[Artist]:
     return entries
 
 
-def write_labels(ax: Axes, shown: Objectives, texts: Sequence[str], steps: Sequence[placing.Line]) -> None:
+def write_labels(
+    ax: Axes, shown: Objectives, texts: Sequence[str], steps: Sequence[placing.Line], written: Sequence[Text]
+) -> None:
     """Write the labels, those of the front first, so that they get the best places; one for points that coincide."""
     spots: dict[tuple[float, float], placing.Spot] = {}
     lines = list(steps)
@@ -124,7 +127,7 @@ def write_labels(ax: Axes, shown: Objectives, texts: Sequence[str], steps: Seque
         colour = style.FAINT if faint else style.INK
         spots[x, y] = placing.Spot(texts[place], x, y, colour)
         lines += _cross_lines(shown, point)
-    placing.write(ax, list(spots.values()), lines=lines, size=8.0 if len(texts) <= CROWD else 7.0)
+    placing.write(ax, list(spots.values()), lines=lines, texts=written, size=8.0 if len(texts) <= CROWD else 7.0)
 
 
 def _cross_lines(shown: Objectives, point: FrontPoint) -> list[placing.Line]:

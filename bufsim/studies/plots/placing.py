@@ -14,6 +14,7 @@ from bufsim.results.plots import style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -51,7 +52,9 @@ class Spot:
 Line = tuple[float, float, float, float]
 
 
-def write(ax: Axes, spots: Sequence[Spot], *, lines: Sequence[Line] = (), size: float = 8.0) -> None:
+def write(
+    ax: Axes, spots: Sequence[Spot], *, lines: Sequence[Line] = (), texts: Sequence[Text] = (), size: float = 8.0
+) -> None:
     """Write labels beside their points, with a thin line to those that had to go far.
 
     The plot must have its final limits and its head: the places depend on its size.
@@ -64,6 +67,8 @@ def write(ax: Axes, spots: Sequence[Spot], *, lines: Sequence[Line] = (), size: 
         The points; the first have the first choice.
     lines : sequence of (x0, y0, x1, y1)
         What the labels should not hide either, in data.
+    texts : sequence of Text
+        What is written already.
     size : float
         Of the letters, in points.
     """
@@ -75,7 +80,8 @@ def write(ax: Axes, spots: Sequence[Spot], *, lines: Sequence[Line] = (), size: 
     scale = 72.0 / figure.dpi
     points = ax.transData.transform([(spot.x, spot.y) for spot in spots]) * scale
     room = np.array(ax.bbox.extents) * scale
-    marks = np.concatenate([_around(points, _POINT), _along(ax, lines, scale)])
+    written = [np.array(text.get_window_extent().extents) * scale for text in texts]
+    marks = np.concatenate([_around(points, _POINT), _along(ax, lines, scale), np.reshape(written, (-1, 4))])
     sizes = np.array([_size(spot.text) for spot in spots]) * size
     for spot, point, box in zip(spots, points, _places(points, sizes, marks, room), strict=True):
         _annotate(ax, spot, point, box, size)

@@ -145,6 +145,16 @@ def listed(scenarios: Sequence[str | FlushPolicy]) -> list[str | FlushPolicy]:
     return listed
 
 
+def shortened(shown: Sequence[Subject]) -> tuple[list[str], str]:
+    """Return the labels without what all of them, but for today's, have in common, and what was left out."""
+    texts, template = labels.without_common([one.label for one in shown])
+    if template:
+        return texts, template
+    others, template = labels.without_common([one.label for one in shown if not one.is_today])
+    left = iter(others)
+    return [one.label if one.is_today else next(left) for one in shown], template
+
+
 def arrival_rate(study_result: StudyResult, scenario: str) -> float:
     """Return how many jobs a second come to be: as declared, or where that is not known as seen."""
     declared = sum(producer.arrivals.mean_rate for producer in study_result.scenarios[scenario].producers)

@@ -110,6 +110,8 @@ def work_saved(
     chosen = None if choice is None else subjects.find(choice, [one.subject for one in shown.points], study_result)
     (left,) = style.axes(ax, 1)
     about = subjects.about(study_result, confidence, load=shown.points[0].subject.scale)
+    texts, template = subjects.shortened([one.subject for one in shown.points])
+    about += f" · labels: {template}" if template and not shown.is_family else ""
     _set_x(left, shown)
     right = left.twinx()
     key = _draw_curve(left, shown, "saved", _SAVED, "o")
@@ -118,11 +120,8 @@ def work_saved(
     _set_y(left, right, shown)
     _mark(left, shown, chosen)
     style.head(left, _title(shown, chosen), subtitle=about, key=key)
-    if shown.is_family:
-        return left
-    saved = shown.saved_quantity
-    spots = [placing.Spot(one.subject.label, one.x, saved.scaled(one.saved.estimate), _SAVED) for one in shown.points]
-    placing.write(left, spots, size=7.0)
+    if not shown.is_family:
+        _write_labels(left, right, shown, texts, chosen)
     return left
 
 
@@ -269,6 +268,20 @@ def _mark(ax: Axes, shown: _Saved, chosen: Subject | None) -> None:
         ax.axvline(point.x, color=style.INK, linewidth=1.0, linestyle=(0, (1, 1)) if is_choice else "-", zorder=1)
         style.tag(ax, f"{', '.join(words)}: {point.subject.label}", point.x, ax.get_ylim()[1], below=True, row=row)
         row += 1
+
+
+def _write_labels(left: Axes, right: Axes, shown: _Saved, texts: Sequence[str], chosen: Subject | None) -> None:
+    """Write what the points are called that are not marked already, off the points of the other curve."""
+    saved, largest = shown.saved_quantity, shown.largest_quantity
+    spots, lines = [], []
+    ratio = left.get_ylim()[1] / right.get_ylim()[1]
+    for text, one in zip(texts, shown.points, strict=True):
+        height = saved.scaled(one.saved.estimate)
+        if not one.subject.is_today and one.subject != chosen:
+            spots.append(placing.Spot(text, one.x, height, _SAVED))
+        low, high = (ratio * largest.scaled(end) for end in (one.largest.low, one.largest.high))
+        lines += [(one.x, height, one.x, height), (one.x, low, one.x, high)]
+    placing.write(left, spots, lines=lines, texts=left.texts, size=7.0)
 
 
 def _title(shown: _Saved, chosen: Subject | None) -> str:

@@ -58,3 +58,22 @@ def test_a_title_does_not_tear_a_number_from_its_name_or_its_unit():
         lines = ax.get_title(loc="left").split("\n")
         assert not any(line.endswith(("mean", "p95", "97", "17")) for line in lines)
         assert "\u00a0" not in ax.get_title(loc="left")
+
+
+def test_a_subtitle_has_all_its_lines_and_none_begins_with_a_dot():
+    _, ax = plt.subplots(figsize=(4.0, 4.0), layout="constrained")
+    parts = [f"what is said in part {number}" for number in range(12)]
+    style.head(ax, "A title", subtitle=" · ".join(parts))
+    lines = [note.get_text() for note in reversed(ax.texts)]
+    assert len(lines) > 3
+    assert " ".join(lines) == " · ".join(parts)
+    assert not any(line.startswith("·") for line in lines)
+
+
+def test_lines_of_a_head_are_as_long_as_the_share_of_the_figure_that_they_may_have():
+    counts = []
+    for share in (0.3, 0.9):
+        _, ax = plt.subplots(layout="constrained")
+        style.head(ax, "A title", subtitle="a policy in few words, " * 12, share=share)
+        counts.append(len(ax.texts))
+    assert counts[0] > 2 * counts[1]

@@ -71,3 +71,10 @@ def test_labels_that_had_to_go_far_have_a_line_to_their_point(ax):
 def test_no_label_is_no_work(ax):
     write(ax, [])
     assert len(ax.texts) == 0
+
+
+def test_a_label_avoids_what_is_written_already(ax):
+    taken = ax.text(0.5, 0.5, "what is written already", ha="left", va="bottom")
+    write(ax, [Spot("a label", 0.5, 0.5)], texts=[taken])
+    written, label = boxes(ax)
+    assert not label.overlaps(written)

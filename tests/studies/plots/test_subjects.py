@@ -102,3 +102,14 @@ def test_an_arrival_rate_that_is_not_declared_is_that_which_was_seen():
     seen = result.values("arrivals").mean().item() / 40.0
     assert subjects.arrival_rate(result, "FlushAtSize(2)") == pytest.approx(seen)
     assert 4.0 < seen < 6.0
+
+
+def test_short_labels_leave_out_what_all_but_todays_have_in_common():
+    def named(label, *, is_today=False):
+        return Subject(label, label, label, 0, 1.0, is_today)
+
+    grid = [named("size 4 | age 1 s"), named("size 8 | age 2 s")]
+    assert subjects.shortened(grid) == (["4 | 1 s", "8 | 2 s"], "size | age")
+    today = named("every 2 s", is_today=True)
+    assert subjects.shortened([today, *grid]) == (["every 2 s", "4 | 1 s", "8 | 2 s"], "size | age")
+    assert subjects.shortened([*grid, named("every 2 s")])[1] == ""
