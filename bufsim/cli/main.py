@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Sequence
 
 from bufsim.cli import compare, plan, run, verify
 from bufsim.cli.command import INTERRUPTED, WRONG_INPUT, Command
+from bufsim.engines.compilation import silent, telling
 from bufsim.errors import BufsimError
 
 COMMANDS: tuple[Command, ...] = (run.COMMAND, compare.COMMAND, plan.COMMAND, verify.COMMAND)
@@ -33,13 +35,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     command: Command = options.command
     try:
-        return command.run(options)
+        with _quiet(options.quiet):
+            return command.run(options)
     except BufsimError as error:
         return _say(f"error: {error}", WRONG_INPUT)
     except OSError as error:
         return _say(f"error: {error.filename or ''}: {error.strerror or error}", WRONG_INPUT)
     except KeyboardInterrupt:
         return _say("interrupted; what was finished is kept", INTERRUPTED)
+
+
+def _quiet(quiet: bool) -> contextlib.AbstractContextManager[None]:
+    """Return what keeps the engine from saying that it compiles, if that is asked."""
+    return telling(silent) if quiet else contextlib.nullcontext()
 
 
 def _say(message: str, code: int) -> int:

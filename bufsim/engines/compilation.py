@@ -1,13 +1,25 @@
-"""Compiling the kernel, once for all models, and keeping it on disk."""
+"""Compiling the kernel, once for all models, and keeping it on disk.
+
+numba keeps the machine code beside the package, in `bufsim/engines/__pycache__`, or where that cannot be written, in
+the user's cache folder; `NUMBA_CACHE_DIR` names another. Where nothing can be written, every process compiles anew.
+What was kept of another version of the kernel is removed when this one is compiled.
+"""
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import inspect
+import pickle
+import sys
+import threading
 from collections.abc import Callable, Iterator
-from types import FunctionType
-from typing import Any
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from bufsim.engines import (
     bins,
@@ -32,7 +44,7 @@ from bufsim.errors import MissingExtraError
 from bufsim.model import rules
 
 # no reference counts: the kernel makes no arrays
-_OPTIONS = {"_nrt": False, "error_model": "numpy", "no_cfunc_wrapper": True}
+_OPTIONS: dict[str, object] = {"_nrt": False, "error_model": "numpy", "no_cfunc_wrapper": True}
 _MODULES = (
     rules,
     bins,
@@ -61,16 +73,77 @@ _APART: set[object] = {
     kernel_levels.note_mark,
 }
 
+Kernel = Callable[[kernel_state.State], int]
+Say = Callable[[str], None]
 
-@functools.cache
-def compiled() -> Callable[[kernel_state.State], int]:
+COMPILES = "bufsim compiles its engine, once: some 20 s"
+COMPILES_ALWAYS = (
+    "bufsim compiles its engine, some 20 s, and so in every process: there is no folder in which it can be kept; "
+    "set NUMBA_CACHE_DIR to one"
+)
+
+
+def _to_stderr(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+_SAY: ContextVar[Say] = ContextVar("say", default=_to_stderr)
+_FIRST_CALL = threading.Lock()
+
+
+class _Entry(NamedTuple):
+    """The kernel as numba calls it, and whether it is kept on disk."""
+
+    call: Any
+    kept: bool
+
+
+@contextmanager
+def telling(say: Say) -> Iterator[None]:
+    """Within this, `say` is told when the kernel is compiled; else it is a line on the standard error stream.
+
+    Nothing is told where it is read from disk.
+    """
+    before = _SAY.set(say)
+    try:
+        yield
+    finally:
+        _SAY.reset(before)
+
+
+def silent(text: str) -> None:
+    """Tell nobody."""
+
+
+def tell(text: str) -> None:
+    """Tell whoever is to be told."""
+    _SAY.get()(text)
+
+
+def compiled() -> Kernel:
     """Return the compiled kernel; it is compiled at its first call, and read from disk thereafter.
+
+    Where numba is told to compile nothing (`NUMBA_DISABLE_JIT`), it is the kernel itself.
 
     Raises
     ------
     MissingExtraError
         If numba is not installed.
     """
+    entry = _entry()
+    if not hasattr(entry.call, "signatures"):
+        return lambda state: kernel.run(kernel_state.with_attributes(state))
+    kernel_run: Kernel = entry.call
+    return kernel_run if entry.call.signatures else functools.partial(_first_call, entry)
+
+
+def can_be_kept() -> bool:
+    """Return whether there is a folder for the compiled kernel, so that other processes need not compile it."""
+    return _entry().kept
+
+
+@functools.cache
+def _entry() -> _Entry:
     try:
         import numba
         from numba.extending import register_jitable
@@ -80,26 +153,69 @@ def compiled() -> Callable[[kernel_state.State], int]:
         ) from None
     for function in _functions():
         register_jitable(forceinline=function not in _APART, **_OPTIONS)(function)
-    entry = _entry(_digest())
     njit: Any = numba.njit  # its types do not know _nrt
-    compiled_entry: Callable[[kernel_state.State], int]
+    run = _named(f"run_{_digest()}")
     try:
-        compiled_entry = njit(cache=True, _nrt=False, error_model="numpy")(entry)
-    except RuntimeError:
-        # no folder to write to: compiled anew in every process
-        compiled_entry = njit(_nrt=False, error_model="numpy")(entry)
-    return compiled_entry
+        return _Entry(njit(cache=True, _nrt=False, error_model="numpy")(run), kept=True)
+    except RuntimeError:  # no folder to write to
+        return _Entry(njit(_nrt=False, error_model="numpy")(run), kept=False)
 
 
-def _entry(digest: str) -> Callable[[kernel_state.State], int]:
-    """Return the function that numba compiles.
+def _named(name: str) -> FunctionType:
+    """Return the function that numba compiles, by a name that says what it is.
 
     numba keeps it on disk by its name and does not see what it calls: so the name holds a digest of that, and a change
     of any rule compiles anew. It is `kernel.run` itself, since a function around it would be compiled on top.
     """
-    entry = FunctionType(kernel.run.__code__, kernel.run.__globals__, f"run_{digest}")
-    entry.__qualname__ = entry.__name__
-    return entry
+    run = FunctionType(kernel.run.__code__, kernel.run.__globals__, name)
+    run.__qualname__ = name
+    return run
+
+
+def _first_call(entry: _Entry, state: kernel_state.State) -> int:
+    """Call the kernel, which compiles it or reads it from disk; say so if it is compiled."""
+    with _FIRST_CALL, _told(entry) as compilations:
+        try:
+            status: int = entry.call(state)
+        except (OSError, EOFError, pickle.UnpicklingError):
+            # if it is compiled by now, it could not be written; else what is on disk can not be read
+            if not entry.call.signatures:
+                _remove(entry, own=True)
+            status = entry.call(state)
+        if compilations:
+            _remove(entry, own=False)
+        return status
+
+
+@contextmanager
+def _told(entry: _Entry) -> Iterator[list[object]]:
+    """Tell of each compilation, before it begins; yield those that have begun."""
+    from numba.core import event
+
+    begun: list[object] = []
+
+    class Compilations(event.Listener):
+        def on_start(self, event: Any) -> None:
+            if event.data["dispatcher"] is entry.call:
+                begun.append(event)
+                tell(COMPILES if entry.kept else COMPILES_ALWAYS)
+
+        def on_end(self, event: Any) -> None:
+            pass
+
+    with event.install_listener("numba:compile", Compilations()):
+        yield begun
+
+
+def _remove(entry: _Entry, *, own: bool) -> None:
+    """Remove what is kept of this kernel, or of others, for this version of Python."""
+    if not entry.kept:
+        return
+    version = f"py{sys.version_info.major}{sys.version_info.minor}{getattr(sys, 'abiflags', '')}"
+    for path in Path(entry.call.stats.cache_path).glob(f"kernel.run_*-*.{version}.*"):
+        if path.name.startswith(f"kernel.{entry.call.__name__}-") == own:
+            with suppress(OSError):  # another process may use it, or have removed it
+                path.unlink()
 
 
 def _functions() -> Iterator[FunctionType]:
@@ -110,5 +226,29 @@ def _functions() -> Iterator[FunctionType]:
 
 
 def _digest() -> str:
-    text = "".join(map(inspect.getsource, _MODULES))
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    """Return a digest of what is compiled: functions as they are in memory, constants, and how they are compiled.
+
+    Not of the files, which may have changed since they were read.
+    """
+    apart = sorted(function.__qualname__ for function in _functions() if function in _APART)
+    parts = [repr(_OPTIONS), repr(apart), *_constants()]
+    for function in _functions():
+        parts += [function.__module__, repr(function.__defaults__), *_code(function.__code__)]
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
+
+
+def _constants() -> Iterator[str]:
+    """Yield the constants of all modules, those that they import included: numba compiles their values in."""
+    for module in _MODULES:
+        for name, value in vars(module).items():
+            if isinstance(value, int | float | tuple | np.dtype) and not name.startswith("__"):
+                yield f"{module.__name__}.{name} = {value!r}"
+
+
+def _code(code: CodeType) -> Iterator[str]:
+    yield repr((code.co_name, code.co_argcount, code.co_varnames, code.co_names, code.co_code))
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _code(constant)
+        else:
+            yield repr(constant)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bufsim.engines import kernel_arrays
+from bufsim.engines import compilation, kernel_arrays
 from bufsim.engines import kernel_state as ks
 from bufsim.engines.accumulators import Accumulators
 from bufsim.engines.compilation import compiled
@@ -17,7 +17,11 @@ from bufsim.engines.stop_times import stop_times
 from bufsim.engines.streaming import Taken, Windows
 from bufsim.engines.workload import Workload
 from bufsim.errors import BufsimError, MissingExtraError, NotLoweredError
+from bufsim.model.buffers import JobBuffer
 from bufsim.model.declaration import Declaration
+from bufsim.model.policies import NeverFlush
+from bufsim.model.producers import Producer
+from bufsim.model.traces import Trace
 
 Run = Callable[[ks.State], int]
 
@@ -75,6 +79,20 @@ def count(
         else:
             windows.state = _supplied(simulation, draws, windows.state, status)
     return windows.accumulators(workload)
+
+
+def prepare() -> None:
+    """Compile the kernel here, unless it is on disk: so that processes that are about to start need not.
+
+    Where it cannot be kept, each of them must, and that is told.
+    """
+    if not compilation.can_be_kept():
+        compilation.tell(compilation.COMPILES_ALWAYS)
+        return
+    smallest = Declaration(
+        producers=[Producer("one", Trace([0.0]))], buffers=[JobBuffer("b", policy=NeverFlush())], until=1.0
+    )
+    count(smallest, Workload(smallest.producers, seed=0, until=smallest.until))
 
 
 def can_run(simulation: Declaration) -> bool:

@@ -21,6 +21,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExe
 from time import monotonic
 
 from bufsim import checks
+from bufsim.engines import compiled_engine
 from bufsim.errors import BufsimError, InvalidTypeError
 from bufsim.studies.processes import end_processes, processes
 from bufsim.studies.replication import Outcome, Task, run, run_for_a_while
@@ -125,6 +126,8 @@ def _in_processes(count: int, tasks: Sequence[Task], keep: Keep, tell: Tell) -> 
 
 def _on(executor: Executor, tasks: Sequence[Task], workers: int, keep: Keep, tell: Tell) -> None:
     _check_pickle(executor, tasks[:1])
+    if any(task.engine == "compiled" for task in tasks):
+        compiled_engine.prepare()
     running: dict[Future[list[Outcome]], Sequence[Task]] = {}
     try:
         for chunk in _chunks(tasks, workers):

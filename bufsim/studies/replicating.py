@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
+from bufsim.engines.compilation import telling
 from bufsim.results.tallies import Tally
 from bufsim.simulation import Engine, Simulation
 from bufsim.studies import progress as bars
@@ -58,7 +59,7 @@ class Replicating:
             self._read(journal, wanted)
             tasks = list(self._tasks(wanted))
             total = len(wanted) * len(self.tallies)
-            with bars.shown(progress, total, total - len(tasks)) as bar:
+            with bars.shown(progress, total, total - len(tasks)) as bar, telling(bar.say):
                 if bar.speaks and tasks:
                     self._say(bar, tasks, len(wanted), executor)
                 execute(tasks, executor, functools.partial(self._keep, journal), bar.advance)

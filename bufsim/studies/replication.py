@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from bufsim import checks
 from bufsim.engines import compiled_engine
-from bufsim.engines.compilation import compiled
+from bufsim.engines.compilation import compiled, silent, telling
 from bufsim.engines.lowering import check_lowered
 from bufsim.engines.workload import Jobs, Workload
 from bufsim.results.tallies import Tally
@@ -182,10 +182,12 @@ def run_for_a_while(tasks: Sequence[Task]) -> list[Outcome]:
     """Run the first of these replications, at least one, and as many as `PATIENCE` allows: what a worker does."""
     end = time.monotonic() + PATIENCE
     outcomes = []
-    for outcome in run(tasks):
-        outcomes.append(outcome)
-        if time.monotonic() >= end:
-            break
+    # where the study is, it was told already
+    with telling(silent):
+        for outcome in run(tasks):
+            outcomes.append(outcome)
+            if time.monotonic() >= end:
+                break
     return outcomes
 
 
