@@ -68,6 +68,8 @@ def mser(series: ArrayLike, *, batch: int = 5) -> Truncation:
     batches = array[: array.size // size * size].reshape(-1, size).mean(axis=1)
     # centred, so that the sums of squares lose no digits
     centred = (batches - batches.mean())[::-1]
+    # what differs by rounding only is the same
+    centred = np.where(np.abs(centred) <= 1e-12 * np.abs(batches).max(), 0.0, centred)
     left = np.arange(1, batches.size + 1)
     squares = np.cumsum(centred**2) - np.cumsum(centred) ** 2 / left
     errors = (squares / left**2)[::-1][:-5]

@@ -29,6 +29,13 @@ def test_a_flat_series_is_not_cut():
     assert mser([3.0] * 50).cut == 0
 
 
+def test_nor_is_one_that_is_flat_but_for_rounding():
+    rounding = np.random.default_rng(120).choice([0.0, 2.0**-50], 128)
+    assert mser(1.5 + rounding).cut == 0
+    # negative control: more than rounding counts
+    assert mser(1.5 + 1e6 * rounding * (np.arange(128) < 20)).cut > 0
+
+
 def test_a_series_that_climbs_to_its_end_is_too_short():
     assert not mser(np.arange(100.0)).is_reliable
 
