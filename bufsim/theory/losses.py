@@ -138,6 +138,12 @@ def race_loss_periodic(*, rate: float, period: float, window: float) -> dict[str
     Poisson(λd) jobs are lost a flush, a share d/T of all. The others come in the T − d seconds before a flush:
     W = (T − d)/2.
 
+    Every period counts, also one that brought no job: the real stores delete what comes after an empty read too. A run
+    never flushes an empty buffer, so that only about a share 1 − exp(−λ(T − d)) of its periods lose anything.
+
+    Stops have no part in it. In a run a stop during a flush loses the whole batch; recorded was that the jobs queued
+    before it are saved, so that 50 − k of 50 were lost after k were queued. See `bufsim.Storage`.
+
     Examples
     --------
     >>> form = race_loss_periodic(rate=20.0, period=5.0, window=0.05)
