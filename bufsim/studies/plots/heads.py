@@ -24,5 +24,6 @@ def head(ax: Axes, title: str, *, subtitle: str, key: Sequence[Artist] = ()) -> 
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     place = ax.get_position()
-    style.head(ax, title, subtitle=subtitle, key=key, share=1.0 - place.x0 if len(figure.axes) == 1 else place.width)
+    is_alone = all(one is ax or one.get_label() == "<colorbar>" for one in figure.axes)
+    style.head(ax, title, subtitle=subtitle, key=key, share=1.0 - place.x0 if is_alone else place.width)
     figure.set_layout_engine(engine)

@@ -11,7 +11,7 @@ from bufsim.model.flush_policy import FlushPolicy
 from bufsim.results.plots import style
 from bufsim.studies.expressions import Expression
 from bufsim.studies.limits import Limit
-from bufsim.studies.plots import bounds, map_marks, subjects
+from bufsim.studies.plots import bounds, heads, map_marks, subjects
 from bufsim.studies.plots.policy_cells import Cells
 from bufsim.studies.plots.quantities import Quantity
 
@@ -118,7 +118,7 @@ def policy_map(
     if map_marks.has_numbers(shown):
         map_marks.write_numbers(one, shown, quantity, mesh)
     key += map_marks.draw_marks(one, shown, chosen)
-    style.head(one, _title(shown, quantity), subtitle=_about(study_result, shown, confidence), key=key)
+    heads.head(one, _title(shown, quantity), subtitle=_about(study_result, shown, confidence), key=key)
     return one
 
 

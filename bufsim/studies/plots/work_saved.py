@@ -224,8 +224,9 @@ def _draw_curve(ax: Axes, shown: _Saved, which: Literal["saved", "largest"], col
     quantity = shown.saved_quantity if which == "saved" else shown.largest_quantity
     intervals = [quantity.interval(getattr(point, which)) for point in shown.points]
     x, y = [point.x for point in shown.points], [one.estimate for one in intervals]
-    width = 1.6 if shown.is_family else 0.0
-    look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 5.0, "linewidth": width}
+    look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 5.0}
+    # hollow above filled: both are seen where they meet
+    look |= {"linewidth": 1.6 if shown.is_family else 0.0, "fillstyle": "full" if which == "saved" else "none"}
     side = "left" if which == "saved" else "right"
     line = ax.plot(x, y, zorder=4, label=f"{quantity.name} ({side})", **look)
     ax.vlines(x, [one.low for one in intervals], [one.high for one in intervals], color=colour, linewidth=1.6, zorder=4)
