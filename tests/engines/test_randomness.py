@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bufsim.engines.randomness import Draws, Reader, endless, fresh_seed, stream
@@ -95,6 +95,54 @@ def test_draws_that_were_handed_out_stay_as_they_were():
     copy = first.copy()
     draws.at_least(10 * BLOCK)
     assert np.array_equal(first, copy)
+
+
+steps = st.lists(st.tuples(st.integers(0, 2 * BLOCK), st.integers(0, 2 * BLOCK)), min_size=1, max_size=6)
+
+
+@given(steps)
+def test_what_lies_between_does_not_depend_on_what_was_asked_for_before(moves):
+    draws = Draws(Exponential(2.0), stream(1, "q", "service"), WHAT)
+    expected = Draws(Exponential(2.0), stream(1, "q", "service"), WHAT).at_least(30 * BLOCK)
+    first, given_before = 0, []
+    for forward, length in moves:
+        first += forward
+        values = draws.between(first, first + length)
+        assert len(values) >= length
+        assert np.array_equal(values, expected[first : first + len(values)])
+        given_before.append((first, values))
+    # what was handed out stays as it was
+    for place, values in given_before:
+        assert np.array_equal(values, expected[place : place + len(values)])
+
+
+def test_what_was_forgotten_cannot_be_asked_for_again():
+    draws = Draws(Exponential(2.0), stream(1, "q", "service"), WHAT)
+    for first in range(0, 10 * BLOCK, BLOCK):
+        draws.between(first, first + BLOCK)
+    with pytest.raises(AssertionError, match="draws that were forgotten are gone"):
+        draws.at_least(1)
+
+
+@given(st.integers(BLOCK // 8, BLOCK), st.integers(0, BLOCK))
+@settings(max_examples=20)
+def test_what_is_held_follows_what_lies_between_and_not_how_far_it_is(step, length):
+    draws = Draws(Exponential(2.0), stream(1, "q", "service"), WHAT)
+    for first in range(0, 40 * BLOCK, step):
+        values = draws.between(first, first + length)
+        held = values if values.base is None else values.base
+        assert held.size <= 4 * BLOCK
+
+
+@given(st.lists(st.floats(0.0, 9.0), max_size=9), st.integers(0, 9), st.integers(0, 9))
+def test_of_an_array_of_ones_own_the_values_between_are_its_own(own, one, other):
+    first, last = sorted((one, other))
+    draws = Draws(own, None, WHAT)
+    if last <= len(own):
+        assert draws.between(first, last).tolist() == own[first:]
+    else:
+        with pytest.raises(InvalidValueError, match=f"must be at least {last} values for this run, got {len(own)};"):
+            draws.between(first, last)
 
 
 def test_growing_one_by_one_copies_little():
