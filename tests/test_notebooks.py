@@ -9,6 +9,8 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
+from bufsim.studies.plots import StudyPlots
+
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -45,7 +47,19 @@ def shown(**data: str) -> NotebookNode:
 
 
 def test_there_are_notebooks() -> None:
-    assert [path.name[:2] for path in NOTEBOOKS[:3]] == ["01", "02", "03"]
+    assert [path.name[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05", "06"]
+
+
+def test_the_list_of_notebooks_names_each() -> None:
+    listed = (ROOT / "notebooks" / "README.md").read_text(encoding="utf-8")
+    assert [path.stem for path in NOTEBOOKS if f"| [{path.stem}]({path.name}) |" not in listed] == []
+
+
+def test_each_picture_of_a_study_is_in_a_notebook() -> None:
+    code = "".join(cell.source for path in NOTEBOOKS for cell in tool.read(path).cells if cell.cell_type == "code")
+    drawn = [name for name in vars(StudyPlots) if not name.startswith("_") and callable(getattr(StudyPlots, name))]
+    assert len(drawn) == 8
+    assert [name for name in drawn if f".plot.{name}(" not in code] == []
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
