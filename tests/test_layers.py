@@ -25,7 +25,7 @@ WINGS = (
     "verification",
     "cli",
 )
-OPEN_TO_ALL = ("errors", "checks")
+OPEN_TO_ALL = ("errors", "checks", "memory")
 # a sibling that is reached late, and so may point back
 LATE = {("bufsim.results.result", "bufsim.results.plots")}
 

@@ -26,8 +26,6 @@ class Jobs:
         Position of the key in `Workload.key_values`; -1 for none.
     nbytes : int64 array
         Sizes in bytes.
-    index : int64 array
-        The job's number within its producer, from 0.
 
     Notes
     -----
@@ -40,21 +38,18 @@ class Jobs:
     queue: npt.NDArray[np.int16]
     key: npt.NDArray[np.int32]
     nbytes: npt.NDArray[np.int64]
-    index: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.time)
 
     def columns(self) -> list[npt.NDArray[Any]]:
-        """Return the six columns."""
+        """Return the five columns."""
         return [getattr(self, column.name) for column in fields(self)]
 
     def rows(self, first: int, last: int) -> Jobs:
         """Return the jobs from position `first` up to `last`, without copying."""
         part = slice(first, last)
-        return Jobs(
-            self.time[part], self.producer[part], self.queue[part], self.key[part], self.nbytes[part], self.index[part]
-        )
+        return Jobs(self.time[part], self.producer[part], self.queue[part], self.key[part], self.nbytes[part])
 
 
 def constant(value: int, n: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
@@ -65,8 +60,7 @@ def constant(value: int, n: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
 def no_jobs() -> Jobs:
     """Return empty columns."""
     narrow = np.empty(0, dtype=np.int16)
-    wide = np.empty(0, dtype=np.int64)
-    return Jobs(np.empty(0), narrow, narrow, np.empty(0, dtype=np.int32), wide, wide)
+    return Jobs(np.empty(0), narrow, narrow, np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64))
 
 
 def in_order(parts: Sequence[Jobs]) -> Jobs:

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bufsim import memory
 from bufsim.engines import kernel_state as ks
 from bufsim.engines.jobs import Jobs
 from bufsim.engines.lowering import Lowered, rows_of_a_job
+from bufsim.engines.recording import PENDING
 from bufsim.engines.tally_arrays import new_tally, no_tally
 
 
@@ -26,9 +28,9 @@ def recording_state(lowered: Lowered, jobs: Jobs) -> ks.State:
     return _state(
         lowered,
         jobs=_job_columns(run, jobs),
-        rows=ks.Rows(np.empty((4, copies), np.int64), np.empty(copies), np.empty((2, copies), np.int16)),
+        rows=ks.Rows(memory.empty((4, copies), np.int64), memory.empty(copies), memory.empty((2, copies), np.int16)),
         sizes=_sizes(run, len(buffers), 2 * copies + drops + stops + 1),
-        flushes=np.empty(copies, ks.FLUSH),
+        flushes=memory.empty(copies, ks.FLUSH),
         works=_works(copies),
         positions=copies,
         tally=no_tally(),
@@ -80,7 +82,7 @@ def _state(
         stack=np.zeros(len(lowered.program), ks.ANSWER),
         seen=np.full(slots, -1, np.int64),
         place=np.empty(slots, np.int64),
-        positions=np.empty(positions if searches(lowered.buffers) else 1, np.int64),
+        positions=memory.empty(positions if searches(lowered.buffers) else 1, np.int64),
         tally=tally,
     )
 
@@ -109,13 +111,16 @@ def _free(queues: ks.Records) -> ks.Floats:
 
 
 def _works(n: int) -> ks.Works:
-    return ks.Works(np.empty((8, n), np.int64), np.empty((5, n)), np.empty((2, n), np.int16), np.zeros(n, np.int8))
+    outcome = memory.empty(n, np.int8)
+    outcome[:] = PENDING
+    return ks.Works(memory.empty((8, n), np.int64), memory.empty((5, n)), memory.empty((2, n), np.int16), outcome)
 
 
 def _sizes(run: Any, buffers: int, changes: int) -> ks.Sizes:
     """Return the buffer-size series: a row of zeros for each buffer, and room for so many changes."""
     n = buffers + changes
-    sizes = ks.Sizes(np.empty(n), np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int16))
+    whole, small = memory.empty((2, n), np.int64), memory.empty(n, np.int16)
+    sizes = ks.Sizes(memory.empty(n), whole[0], whole[1], small)
     for column in sizes:
         column[:buffers] = 0
     sizes.buffer[:buffers] = np.arange(buffers)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bufsim import memory
 from bufsim.engines import kernel_state as ks
 from bufsim.engines.jobs import Jobs
 from bufsim.engines.recording import COMPLETED, PENDING, Recording, RowOrder, cause_names
@@ -25,7 +26,7 @@ def recording(simulation: Declaration, workload: Workload, jobs: Jobs, state: ks
         job_queue=jobs.queue[:arrived],
         job_key=jobs.key[:arrived],
         job_nbytes=jobs.nbytes[:arrived],
-        **_copies(state, jobs, one_producer=len(simulation.producers) == 1),
+        **_copies(state),
         **flush_columns(state),
         **_sizes(state),
         **_works(state, jobs),
@@ -38,32 +39,30 @@ def recording(simulation: Declaration, workload: Workload, jobs: Jobs, state: ks
     )
 
 
-def _copies(state: ks.State, jobs: Jobs, *, one_producer: bool) -> Columns:
+def _copies(state: ks.State) -> Columns:
     run, rows = state.run[0], state.rows
     n = int(run["row"])
-    number = rows.whole[ks.ROW_JOB, :n]
-    if run["single"]:
-        # a single producer has numbered its jobs
-        number = jobs.index[:n] if one_producer else np.arange(n)
+    number = memory.counted(n) if run["single"] else rows.whole[ks.ROW_JOB, :n]
     return {
         "copy_job": number,
         "copy_buffer": same(0, n, np.int16) if run["contiguous"] else rows.small[ks.ROW_BUFFER, :n],
-        **_fates(state, n),
+        **_fates(state, number),
         "copy_lost_at": rows.lost_at[:n] if run["losses"] else same(np.nan, n, np.float64),
         "copy_loss": rows.small[ks.ROW_LOSS, :n] if run["losses"] else same(-1, n, np.int16),
     }
 
 
-def _fates(state: ks.State, n: int) -> Columns:
+def _fates(state: ks.State, number: npt.NDArray[np.int64]) -> Columns:
     """Return the flush and the work of each row; of one buffer's rows the last may be without, and unwritten."""
-    run = state.run[0]
+    run, n = state.run[0], len(number)
     flush, work = state.rows.whole[ks.ROW_FLUSH, :n], state.rows.whole[ks.ROW_WORK, :n]
     if run["contiguous"]:
         order = _order(state)
-        if run["straight"]:
-            work = np.arange(n)
         flush[order.taken :] = -1
-        work[order.carried :] = -1
+        if run["straight"]:
+            work = number
+        else:
+            work[order.carried :] = -1
     return {"copy_flush": flush, "copy_work": work}
 
 

@@ -51,6 +51,7 @@ RUN = np.dtype(
         ("window", "f8"),
         ("durable", "?"),
         ("durable_queue", "?"),
+        ("exposes", "?"),  # a stop can lose something else than what is buffered
         ("stops_first", "i8"),  # in `times`: stop 0, restart 0, stop 1, ...
         ("stops_last", "i8"),
         ("keys", "i8"),

@@ -38,7 +38,7 @@ def count_size(run: Any, tally: Tally, b: Any, buffer: int, now: float) -> None:
     change_level(run, tally, buffer, kl.SIZE, now, delta)
     if run.counts_bytes:
         change_level(run, tally, buffer, kl.NBYTES, now, b.held - nbytes.value)
-    if not run.durable:
+    if run.exposes and not run.durable:
         change_level(run, tally, buffer, kl.EXPOSED, now, delta)
 
 
@@ -49,7 +49,7 @@ def count_climb(run: Any, tally: Tally, jobs: Jobs, rows: Rows, b: Any, first: i
     b.arrivals += seen
     b.stored += seen
     kl.climb(run, tally.levels[kl.SIZE], tally.seconds, times)
-    if not run.durable:
+    if run.exposes and not run.durable:
         kl.climb(run, tally.levels[kl.EXPOSED], tally.seconds, times)
     if run.counts_bytes:
         nbytes = tally.levels[kl.NBYTES]
@@ -73,7 +73,8 @@ def count_flush(run: Any, tally: Tally, jobs: Jobs, rows: Rows, b: Any, buffer: 
     """Count a flush that starts."""
     change_level(run, tally, buffer, kl.IN_FLIGHT, now, b.batch_jobs)
     change_level(run, tally, buffer, kl.IN_FLIGHT_NBYTES, now, b.batch_held)
-    change_level(run, tally, buffer, kl.EXPOSED, now, b.batch_jobs)
+    if run.exposes:
+        change_level(run, tally, buffer, kl.EXPOSED, now, b.batch_jobs)
     if run.keeps_taken:
         keep_taken(run, tally, jobs, rows, b)
     if now < run.start:
@@ -115,7 +116,8 @@ def count_landing(run: Any, tally: Tally, b: Any, buffer: int, now: float) -> No
     """Count that a batch is no longer in flight."""
     change_level(run, tally, buffer, kl.IN_FLIGHT, now, -b.batch_jobs)
     change_level(run, tally, buffer, kl.IN_FLIGHT_NBYTES, now, -b.batch_held)
-    change_level(run, tally, buffer, kl.EXPOSED, now, -b.batch_jobs)
+    if run.exposes:
+        change_level(run, tally, buffer, kl.EXPOSED, now, -b.batch_jobs)
 
 
 def count_end(run: Any, b: Any, reduced: int, now: float) -> None:

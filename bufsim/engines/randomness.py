@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bufsim import memory
 from bufsim.checks import integer
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model.distribution import BLOCK, FloatArray
@@ -178,7 +179,7 @@ class Draws:
         first = min(first, self._count)
         kept = self._values[first - self._first : self._count - self._first]
         # doubling keeps the copying in proportion to what is drawn
-        self._values = np.empty(max(last - first, 2 * len(kept)))
+        self._values = memory.empty(max(last - first, 2 * len(kept)))
         self._values[: len(kept)] = kept
         self._first = first
 

@@ -48,7 +48,7 @@ class RowOrder(NamedTuple):
     taken : int
         The first so many copies were flushed, flush by flush; the others were not.
     carried : int
-        The first so many have a work; the others have none.
+        The first so many have a work; the others have none, whatever `copy_work` says of them.
     """
 
     taken: int

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import simpy
 
-from bufsim import vendure
+from bufsim import memory, vendure
 from bufsim.engines import order
 from bufsim.engines.environment import Environment, Moment
 from bufsim.engines.recording import DOWN, Recorder, Recording, cause_names
@@ -83,12 +83,14 @@ class Model(Generic[Outcome]):
         """Yield the planned jobs, as the attributes that a Job takes; constant columns cost next to nothing."""
         jobs, workload = self._jobs, self.workload
         names = [*workload.queues]
+        counts = [itertools.count() for _ in workload.producers]
         keys = [*workload.key_values, None]  # code −1: no key
         for start in range(0, len(jobs), _ARRIVALS_AT_ONCE):
             part = jobs.rows(start, start + _ARRIVALS_AT_ONCE)
             data: Iterable[object] = itertools.repeat(None)
             if workload.has_data:
-                data = map(workload.data, part.producer.tolist(), part.index.tolist())
+                producers = part.producer.tolist()
+                data = map(workload.data, producers, (next(counts[producer]) for producer in producers))
             # the constant columns are endless
             yield from zip(
                 part.time.tolist(),
@@ -286,7 +288,7 @@ class Model(Generic[Outcome]):
                 buffer[number] = taker.index
         one = len(self.queues) == 1
         return {
-            "copy_job": np.arange(self._arrived),
+            "copy_job": memory.counted(self._arrived),
             "copy_buffer": np.broadcast_to(buffer[0], (self._arrived,)) if one else buffer[job_queue],
         }
 

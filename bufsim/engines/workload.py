@@ -100,7 +100,7 @@ class Workload:
         parts = []
         for code, producer in enumerate(self.producers):
             times = producer.arrivals.all_times(self.stream(producer.name, "arrivals"), self.until)
-            parts.append(self._attributes(code)(times, 0))
+            parts.append(self._attributes(code)(times))
         return in_order(parts)
 
     def job_blocks(self) -> Iterator[Jobs]:
@@ -180,21 +180,16 @@ class Workload:
     def _blocks(self, code: int) -> Iterator[Jobs]:
         """Yield one producer's jobs in blocks."""
         producer = self.producers[code]
-        attributes = self._attributes(code)
-        first = 0
-        for times in producer.arrivals.blocks(self.stream(producer.name, "arrivals"), self.until):
-            yield attributes(times, first)
-            first += len(times)
+        return map(self._attributes(code), producer.arrivals.blocks(self.stream(producer.name, "arrivals"), self.until))
 
-    def _attributes(self, code: int) -> Callable[[FloatArray, int], Jobs]:
+    def _attributes(self, code: int) -> Callable[[FloatArray], Jobs]:
         """Return the function that gives one producer's next jobs their attributes, block by block."""
         producer, queue = _constant(code, np.int16), self._queue_column(code)
         key, nbytes = self._key_column(code), self._nbytes_column(code)
 
-        def jobs(times: FloatArray, first: int) -> Jobs:
+        def jobs(times: FloatArray) -> Jobs:
             n = len(times)
-            index = np.arange(first, first + n, dtype=np.int64)
-            return Jobs(times, producer(n), queue(n), key(n), nbytes(n), index)
+            return Jobs(times, producer(n), queue(n), key(n), nbytes(n))
 
         return jobs
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from bufsim import memory
 from bufsim.checks import Seconds, integer, not_negative, positive, seconds
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs
@@ -86,7 +87,7 @@ class Poisson(Arrivals):
     def all_times(self, generator: np.random.Generator, until: float) -> FloatArray:
         """Return the same times in one array; each block is drawn where it will lie."""
         expected = self.rate * until
-        times = np.empty(BLOCK * math.ceil((expected + 6.0 * math.sqrt(expected)) / BLOCK + 1.0))
+        times = memory.empty(BLOCK * math.ceil((expected + 6.0 * math.sqrt(expected)) / BLOCK + 1.0))
         gaps = np.empty(BLOCK)
         now, drawn = 0.0, 0
         while now < until:

@@ -224,7 +224,7 @@ class Buffers:
         has_work[record.work_flush] = True
         passed_by = record.copy_flush < 0
         # a row whose flush handed over nothing is in no queue; one whose work is not known is, with its flush's works
-        inside = np.where(passed_by, record.copy_work >= 0, has_work[record.copy_flush])
+        inside = np.where(passed_by, ~self.copies.without_work, has_work[record.copy_flush])
         begin = np.where(passed_by, self.copies.created_at, at(record.flush_end, record.copy_flush))
         rows = np.flatnonzero(inside & ~np.isnan(begin))
         if buffer is not None:

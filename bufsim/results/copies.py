@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from bufsim import memory
 from bufsim.engines.recording import LOST, QUEUE, Recording
 
 Generic = TypeVar("Generic", bound=np.generic)
@@ -73,7 +74,9 @@ class Copies:
     def without_work(self) -> npt.NDArray[np.bool_]:
         """Whether no work is known to carry a row."""
         order = self.record.order
-        return missing(self.record.copy_work) if order is None else _from(order.carried, len(self))
+        if order is None:
+            return missing(self.record.copy_work)
+        return self.without_flush if order.carried == order.taken else _from(order.carried, len(self))
 
     @cached_property
     def unflushed(self) -> Positions:
@@ -116,7 +119,8 @@ class Copies:
     def outcome(self) -> npt.NDArray[np.int8]:
         """What has become of each copy, as a position in `OUTCOMES`."""
         record = self.record
-        outcome = np.full(len(self), FLUSHED, np.int8)
+        outcome: npt.NDArray[np.int8] = memory.empty(len(self), np.int8)
+        outcome[:] = FLUSHED
         outcome[self.unflushed] = np.where(record.copy_buffer[self.unflushed] < 0, PASSED_BY, BUFFERED)
         open_flushes = np.isnan(record.flush_end)
         if open_flushes.any():
@@ -209,7 +213,8 @@ def missing(positions: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
 
 def _from(first: int, n: int) -> npt.NDArray[np.bool_]:
     """Return n times False, but True from `first` on."""
-    mask = np.zeros(n, np.bool_)
+    mask: npt.NDArray[np.bool_] = memory.empty(n, np.bool_)
+    mask[:first] = False
     mask[first:] = True
     return mask
 

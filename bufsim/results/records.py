@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import fields
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bufsim import memory
 from bufsim.engines.recording import LOSS_CAUSES, WORK_OUTCOMES, Recording
 from bufsim.errors import BufsimError
 from bufsim.results.copies import OUTCOMES, Copies, Floats, Positions, distinct, is_one_value, missing, one_value
@@ -120,29 +121,43 @@ def busy_times(record: Recording, service: Service) -> Floats:
     """Return, for each work, the sum in order of the service times of its finished attempts, s."""
     if not distinct(record.work_finished_attempts).any():
         return one_value(np.zeros(1), len(record.work_queue))
-    busy = np.zeros(len(record.work_queue))
+    if len(record.queues) == 1:
+        return _busy_times(record.work_finished_attempts, record.work_items, partial(service, 0))
+    busy = memory.empty(len(record.work_queue))
     for queue in range(len(record.queues)):
-        # a queue's works, by their places in it
-        works: Positions | slice = slice(None)
-        if len(record.queues) > 1:
-            works = np.flatnonzero(record.work_queue == queue)
+        works = np.flatnonzero(record.work_queue == queue)
         finished, items = record.work_finished_attempts[works], record.work_items[works]
-        times = np.zeros(len(finished))
-        for attempt in range(1, int(finished.max(initial=0)) + 1):
-            done = finished >= attempt
-            n = len(done) - int(done[::-1].argmax())
-            draws, per_item = service(queue, attempt, n)
-            _add_times(times[:n], done[:n], draws[:n], per_item, items[:n])
-        busy[works] = times
+        busy[works] = _busy_times(finished, items, partial(service, queue))
     return busy
 
 
-def _add_times(
-    times: Floats, done: npt.NDArray[np.bool_], draws: Floats, per_item: float, items: npt.NDArray[np.int64]
-) -> None:
-    """Add a service time to each of the times that is done: in the words of rules.service_time, for many at once."""
-    service = draws if per_item == 0.0 else draws + per_item * items
-    np.add(times, service, out=times, where=done)
+def _busy_times(
+    finished: npt.NDArray[np.integer], items: npt.NDArray[np.int64], service: Callable[[int, int], tuple[Floats, float]]
+) -> Floats:
+    """Return the busy times of a queue's works, from how many of their attempts are finished."""
+    most = int(finished.max(initial=0))
+    if most == 0:
+        return np.zeros(len(finished))
+    times = _service_times(1, finished, items, service)
+    for attempt in range(2, most + 1):
+        times += _service_times(attempt, finished, items, service)
+    return times
+
+
+def _service_times(
+    attempt: int,
+    finished: npt.NDArray[np.integer],
+    items: npt.NDArray[np.int64],
+    service: Callable[[int, int], tuple[Floats, float]],
+) -> Floats:
+    """Return the service times of the works that have finished an attempt, by rules.service_time; 0 for the others."""
+    done = finished >= attempt
+    n = len(done) - int(done[::-1].argmax())
+    draws, per_item = service(attempt, n)
+    times = memory.empty(len(done))
+    times[:n] = draws[:n] if per_item == 0.0 else draws[:n] + per_item * items[:n]
+    times[~done] = 0.0
+    return times
 
 
 def flush_table(
@@ -166,33 +181,32 @@ def flush_table(
 
 def ages(copies: Copies) -> tuple[Floats, Floats]:
     """Return, for each flush, the wait of its oldest job and the mean wait, s; NaN for a flush without jobs."""
-    record = copies.record
-    oldest, mean = np.full(len(record.flush_jobs), np.nan), np.full(len(record.flush_jobs), np.nan)
-    some = np.flatnonzero(record.flush_jobs)
+    sizes = copies.record.flush_jobs
+    oldest, mean = np.full(len(sizes), np.nan), np.full(len(sizes), np.nan)
+    some = np.flatnonzero(sizes)
     if len(some):
-        taken = copies.created_at[copies.by_flush]
-        oldest[some], mean[some] = ages_of(record.flush_start[some], record.flush_jobs[some], taken)
+        taken = copies.by_flush
+        oldest[some], mean[some] = ages_of(sizes[some], copies.flushed_at[taken], copies.created_at[taken])
     return oldest, mean
 
 
-def ages_of(starts: Floats, sizes: npt.NDArray[np.int64], created_at: Floats) -> tuple[Floats, Floats]:
+def ages_of(sizes: npt.NDArray[np.int64], flushed_at: Floats, created_at: Floats) -> tuple[Floats, Floats]:
     """Return the wait of the oldest job and the mean wait of flushes with jobs, s; the jobs stand flush by flush."""
     # those of a flush stand in the order of arrival
-    return starts - created_at[np.cumsum(sizes) - sizes], _sums_of_waits(starts, sizes, created_at) / sizes
+    first = np.cumsum(sizes) - sizes
+    return flushed_at[first] - created_at[first], _sums_of_waits(first, flushed_at, created_at) / sizes
 
 
-def _sums_of_waits(starts: Floats, sizes: npt.NDArray[np.int64], created_at: Floats) -> Floats:
-    """Return the sum over each flush's jobs of start − created_at; all flushes have jobs, which stand together."""
-    sums = np.empty(len(sizes))
-    ends = np.cumsum(sizes)
+def _sums_of_waits(firsts: Positions, flushed_at: Floats, created_at: Floats) -> Floats:
+    """Return the sum over each flush's jobs of their waits; the first jobs of the flushes stand at `firsts`."""
+    sums = np.empty(len(firsts))
     low = 0
-    while low < len(sizes):
-        first = int(ends[low] - sizes[low])
+    while low < len(firsts):
         # so many flushes at once that the waits stay in the processor's cache
-        high = max(low + 1, int(np.searchsorted(ends, first + _BLOCK, side="right")))
-        waits = np.repeat(starts[low:high], sizes[low:high])
-        waits -= created_at[first : first + len(waits)]
-        sums[low:high] = np.add.reduceat(waits, ends[low:high] - sizes[low:high] - first)
+        high = max(low + 1, int(np.searchsorted(firsts, firsts[low] + _BLOCK)))
+        begin = firsts[low]
+        end = firsts[high] if high < len(firsts) else len(created_at)
+        np.add.reduceat(flushed_at[begin:end] - created_at[begin:end], firsts[low:high] - begin, out=sums[low:high])
         low = high
     return sums
 

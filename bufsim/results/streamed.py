@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,7 +48,7 @@ class Ages:
 
     def add(self, starts: Floats, sizes: Any, created_at: Floats) -> None:
         """Add flushes: their starts, their batch sizes, and the arrivals of all that they took."""
-        oldest, mean = records.ages_of(starts, sizes, created_at)
+        oldest, mean = records.ages_of(sizes, np.repeat(starts, sizes), created_at)
         self._oldest.append(oldest)
         self._mean.append(mean)
 
@@ -134,12 +135,16 @@ class _Parts:
 
     def buffer_levels(self, first: int) -> BufferLevels:
         """Return the levels of a buffer, or of all together."""
+        size = self.spread(first + kl.SIZE, "peak")
+        # where a stop loses what is buffered and nothing else, the sizes tell what it would lose
+        alike = not self.run.exposes
+        exposed = replace(size, peak=self.levels[first + kl.SIZE].lasting) if alike else self.spread(first + kl.EXPOSED)
         return BufferLevels(
-            size=self.spread(first + kl.SIZE, "peak"),
+            size=size,
             nbytes=self.level(first + kl.NBYTES, "peak"),
             in_flight=self.level(first + kl.IN_FLIGHT),
             in_flight_nbytes=self.level(first + kl.IN_FLIGHT_NBYTES),
-            exposed=self.spread(first + kl.EXPOSED).without(self.down),
+            exposed=exposed.without(self.down),
         )
 
     def queue_levels(self, first: int) -> QueueLevels:
@@ -149,7 +154,9 @@ class _Parts:
     def sample(self, index: int) -> Sample:
         """Return what is kept of a sample."""
         record = self.samples[index]
-        counts = self.counted.counts[record.bins : record.bins + bins.TIMES.last + 1]
+        # most runs leave some samples empty: their bins are not searched
+        bins_of_it = bins.TIMES.last + 1 if record.count else 0
+        counts = self.counted.counts[record.bins : record.bins + bins_of_it]
         return Sample(record.count, record.total, record.squares, record.largest, Histogram.of(counts))
 
     def counts(self, first: int, n: int) -> Any:

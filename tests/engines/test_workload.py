@@ -45,7 +45,7 @@ def workload(*producers: Producer, until: float = 150.0, seed: int = 1, replicat
 
 
 def columns(jobs: Jobs) -> dict[str, list]:
-    return {name: getattr(jobs, name).tolist() for name in ("time", "producer", "queue", "key", "nbytes", "index")}
+    return {name: getattr(jobs, name).tolist() for name in ("time", "producer", "queue", "key", "nbytes")}
 
 
 def together(blocks: list[Jobs]) -> dict[str, list]:
@@ -59,10 +59,9 @@ def own(work: Workload, name: str) -> list[tuple]:
     mine = jobs.producer == code
     keys = work.key_values
     return [
-        (time, work.queues[queue], None if key < 0 else keys[key], nbytes, index)
-        for time, queue, key, nbytes, index in zip(
-            *(column[mine].tolist() for column in (jobs.time, jobs.queue, jobs.key, jobs.nbytes, jobs.index)),
-            strict=True,
+        (time, work.queues[queue], None if key < 0 else keys[key], nbytes)
+        for time, queue, key, nbytes in zip(
+            *(column[mine].tolist() for column in (jobs.time, jobs.queue, jobs.key, jobs.nbytes)), strict=True
         )
     ]
 
@@ -70,7 +69,7 @@ def own(work: Workload, name: str) -> list[tuple]:
 class TestJobs:
     def test_come_by_time_then_producer_then_number(self):
         jobs = workload(*PRODUCERS).jobs()
-        order = list(zip(jobs.time.tolist(), jobs.producer.tolist(), jobs.index.tolist(), strict=True))
+        order = list(zip(jobs.time.tolist(), jobs.producer.tolist(), strict=True))
         assert order == sorted(order)
         assert len(order) > 8 * BLOCK
         # the model is full of ties
@@ -84,7 +83,6 @@ class TestJobs:
                 np.int16,
                 np.int16,
                 np.int32,
-                np.int64,
                 np.int64,
             ]
 
@@ -172,12 +170,12 @@ class TestJobs:
         assert [None if key < 0 else work.key_values[key] for key in jobs.key.tolist()] == list(LOG.keys[:n])
         assert [work.queues[queue] for queue in jobs.queue.tolist()] == list(LOG.queues[:n])
         assert jobs.nbytes.tolist() == LOG.nbytes[:n].tolist()
-        assert work.data(0, jobs.index[123]) == {"row": 123}
+        assert work.data(0, 123) == {"row": 123}
 
     def test_of_a_scaled_trace_keep_their_rows_attributes(self):
         work = workload(Producer("log", LOG.scaled(2.5)))
         jobs = work.jobs()
-        rows = [work.data(0, index)["row"] for index in jobs.index.tolist()]
+        rows = [work.data(0, number)["row"] for number in range(len(jobs))]
         assert jobs.nbytes.tolist() == rows
         assert [None if key < 0 else work.key_values[key] for key in jobs.key.tolist()] == [
             LOG.keys[row] for row in rows
@@ -203,15 +201,15 @@ class TestJobs:
             for i, (interval, offset, size) in enumerate(grids)
         ]
         expected = sorted(
-            (offset + k * interval, code, size * (k - 1) + copy)
+            (offset + k * interval, code)
             for code, (interval, offset, size) in enumerate(grids)
             for k in range(1, 200)
-            for copy in range(size)
+            for _ in range(size)
             if offset + k * interval < 20.0
         )
         work = workload(*producers, until=20.0)
         for jobs in ([work.jobs()], list(work.job_blocks())):
-            found = [row for part in jobs for row in zip(part.time, part.producer, part.index, strict=True)]
+            found = [row for part in jobs for row in zip(part.time, part.producer, strict=True)]
             assert found == expected
 
     def test_without_end_are_streamed(self):
@@ -398,5 +396,4 @@ GOLDEN: dict[str, list] = {
     "queue": [1, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0],
     "key": [-1, 0, 3, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 5, 27],
     "nbytes": [0, 27, 27, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 76, 14],
-    "index": [0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 2, 3],
 }
