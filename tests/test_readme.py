@@ -39,12 +39,20 @@ def test_every_python_block_runs_and_prints_what_is_shown(monkeypatch: pytest.Mo
     assert checked == 2
 
 
-def test_the_summary_shown_is_what_the_command_prints(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("place", "command"),
+    [
+        (0, "plan data/scenarios/plan-next-season.toml -o {folder}/plan.html"),
+        (1, "run data/scenarios/vendure-catalogue.toml --out {folder} --no-pictures"),
+    ],
+    ids=["plan", "run"],
+)
+def test_what_is_shown_of_a_command_is_what_it_prints(
+    place: int, command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(ROOT)
-    assert main(["run", "data/scenarios/vendure-catalogue.toml", "--out", str(tmp_path), "--no-pictures"]) == 0
-    shown = next(text for kind, text in BLOCKS if kind == "text")
+    assert main([word.format(folder=tmp_path) for word in command.split()]) == 0
+    shown = [text for kind, text in BLOCKS if kind == "text"][place]
     assert "\n".join(lines(shown)) in capsys.readouterr().out
 
 
@@ -52,7 +60,7 @@ def test_two_commands_install_run_and_test() -> None:
     commands = [line for line in README.splitlines() if line.startswith("python3 -m venv")]
     start = "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt "
     assert commands == [
-        start + '".[studies,parquet]" && .venv/bin/bufsim run data/scenarios/vendure-catalogue.toml',
+        start + '".[studies,parquet]" && .venv/bin/bufsim plan data/scenarios/plan-next-season.toml -o out/plan.html',
         start + '-e ".[dev]" && .venv/bin/pytest',
     ]
 
@@ -64,8 +72,9 @@ def test_every_file_that_is_linked_is_there(name: str) -> None:
     assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
 
 
-def test_the_picture_is_a_small_png() -> None:
-    picture = ROOT / "docs" / "vendure-catalogue.png"
+@pytest.mark.parametrize("name", ["plan-next-season.png", "vendure-catalogue.png"])
+def test_a_picture_is_a_small_png(name: str) -> None:
+    picture = ROOT / "docs" / name
     assert f"]({picture.relative_to(ROOT).as_posix()})" in README
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert picture.stat().st_size < 200_000
