@@ -28,6 +28,8 @@ _NO_BREAK = "\u00a0"
 _SMALL = 8.0
 _ROW = 12.0
 _POINTS_PER_LETTER = 4.5
+_MARK_LETTERS = 6.5
+"""As wide as so many letters are a mark of a key and the room about it."""
 
 
 def axes(
@@ -89,8 +91,7 @@ def _key(ax: Axes, key: Sequence[Artist], width: float) -> int:
     """Set the key above the plot, in as many columns as fit; return how many rows it takes."""
     if not key:
         return 0
-    letters = max(len(str(artist.get_label())) for artist in key) + 5
-    columns = int(np.clip(width / (letters * _POINTS_PER_LETTER), 1, len(key)))
+    columns = _columns([len(str(artist.get_label())) for artist in key], width / _POINTS_PER_LETTER)
     legend = ax.legend(
         handles=list(key),
         loc="lower left",
@@ -107,6 +108,14 @@ def _key(ax: Axes, key: Sequence[Artist], width: float) -> int:
     )
     legend.set_in_layout(False)
     return -(-len(key) // columns)
+
+
+def _columns(lengths: Sequence[int], room: float) -> int:
+    """Return in how many columns labels of so many letters fit, beside their marks; a key fills column by column."""
+    for columns in range(len(lengths), 1, -1):
+        if sum(max(part) + _MARK_LETTERS for part in np.array_split(lengths, columns)) <= room:
+            return columns
+    return 1
 
 
 def limit(ax: Axes, value: float, text: str, *, side: str = "right") -> None:

@@ -77,3 +77,15 @@ def test_lines_of_a_head_are_as_long_as_the_share_of_the_figure_that_they_may_ha
         style.head(ax, "A title", subtitle="a policy in few words, " * 12, share=share)
         counts.append(len(ax.texts))
     assert counts[0] > 2 * counts[1]
+
+
+def test_a_key_has_as_many_columns_as_fit():
+    rows = []
+    for label in ("short", "a label that is much longer than all of the others beside it are"):
+        _, ax = plt.subplots(figsize=(6.0, 4.0), layout="constrained")
+        key = [ax.plot([0, 1], label=text)[0] for text in ("short", "short", "short", label)]
+        style.head(ax, "A title", key=key)
+        ax.figure.draw_without_rendering()
+        rows.append(len({round(text.get_window_extent().y0) for text in ax.get_legend().get_texts()}))
+        assert ax.get_legend().get_window_extent().x1 < ax.figure.bbox.x1
+    assert rows == [1, 2]
