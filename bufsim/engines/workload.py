@@ -91,7 +91,7 @@ class Workload:
         return stream(self.seed, name, purpose, self.replication)
 
     @property
-    def key_values(self) -> list[Hashable]:
+    def key_values(self) -> Sequence[Hashable]:
         """The keys by their codes: first the whole numbers that are drawn, then recorded keys as they appear."""
         return self._key_codes[0]
 
@@ -237,7 +237,7 @@ class Workload:
         return self._scaled_rows[code]
 
     @cached_property
-    def _key_codes(self) -> tuple[list[Hashable], dict[int, npt.NDArray[np.int32]]]:
+    def _key_codes(self) -> tuple[Sequence[Hashable], dict[int, npt.NDArray[np.int32]]]:
         """The keys by their codes, and for each producer with recorded keys the codes of its trace's rows."""
         drawn = range(max((producer.keys.n for producer in self.producers if producer.keys is not None), default=0))
         recorded = {
@@ -246,7 +246,7 @@ class Workload:
             if producer.keys is None and producer.trace is not None and producer.trace.keys is not None
         }
         if not recorded:
-            return list(drawn), {}
+            return drawn, {}
         table: dict[Hashable, int] = dict(zip(drawn, drawn, strict=True))
         codes = {
             code: np.array([-1 if key is None else table.setdefault(key, len(table)) for key in keys], dtype=np.int32)

@@ -252,14 +252,25 @@ def _category(codes: npt.NDArray[np.integer], names: Sequence[Hashable]) -> pd.C
     if is_one_value(codes):
         # pandas keeps the codes of few names in one byte, and would copy wider ones
         codes = one_value(codes[:1].astype(np.min_scalar_type(-max(len(names), 2))), len(codes))
-    few = len(names) <= _FEW and all(isinstance(name, str) for name in names)
-    dtype = _named(tuple(names)) if few else pd.CategoricalDtype(list(names))
-    return pd.Categorical.from_codes(codes, dtype=dtype, validate=False)
+    return pd.Categorical.from_codes(codes, dtype=_categories(names), validate=False)
+
+
+def _categories(names: Sequence[Hashable]) -> pd.CategoricalDtype:
+    """Return the categories with these names: made once where that is cheap, since short runs have many of them."""
+    if isinstance(names, range) and names:
+        return _numbered(names)
+    if len(names) <= _FEW and all(isinstance(name, str) for name in names):
+        return _named(tuple(names))
+    return pd.CategoricalDtype(list(names))
+
+
+@lru_cache(maxsize=4)
+def _numbered(names: range) -> pd.CategoricalDtype:
+    return pd.CategoricalDtype(pd.Index(np.asarray(names)))
 
 
 @lru_cache(maxsize=256)
 def _named(names: tuple[str, ...]) -> pd.CategoricalDtype:
-    """Return the categories with these names: made once, since a short run has many columns of few names."""
     return pd.CategoricalDtype(list(names))
 
 
