@@ -6,6 +6,7 @@ from typing import Any
 
 from bufsim.engines import kernel_arrivals as ka
 from bufsim.engines import kernel_flushes as kf
+from bufsim.engines import kernel_in_order as ki
 from bufsim.engines import kernel_queues as kq
 from bufsim.engines import kernel_reduce as kr
 from bufsim.engines import kernel_state as ks
@@ -45,13 +46,15 @@ def account(state: State, status: int) -> None:
     """Count what has not ended when the run ends; find what can be forgotten when it goes on."""
     run = state.run[0]
     if status == ks.DONE:
+        if run.in_order:
+            ki.settle(state)
         kt.settle_all(run, state.tally.levels, state.tally.seconds)
         kw.count_running(run, state.queues, state.jobs, state.works, state.heap)
         for buffer in range(len(state.buffers)):
             if state.buffers[buffer].vacant:
                 kc.close_gap(run, state.buffers[buffer], state.program, state.times, run.until)
     else:
-        kw.find_live(run, state.buffers[0], state.rows, state.works)
+        kw.find_live(run, state.buffers[0], state.queues[0], state.rows, state.works)
 
 
 def next_before_arrivals(run: Any, buffers: Records, times: Floats) -> float:

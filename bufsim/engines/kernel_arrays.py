@@ -40,9 +40,13 @@ def recording_state(lowered: Lowered, jobs: Jobs) -> ks.State:
 def counting_state(lowered: Lowered, causes: int) -> ks.State:
     """Return the state at the start of a run that only counts; its windows are empty."""
     run = lowered.run[0]
-    run["tallies"], run["in_order"] = True, False
-    lowered.queues["in_order"] = False
+    run["tallies"] = True
+    # with several queues, or a queue whose works a stop would lose, levels must be known at every moment
+    if len(lowered.queues) > 1 or not run["durable_queue"]:
+        lowered.queues["in_order"] = False
+    run["in_order"] = bool(lowered.queues["in_order"].any())
     run["bulk"] = run["bulk"] and len(lowered.queues) == 1
+    run["marks_rows"] = not (run["bulk"] or (run["straight"] and run["in_order"]))
     return _state(
         lowered,
         jobs=ks.Jobs(np.empty(0), np.zeros(1, np.int16), np.zeros(1, np.int32), np.zeros(1, np.int64)),

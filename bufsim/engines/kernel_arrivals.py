@@ -153,7 +153,7 @@ def new_row(run: Any, rows: Rows, job: int, buffer: int) -> int:
     at = row - run.row_first
     if not run.single:
         rows.whole[ks.ROW_JOB, at] = job
-    if run.tallies and not run.bulk:
+    if run.marks_rows:
         rows.small[ks.ROW_GONE, at] = 0
     if run.records and not run.contiguous:
         rows.small[ks.ROW_BUFFER, at] = buffer

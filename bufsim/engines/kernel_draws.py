@@ -63,6 +63,8 @@ class DrawStore:
 
     def _first_place(self, state: ks.State, queue: int, needed: int) -> int:
         """Return the place of the first work in a queue that may still need draws."""
+        if state.run[0]["in_order"]:
+            return int(state.queues[queue]["head"])
         first, works = int(state.run[0]["work_first"]), state.works
         at = slice(0, int(state.run[0]["work"]) - first)
         unfinished = np.flatnonzero((works.outcome[at] < COMPLETED) & (works.small[ks.WORK_QUEUE, at] == queue))

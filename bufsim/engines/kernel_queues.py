@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bufsim.engines import kernel_in_order as ki
 from bufsim.engines import kernel_state as ks
 from bufsim.engines import kernel_work_tally as kw
 from bufsim.engines.kernel_heap import free_at, pop, push
@@ -19,7 +20,7 @@ def lacks_service_draws(run: Any, queues: Records, spans: Records, works: int) -
     """Return whether so many works could come to a queue that serves in order and lack their draws; note whose."""
     for queue in range(len(queues)):
         q = queues[queue]
-        if q.in_order and q.handed + works > spans[queue, 1].count:
+        if q.in_order and q.handed + works - spans[queue, 1].skipped > spans[queue, 1].count:
             run.which, run.attempt, run.needed = queue, 1, q.handed + works
             return True
     return False
@@ -59,6 +60,9 @@ def hand_over(state: State, first: int, now: float) -> None:
     """Put the works from `first` on at the tails of their queues, and wake the workers."""
     run, works = state.run[0], state.works
     if len(state.queues) == 1 and state.queues[0].in_order:
+        if run.tallies:
+            ki.hand_over(state, now)
+            return
         serve_in_order(run, state.queues[0], works, state.free, state.draws, state.spans[0, 1], first, run.work, now)
         return
     if run.tallies:

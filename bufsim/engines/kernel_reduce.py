@@ -80,7 +80,7 @@ def keep_all_records(run: Any, works: Works, b: Any, now: float) -> None:
 def keep_all(state: State, buffer: int, now: float) -> None:
     """Every job goes to its queue as it is."""
     run, b, rows, works = state.run[0], state.buffers[buffer], state.rows, state.works
-    if run.straight and run.records:
+    if run.straight and (run.records or run.in_order):
         keep_all_records(run, works, b, now)
         return
     row = b.batch_head

@@ -61,6 +61,7 @@ RUN = np.dtype(
         ("tallies", "?"),
         ("keeps_flushes", "?"),
         ("keeps_taken", "?"),
+        ("marks_rows", "?"),  # of which nothing more can become, so that they can be forgotten
         # windows
         ("job_first", "i8"),
         ("row_first", "i8"),
@@ -197,6 +198,8 @@ QUEUE = np.dtype(
         ("free", "i8"),
         ("handed", "i8"),
         ("free_first", "i8"),  # in `free`, where it serves in order: when each worker is free
+        ("mark", "f8"),  # where it serves in order and only counts: when something is to be noted next
+        ("stayed", "f8"),  # and how long the works that have started stay in all, s
         ("start_at", "f8"),
         ("last_poll", "f8"),
         # tallies, as in `results.tallies.QueueTally`

@@ -55,7 +55,7 @@ def count_climb(run: Any, tally: Tally, jobs: Jobs, rows: Rows, b: Any, first: i
         nbytes = tally.levels[kl.NBYTES]
         for job in range(first, last):
             kl.change(run, nbytes, tally.seconds, times[job - first], bytes_of(run, jobs, job))
-    if not run.bulk:
+    if run.marks_rows:
         for row in range(first, last):
             rows.small[ks.ROW_GONE, row - run.row_first] = 0
 

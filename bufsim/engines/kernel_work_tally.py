@@ -114,16 +114,22 @@ def forget_rows(run: Any, rows: Rows, works: Works, work: int) -> None:
         row = rows.whole[ks.ROW_CARRIED, row - run.row_first]
 
 
-def find_live(run: Any, b: Any, rows: Rows, works: Works) -> None:
-    """Find the first row, job and work of which something can still become; `b` is the only buffer, if it is."""
+def find_live(run: Any, b: Any, q: Any, rows: Rows, works: Works) -> None:
+    """Find the first row, job and work of which something can still become; `b`, `q`: the first or only ones."""
+    if run.in_order:
+        run.live_work = q.head
+    elif run.bulk:
+        run.live_work = run.work
+    else:
+        while run.live_work < run.work and works.outcome[run.live_work - run.work_first] >= COMPLETED:
+            run.live_work += 1
     if run.bulk:
         run.live_row = b.batch_head if b.flushing else (b.head if b.jobs > 0 else run.row)
-        run.live_work = run.work
+    elif not run.marks_rows:
+        run.live_row = run.live_work  # a work has the number of its row
     else:
         while run.live_row < run.row and rows.small[ks.ROW_GONE, run.live_row - run.row_first] != 0:
             run.live_row += 1
-        while run.live_work < run.work and works.outcome[run.live_work - run.work_first] >= COMPLETED:
-            run.live_work += 1
     run.live_job = job_of(run, rows, run.live_row) if run.live_row < run.row else run.job
 
 

@@ -121,8 +121,9 @@ class Windows:
         """Make room for so many more jobs, and for what can become of them."""
         rows, live_rows = jobs * self._rows_of_a_job, int(run["row"] - run["live_row"])
         self._move_jobs(run, jobs)
-        if not run["bulk"]:
+        if run["marks_rows"]:
             self._move_rows(run, rows)
+        if not run["bulk"]:
             # every row that is alive can become a work
             self._move_works(run, live_rows + rows)
         if run["keeps_flushes"]:

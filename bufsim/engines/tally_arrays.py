@@ -45,6 +45,11 @@ def _levels(lowered: Lowered) -> tuple[ks.Records, int]:
     series = levels["series"] >= 0
     levels["mark"] = rules.INF if run["start"] == 0.0 else run["start"]
     levels["mark"][series] = np.minimum(levels["mark"][series], run["until"] / bins.SERIES)
+    if run["in_order"]:
+        # its levels do not change step by step
+        of_queue = slice(of_buffers, of_buffers + kl.OF_QUEUE)
+        lowered.queues["mark"] = levels["mark"][of_buffers + kl.UNFINISHED]
+        levels["mark"][of_queue] = rules.INF
     return levels, end
 
 
