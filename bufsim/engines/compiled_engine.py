@@ -81,18 +81,23 @@ def count(
     return windows.accumulators(workload)
 
 
-def prepare() -> None:
-    """Compile the kernel here, unless it is on disk: so that processes that are about to start need not.
+def prepare(*, elsewhere: bool = False) -> None:
+    """Compile the kernel here, unless it is on disk.
 
-    Where it cannot be kept, each of them must, and that is told.
+    Parameters
+    ----------
+    elsewhere : bool
+        Whether it is for other processes: where it cannot be kept they must compile it themselves, which is told, and
+        to do so here would be of no use.
     """
-    if not compilation.can_be_kept():
+    if elsewhere and not compilation.can_be_kept():
         compilation.tell(compilation.COMPILES_ALWAYS)
         return
     smallest = Declaration(
         producers=[Producer("one", Trace([0.0]))], buffers=[JobBuffer("b", policy=NeverFlush())], until=1.0
     )
-    count(smallest, Workload(smallest.producers, seed=0, until=smallest.until))
+    # a run that has not been given its jobs ends at once
+    compiled()(kernel_arrays.counting_state(lower(smallest, ["default"], [], []), causes=0))
 
 
 def can_run(simulation: Declaration) -> bool:

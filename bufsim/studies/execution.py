@@ -91,15 +91,21 @@ def check(executor: object) -> None:
 
 
 def _where_it_pays(tasks: Sequence[Task], keep: Keep, tell: Tell) -> None:
+    if _compiled(tasks):
+        compiled_engine.prepare()  # that it took long says nothing about the runs
     begin = monotonic()
     for done, outcome in enumerate(run(tasks), 1):
         keep([outcome])
         tell(1)
         took = monotonic() - begin
-        # the first run may have compiled; a few more show what one takes
+        # the first run has set up more than its own; a few show what one takes
         if done >= 3 and took > 1.0 and took / done * (len(tasks) - done) > WORTH_A_POOL and _can_leave(tasks[done:]):
             _in_processes(cores(), tasks[done:], keep, tell)
             return
+
+
+def _compiled(tasks: Sequence[Task]) -> bool:
+    return any(task.engine == "compiled" for task in tasks)
 
 
 def _can_leave(tasks: Sequence[Task]) -> bool:
@@ -126,8 +132,8 @@ def _in_processes(count: int, tasks: Sequence[Task], keep: Keep, tell: Tell) -> 
 
 def _on(executor: Executor, tasks: Sequence[Task], workers: int, keep: Keep, tell: Tell) -> None:
     _check_pickle(executor, tasks[:1])
-    if any(task.engine == "compiled" for task in tasks):
-        compiled_engine.prepare()
+    if _compiled(tasks):
+        compiled_engine.prepare(elsewhere=True)
     running: dict[Future[list[Outcome]], Sequence[Task]] = {}
     try:
         for chunk in _chunks(tasks, workers):
