@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bufsim.studies.expressions import Expression
+from bufsim.studies.mishaps import Mishap, mishaps
 from bufsim.studies.options import Option, options
 from bufsim.studies.recommendation import Recommendation
 from bufsim.studies.sensitivity import Sensitivity, sensitivity
 from bufsim.studies.study import Study
 from bufsim.studies.study_result import StudyResult
-from bufsim.studies.variations import mishaps
 
 if TYPE_CHECKING:
     from bufsim.studies.plan import Plan
@@ -63,6 +63,10 @@ class PlanAnswer:
         """Return an option's scenario at the load planned for."""
         return _scenario(self.plan, self.study, option)
 
+    def may_go_wrong(self) -> tuple[Mishap, ...]:
+        """Return each mishap that was thought of, with what it means, or why it was left out."""
+        return mishaps(self.study.scenarios[self.scenario(self.favourite)])
+
     @property
     def today(self) -> str:
         """The option of what is done today."""
@@ -90,8 +94,9 @@ def answer(plan: Plan, *, engine: Any = "auto", **how: Any) -> PlanAnswer:
     # replications that neither the choice nor its second look has seen
     unseen = {"replications": plan.replications, "first": 2 * plan.replications, "engine": engine, **how}
     moved = sensitivity(model, asked(plan), seed=plan.seed, limits=plan.limits, confidence=plan.confidence, **unseen)
-    wrong = _whole(Study({PLANNED: model, **mishaps(model)}, seed=plan.seed).run(**unseen))
-    return PlanAnswer(plan, result, recommendation, favourite, moved, wrong)
+    wrong = {one.name: one.simulation for one in mishaps(model) if one.simulation is not None}
+    seen = _whole(Study({PLANNED: model, **wrong}, seed=plan.seed).run(**unseen))
+    return PlanAnswer(plan, result, recommendation, favourite, moved, seen)
 
 
 def _options(plan: Plan, study: StudyResult) -> tuple[Option, ...]:

@@ -1,14 +1,13 @@
-"""How the world may differ from a model: its assumptions moved up and down, and what may go wrong."""
+"""How the world may differ from a model: its assumptions moved up and down."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from bufsim import checks
 from bufsim.model.buffers import FlushTime
 from bufsim.model.distributions import Constant, Distribution, Scaled
-from bufsim.model.stops import Stops
 from bufsim.model.workers import GivenTimes, PollingWorkers, Workers
 from bufsim.results.plots.units import duration
 from bufsim.simulation import Simulation
@@ -135,17 +134,6 @@ def _rarer(pool: Workers, factor: float) -> Workers:
     return replace(pool, poll_interval=pool.poll_interval * factor) if isinstance(pool, PollingWorkers) else pool
 
 
-def mishaps(simulation: Simulation) -> Mapping[str, Simulation]:
-    """Return the model with each of a few things that may go wrong, by name.
-
-    Half as many jobs again; workers that take twice as long for everything; and a stop of the server in the middle of
-    what is counted, with 10 s until it is up again.
-    """
-    found = {"half as many jobs again": simulation.scaled(arrivals=1.5)}
-    if simulation.workers:
-        slow = _workers(lambda pool, factor: _rarer(_slower_per_item(_slower(pool, factor), factor), factor))
-        found["workers twice as slow"] = slow(simulation, 2.0)
-    if simulation.stops is None:
-        middle = (simulation.warm_up + simulation.until) / 2.0
-        found["a stop of 10 s in the middle"] = replace(simulation, stops=Stops(at=[middle], downtime=10.0))
-    return found
+def slower_workers(simulation: Simulation, factor: float) -> Simulation:
+    """Return the model with workers that take so many times as long for everything, also from poll to poll."""
+    return _workers(lambda pool, by: _rarer(_slower_per_item(_slower(pool, by), by), by))(simulation, factor)

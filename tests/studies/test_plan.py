@@ -84,8 +84,11 @@ def test_the_second_look_and_what_else_is_run_is_on_replications_that_nobody_has
         PLANNED,
         "half as many jobs again",
         "workers twice as slow",
+        "half of the workers gone",
         "a stop of 10 s in the middle",
     }
+    left_out = [one.name for one in answer.may_go_wrong() if one.simulation is None]
+    assert left_out == ["bursts twice as long"]
 
 
 def test_what_moves_the_choice_is_looked_at_at_the_load_planned_for(answer: PlanAnswer) -> None:

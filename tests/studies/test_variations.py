@@ -15,20 +15,18 @@ from bufsim import (
     Producer,
     PushWorkers,
     Simulation,
-    Stops,
 )
 from bufsim.model.workers import GivenTimes, Workers
-from bufsim.studies.variations import mishaps, variations
+from bufsim.studies.variations import variations
 
 
-def simulation(*workers: Workers, flush_time: FlushTime | str = "0s", stops: Stops | None = None) -> Simulation:
+def simulation(*workers: Workers, flush_time: FlushTime | str = "0s") -> Simulation:
     return Simulation(
         producers=[Producer("edits", Poisson(10.0))],
         buffers=[JobBuffer("search", policy=FlushEvery(5.0), flush_time=flush_time)],
         workers=workers,
         until=120.0,
         warm_up=20.0,
-        stops=stops,
     )
 
 
@@ -89,23 +87,3 @@ def test_of_a_distribution_of_scipys_the_mean_is_told() -> None:
 def test_a_factor_must_move_something(factor: float) -> None:
     with pytest.raises(InvalidValueError, match=r"factor - 1 must be > 0"):
         variations(simulation(), factor)
-
-
-def test_what_may_go_wrong_fits_the_model() -> None:
-    assert list(mishaps(simulation())) == ["half as many jobs again", "a stop of 10 s in the middle"]
-    model = simulation(PollingWorkers(service=Constant(0.02), per_item=0.005))
-    wrong = mishaps(model)
-    assert wrong["half as many jobs again"] == model.scaled(arrivals=1.5)
-    (slow,) = wrong["workers twice as slow"].workers
-    assert isinstance(slow, PollingWorkers)
-    assert (slow.per_item, slow.poll_interval) == (0.01, 0.4)
-    assert wrong["a stop of 10 s in the middle"].stops == Stops(at=[70.0], downtime=10.0)
-    assert wrong["a stop of 10 s in the middle"].run(1).metric("lost_jobs") > 0
-
-
-def test_a_model_that_stops_already_gets_no_other_stop_and_given_times_are_doubled() -> None:
-    model = simulation(PushWorkers(1, service=GivenTimes([0.1, 0.2] * 1000)), stops=Stops(at=[30.0], downtime=1.0))
-    wrong = mishaps(model)
-    assert list(wrong) == ["half as many jobs again", "workers twice as slow"]
-    (slow,) = wrong["workers twice as slow"].workers
-    assert slow.service == GivenTimes([0.2, 0.4] * 1000)

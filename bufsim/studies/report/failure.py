@@ -1,12 +1,14 @@
-"""Section 6, if it goes wrong: a stop of the server, more load than planned, slower workers."""
+"""Section 6, if it goes wrong: a stop of the server, more load, longer bursts, slower workers, and fewer."""
 
 from __future__ import annotations
 
 from bufsim.results import plots
+from bufsim.results.words import duration
 from bufsim.studies.formulas import expression
 from bufsim.studies.limit_checks import check_limits, joint
+from bufsim.studies.plan_answer import PLANNED
 from bufsim.studies.report.draft import Draft, interval_of, verdict
-from bufsim.studies.report.markup import Markup, content, table, tag
+from bufsim.studies.report.markup import Markup, bullets, content, table, tag
 from bufsim.studies.report.numbers import About
 from bufsim.studies.report.options import written
 from bufsim.studies.report.single_runs import SingleRuns
@@ -14,6 +16,7 @@ from bufsim.studies.report.single_runs import SingleRuns
 _SECTION = "6 if it goes wrong"
 _AT_A_STOP = ("mean_loss_at_stop_jobs", "p95_loss_at_stop_jobs", "p99_loss_at_stop_jobs")
 _BESIDES = ("peak_buffer_size_jobs", "peak_queue_size_jobs", "lost_jobs")
+_OUTAGE = 600.0
 
 
 def section(draft: Draft, runs: SingleRuns) -> Markup:
@@ -91,4 +94,29 @@ def _mishaps(draft: Draft) -> Markup:
     )
     failed = result.failures.drop_duplicates("scenario")
     notes = [f"{one.scenario} could not be run: {one.error}" for one in failed.itertuples()]
-    return content(table(head, rows, caption=caption, class_="narrow"), (tag("p", note) for note in notes))
+    return content(
+        table(head, rows, caption=caption, class_="narrow"),
+        bullets(f"{_begun(one.name)}: {one.meaning}." for one in answer.may_go_wrong()),
+        _outage(draft),
+        (tag("p", note) for note in notes),
+    )
+
+
+def _outage(draft: Draft) -> Markup | None:
+    """Return what piles up while no worker runs: what the flushes hand over, which do not wait for the workers."""
+    answer, result = draft.answer, draft.answer.mishaps
+    if not answer.plan.simulation.workers or PLANNED not in result.finished:
+        return None
+    rate = expression("handed_rate_per_s")
+    jobs = (_OUTAGE * rate).named(f"jobs handed over in {duration(_OUTAGE)}", unit="jobs")
+    text = draft.measured(About(_SECTION, "all workers down", answer.plan.load), jobs, result, PLANNED)
+    return tag(
+        "p",
+        f"If all workers are down, the flushes go on, and what they hand over waits in the queues: {text} jobs in "
+        f"{duration(_OUTAGE)} on average (n = {result.replications}), on top of those that wait already. How soon they "
+        "are worked off is not modelled.",
+    )
+
+
+def _begun(name: str) -> str:
+    return name[0].upper() + name[1:]

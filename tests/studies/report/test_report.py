@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bufsim.studies.plan_answer import PlanAnswer
+from bufsim.studies.plan_answer import PLANNED, PlanAnswer
 from bufsim.studies.report import appendix, files
 from bufsim.studies.report.draft import Draft, Source
 from bufsim.studies.report.files import write_report
@@ -150,6 +150,23 @@ def test_every_table_of_numbers_says_n_or_exact(html: str) -> None:
             caption = re.search(r"<caption>(.*?)</caption>", table)
             # the closed forms carry "exact" in their cells
             assert (caption and "n = " in caption.group(1)) or "exact" in table or "replications" in table
+
+
+def test_what_may_go_wrong_is_told_also_where_it_was_not_looked_at(html: str) -> None:
+    section = re.sub(r"<[^>]*>", "", html[html.index('id="section-6"') : html.index('id="section-7"')])
+    assert "Workers twice as slow: service, each item and the time from poll to poll take twice as long." in section
+    assert "Bursts twice as long: not looked at, because no arrivals are recorded or Bursty." in section
+    assert "Half of the workers gone: not looked at, because no queue has more than one worker" in section
+
+
+def test_what_piles_up_while_no_worker_runs_is_the_rate_of_the_flushes_as_planned(
+    answer: PlanAnswer, written: Path, html: str
+) -> None:
+    table = pd.read_csv(written.with_suffix(".csv"))
+    (row,) = table[table["subject"] == "all workers down"].itertuples()
+    rate = answer.mishaps.interval("handed_rate_per_s", PLANNED)
+    assert (row.estimate, row.low) == pytest.approx((600.0 * rate.estimate, 600.0 * rate.low))
+    assert "jobs in 10 min on average (n = 6), on top of those that wait already" in html
 
 
 def test_the_second_look_is_on_fresh_replications(html: str) -> None:
