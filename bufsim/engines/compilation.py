@@ -133,10 +133,10 @@ def compiled() -> Kernel:
         If numba is not installed.
     """
     entry = _entry()
-    if not hasattr(entry.call, "signatures"):
+    if not hasattr(entry.call, "overloads"):
         return lambda state: kernel.run(kernel_state.with_attributes(state))
     kernel_run: Kernel = entry.call
-    return kernel_run if entry.call.signatures else functools.partial(_first_call, entry)
+    return kernel_run if entry.call.overloads else functools.partial(_first_call, entry)
 
 
 def can_be_kept() -> bool:
@@ -181,7 +181,7 @@ def _first_call(entry: _Entry, state: kernel_state.State) -> int:
             status: int = entry.call(state)
         except (OSError, EOFError, pickle.UnpicklingError):
             # if it is compiled by now, it could not be written; else what is on disk can not be read
-            if not entry.call.signatures:
+            if not entry.call.overloads:
                 _remove(entry, own=True)
             status = entry.call(state)
         if compilations:

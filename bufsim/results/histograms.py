@@ -14,7 +14,7 @@ from bufsim.engines import bins
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.signedinteger] | Floats
 
-_WHOLE = (np.int8, np.int16, np.int32, np.int64)
+_WHOLE = [(kind, int(np.iinfo(kind).max)) for kind in (np.int8, np.int16, np.int32, np.int64)]
 _AT_ONCE = 2**14
 """So many values, and what is computed on the way to their bins, stay in the processor's cache."""
 _SLACK = 1.0 - 1e-12
@@ -190,7 +190,7 @@ def _narrow(numbers: Numbers) -> Numbers:
     if numbers.dtype.kind != "i":
         return numbers
     largest = int(numbers.max(initial=0))
-    narrow = next(kind for kind in _WHOLE if largest <= np.iinfo(kind).max)
+    narrow = next(kind for kind, most in _WHOLE if largest <= most)
     narrowed: npt.NDArray[np.signedinteger] = numbers.astype(narrow, copy=False)
     return narrowed
 

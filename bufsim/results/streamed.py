@@ -74,6 +74,8 @@ def tally(simulation: Declaration, counted: Accumulators, down: float) -> Tally:
     lost = counted.counts[: len(LOSS_CAUSES)]
     buffers = {name: _buffer(parts, index) for index, name in enumerate(counted.buffer_ids)}
     queues = {name: _queue(parts, index) for index, name in enumerate(counted.queue_names)}
+    # of one buffer alone, and of one queue, all together are that one
+    only_buffer = next(iter(buffers.values())).levels if run.all_buffers < 0 else None
     every_queue = run.all_queues if run.all_queues >= 0 else run.queue_levels
     return Tally(
         window=Window(simulation.warm_up, simulation.until),
@@ -84,7 +86,7 @@ def tally(simulation: Declaration, counted: Accumulators, down: float) -> Tally:
         passed_by_lost=tuple(lost.tolist()),
         buffers=buffers,
         queues=queues,
-        buffer_levels=parts.buffer_levels(max(run.all_buffers, 0)),
+        buffer_levels=only_buffer or parts.buffer_levels(run.all_buffers),
         queue_levels=parts.queue_levels(every_queue),
         buffered=parts.series(max(run.all_buffers, 0) + kl.SIZE),
         unfinished=parts.series(run.served_level),
@@ -119,8 +121,7 @@ class _Parts:
     def spread(self, index: int, peak: str = "lasting") -> LevelDistribution:
         """Return a level with its distribution."""
         record, seconds = self.levels[index], self.counted.seconds
-        exact = seconds[record.exact : record.exact + kl.EXACT]
-        exact = exact[: int(np.flatnonzero(exact)[-1]) + 1] if exact.any() else exact[:0]
+        exact = seconds[record.exact : record.exact + min(record.peak + 1, kl.EXACT)]
         values = np.arange(len(exact), dtype=np.float64)
         time_at = seconds[record.bins : record.bins + bins.SIZES.last + 1] + SIZES.weights(values, exact)
         weighted = values * exact
