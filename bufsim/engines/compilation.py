@@ -36,6 +36,7 @@ from bufsim.engines import (
     kernel_rows,
     kernel_state,
     kernel_stops,
+    kernel_sums,
     kernel_tally,
     kernel_ticks,
     kernel_work_tally,
@@ -43,6 +44,8 @@ from bufsim.engines import (
 )
 from bufsim.errors import MissingExtraError
 from bufsim.model import rules
+from bufsim.model.running_sum import RunningSum
+from bufsim.model.running_sum import running_sum as in_numpy
 
 # no reference counts: the kernel makes no arrays
 _OPTIONS: dict[str, object] = {"_nrt": False, "error_model": "numpy", "no_cfunc_wrapper": True}
@@ -65,6 +68,7 @@ _MODULES = (
     kernel_stops,
     kernel_arrivals,
     kernel_reduce,
+    kernel_sums,
     kernel,
 )
 # called from several places, and large: a call costs less than its copies take to compile
@@ -94,10 +98,11 @@ _FIRST_CALL = threading.Lock()
 
 
 class _Entry(NamedTuple):
-    """The kernel as numba calls it, and whether it is kept on disk."""
+    """A function as numba calls it, whether it is kept on disk, and by which name, a digest apart."""
 
     call: Any
     kept: bool
+    name: str
 
 
 @contextmanager
@@ -135,8 +140,17 @@ def compiled() -> Kernel:
     entry = _entry()
     if not hasattr(entry.call, "overloads"):
         return lambda state: kernel.run(kernel_state.with_attributes(state))
-    kernel_run: Kernel = entry.call
-    return kernel_run if entry.call.overloads else functools.partial(_first_call, entry)
+    kernel_run: Kernel = _called(entry)
+    return kernel_run
+
+
+def running_sum() -> RunningSum:
+    """Return the compiled running sum, kept likewise; where nothing is compiled, that of `model.running_sum`."""
+    entry = _sum_entry()
+    if not hasattr(entry.call, "overloads"):
+        return in_numpy
+    add_up: RunningSum = _called(entry)
+    return add_up
 
 
 def can_be_kept() -> bool:
@@ -147,7 +161,6 @@ def can_be_kept() -> bool:
 @functools.cache
 def _entry() -> _Entry:
     try:
-        import numba
         from numba.extending import register_jitable
     except ImportError:
         raise MissingExtraError(
@@ -155,38 +168,53 @@ def _entry() -> _Entry:
         ) from None
     for function in _functions():
         register_jitable(forceinline=function not in _APART, **_OPTIONS)(function)
+    return _jitted(kernel.run, "kernel.run")
+
+
+@functools.cache
+def _sum_entry() -> _Entry:
+    return _jitted(kernel_sums.running_sum, "kernel_sums.running_sum")
+
+
+def _jitted(function: Any, name: str) -> _Entry:
+    import numba
+
     njit: Any = numba.njit  # its types do not know _nrt
-    run = _named(f"run_{_digest()}")
+    named = _named(function)
     try:
-        return _Entry(njit(cache=True, _nrt=False, error_model="numpy")(run), kept=True)
+        return _Entry(njit(cache=True, _nrt=False, error_model="numpy")(named), True, name)
     except RuntimeError:  # no folder to write to
-        return _Entry(njit(_nrt=False, error_model="numpy")(run), kept=False)
+        return _Entry(njit(_nrt=False, error_model="numpy")(named), False, name)
 
 
-def _named(name: str) -> FunctionType:
-    """Return the function that numba compiles, by a name that says what it is.
+def _named(function: FunctionType) -> FunctionType:
+    """Return a function that numba compiles, by a name that says what it is.
 
     numba keeps it on disk by its name and does not see what it calls: so the name holds a digest of that, and a change
-    of any rule compiles anew. It is `kernel.run` itself, since a function around it would be compiled on top.
+    of any rule compiles anew. It is the function itself, since another around it would be compiled on top.
     """
-    run = FunctionType(kernel.run.__code__, kernel.run.__globals__, name)
-    run.__qualname__ = name
-    return run
+    named = FunctionType(function.__code__, function.__globals__, f"{function.__name__}_{_digest()}")
+    named.__qualname__ = named.__name__
+    return named
 
 
-def _first_call(entry: _Entry, state: kernel_state.State) -> int:
-    """Call the kernel, which compiles it or reads it from disk; say so if it is compiled."""
+def _called(entry: _Entry) -> Any:
+    return entry.call if entry.call.overloads else functools.partial(_first_call, entry)
+
+
+def _first_call(entry: _Entry, *args: Any) -> Any:
+    """Call a function, which compiles it or reads it from disk; say so if the kernel is compiled."""
     with _FIRST_CALL, _told(entry) as compilations:
         try:
-            status: int = entry.call(state)
+            returned = entry.call(*args)
         except (OSError, EOFError, pickle.UnpicklingError):
             # if it is compiled by now, it could not be written; else what is on disk can not be read
             if not entry.call.overloads:
                 _remove(entry, own=True)
-            status = entry.call(state)
+            returned = entry.call(*args)
         if compilations:
             _remove(entry, own=False)
-        return status
+        return returned
 
 
 @contextmanager
@@ -200,7 +228,8 @@ def _told(entry: _Entry) -> Iterator[list[object]]:
         def on_start(self, event: Any) -> None:
             if event.data["dispatcher"] is entry.call:
                 begun.append(event)
-                tell(COMPILES if entry.kept else COMPILES_ALWAYS)
+                if entry is _entry():
+                    tell(COMPILES if entry.kept else COMPILES_ALWAYS)
 
         def on_end(self, event: Any) -> None:
             pass
@@ -210,12 +239,12 @@ def _told(entry: _Entry) -> Iterator[list[object]]:
 
 
 def _remove(entry: _Entry, *, own: bool) -> None:
-    """Remove what is kept of this kernel, or of others, for this version of Python."""
+    """Remove what is kept of this version of a function, or of others, for this version of Python."""
     if not entry.kept:
         return
     version = f"py{sys.version_info.major}{sys.version_info.minor}{getattr(sys, 'abiflags', '')}"
-    for path in Path(entry.call.stats.cache_path).glob(f"kernel.run_*-*.{version}.*"):
-        if path.name.startswith(f"kernel.{entry.call.__name__}-") == own:
+    for path in Path(entry.call.stats.cache_path).glob(f"{entry.name}_*-*.{version}.*"):
+        if path.name.startswith(f"{entry.name.rpartition('.')[0]}.{entry.call.__name__}-") == own:
             with suppress(OSError):  # another process may use it, or have removed it
                 path.unlink()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from bufsim.engines import compilation, kernel_arrays
 from bufsim.engines import kernel_state as ks
 from bufsim.engines.accumulators import Accumulators
@@ -42,10 +44,10 @@ def run(simulation: Declaration, workload: Workload, *, kernel_run: Run | None =
         If numba is not installed.
     """
     lowered = _lowered(simulation, workload)
+    call = _compiled(workload) if kernel_run is None else _as_it_is(kernel_run)
     jobs = workload.jobs()
     state = kernel_arrays.recording_state(lowered, jobs)
     draws = DrawStore(simulation, workload, forget=False)
-    call = _caller(kernel_run)
     while (status := call(state)) != ks.DONE:
         state = _supplied(simulation, draws, state, status)
     return recording(simulation, workload, jobs, state)
@@ -69,9 +71,9 @@ def count(
     NotLoweredError, MissingExtraError
         As in `run`.
     """
+    call = _compiled(workload) if kernel_run is None else _as_it_is(kernel_run)
     windows = Windows(_lowered(simulation, workload), simulation, workload, taken)
     draws = DrawStore(simulation, workload, forget=True)
-    call = _caller(kernel_run)
     windows.feed()
     while (status := call(windows.state)) != ks.DONE:
         if status == ks.MORE_JOBS:
@@ -98,6 +100,7 @@ def prepare(*, elsewhere: bool = False) -> None:
     )
     # a run that has not been given its jobs ends at once
     compiled()(kernel_arrays.counting_state(lower(smallest, ["default"], [], []), causes=0))
+    compilation.running_sum()(np.ones(2), 1.0, 0.0, np.ones(2))
 
 
 def can_run(simulation: Declaration) -> bool:
@@ -110,10 +113,15 @@ def can_run(simulation: Declaration) -> bool:
     return True
 
 
-def _caller(kernel_run: Run | None) -> Run:
-    """Return what calls the kernel: compiled, or as it is, in Python, where records need their fields as attributes."""
-    if kernel_run is None:
-        return compiled()
+def _compiled(workload: Workload) -> Run:
+    """Return the compiled kernel, and let the workload add up its gaps as fast."""
+    call = compiled()
+    workload.add_up = compilation.running_sum()
+    return call
+
+
+def _as_it_is(kernel_run: Run) -> Run:
+    """Return what calls the kernel in Python, where records need their fields as attributes."""
     return lambda state: kernel_run(ks.with_attributes(state))
 
 

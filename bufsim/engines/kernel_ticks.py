@@ -6,12 +6,11 @@ the server is up; where several rules tick at one instant, the tick counts once.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from bufsim.engines import bins
+from bufsim.engines import bins, ticks
 from bufsim.engines import kernel_state as ks
 from bufsim.engines.kernel_state import Floats, Records
 from bufsim.model import rules
@@ -79,8 +78,8 @@ def is_tick_of_another(
     """Return whether a rule that goes before this one ticks at `time`."""
     after = np.nextafter(time, rules.INF)
     for other in range(b.ticks_first, b.ticks_last):
-        ticks = before(program, times, b, other, after) - before(program, times, b, other, time)
-        if ticks > 0 and goes_before(program, times, b, other, rule, count, begin, end):
+        here = before(program, times, b, other, after) - before(program, times, b, other, time)
+        if here > 0 and goes_before(program, times, b, other, rule, count, begin, end):
             return True
     return False
 
@@ -90,12 +89,7 @@ def before(program: Records, times: Floats, b: Any, rule: int, time: float) -> i
     operation = program[rule]
     if operation.op == ks.TIMES:
         return bins.before(times[operation.whole : operation.last], time)
-    origin, smallest = origin_of(b, operation), smallest_of(operation)
-    # the quotient is rounded, so that the count may err by one in both directions
-    k = max(math.floor((time - origin) / operation.seconds) - 1, smallest)
-    while origin + k * operation.seconds < time:
-        k += 1
-    return k - smallest
+    return int(ticks.before(origin_of(b, operation), operation.seconds, smallest_of(operation), time))
 
 
 def tick(program: Records, times: Floats, b: Any, rule: int, number: int) -> float:

@@ -13,9 +13,11 @@ from bufsim.checks import integer, positive, unique
 from bufsim.engines.jobs import Jobs, constant, in_order, merged
 from bufsim.engines.randomness import Draws, Reader, endless, stream
 from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.model.arrivals import Poisson
 from bufsim.model.distribution import BLOCK, FloatArray
 from bufsim.model.distributions import sample
 from bufsim.model.producers import Producer
+from bufsim.model.running_sum import RunningSum, running_sum
 from bufsim.model.traces import ScaledTrace
 
 __all__ = ["Jobs", "Workload"]
@@ -50,6 +52,8 @@ class Workload:
     ----------
     queues : tuple of str
         Names of the queues, in the order in which the producers name them first.
+    add_up : callable
+        The running sum that makes arrivals of Poisson gaps; an engine may put a faster one here.
 
     Examples
     --------
@@ -69,6 +73,7 @@ class Workload:
         self.until = positive("until", until)
         self.replication = integer("replication", replication, at_least=0)
         self.queues = tuple(dict.fromkeys(queue for producer in self.producers for queue in producer.queues))
+        self.add_up: RunningSum = running_sum
         self._draws: dict[tuple[object, ...], tuple[object, Draws]] = {}
         self._scaled_rows: dict[int, npt.NDArray[np.intp]] = {}
         self._check_sizes()
@@ -99,7 +104,11 @@ class Workload:
         """Return all jobs by time, then producer, then number within the producer; drawn anew at every call."""
         parts = []
         for code, producer in enumerate(self.producers):
-            times = producer.arrivals.all_times(self.stream(producer.name, "arrivals"), self.until)
+            arrivals, generator = producer.arrivals, self.stream(producer.name, "arrivals")
+            if isinstance(arrivals, Poisson):
+                times = arrivals.all_times(generator, self.until, add_up=self.add_up)
+            else:
+                times = arrivals.all_times(generator, self.until)
             parts.append(self._attributes(code)(times))
         return in_order(parts)
 
@@ -179,8 +188,10 @@ class Workload:
 
     def _blocks(self, code: int) -> Iterator[Jobs]:
         """Yield one producer's jobs in blocks."""
-        producer = self.producers[code]
-        return map(self._attributes(code), producer.arrivals.blocks(self.stream(producer.name, "arrivals"), self.until))
+        arrivals, generator = self.producers[code].arrivals, self.stream(self.producers[code].name, "arrivals")
+        if isinstance(arrivals, Poisson):
+            return map(self._attributes(code), arrivals.blocks(generator, self.until, add_up=self.add_up))
+        return map(self._attributes(code), arrivals.blocks(generator, self.until))
 
     def _attributes(self, code: int) -> Callable[[FloatArray], Jobs]:
         """Return the function that gives one producer's next jobs their attributes, block by block."""

@@ -18,6 +18,7 @@ from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs
 from bufsim.model.distribution import BLOCK, DistributionLike, FloatArray
 from bufsim.model.distributions import Constant, Geometric, as_distribution, mean, sample, scaled
+from bufsim.model.running_sum import RunningSum, running_sum
 
 _PIECE = 65_536
 """Jobs in one block of bulk arrivals, so that memory stays bounded however large the bulks are."""
@@ -75,16 +76,21 @@ class Poisson(Arrivals):
     def __post_init__(self) -> None:
         object.__setattr__(self, "rate", positive("rate", self.rate))
 
-    def blocks(self, generator: np.random.Generator, until: float) -> Iterator[FloatArray]:
+    def blocks(
+        self, generator: np.random.Generator, until: float, *, add_up: RunningSum = running_sum
+    ) -> Iterator[FloatArray]:
         """Yield the arrival times before `until` in blocks."""
         gaps = np.empty(BLOCK)
         now = 0.0
         while now < until:
             times = np.empty(BLOCK)
-            now = self._draw(generator, gaps, times, now)
+            generator.standard_exponential(out=gaps)
+            now = add_up(gaps, 1.0 / self.rate, now, times)
             yield from before(until, times)
 
-    def all_times(self, generator: np.random.Generator, until: float) -> FloatArray:
+    def all_times(
+        self, generator: np.random.Generator, until: float, *, add_up: RunningSum = running_sum
+    ) -> FloatArray:
         """Return the same times in one array; each block is drawn where it will lie."""
         expected = self.rate * until
         times = memory.empty(BLOCK * math.ceil((expected + 6.0 * math.sqrt(expected)) / BLOCK + 1.0))
@@ -93,21 +99,10 @@ class Poisson(Arrivals):
         while now < until:
             if drawn == len(times):
                 times = np.concatenate((times, np.empty(BLOCK)))
-            now = self._draw(generator, gaps, times[drawn : drawn + BLOCK], now)
+            generator.standard_exponential(out=gaps)
+            now = add_up(gaps, 1.0 / self.rate, now, times[drawn : drawn + BLOCK])
             drawn += BLOCK
         return times[: np.searchsorted(times[:drawn], until)]
-
-    def _draw(self, generator: np.random.Generator, gaps: FloatArray, times: FloatArray, now: float) -> float:
-        """Write the next block into `times`, and return the last; `gaps` is room to work in."""
-        generator.standard_exponential(out=gaps)
-        gaps *= 1.0 / self.rate
-        gaps[0] += now
-        # a running sum waits for each addition; as the parts of complex numbers, two halves of the block run at once
-        halves = gaps.view(np.complex128)
-        np.cumsum(halves, out=halves)
-        times[: BLOCK // 2] = halves.real
-        np.add(halves.imag, halves.real[-1], out=times[BLOCK // 2 :])
-        return float(times[-1])
 
     @property
     def mean_rate(self) -> float:

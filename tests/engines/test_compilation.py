@@ -148,12 +148,12 @@ def test_quiet_keeps_the_command_line_from_telling(
 
 def test_preparing_compiles_what_every_run_calls() -> None:
     compiled_engine.prepare()
-    before = list(compilation._entry().call.signatures)
+    before = list(compilation._entry().call.overloads)
     assert len(before) == 1
     for simulation in unlike():
         for record in ("all", "flushes", "summary"):
             simulation.run(1, engine="compiled", record=record)
-    assert list(compilation._entry().call.signatures) == before
+    assert list(compilation._entry().call.overloads) == before
 
 
 def unlike() -> list[Simulation]:
