@@ -50,6 +50,11 @@ class Measurement:
         return statistics.median(self.cpu)
 
     @property
+    def first(self) -> float:
+        """The CPU time of the first run, s: it gets its memory from the operating system, others what it gives back."""
+        return self.cpu[0]
+
+    @property
     def in_system(self) -> float:
         """The median of what the operating system took of it, s."""
         return statistics.median(self.system)

@@ -46,6 +46,7 @@ def of_work(results: Results, work: str) -> str:
     for title, cell in (
         ("CPU time, ms", lambda m: _digits(1e3 * m.median)),
         ("of it in the operating system, ms", lambda m: _digits(1e3 * m.in_system)),
+        ("CPU time of the first run, ms", lambda m: _digits(1e3 * m.first)),
         (f"times as quick as {PLAIN}", times_plain),
         ("peak memory, MB", lambda m: f"{m.peak:.0f}"),
     ):
