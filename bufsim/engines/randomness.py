@@ -14,7 +14,7 @@ from bufsim import memory
 from bufsim.checks import integer
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model.distribution import BLOCK, FloatArray
-from bufsim.model.distributions import as_distribution, sample
+from bufsim.model.sampling import as_distribution, sample
 
 _WORDS = 4
 

@@ -15,9 +15,9 @@ from bufsim.engines.randomness import Draws, Reader, endless, stream
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model.arrivals import Poisson
 from bufsim.model.distribution import BLOCK, FloatArray
-from bufsim.model.distributions import sample
 from bufsim.model.producers import Producer
 from bufsim.model.running_sum import RunningSum, running_sum
+from bufsim.model.sampling import sample
 from bufsim.model.traces import ScaledTrace
 
 __all__ = ["Jobs", "Workload"]

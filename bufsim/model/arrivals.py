@@ -17,8 +17,10 @@ from bufsim.checks import Seconds, integer, not_negative, positive, seconds
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs
 from bufsim.model.distribution import BLOCK, DistributionLike, FloatArray
-from bufsim.model.distributions import Constant, Geometric, as_distribution, mean, sample, scaled
+from bufsim.model.distributions import Constant, Geometric
+from bufsim.model.gaps import before, cumulated
 from bufsim.model.running_sum import RunningSum, running_sum
+from bufsim.model.sampling import as_distribution, mean, sample, scaled
 
 _PIECE = 65_536
 """Jobs in one block of bulk arrivals, so that memory stays bounded however large the bulks are."""
@@ -295,37 +297,6 @@ def as_arrivals(name: str, value: object) -> Arrivals:
     if isinstance(value, Arrivals):
         return value
     raise InvalidTypeError(f"{name} must be an arrival process such as Poisson(rate=10.0) or a Trace, got {value!r}")
-
-
-def exponential_gaps(generator: np.random.Generator, mean: float) -> Iterator[FloatArray]:
-    """Yield blocks of exponential gaps without end."""
-    while True:
-        gaps = generator.standard_exponential(BLOCK)
-        gaps *= mean
-        yield gaps
-
-
-def accumulate(gaps: FloatArray, now: float) -> float:
-    """Turn gaps into times after `now`, in place, and return the last of them."""
-    gaps[0] += now
-    np.cumsum(gaps, out=gaps)
-    return float(gaps[-1])
-
-
-def cumulated(gap_blocks: Iterator[FloatArray], until: float) -> Iterator[FloatArray]:
-    """Yield the partial sums below `until`, block by block; the blocks of gaps are overwritten."""
-    now = 0.0
-    while now < until:
-        times = next(gap_blocks)
-        now = accumulate(times, now)
-        yield from before(until, times)
-
-
-def before(until: float, times: FloatArray) -> Iterator[FloatArray]:
-    """Yield the sorted `times` below `until`, if there are any."""
-    kept = times if times[-1] < until else times[: np.searchsorted(times, until)]
-    if kept.size:
-        yield kept
 
 
 def _gaps(distribution: DistributionLike, generator: np.random.Generator) -> Iterator[FloatArray]:

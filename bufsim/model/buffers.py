@@ -12,11 +12,12 @@ from bufsim.checks import Seconds
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs
 from bufsim.model.capacity import Capacity
-from bufsim.model.distribution import DistributionLike
-from bufsim.model.distributions import Constant, Distribution, as_distribution
+from bufsim.model.distribution import Distribution, DistributionLike
+from bufsim.model.distributions import Constant
 from bufsim.model.drains import Drain, DrainAll
 from bufsim.model.flush_policy import FlushPolicy
 from bufsim.model.reducers import KeepAll, Reduce
+from bufsim.model.sampling import as_distribution
 
 
 @dataclass(frozen=True, slots=True, repr=False)

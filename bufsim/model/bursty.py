@@ -12,8 +12,9 @@ import numpy as np
 from bufsim.checks import Seconds, not_negative, one_of, positive, seconds
 from bufsim.errors import InvalidValueError
 from bufsim.model import reprs
-from bufsim.model.arrivals import Arrivals, before, cumulated, exponential_gaps
+from bufsim.model.arrivals import Arrivals
 from bufsim.model.distribution import FloatArray
+from bufsim.model.gaps import before, cumulated, exponential_gaps
 
 _CYCLES = 1024
 """Pairs of a high and a low phase that are drawn at once."""

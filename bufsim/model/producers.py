@@ -14,8 +14,8 @@ from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs
 from bufsim.model.arrivals import Arrivals, as_arrivals
 from bufsim.model.distribution import DistributionLike
-from bufsim.model.distributions import as_distribution
 from bufsim.model.keys import Keys
+from bufsim.model.sampling import as_distribution
 from bufsim.model.traces import ScaledTrace, Trace
 
 

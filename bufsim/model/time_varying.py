@@ -14,8 +14,9 @@ import numpy as np
 from bufsim.checks import Seconds, not_negative, positive, seconds
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs
-from bufsim.model.arrivals import Arrivals, accumulate, before
+from bufsim.model.arrivals import Arrivals
 from bufsim.model.distribution import BLOCK, FloatArray
+from bufsim.model.gaps import accumulate, before
 
 _ROUNDING = 1.0 + 1e-12
 """How far a rate may exceed its bound by rounding: 0.1 + 0.2 is above 0.3."""

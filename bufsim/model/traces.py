@@ -17,8 +17,9 @@ import pandas as pd
 from bufsim.checks import positive
 from bufsim.errors import InvalidTypeError
 from bufsim.model import reprs, trace_columns, trace_tables
-from bufsim.model.arrivals import Arrivals, before
+from bufsim.model.arrivals import Arrivals
 from bufsim.model.distribution import BLOCK, FloatArray
+from bufsim.model.gaps import before
 
 IntArray = npt.NDArray[np.int64]
 

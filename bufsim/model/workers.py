@@ -14,8 +14,9 @@ from bufsim import checks
 from bufsim.checks import Seconds
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs
-from bufsim.model.distribution import DistributionLike
-from bufsim.model.distributions import Constant, Distribution, as_distribution
+from bufsim.model.distribution import Distribution, DistributionLike
+from bufsim.model.distributions import Constant
+from bufsim.model.sampling import as_distribution
 
 
 @dataclass(frozen=True, slots=True, repr=False)

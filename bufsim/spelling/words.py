@@ -15,7 +15,7 @@ from bufsim.model.arrivals import Bulk, Deterministic, Poisson, Renewal
 from bufsim.model.buffers import CollectAll, CollectQueues, FlushTime
 from bufsim.model.bursty import Bursty
 from bufsim.model.capacity import Capacity
-from bufsim.model.distributions import Constant, Exponential, Gamma, Geometric, LogNormal, Scaled, Uniform
+from bufsim.model.distributions import Constant, Exponential, Gamma, Geometric, LogNormal, Uniform
 from bufsim.model.drains import DrainAll, DrainAtMost
 from bufsim.model.flush_policy import CheckedEvery
 from bufsim.model.keys import UniformKeys, Zipf
@@ -29,6 +29,7 @@ from bufsim.model.policies import (
     NeverFlush,
 )
 from bufsim.model.reducers import KeepAll, Merge, SearchIndexReduce, UniqueByKey
+from bufsim.model.sampling import Scaled
 from bufsim.model.stops import Stops
 from bufsim.model.storages import Storage
 from bufsim.model.time_varying import Sinusoid, StepRate, TimeVarying

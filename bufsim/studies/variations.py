@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 
 from bufsim import checks
 from bufsim.model.buffers import FlushTime
-from bufsim.model.distributions import Constant, Distribution, Scaled
+from bufsim.model.distribution import Distribution
+from bufsim.model.distributions import Constant
+from bufsim.model.sampling import Scaled
 from bufsim.model.workers import GivenTimes, PollingWorkers, Workers
 from bufsim.results.plots.units import duration
 from bufsim.simulation import Simulation

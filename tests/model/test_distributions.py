@@ -10,21 +10,9 @@ import pytest
 import scipy.stats
 
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model.distributions import (
-    Constant,
-    Distribution,
-    Exponential,
-    Gamma,
-    Geometric,
-    LogNormal,
-    Scaled,
-    Uniform,
-    as_distribution,
-    describe,
-    mean,
-    sample,
-    scaled,
-)
+from bufsim.model.distribution import Distribution
+from bufsim.model.distributions import Constant, Exponential, Gamma, Geometric, LogNormal, Uniform
+from bufsim.model.sampling import Scaled, as_distribution, mean, sample, scaled
 
 # distribution, mean, variance
 CLOSED_FORMS = [
@@ -121,11 +109,12 @@ def test_a_distribution_of_ones_own_is_a_subclass():
     assert mean(Coin()) == 0.5
 
 
-def test_describe_writes_scipy_distributions_as_code():
-    assert describe(scipy.stats.gamma(2.0, scale=0.5)) == "scipy.stats.gamma(2.0, scale=0.5)"
-    assert describe(scipy.stats.gamma(np.float64(2.0), scale=0.5)) == "scipy.stats.gamma(2.0, scale=0.5)"
-    assert describe(Gamma(2, 0.5)) == "Gamma(2.0, 0.5)"
-    assert describe(3) == "Constant(3.0)"
+def test_distributions_of_scipy_print_as_code():
+    assert repr(as_distribution("service", scipy.stats.gamma(2.0, scale=0.5))) == "scipy.stats.gamma(2.0, scale=0.5)"
+    frozen = scipy.stats.gamma(np.float64(2.0), scale=0.5)
+    assert repr(as_distribution("service", frozen)) == "scipy.stats.gamma(2.0, scale=0.5)"
+    assert repr(as_distribution("service", Gamma(2, 0.5))) == "Gamma(2.0, 0.5)"
+    assert repr(as_distribution("service", 3)) == "Constant(3.0)"
 
 
 @pytest.mark.parametrize(
