@@ -6,15 +6,12 @@ import argparse
 import importlib.util
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-from benchmarks import import_time, small_runs, tables, targets
+from benchmarks import import_time, readme, small_runs, tables, targets
 from benchmarks.engines import ENGINES
 from benchmarks.measuring import Results, measure
 from benchmarks.works import WORKS
 
-README = Path(__file__).with_name("README.md")
-MARKS = ("<!-- measured -->\n", "<!-- end -->\n")
 SIZES = (10**4, 10**5, 10**6, 10**7)
 
 
@@ -32,8 +29,7 @@ def main(words: Sequence[str] | None = None) -> None:
     text = "\n\n".join(report(results, options))
     print(text)
     if options.write:
-        before, rest = README.read_text().split(MARKS[0])
-        README.write_text(f"{before}{MARKS[0]}\n{text}\n\n{MARKS[1]}{rest.split(MARKS[1])[1]}")
+        readme.put("measured", text)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -12,12 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import tables
+from benchmarks import readme, tables
 from benchmarks.engines import SUMMARY
 from benchmarks.measuring import child
 
-README = Path(__file__).with_name("README.md")
-MARKS = ("<!-- billion -->\n", "<!-- end of billion -->\n")
 WORK = "W1"
 SIZES = (10**7, 10**8, 10**9)
 
@@ -76,8 +74,7 @@ def main(words: Sequence[str] | None = None) -> None:
     text = f"{tables.machine()}. One run each; load average at the end {tables.load()}.\n\n{table(measured)}"
     print(text)
     if options.write:
-        before, rest = README.read_text().split(MARKS[0])
-        README.write_text(f"{before}{MARKS[0]}\n{text}\n\n{MARKS[1]}{rest.split(MARKS[1])[1]}")
+        readme.put("billion", text)
 
 
 if __name__ == "__main__":

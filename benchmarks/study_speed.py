@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import readme, tables
 from bufsim import Exponential, FlushAtSize, FlushPolicy, JobBuffer, Poisson, Producer, PushWorkers, Simulation
 from bufsim.studies.grids import policy_grid
 from bufsim.studies.processes import end_processes
@@ -123,28 +124,39 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="How fast a large study runs on two cores.")
     parser.add_argument("--replications", type=int, default=REPLICATIONS, help="fewer, for a first look")
-    replications = parser.parse_args().replications
+    parser.add_argument("--write", action="store_true", help="write what is printed into benchmarks/README.md")
+    options = parser.parse_args()
+    lines = []
+    for line in report(options.replications):
+        print(line, flush=True)
+        lines.append(line)
+    if options.write:
+        readme.put("study", "\n".join([f"{tables.machine()}.", "", *(f"    {line}" for line in lines)]))
+
+
+def report(replications: int) -> Iterator[str]:
+    """Measure, and yield what was found, line by line."""
     study(until=60.0).run(2, progress=False)  # compiles, if that was not done before
     large = study()
-    print(f"{len(large.scenarios)} scenarios, {replications} replications of an hour each, {PROCESSES} processes")
+    yield f"{len(large.scenarios)} scenarios, {replications} replications of an hour each, {PROCESSES} processes"
     for name, served in (("buffer alone", False), ("buffer and workers", True)):
         whole, part = study(served=served), study(until=HOUR / 6, served=served)
         end_processes()
         fast = measured(lambda whole=whole: whole.run(replications, executor=PROCESSES, progress=False))  # type: ignore[misc]  # bound at once
-        print(f"compiled, {name}: {fast}")
+        yield f"compiled, {name}: {fast}"
         # its processes have started already, unlike those of the other
         slow = measured(lambda part=part: part.run(2, executor=PROCESSES, progress=False, engine="simpy"))  # type: ignore[misc]  # likewise
-        print(f"SimPy, {name}, a part: {slow}")
+        yield f"SimPy, {name}, a part: {slow}"
         share = fast.jobs / slow.jobs
-        print(
+        yield (
             f"SimPy, {name}, scaled: {slow.wall * share:,.0f} s ({slow.processor * share:,.0f} s of processors' time)"
         )
         for line in verdicts(fast, slow, replications):
-            print(f"  {line}")
+            yield f"  {line}"
     inside, outside, start = small_runs()
-    print(f"200 runs of 2,000 jobs: {inside:.3f} s in a study, {outside:.3f} s one by one")
-    print(f"  {verdict((inside - outside) / 200 * 1e3, MOST_OVERHEAD * 1e3, 'ms of overhead a run')}")
-    print(f"  {verdict(inside, round(start, 2), 's, which is what starting processes takes')}")
+    yield f"200 runs of 2,000 jobs: {inside:.3f} s in a study, {outside:.3f} s one by one"
+    yield f"  {verdict((inside - outside) / 200 * 1e3, MOST_OVERHEAD * 1e3, 'ms of overhead a run')}"
+    yield f"  {verdict(inside, round(start, 2), 's, which is what starting processes takes')}"
 
 
 def verdicts(fast: Measured, slow: Measured, replications: int) -> Iterator[str]:

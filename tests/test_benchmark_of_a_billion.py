@@ -14,25 +14,27 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_says_what_each_size_took_and_writes_it_between_its_marks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from benchmarks import billion
+    from benchmarks import billion, readme
 
-    readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{billion.MARKS[0]}old\n{billion.MARKS[1]}after\n")
-    monkeypatch.setattr(billion, "README", readme)
+    path = tmp_path / "README.md"
+    path.write_text("before\n<!-- billion -->\nold\n<!-- end of billion -->\nafter\n")
+    monkeypatch.setattr(readme, "README", path)
     billion.main(["--jobs", "2e3", "1e4", "--write"])
     printed = capsys.readouterr().out
     sizes = [line.split("|")[1].strip() for line in printed.splitlines() if line.startswith("|")]
     assert sizes[0] == "jobs"
     assert sizes[2:] == ["2,000", "10,000"]
-    assert readme.read_text() == f"before\n{billion.MARKS[0]}\n{printed}\n{billion.MARKS[1]}after\n"
+    assert path.read_text() == f"before\n<!-- billion -->\n\n{printed}\n<!-- end of billion -->\nafter\n"
 
 
-def test_the_real_file_has_the_marks() -> None:
-    from benchmarks import billion
+@pytest.mark.parametrize("part", ["measured", "billion", "study"])
+def test_the_real_file_has_the_marks(part: str) -> None:
+    from benchmarks.readme import README
 
-    text = billion.README.read_text()
-    assert [text.count(mark) for mark in billion.MARKS] == [1, 1]
-    assert text.index(billion.MARKS[0]) < text.index(billion.MARKS[1])
+    text = README.read_text()
+    begin, end = f"<!-- {part} -->\n", f"<!-- end of {part} -->\n"
+    assert (text.count(begin), text.count(end)) == (1, 1)
+    assert text.index(begin) < text.index(end)
 
 
 def test_a_row_tells_nanoseconds_a_job() -> None:
