@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 
 from bufsim.cli import main, plan
+from bufsim.scenario_files.plans import read_plan
 from bufsim.studies import replicating
 from bufsim.studies.report import pdf
 
@@ -64,6 +66,10 @@ def test_a_plan_is_answered_printed_and_written_with_every_number(file: Path, tm
     assert "(on 4 fresh replications)" in " ".join(printed.split())
     assert "Binding limit: p99 wait ≤ 5 s" in printed
     assert max(map(len, printed.splitlines()[:-1])) <= 112
+    # an interval is not torn
+    assert all(line.count("[") == line.count("]") for line in printed.splitlines())
+    assert not re.search(r"^ *\[", printed, re.MULTILINE)
+    assert "\u00a0" not in printed
     assert printed.splitlines()[-1].startswith(f"written: {html}, ")
     assert sorted(path.name for path in html.parent.iterdir()) == ["plan.csv", "plan.html", "plan.json", "plan.toml"]
     assert (html.parent / "plan.toml").read_text(encoding="utf-8") == MODEL
@@ -82,6 +88,10 @@ def test_json_is_the_whole_answer_and_nothing_else(file: Path, tmp_path: Path, c
     answer = json.loads(capsys.readouterr().out)
     assert (answer["title"], answer["seed"]) == ("a shop next season", 7)
     assert answer["choice"] == "FlushAtSize(40) | FlushAfterAge(5.0)"
+    # in the same words as on the screen, and as in Python
+    asked = read_plan(file).plan
+    assert answer["sentences"] == asked.run(progress=False).recommendation.sentences()
+    assert "size 40 | age 5 s keeps its limit" in answer["sentences"][1]
     assert len(answer["options"]) == 3
     assert len(answer["limits"]) == 3 * 2
     assert [Path(path).suffix for path in answer["files"]] == [".html", ".json", ".csv", ".toml"]

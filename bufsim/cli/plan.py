@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import re
 import shlex
 import sys
 import textwrap
@@ -16,7 +17,7 @@ from bufsim.cli.command import INTERRUPTED, Command, Console
 from bufsim.errors import InvalidValueError
 from bufsim.scenario_files.plans import PlanFile, read_plan
 from bufsim.studies.plan_answer import PlanAnswer
-from bufsim.studies.report.draft import Draft, Source
+from bufsim.studies.report.draft import Source
 from bufsim.studies.report.files import write_report
 from bufsim.studies.report.pdf import browser, write_pdf
 
@@ -29,6 +30,7 @@ prints on A4, and beside it every number as JSON and CSV.
 A policy passes if the whole interval is within the limit. One whose interval straddles a limit is undecided, which
 counts as not allowed. The exit code is 1 if no policy passes.
 """
+_KEPT = "\u00a0"
 _EXAMPLES = """\
 examples:
   bufsim plan data/scenarios/plan-next-season.toml
@@ -119,10 +121,8 @@ def _command(file: PlanFile, html: Path, options: argparse.Namespace) -> str:
 
 
 def _tell(console: Console, answer: PlanAnswer, written: list[Path]) -> None:
-    draft = Draft(answer)
     for sentence in answer.recommendation.sentences():
-        indent = " " * (len(sentence) - len(sentence.lstrip()))
-        console.say(textwrap.fill(draft.told(sentence), 110, subsequent_indent=f"{indent}  "))
+        console.say(_filled(sentence))
     console.say(f"\nwritten: {', '.join(str(path) for path in written)}")
     console.give(
         {
@@ -135,6 +135,13 @@ def _tell(console: Console, answer: PlanAnswer, written: list[Path]) -> None:
             "files": [str(path) for path in written],
         }
     )
+
+
+def _filled(sentence: str) -> str:
+    """Return a sentence in lines, with no line's end in an interval."""
+    indent = " " * (len(sentence) - len(sentence.lstrip()))
+    whole = re.sub(r"\S+ \[[^]]*\]", lambda found: found[0].replace(" ", _KEPT), sentence)
+    return textwrap.fill(whole, 110, subsequent_indent=f"{indent}  ").replace(_KEPT, " ")
 
 
 COMMAND = Command(

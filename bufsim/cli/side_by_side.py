@@ -10,7 +10,8 @@ from bufsim.cli.summary import columns
 from bufsim.studies.comparisons import Compared, Comparisons
 from bufsim.studies.exactness import is_exact
 from bufsim.studies.expressions import Expression
-from bufsim.studies.plots.quantities import Quantity, ends
+from bufsim.studies.plots.quantities import ends
+from bufsim.studies.quantities import Quantity
 from bufsim.studies.statistics import Interval
 from bufsim.studies.study_result import StudyResult
 

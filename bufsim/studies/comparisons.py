@@ -14,6 +14,7 @@ from bufsim import checks
 from bufsim.errors import InvalidValueError
 from bufsim.studies.amounts import margin as read_margin
 from bufsim.studies.expressions import Expression
+from bufsim.studies.labels import in_words
 from bufsim.studies.statistics import Comparison, Margin, judge, paired_difference
 from bufsim.studies.statistics.intervals import FloatArray
 from bufsim.studies.told import Told
@@ -62,7 +63,7 @@ class Compared:
             said = said.replace(f" is {self.comparison.verdict} than ", f" is {self.verdict} than ", 1)
         ratio = self.comparison.difference.variance_ratio
         gained = "" if self.verdict == "identical" else f" (without pairing {_times(ratio)} as many replications)"
-        return f"{self.expression.name}: {said}{gained}"
+        return f"{self.expression.name}: {in_words(said)}{gained}"
 
     def row(self) -> tuple[object, ...]:
         """Return it as a row of `COLUMNS`."""

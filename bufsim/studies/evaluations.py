@@ -12,6 +12,7 @@ from bufsim.errors import InvalidValueError
 from bufsim.results import metrics
 from bufsim.results.tallies import Tally
 from bufsim.studies.estimates import Floats, Measured
+from bufsim.studies.exactness import is_exact
 from bufsim.studies.expressions import Expression, Term
 from bufsim.studies.statistics import Interval, mean_interval, order_statistic_interval
 from bufsim.studies.statistics.intervals import replication_values
@@ -41,6 +42,11 @@ class Evaluation:
     expression: Expression
     tallies: Sequence[Tally]
     scenario: str = ""
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether nothing is drawn at random in the scenario, so that its numbers are exact."""
+        return is_exact(self.tallies)
 
     def raw(self) -> Floats:
         """Return its value in each replication by itself: for looking at, not for means of ratios."""

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bufsim.studies.considered import nearest
 from bufsim.studies.limit_checks import COLUMNS, MORE, LimitCheck, joint
+from bufsim.studies.quantities import limit_in_words
 from bufsim.studies.told import Told
 
 
@@ -59,7 +60,7 @@ class HeadRoom(Told):
         scale, check = first
         said = "breaks" if check.verdict == "fail" else "may break"
         so_far = "" if held is None else f"every limit is kept at up to {held:g} times today's load; "
-        return [f"Head-room: {so_far}at {scale:g} times {check.limit} {said} first: {check.shown()}."]
+        return [f"Head-room: {so_far}at {scale:g} times {limit_in_words(check.limit)} {said} first: {check.shown()}."]
 
     def table(self) -> pd.DataFrame:
         """Return a row for each load and limit: load, and the columns of a table of limit checks."""

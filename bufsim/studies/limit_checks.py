@@ -9,10 +9,12 @@ from typing import cast
 
 import pandas as pd
 
-from bufsim.results.words import number
 from bufsim.studies.evaluations import Evaluation, UndefinedError
+from bufsim.studies.exactness import EXACT, exactly
 from bufsim.studies.expressions import Expression
+from bufsim.studies.labels import in_words
 from bufsim.studies.limits import Limit, LimitVerdict
+from bufsim.studies.quantities import Quantity, limit_in_words
 from bufsim.studies.statistics import Interval
 from bufsim.studies.told import Told
 
@@ -38,6 +40,8 @@ class LimitCheck:
         How many single runs were beyond the limit, whatever is expected of them.
     reason : str
         Why it is undecided, where more runs might not mend it.
+    is_exact : bool
+        Whether nothing is drawn at random in the scenario, so that the estimate is the value.
     """
 
     limit: Limit
@@ -46,6 +50,7 @@ class LimitCheck:
     interval: Interval | None
     runs_beyond: int
     reason: str = ""
+    is_exact: bool = False
 
     @property
     def room(self) -> float:
@@ -65,13 +70,16 @@ class LimitCheck:
     def sentence(self) -> str:
         """Return it in words."""
         said = {"pass": "keeps", "fail": "does not keep", "undecided": "may or may not keep"}[self.verdict]
-        return f"{self.scenario} {said} {self.limit}: {self.shown()}"
+        return f"{in_words(self.scenario)} {said} {limit_in_words(self.limit)}: {self.shown()}"
 
     def shown(self) -> str:
         """Return the numbers behind the verdict."""
         if self.interval is None:
             return self.reason
-        parts = [f"{self.interval} {self.limit.expression.unit}".rstrip()]
+        quantity = _quantity(self.limit, self.interval)
+        if self.is_exact:
+            return exactly(quantity.interval(self.interval), quantity.unit.name)
+        parts = [f"{quantity.interval(self.interval)} {quantity.unit.name}".rstrip()]
         if self.runs_beyond:
             parts.append(f"beyond it in {self.runs_beyond} of {self.interval.n} runs")
         if self.verdict == "undecided":
@@ -85,7 +93,8 @@ class LimitCheck:
         numbers = (one.estimate, one.low, one.high) if one else (math.nan,) * 3
         how = (one.confidence, one.n) if one else (math.nan, 0)
         needed = math.nan if self.replications_needed is None else self.replications_needed
-        more = (self.runs_beyond, needed, one.method if one else "", self.reason)
+        method = EXACT if self.is_exact else one.method if one else ""
+        more = (self.runs_beyond, needed, method, self.reason)
         return (self.scenario, str(limit), self.verdict, *numbers, limit.expression.unit, limit.bound, *how, *more)
 
 
@@ -166,7 +175,8 @@ def _check(limit: Limit, scenario: str, evaluation: Evaluation, confidence: floa
         method = f"{interval.method}, Bonferroni over {family} scenarios"
         interval = replace(interval, confidence=confidence, method=method)
     beyond = sum(not limit.allows(value) for value in evaluation.raw().tolist() if not math.isnan(value))
-    return LimitCheck(limit, scenario, limit.verdict(interval), interval, beyond, interval.note)
+    is_exact = interval.low == interval.high and evaluation.is_exact
+    return LimitCheck(limit, scenario, limit.verdict(interval), interval, beyond, interval.note, is_exact)
 
 
 def _by_limit(checks: Sequence[LimitCheck]) -> list[list[LimitCheck]]:
@@ -184,9 +194,15 @@ def hopeless(checks: Sequence[LimitCheck]) -> str:
     """Return what is to be done about a limit that no scenario keeps."""
     nearest = max(checks, key=lambda check: (check.room, check.scenario))
     assert nearest.interval is not None
+    quantity = _quantity(nearest.limit, nearest.interval)
+    shown = f"{quantity.interval(nearest.interval)} {quantity.unit.name}".rstrip()
     return (
-        f"no scenario keeps {nearest.limit}: {nearest.scenario} comes nearest with {nearest.interval} "
-        f"{nearest.limit.expression.unit}".rstrip()
-        + f"; {'raise' if nearest.limit.side == '<=' else 'lower'} the limit to {number(nearest.interval.estimate)} "
-        "or so, or try other policies"
+        f"no scenario keeps {limit_in_words(nearest.limit)}: {in_words(nearest.scenario)} comes nearest with {shown}; "
+        f"{'raise' if nearest.limit.side == '<=' else 'lower'} the limit to "
+        f"{quantity.written(float(f'{nearest.interval.estimate:.3g}'))} or so, or try other policies"
     )
+
+
+def _quantity(limit: Limit, interval: Interval) -> Quantity:
+    """Return what is limited, in the unit in which an interval of it reads well beside the bound."""
+    return Quantity.of(cast(Expression, limit.expression), [interval.estimate, limit.bound])

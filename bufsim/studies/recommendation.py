@@ -9,10 +9,13 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from bufsim.studies.considered import Considered, counts
+from bufsim.studies.exactness import exactly
 from bufsim.studies.expressions import Expression
 from bufsim.studies.head_room import HeadRoom
+from bufsim.studies.labels import in_words
 from bufsim.studies.limit_checks import COLUMNS, MORE, LimitCheck, hopeless
 from bufsim.studies.limits import Limit
+from bufsim.studies.quantities import limit_in_words
 from bufsim.studies.statistics import Comparison, Interval, Selection
 from bufsim.studies.told import Told
 
@@ -91,6 +94,8 @@ class Choice:
         (value − today's) / |today's|; None where there is no difference, or today's is 0.
     difference : Interval or None
         value − today's; None without a baseline, for the baseline itself, or where that has no value.
+    is_exact : bool
+        Whether nothing is drawn at random at the load that counts, so that the value has no error.
     """
 
     name: str
@@ -99,6 +104,7 @@ class Choice:
     checks: tuple[LimitCheck, ...]
     gain: Interval | None = None
     difference: Interval | None = None
+    is_exact: bool = False
 
     @property
     def binding(self) -> LimitCheck | None:
@@ -165,9 +171,9 @@ class Recommendation(Told):
         return "\n".join(self.sentences())
 
     def sentences(self) -> list[str]:
-        """Return the answer, a line an element."""
+        """Return the answer, a line an element; policies and limits are told in few words, as reports tell them."""
         lines = self._of_choice() if self.choice is not None else self._of_none()
-        return [self.origin.sentence(), *(f"  {line}" for line in lines)]
+        return [self.origin.sentence(), *(f"  {in_words(line)}" for line in lines)]
 
     def _of_choice(self) -> Iterator[str]:
         assert self.choice is not None
@@ -176,12 +182,18 @@ class Recommendation(Told):
             listed = "; ".join(_tie(tie, self.question.objective.unit) for tie in self.ties)
             yield f"Not separable from it at n = {self.origin.replications}: {listed}."
         if self.choice.binding is not None:
-            yield f"Binding limit: {self.choice.binding.limit}: {self.choice.binding.shown()}."
+            yield f"Binding limit: {self._binding(self.choice.binding)}."
         if self.head_room is not None:
             yield from self.head_room.sentences()
         if self.question.limits:
             yield f"{_begun(counts(self.considered))}."
         yield from self.notes
+
+    def _binding(self, check: LimitCheck) -> str:
+        assert self.choice is not None
+        named = {one.name: one.option.scenarios for one in self.considered}[self.choice.name]
+        at = "".join(_at(scale) for scale, name in named if name == check.scenario) if len(named) > 1 else ""
+        return f"{limit_in_words(check.limit)}{at}: {check.shown()}"
 
     def _kept(self) -> str:
         limits = len(self.question.limits)
@@ -197,9 +209,9 @@ class Recommendation(Told):
 
     def _value(self) -> str:
         assert self.choice is not None
-        load = self.origin.load
-        at = "" if load in (None, 1.0) else f" at {load:g} times today's load"
-        return f": {self.choice.value} {self.question.objective.unit}".rstrip() + at
+        load, unit = self.origin.load, self.question.objective.unit
+        value = exactly(self.choice.value, unit) if self.choice.is_exact else f"{self.choice.value} {unit}".rstrip()
+        return f": {value}{'' if load in (None, 1.0) else _at(load)}"
 
     def _gain(self) -> str:
         assert self.choice is not None
@@ -209,10 +221,10 @@ class Recommendation(Told):
         if self.choice.name == today:
             return ", and is what is done today"
         if gain is not None and math.isfinite(gain.half_width):
-            return f", {_against(_percent(gain), ' %', today)}"
+            return f", {_against(_percent(gain), ' %', today, self.choice.is_exact)}"
         if difference is None:
             return f", and there is no value of today's {today} to compare it with"
-        return f", {_against(difference, f' {self.question.objective.unit}'.rstrip(), today)}"
+        return f", {_against(difference, f' {self.question.objective.unit}'.rstrip(), today, self.choice.is_exact)}"
 
     def _basis(self) -> str:
         assert self.choice is not None
@@ -225,7 +237,9 @@ class Recommendation(Told):
         near = self.nearest_miss
         if near is not None:
             open_checks = _worst(check for check in near.checks if check.verdict != "pass")
-            listed = "; ".join(f"{check.limit} ({check.verdict}: {check.shown()})" for check in open_checks)
+            listed = "; ".join(
+                f"{limit_in_words(check.limit)} ({check.verdict}: {check.shown()})" for check in open_checks
+            )
             yield f"Nearest is {near.name}: {listed or near.reason}."
         for limit in self.question.limits:
             checks = [check for one in self.considered for check in one.checks if check.limit == limit]
@@ -272,6 +286,10 @@ class Recommendation(Told):
         return pd.DataFrame(rows, columns=["option", *COLUMNS, *MORE])
 
 
+def _at(load: float) -> str:
+    return " at today's load" if load == 1.0 else f" at {load:g} times today's load"
+
+
 def _begun(sentence: str) -> str:
     return sentence[0].upper() + sentence[1:]
 
@@ -301,11 +319,16 @@ def _percent(share: Interval) -> Interval:
     return replace(share, estimate=100.0 * share.estimate, low=100.0 * share.low, high=100.0 * share.high)
 
 
-def _against(difference: Interval, unit: str, today: str) -> str:
+def _against(difference: Interval, unit: str, today: str, exact: bool) -> str:
     """Return a difference as "3 [2, 4] % less than today's", or that its sign is not shown."""
     if difference.low <= 0.0 <= difference.high:
         return f"not separable from today's {today} (difference {difference}{unit})"
     if difference.low > 0.0:
-        return f"{difference}{unit} more than today's {today}"
+        return f"{_shown(difference, exact)}{unit} more than today's {today}"
     less = replace(difference, estimate=-difference.estimate, low=-difference.high, high=-difference.low)
-    return f"{less}{unit} less than today's {today}"
+    return f"{_shown(less, exact)}{unit} less than today's {today}"
+
+
+def _shown(interval: Interval, exact: bool) -> str:
+    """Return an interval; of a number without error the number alone."""
+    return str(interval).split(" [")[0] if exact and interval.low == interval.high else str(interval)

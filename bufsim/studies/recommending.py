@@ -15,6 +15,7 @@ from bufsim.studies.expressions import Expression
 from bufsim.studies.head_room import HeadRoom, head_room
 from bufsim.studies.limit_checks import LimitCheck, check_limits
 from bufsim.studies.options import Coordinates, Option, option_name, options
+from bufsim.studies.quantities import limit_in_words
 from bufsim.studies.recommendation import Choice, Origin, Question, Recommendation
 from bufsim.studies.statistics import paired_difference, select_best
 
@@ -167,7 +168,7 @@ def _choice(seen: Studied, question: Question, option: Option, fresh: int, today
     names = [name for _, name in option.scenarios]
     kept = check_limits(question.limits, names, seen.measured, confidence=question.confidence, family=1)
     value = seen.measured(question.objective, option.base())
-    choice = Choice(option.name, value.interval(question.confidence), fresh, kept)
+    choice = Choice(option.name, value.interval(question.confidence), fresh, kept, is_exact=value.is_exact)
     if today is None or today in names or today not in seen.finished:
         return choice
     try:
@@ -182,7 +183,8 @@ def _choice(seen: Studied, question: Question, option: Option, fresh: int, today
 def _broken(choice: Choice) -> tuple[str, ...]:
     """Return what to say of limits that the fresh replications do not confirm."""
     return tuple(
-        f"The fresh replications do not confirm that {check.scenario} keeps {check.limit}: {check.shown()}."
+        f"The fresh replications do not confirm that {check.scenario} keeps {limit_in_words(check.limit)}: "
+        f"{check.shown()}."
         for check in choice.checks
         if check.verdict != "pass"
     )

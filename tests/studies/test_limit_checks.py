@@ -1,11 +1,23 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
-from bufsim import FlushAfterAge, FlushAtSize, InvalidValueError, NeverFlush
+from bufsim import (
+    FlushAfterAge,
+    FlushAtSize,
+    InvalidValueError,
+    JobBuffer,
+    NeverFlush,
+    Poisson,
+    Producer,
+    Simulation,
+    Trace,
+)
 from bufsim.studies.expressions import metric
+from bufsim.studies.formulas import limit
 from bufsim.studies.limit_checks import LimitCheck, LimitChecks, joint
 from bufsim.studies.statistics import Interval
 from bufsim.studies.study import Study
@@ -25,9 +37,9 @@ def result():
 
 
 def check(low, high, bound=2.0, **changed):
-    limit = metric("mean_wait") <= bound
+    kept = metric("mean_wait") <= bound
     interval = Interval((low + high) / 2, low, high, 0.95, 30, "t")
-    return LimitCheck(limit, "a", limit.verdict(interval), interval, **({"runs_beyond": 0} | changed))
+    return LimitCheck(kept, "a", kept.verdict(interval), interval, **({"runs_beyond": 0} | changed))
 
 
 def test_each_limit_passes_fails_or_is_undecided_by_its_interval(result):
@@ -73,10 +85,36 @@ def test_an_undecided_limit_says_how_many_replications_would_decide_it():
     # the half-width 0.3 must shrink to the gap 0.1
     assert near.replications_needed == 270
     assert near.sentence() == (
-        "a may or may not keep mean_wait_s <= 2 s: 2.1 [1.8, 2.4] s; about 270 replications would decide it"
+        "a may or may not keep mean wait ≤ 2 s: 2.1 [1.8, 2.4] s; about 270 replications would decide it"
     )
     assert check(1.8, 2.2).replications_needed is None
     assert check(1.0, 1.2).replications_needed is None
+
+
+def test_a_value_is_told_in_a_unit_that_fits_its_limit():
+    share = LimitCheck(limit("utilisation <= 0.9"), "a", "fail", Interval(0.971, 0.962, 0.98, 0.95, 10, "t"), 0)
+    assert share.sentence() == "a does not keep utilisation ≤ 90 %: 97.1 [96.2, 98.0] %"
+    brief = LimitCheck(limit("mean_wait <= 2s"), "a", "pass", Interval(0.3, 0.2, 0.4, 0.95, 10, "t"), 0)
+    assert brief.shown() == "0.30 [0.20, 0.40] s"
+
+
+def test_what_is_not_drawn_at_random_is_called_exact_and_what_happens_to_be_the_same_is_not():
+    recorded = Simulation(
+        producers=[Producer("edits", Trace([0.0, 1.0, 2.0, 4.0, 8.0]))],
+        buffers=[JobBuffer("search", policy=FlushAfterAge(3.0))],
+        until=20.0,
+    )
+    drawn = replace(
+        recorded, producers=[Producer("edits", Poisson(10.0))], buffers=[JobBuffer("search", policy=FlushAtSize(4))]
+    )
+    found = Study({"recorded": recorded, "drawn": drawn}, seed=1).run(3, progress=False)
+    # flushes at 3, 7 and 11: the mean wait is (3 + 2 + 1 + 3 + 3) / 5
+    (wait, _) = found.check("mean_wait <= 3s").checks
+    assert wait.sentence() == "recorded keeps mean wait ≤ 3 s: 2.4 s (exact: nothing is drawn at random)"
+    assert wait.row()[-2] == "exact: nothing is drawn at random"
+    (_, peak) = found.check("peak_buffer_size <= 5").checks
+    assert peak.interval.low == peak.interval.high == 4.0
+    assert peak.sentence() == "drawn keeps peak buffer size ≤ 5 jobs: 4 [4, 4] jobs"
 
 
 def test_all_must_pass_and_one_that_fails_is_enough():
@@ -88,7 +126,7 @@ def test_all_must_pass_and_one_that_fails_is_enough():
 
 def test_a_limit_that_no_scenario_keeps_says_how_far_the_nearest_is(result):
     said = result.check("mean_buffer_size <= 0.5").sentences()[-1]
-    assert said.startswith("no scenario keeps mean_buffer_size_jobs <= 0.5 jobs: small comes nearest with 4.")
+    assert said.startswith("no scenario keeps mean buffer size ≤ 0.5 jobs: small comes nearest with 4.")
     assert "raise the limit to 4." in said
     assert "lower the limit to" in result.check("throughput >= 1000").sentences()[-1]
     assert not any(line.startswith("no scenario") for line in result.check("mean_buffer_size <= 5").sentences())

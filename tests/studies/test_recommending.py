@@ -9,6 +9,7 @@ from bufsim import (
     Exponential,
     FlushAfterAge,
     FlushAtSize,
+    FlushEvery,
     InvalidTypeError,
     InvalidValueError,
     JobBuffer,
@@ -17,6 +18,7 @@ from bufsim import (
     Producer,
     PushWorkers,
     Simulation,
+    Trace,
 )
 from bufsim.studies.costs import cost
 from bufsim.studies.study import Study
@@ -81,12 +83,12 @@ def test_the_answer_is_told_in_the_planners_words(result):
     lines = answer.sentence().splitlines()
     assert lines[0] == "Of 5 options (60 runs, 12 replications each, common random numbers, seed 4):"
     assert re.fullmatch(
-        r"  FlushAtSize\(\d+\) \| FlushAfterAge\(5.0\) keeps all 2 limits and has the lowest cost of those that do: "
+        r"  size \d+ \| age 5 s keeps all 2 limits and has the lowest cost of those that do: "
         r"[\d.]+ \[[\d.]+, [\d.]+\] per s, [\d.]+ \[[\d.]+, [\d.]+\] % less than today's "
-        r"FlushAtSize\(80\) \| FlushAfterAge\(5.0\) \(on 12 fresh replications\)\.",
+        r"size 80 \| age 5 s \(on 12 fresh replications\)\.",
         lines[1],
     )
-    assert re.fullmatch(r"  Binding limit: p99_wait_s <= 4.2 s: 3.\d+ \[3.\d+, 3.\d+\] s.*\.", lines[2])
+    assert re.fullmatch(r"  Binding limit: p99 wait ≤ 4.2 s: 3.\d+ \[3.\d+, 3.\d+\] s.*\.", lines[2])
     assert lines[-1].startswith("  Pass 3 · fail 2 · undecided 0")
     assert repr(answer) == answer.sentence()
     assert "<table" in answer._repr_html_()
@@ -103,6 +105,40 @@ def test_what_is_not_separable_from_the_choice_is_named_with_the_replications_ne
         len(re.findall(r"\(difference -?[\d.]+ \[.*?\] per s; about [\d,]+ replications would be needed\)", line)) == 2
     )
     assert {tie.first for tie in answer.ties} == set(answer.selection.tie_set) - {answer.choice.name}
+
+
+def test_a_recorded_load_binds_exactly_and_the_sentence_says_at_which_load():
+    recorded = Simulation(
+        # at twice the load two copies lie at random, so that jobs wait less for a batch to be full
+        producers=[Producer("edits", Trace(np.arange(0.0, 200.0, 0.5)))],
+        buffers=[JobBuffer("search", policy=FlushEvery(2.0))],
+        until=200.0,
+    )
+    policies = [FlushAtSize(10) | FlushAfterAge(5.0), FlushAtSize(4) | FlushAfterAge(5.0)]
+    study = Study(recorded, policy=policies, arrivals_scale=[1, 2], seed=4).run(3, progress=False)
+    limited = {"subject_to": ["max_wait <= 4.6s"], "progress": False}
+    answer = study.recommend(minimise="flush_rate", **limited)
+    (line,) = (one for one in answer.sentences() if "Binding" in one)
+    # the first of ten jobs waits for nine gaps of half a second
+    assert line == "  Binding limit: max wait ≤ 4.6 s at today's load: 4.5 s (exact: nothing is drawn at random)."
+    assert "with the lowest" not in answer.sentence()
+    assert answer.choice.is_exact
+
+
+def test_what_an_exact_choice_gains_has_no_interval():
+    recorded = Simulation(
+        producers=[Producer("edits", Trace(np.arange(0.0, 200.0, 0.5)))],
+        buffers=[JobBuffer("search", policy=FlushEvery(2.0))],
+        until=200.0,
+    )
+    policies = [FlushEvery(2.0), FlushEvery(4.0)]
+    study = Study(recorded, policy=policies, seed=4, baseline=policies[0]).run(3, progress=False)
+    answer = study.recommend(minimise="flush_count", progress=False)
+    # at 0, 4, ... 196, in place of 0, 2, ... 198
+    assert answer.sentences()[1] == (
+        "  every 4 s has the lowest flush_count: 50 flushes (exact: nothing is drawn at random), 50 % less than "
+        "today's every 2 s (on 3 fresh replications)."
+    )
 
 
 def test_an_undecided_limit_counts_as_not_kept(result):
@@ -122,8 +158,8 @@ def test_no_option_qualifies_is_an_answer_with_the_nearest_miss(result):
     assert answer.nearest_miss.name == repr(POLICIES[0])
     lines = answer.sentences()
     assert lines[1] == "  No option qualifies: pass 0 · fail 5 · undecided 0."
-    assert lines[2].startswith("  Nearest is FlushAtSize(10) | FlushAfterAge(5.0): p99_wait_s <= 0.5 s (fail: 1.")
-    assert lines[3].startswith("  No scenario keeps p99_wait_s <= 0.5 s: FlushAtSize(10) | FlushAfterAge(5.0) comes")
+    assert lines[2].startswith("  Nearest is size 10 | age 5 s: p99 wait ≤ 500 ms (fail: 1.")
+    assert lines[3].startswith("  No scenario keeps p99 wait ≤ 500 ms: size 10 | age 5 s comes")
     assert answer.ties == ()
 
 
@@ -147,7 +183,7 @@ def test_a_gain_that_is_not_shown_is_not_claimed():
     study = Study(simulation(), policy=[FlushAtSize(28), FlushAtSize(29)], seed=4, baseline=FlushAtSize(29))
     answer = study.run(4, progress=False).recommend(minimise=COST, progress=False)
     if answer.choice.name == repr(FlushAtSize(28)):
-        assert "not separable from today's FlushAtSize(29) (difference" in answer.sentence()
+        assert "not separable from today's size 29 (difference" in answer.sentence()
     else:
         assert "is what is done today" in answer.sentence()
 
@@ -189,7 +225,7 @@ def test_head_room_says_up_to_which_load_the_limits_hold_and_which_breaks_first(
     assert (scale, check.limit.expression.name, check.verdict) == (6.0, "utilisation", "fail")
     (line,) = (one for one in answer.sentences() if "Head-room" in one)
     assert line.startswith(
-        "  Head-room: every limit is kept at up to 3 times today's load; at 6 times utilisation <= 0.9 breaks first: "
+        "  Head-room: every limit is kept at up to 3 times today's load; at 6 times utilisation ≤ 90 % breaks first: "
     )
     assert room.table().load.unique().tolist() == [1.0, 2.0, 3.0, 6.0]
     early = result.recommend(minimise=COST, subject_to=["utilisation <= 0.26"], head_room=[4], fresh=0, progress=False)

@@ -43,7 +43,7 @@ def test_the_gain_is_over_todays_policy_at_that_load(result: StudyResult) -> Non
     assert answer.choice.difference.high < 0.0
     sentence = answer.sentence()
     assert "per s at 2 times today's load, " in sentence
-    assert "less than today's FlushAtSize(80) | FlushAfterAge(5.0)" in sentence
+    assert "less than today's size 80 | age 5 s" in sentence
     todays = result.recommend(minimise=COST, load=1.0, fresh=10, progress=False)
     assert "times today's load" not in todays.sentence()
 

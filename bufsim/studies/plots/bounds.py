@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from bufsim.studies.expressions import Expression
 from bufsim.studies.formulas import limit
 from bufsim.studies.limits import Limit
-from bufsim.studies.plots.quantities import Quantity, Which
+from bufsim.studies.plots.quantities import Which
+from bufsim.studies.quantities import Quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.text import Annotation
 
-_SIGNS = {"<=": "≤", ">=": "≥"}
 _FORBIDDEN: dict[str, Any] = {
     "facecolor": "#EFEFEF",
     "edgecolor": "#CFCFCF",
@@ -32,12 +31,6 @@ def read(limits: str | Limit | Sequence[str | Limit]) -> list[Limit]:
 def values(limits: Sequence[Limit], quantity: Quantity) -> list[float]:
     """Return the bounds on a quantity."""
     return [one.bound for one in limits if one.expression == quantity.expression]
-
-
-def text(one: Limit) -> str:
-    """Return a limit in words, such as "p99 wait ≤ 2 s"."""
-    quantity = Quantity.of(cast("Expression", one.expression), [one.bound])
-    return f"{quantity.name} {_SIGNS[one.side]} {quantity.written(one.bound)}"
 
 
 def draw(ax: Axes, which: Which, quantity: Quantity, limits: Sequence[Limit]) -> list[Annotation]:

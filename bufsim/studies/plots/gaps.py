@@ -14,8 +14,8 @@ from bufsim.studies.comparisons import Compared, compare
 from bufsim.studies.expressions import Expression
 from bufsim.studies.formulas import expression
 from bufsim.studies.plots import subjects
-from bufsim.studies.plots.quantities import Quantity
 from bufsim.studies.plots.subjects import Subject
+from bufsim.studies.quantities import Quantity
 from bufsim.studies.statistics import Interval
 
 if TYPE_CHECKING:

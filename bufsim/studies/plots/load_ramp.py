@@ -18,8 +18,8 @@ from bufsim.studies.formulas import expression
 from bufsim.studies.formulas import limit as read_limit
 from bufsim.studies.limits import Limit
 from bufsim.studies.plots import bounds, closed_forms, quantities, ramp_marks, subjects
-from bufsim.studies.plots.quantities import Quantity
 from bufsim.studies.plots.ramps import Ramp, ramps
+from bufsim.studies.quantities import Quantity, limit_in_words
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -166,7 +166,7 @@ def _title(found: Sequence[Ramp], quantity: Quantity, bound: Limit | None) -> st
     today = next((ramp for ramp in found if ramp.subject.is_today and ramp.drawn), None)
     if bound is None or today is None:
         return f"{quantity.name} under rising load"
-    return f"Today's policy keeps {bounds.text(bound)} {_keeps(today, bound)}"
+    return f"Today's policy keeps {limit_in_words(bound)} {_keeps(today, bound)}"
 
 
 def _keeps(ramp: Ramp, bound: Limit) -> str:

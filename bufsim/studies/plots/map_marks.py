@@ -10,7 +10,8 @@ import numpy.typing as npt
 from bufsim.results.plots import units
 from bufsim.studies.expressions import metric
 from bufsim.studies.plots.policy_cells import Cells
-from bufsim.studies.plots.quantities import Quantity, is_wide, log_axis
+from bufsim.studies.plots.quantities import is_wide, log_axis
+from bufsim.studies.quantities import Quantity
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -14,8 +14,8 @@ from bufsim.studies.fronts import FrontPoint, front
 from bufsim.studies.limit_checks import check_limits, joint
 from bufsim.studies.limits import Limit, LimitVerdict
 from bufsim.studies.plots import bounds, quantities, subjects
-from bufsim.studies.plots.quantities import Quantity
 from bufsim.studies.plots.subjects import Subject
+from bufsim.studies.quantities import Quantity
 
 if TYPE_CHECKING:
     from bufsim.studies.study_result import StudyResult

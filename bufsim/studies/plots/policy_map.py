@@ -11,9 +11,9 @@ from bufsim.model.flush_policy import FlushPolicy
 from bufsim.results.plots import style
 from bufsim.studies.expressions import Expression
 from bufsim.studies.limits import Limit
-from bufsim.studies.plots import bounds, heads, map_marks, subjects
+from bufsim.studies.plots import heads, map_marks, subjects
 from bufsim.studies.plots.policy_cells import Cells
-from bufsim.studies.plots.quantities import Quantity
+from bufsim.studies.quantities import Quantity, limit_in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -127,7 +127,7 @@ def _title(shown: Cells, quantity: Quantity) -> str:
         return f"{quantity.name} by size and age"
     passing = sum(cell.verdict == "pass" for cell in shown.cells)
     open_ = sum(cell.verdict == "undecided" for cell in shown.cells)
-    told = " and ".join(bounds.text(one) for one in shown.limits)
+    told = " and ".join(limit_in_words(one) for one in shown.limits)
     return f"{passing} of {len(shown.cells)} policies keep {told}{f', {open_} undecided' if open_ else ''}"
 
 

@@ -1,17 +1,13 @@
-"""What an axis of a study's picture shows: an expression of metrics, in a unit in which its values read well."""
+"""What an axis of a study's picture shows: values of a quantity, with some room."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from bufsim.errors import InvalidValueError
-from bufsim.results.plots import units
-from bufsim.results.plots.units import Unit
-from bufsim.studies.expressions import Expression
+from bufsim.studies.quantities import Quantity
 from bufsim.studies.statistics import Interval
 
 if TYPE_CHECKING:
@@ -19,78 +15,8 @@ if TYPE_CHECKING:
 
 Which = Literal["x", "y"]
 
-PERCENT = Unit("%", 0.01)
-_ENDINGS = re.compile(r"_(s|jobs|per_s|items|share|count|nbytes)$")
-_RATE_UNITS = (Unit("per s", 1.0), Unit("per min", 1.0 / 60.0), Unit("per h", 1.0 / 3600.0))
 _WIDE, _TOO_WIDE = 20.0, 1e5
 _ROOM = 0.12
-
-
-@dataclass(frozen=True, slots=True)
-class Quantity:
-    """An expression of metrics, and the unit in which it is shown.
-
-    Attributes
-    ----------
-    expression : Expression
-        What.
-    unit : Unit
-        What one of it is in the expression's unit.
-    """
-
-    expression: Expression
-    unit: Unit
-
-    @classmethod
-    def of(cls, expression: Expression, values: Iterable[float]) -> Quantity:
-        """Return a quantity in the unit that fits the largest of some values."""
-        largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
-        return cls(expression, _unit(expression, largest))
-
-    @property
-    def name(self) -> str:
-        """What it is called, in words."""
-        expression = self.expression
-        if expression.title or not expression.is_metric:
-            return expression.name
-        (term,) = expression.terms
-        words = _ENDINGS.sub("", term.metric).replace("_", " ")
-        return words if term.of is None else f"{words} of {term.of}"
-
-    @property
-    def label(self) -> str:
-        """Its name and unit, for an axis."""
-        return f"{self.name}, {self.unit.name}" if self.unit.name else self.name
-
-    def scaled(self, value: float) -> float:
-        """Return a value in the unit that is shown."""
-        return value / self.unit.size
-
-    def interval(self, interval: Interval) -> Interval:
-        """Return an interval in the unit that is shown."""
-        size = self.unit.size
-        return replace(interval, estimate=interval.estimate / size, low=interval.low / size, high=interval.high / size)
-
-    def written(self, value: float) -> str:
-        """Return a value by itself, in the unit in which it reads well."""
-        unit = _unit(self.expression, abs(value))
-        return f"{units.number(float(f'{value / unit.size:.4g}'))} {unit.name}".rstrip()
-
-
-def _unit(expression: Expression, largest: float) -> Unit:
-    if expression.unit == "s":
-        return units.time_unit(largest)
-    if expression.unit == "bytes":
-        return units.byte_unit(largest)
-    if expression.unit in ("1/s", "per s"):
-        return next((unit for unit in _RATE_UNITS if largest >= 0.1 * unit.size), _RATE_UNITS[-1])
-    if expression.unit == "" and expression.is_metric and _is_share(expression.terms[0].metric):
-        return PERCENT
-    return Unit(expression.unit, 1.0)
-
-
-def _is_share(metric: str) -> bool:
-    return metric.endswith("_share") or metric == "utilisation"
 
 
 def ends(intervals: Iterable[Interval]) -> list[float]:

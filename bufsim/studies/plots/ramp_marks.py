@@ -13,9 +13,9 @@ from bufsim.results.plots import style, units
 from bufsim.studies.limits import Limit
 from bufsim.studies.plots import placing, quantities
 from bufsim.studies.plots.crossings import Crossing
-from bufsim.studies.plots.quantities import Quantity
 from bufsim.studies.plots.ramps import Point, Ramp
 from bufsim.studies.plots.subjects import Subject
+from bufsim.studies.quantities import Quantity
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

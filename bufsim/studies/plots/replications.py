@@ -21,8 +21,8 @@ from bufsim.studies.expressions import Expression
 from bufsim.studies.formulas import expression
 from bufsim.studies.plots import quantities, subjects
 from bufsim.studies.plots.beeswarm import beeswarm, below
-from bufsim.studies.plots.quantities import Quantity
 from bufsim.studies.plots.subjects import Subject
+from bufsim.studies.quantities import Quantity
 from bufsim.studies.statistics import Interval, Margin, replications_for_half_width
 from bufsim.studies.statistics.student_t import critical_value
 

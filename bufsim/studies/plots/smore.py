@@ -12,8 +12,8 @@ from bufsim.model.flush_policy import FlushPolicy
 from bufsim.results.plots import style
 from bufsim.studies.expressions import Expression
 from bufsim.studies.plots import heads, quantities, subjects
-from bufsim.studies.plots.quantities import Quantity
 from bufsim.studies.plots.spreads import Spread, Spreads
+from bufsim.studies.quantities import Quantity
 from bufsim.studies.statistics import Interval
 
 if TYPE_CHECKING:

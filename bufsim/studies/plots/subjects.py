@@ -11,9 +11,8 @@ from bufsim import checks
 from bufsim.errors import InvalidValueError
 from bufsim.model.flush_policy import FlushPolicy
 from bufsim.results.plots import style
-from bufsim.studies import options
+from bufsim.studies import labels, options
 from bufsim.studies.options import Option
-from bufsim.studies.plots import labels
 
 if TYPE_CHECKING:
     from bufsim.studies.study_result import StudyResult

@@ -13,11 +13,12 @@ from bufsim.errors import InvalidValueError
 from bufsim.model.flush_policy import FlushPolicy
 from bufsim.model.policies import FlushEvery
 from bufsim.results.plots import style
+from bufsim.studies import labels
 from bufsim.studies.expressions import Expression, metric
 from bufsim.studies.formulas import expression
-from bufsim.studies.plots import closed_forms, labels, placing, quantities, subjects
-from bufsim.studies.plots.quantities import Quantity
+from bufsim.studies.plots import closed_forms, placing, quantities, subjects
 from bufsim.studies.plots.subjects import Subject
+from bufsim.studies.quantities import PERCENT, Quantity
 from bufsim.studies.statistics import Interval
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ class _Saved:
     @property
     def saved_quantity(self) -> Quantity:
         """The share, in per cent."""
-        return Quantity(metric("work_saved_share"), quantities.PERCENT)
+        return Quantity(metric("work_saved_share"), PERCENT)
 
     @property
     def largest_quantity(self) -> Quantity:

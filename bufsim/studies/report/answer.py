@@ -19,10 +19,9 @@ _SECTION = "0 answer"
 def section(draft: Draft) -> Markup:
     """Return the section."""
     found = draft.answer.recommendation
-    lines = [draft.told(sentence) for sentence in found.sentences()]
     return content(
         tag("p", _headline(draft), class_="headline"),
-        tag("div", sentences(lines), class_="sentence"),
+        tag("div", sentences(found.sentences()), class_="sentence"),
         _today_and_choice(draft) if found.qualifies else None,
         _settings(draft) if found.qualifies else None,
         tag("h3", "Valid for"),
@@ -69,11 +68,7 @@ def _pair(draft: Draft, asked: Expression, before: Interval | None, after: Inter
     shown = draft.quantity(asked, [before, after])
     told = (draft.answer.today, before), (draft.answer.favourite, after)
     cells = [
-        content(
-            written(draft.numbers.interval(About(_SECTION, who, draft.answer.plan.load), shown, one)),
-            " ",
-            shown.unit.name,
-        )
+        written(draft.numbers.interval(About(_SECTION, who, draft.answer.plan.load), shown, one), shown.unit.name)
         for who, one in told
     ]
     return cells[0], cells[1]

@@ -14,11 +14,10 @@ from bufsim.errors import InvalidValueError
 from bufsim.studies.exactness import is_exact
 from bufsim.studies.expressions import Expression
 from bufsim.studies.formulas import expression
+from bufsim.studies.labels import label
 from bufsim.studies.limits import LimitVerdict
 from bufsim.studies.plan_answer import PlanAnswer
-from bufsim.studies.plots import bounds
-from bufsim.studies.plots.labels import label
-from bufsim.studies.plots.quantities import Quantity
+from bufsim.studies.quantities import Quantity, limit_in_words
 from bufsim.studies.report import pictures
 from bufsim.studies.report.markup import Content, Markup, content, tag
 from bufsim.studies.report.numbers import About, Numbers
@@ -74,7 +73,7 @@ class Draft:
 
     def __post_init__(self) -> None:
         self.names = {option.name: label(option.name) for option in self.answer.options()}
-        self.names |= {str(limit): bounds.text(limit) for limit in self.answer.plan.limits}
+        self.names |= {str(limit): limit_in_words(limit) for limit in self.answer.plan.limits}
         study = self.answer.study
         self.exact = {name: is_exact(list(study.tallies[name].values())) for name in study.finished}
 

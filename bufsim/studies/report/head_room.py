@@ -21,7 +21,7 @@ def section(draft: Draft) -> Markup:
         return tag("p", "The plan has no limits that could break.")
     told = found.head_room.sentences() if found.head_room else []
     return content(
-        paragraphs(map(draft.told, told)) if told else _nothing(draft),
+        paragraphs(told) if told else _nothing(draft),
         _loads(draft),
         [_ramp(draft, limit) for limit in draft.answer.plan.limits],
     )
@@ -46,7 +46,7 @@ def _loads(draft: Draft) -> Markup | None:
             shown = draft.quantity(expression, [check.interval])
             exact = draft.exact.get(check.scenario, False)
             text = draft.numbers.interval(About(_SECTION, room.option, scale), shown, check.interval, exact=exact)
-            cells.append(content(sign(check.verdict), " ", written(text), f" {shown.unit.name}"))
+            cells.append(content(sign(check.verdict), " ", written(text, shown.unit.name)))
         rows.append((f"× {scale:g}", *cells))  # noqa: RUF001  # times, as books write it
     caption = (
         f"{draft.label(room.option)} at rising loads, times today's: up to the load planned for on the study's "

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from bufsim.results.words import number
-from bufsim.studies.plots.quantities import Quantity
+from bufsim.studies.exactness import EXACT
+from bufsim.studies.quantities import Quantity
 from bufsim.studies.statistics import Interval
 
 COLUMNS = [
@@ -74,7 +75,7 @@ class Numbers:
             self._keep(about, called, (math.nan,) * 3, quantity.expression.unit, math.nan, 0, "not defined")
             return "–"  # noqa: RUF001  # a dash for nothing
         ends = (interval.estimate, interval.low, interval.high)
-        basis = "exact: nothing is drawn at random" if exact else interval.method
+        basis = EXACT if exact else interval.method
         self._keep(about, called, ends, quantity.expression.unit, interval.confidence, interval.n, basis)
         shown = quantity.interval(interval)
         return f"{number(shown.estimate)} exact" if exact else str(shown)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bufsim.studies.considered import Considered, nearest
 from bufsim.studies.limit_checks import LimitCheck
 from bufsim.studies.limits import Limit
-from bufsim.studies.plots.quantities import Quantity
+from bufsim.studies.quantities import Quantity
 from bufsim.studies.report.draft import Draft, sign, verdict
 from bufsim.studies.report.markup import BREAK, Content, Markup, content, table, tag
 from bufsim.studies.report.numbers import About
@@ -88,11 +88,16 @@ def _check(draft: Draft, one: Considered, check: LimitCheck | None, shown: Quant
     return content(sign(check.verdict), " ", written(text), at)
 
 
-def written(text: str) -> Markup:
-    """Return an estimate and its interval, which may stand in two lines, but not be torn."""
+def written(text: str, unit: str = "") -> Markup:
+    """Return an estimate and its interval, which may stand in two lines, but not be torn, and the unit, if one follows.
+
+    The unit of an exact number stands before that word.
+    """
     estimate, space, interval = text.partition(" [")
+    if unit and estimate.endswith(" exact"):
+        estimate, unit = f"{estimate.removesuffix('exact')}{unit} exact", ""
     rest = tag("span", f"[{interval}", class_="interval") if space else None
-    return content(tag("span", estimate, class_="estimate"), " " if space else None, rest)
+    return content(tag("span", estimate, class_="estimate"), " " if space else None, rest, f" {unit}" if unit else None)
 
 
 def _classes(draft: Draft, one: Considered) -> list[str]:

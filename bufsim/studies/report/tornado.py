@@ -9,7 +9,7 @@ import pandas as pd
 from bufsim.results.plots import style
 from bufsim.studies.expressions import Expression
 from bufsim.studies.limits import Limit
-from bufsim.studies.plots.quantities import Quantity
+from bufsim.studies.quantities import Quantity
 from bufsim.studies.sensitivity import Effect, Sensitivity
 
 if TYPE_CHECKING:

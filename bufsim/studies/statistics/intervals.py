@@ -36,8 +36,8 @@ class Interval:
 
     Notes
     -----
-    The digits printed follow the interval: the last is worth at most half of the half-width. There are more where an
-    end would otherwise be rounded to 0 and seem to touch it.
+    The digits printed follow the interval: the last is worth at most half of the half-width. There are one or two
+    more where the estimate or an end would otherwise be rounded to 0.
 
     Examples
     --------
@@ -149,9 +149,11 @@ def _written(*numbers: float) -> list[str]:
         return [_plain(number) for number in numbers]
     decimals = -math.floor(math.log10(reach / 2.0))
     for extra in range(3):
-        if all(round(end, decimals + extra) for end in (low, high) if math.isfinite(end) and end):
+        if all(round(number, decimals + extra) for number in numbers if math.isfinite(number) and number):
             decimals += extra
             break
+    else:
+        decimals += 1
     return [_rounded(number, decimals, max(map(abs, filter(math.isfinite, numbers)))) for number in numbers]
 
 

@@ -80,6 +80,9 @@ class Comparison:
     def _needed(self, unit: str) -> str:
         needed = self.replications_needed()
         shown = str(self.interval).split(" [")[0]
+        if not shown.strip("-0."):
+            # less than what the digits of its interval can show
+            shown = f"{self.interval.estimate:.2g}"
         if needed is None:
             return "no number of replications would show a difference of 0"
         if needed > 1_000_000:

@@ -8,7 +8,8 @@ import pytest
 from bufsim.errors import InvalidValueError
 from bufsim.studies.costs import cost
 from bufsim.studies.expressions import metric
-from bufsim.studies.plots.quantities import Quantity, ends, set_axis, written
+from bufsim.studies.plots.quantities import ends, set_axis, written
+from bufsim.studies.quantities import Quantity
 from bufsim.studies.statistics import Interval
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 from bufsim.studies.formulas import expression
-from bufsim.studies.plots.quantities import Quantity
+from bufsim.studies.quantities import Quantity
 from bufsim.studies.report.numbers import COLUMNS, About, Numbers
 from bufsim.studies.statistics import Interval
 

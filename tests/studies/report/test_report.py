@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from bufsim.studies.plan_answer import PLANNED, PlanAnswer
-from bufsim.studies.report import appendix, files
+from bufsim.studies.report import appendix, files, options
 from bufsim.studies.report.draft import Draft, Source
 from bufsim.studies.report.files import write_report
 from bufsim.studies.report.markup import Markup
@@ -167,6 +167,14 @@ def test_what_piles_up_while_no_worker_runs_is_the_rate_of_the_flushes_as_planne
     rate = answer.mishaps.interval("handed_rate_per_s", PLANNED)
     assert (row.estimate, row.low) == pytest.approx((600.0 * rate.estimate, 600.0 * rate.low))
     assert "jobs in 10 min on average (n = 6), on top of those that wait already" in html
+
+
+def test_the_unit_of_an_exact_number_stands_before_that_word() -> None:
+    assert str(options.written("14.9 exact", "s")) == '<span class="estimate">14.9 s exact</span>'
+    assert str(options.written("14.9 exact")) == '<span class="estimate">14.9 exact</span>'
+    assert str(options.written("83 [74, 89]", "s")) == (
+        '<span class="estimate">83</span> <span class="interval">[74, 89]</span> s'
+    )
 
 
 def test_the_second_look_is_on_fresh_replications(html: str) -> None:

@@ -142,10 +142,17 @@ def test_the_number_needed_counts_the_family():
     assert alone.replications_needed(power=0.95) > alone.replications_needed()
 
 
+def test_a_small_difference_is_told_with_the_digits_that_show_it():
+    values = NOISE[0] - NOISE[0].mean()
+    said = verdict(values + 0.004, np.zeros(30)).sentence("s")
+    assert "they differ by 0.004 [-0.261, 0.269] s; " in said
+    assert said.endswith("replications would show a difference of 0.004 s")
+
+
 def test_a_tiny_difference_would_need_more_than_a_million():
     values = NOISE[0] - NOISE[0].mean()
     said = verdict(values + 1e-5, np.zeros(30)).sentence()
-    assert said.endswith("more than a million replications would be needed to show a difference of 0.0")
+    assert said.endswith("more than a million replications would be needed to show a difference of 1e-05")
 
 
 def test_no_number_shows_what_is_not_there():

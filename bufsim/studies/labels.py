@@ -1,4 +1,4 @@
-"""What scenarios are called in a picture: flush policies in few words."""
+"""What scenarios are called in sentences and pictures: flush policies in few words."""
 
 from __future__ import annotations
 
@@ -18,8 +18,20 @@ _JOINTS = re.compile(r"( [|&·] )")
 _MOST = 40
 
 
+def in_words(text: str) -> str:
+    """Return a text with the flush policies that stand in it, as code, in few words.
+
+    Examples
+    --------
+    >>> in_words("FlushAtSize(400) | FlushAfterAge(15.0) costs less than today's FlushEvery(2.0)")
+    "size 400 | age 15 s costs less than today's every 2 s"
+    """
+    told = _LEAF.sub(_leaf, text).replace("NeverFlush()", "never")
+    return _CHECKED.sub(lambda found: f" checked every {units.duration(float(found[1]))}", told)
+
+
 def label(name: str) -> str:
-    """Return a scenario's name with its flush policies in few words.
+    """Return a scenario's name with its flush policies in few words, cut where it is long.
 
     Examples
     --------
@@ -28,9 +40,7 @@ def label(name: str) -> str:
     >>> label("FlushAtSize(100).checked_every(0.5)")
     'size 100 checked every 500 ms'
     """
-    text = _LEAF.sub(_leaf, name).replace(" · arrivals ", " · ").replace("NeverFlush()", "never")
-    text = _CHECKED.sub(lambda found: f" checked every {units.duration(float(found[1]))}", text)
-    return short(text, _MOST)
+    return short(in_words(name).replace(" · arrivals ", " · "), _MOST)
 
 
 def _leaf(found: re.Match[str]) -> str:
