@@ -22,6 +22,8 @@ FAINT = "#767676"
 SHADE = "#D9D9D9"
 CROSS: dict[str, Any] = {"marker": "x", "color": "black", "markersize": 7.0, "markeredgewidth": 1.8, "zorder": 7}
 POLICY_COLOURS = ("#332288", "#CC3311", "#44AA99", "#88CCEE", "#882255", "#DDAA33")
+TODAY = "#000000"
+"""The colour of what is done today, which no other policy has."""
 POLICY_DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 
 _NO_BREAK = "\u00a0"

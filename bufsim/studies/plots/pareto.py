@@ -70,6 +70,7 @@ def pareto(
     *,
     ax: Axes | None = None,
     limits: Sequence[str | Limit] = (),
+    choice: str | FlushPolicy | None = None,
     load: float | None = None,
     scenarios: Sequence[str | FlushPolicy] | None = None,
     log: bool | None = None,
@@ -78,9 +79,9 @@ def pareto(
     """Draw scenarios by two objectives, a cross of two intervals each, and the front of those that none dominates.
 
     Filled points are on the front of the means. Hollow ones are not separable from it: no other scenario is shown to be
-    better in both. The rest are dominated. The star is what is done today. What limits on the two objectives forbid is
-    shaded; a scenario that breaks a limit, on whatever metric, is crossed out, and one of which that is undecided has a
-    question mark.
+    better in both. The rest are dominated. The star is what is done today, and a ring is about the choice. What limits
+    on the two objectives forbid is shaded; a scenario that breaks a limit, on whatever metric, is crossed out, and one
+    of which that is undecided has a question mark.
 
     Parameters
     ----------
@@ -92,6 +93,8 @@ def pareto(
         Where to draw. None: a new figure.
     limits : sequence of str or Limit
         What must be kept, such as ``"p99_wait <= 2s"``.
+    choice : str or FlushPolicy, optional
+        The scenario that is chosen, such as ``recommendation.choice.name``.
     load : float, optional
         The scale of the arrivals, in a study of several; None: 1, or without it the lowest.
     scenarios : sequence of str or FlushPolicy, optional
@@ -115,9 +118,12 @@ def pareto(
         written += bounds.draw(one, which, quantity, shown.limits)
     steps = pareto_marks.draw_front(one, shown)
     pareto_marks.draw_points(one, shown)
+    chosen = None if choice is None else subjects.find(choice, shown.subjects, study_result).name
+    if chosen is not None:
+        pareto_marks.draw_choice(one, shown, chosen)
     texts, template = _texts(shown)
     about = subjects.about(study_result, confidence, load=shown.subjects[0].scale)
-    style.head(one, _title(shown), subtitle=f"{about}{template}{_legend(shown)}", key=pareto_marks.key(shown))
+    style.head(one, _title(shown), subtitle=f"{about}{template}{_legend(shown)}", key=pareto_marks.key(shown, chosen))
     pareto_marks.write_labels(one, shown, texts, steps, written)
     return one
 

@@ -23,6 +23,14 @@ PLACES = {"on the front": "on the front", "not separable": "not separable from i
 """The places, the best first, and what they are called in the key."""
 CROWD = 8
 """More labels than this are written small, without what they have in common."""
+_RING: dict[str, Any] = {
+    "linestyle": "",
+    "marker": "o",
+    "markersize": 15.0,
+    "markerfacecolor": "none",
+    "markeredgecolor": "black",
+    "markeredgewidth": 1.3,
+}
 _SAME = 4.0
 _GREY = "#9A9A9A"
 
@@ -53,9 +61,9 @@ def draw_points(ax: Axes, shown: Objectives) -> None:
 
 
 def _colour(shown: Objectives, one: subjects.Subject, point: FrontPoint) -> str:
-    if len(shown.subjects) <= subjects.MOST_COLOURS:
+    if one.is_today or subjects.told_apart(shown.subjects):
         return one.colour
-    return _GREY if point.place == "dominated" and not one.is_today else style.LINE
+    return _GREY if point.place == "dominated" else style.LINE
 
 
 def _draw_cross(ax: Axes, shown: Objectives, point: FrontPoint, colour: str) -> None:
@@ -89,7 +97,14 @@ def _look(place: str, colour: str, *, is_today: bool) -> dict[str, Any]:
     }
 
 
-def key(shown: Objectives) -> list[Artist]:
+def draw_choice(ax: Axes, shown: Objectives, chosen: str) -> None:
+    """Draw a ring about the choice."""
+    for one, point in zip(shown.subjects, shown.points, strict=True):
+        if one.name == chosen:
+            ax.plot(*shown.at(point), zorder=7, clip_on=False, **_RING)
+
+
+def key(shown: Objectives, chosen: str | None = None) -> list[Artist]:
     """Return the entries of the key."""
     from matplotlib.lines import Line2D
 
@@ -97,14 +112,16 @@ def key(shown: Objectives) -> list[Artist]:
         return Line2D([], [], label=label, **_look(place, colour, is_today=bool(look)) | look)
 
     there = {point.place for point in shown.points}
-    crowd = len(shown.subjects) > subjects.MOST_COLOURS
+    crowd = not subjects.told_apart(shown.subjects)
     entries: list[Artist] = [
         mark(label, place, _GREY if crowd and place == "dominated" else style.LINE)
         for place, label in PLACES.items()
         if place in there
     ]
     if any(one.is_today for one in shown.subjects):
-        entries.append(mark("today", "on the front", style.LINE, markersize=9.0))
+        entries.append(mark("today", "on the front", style.TODAY, markersize=9.0))
+    if chosen is not None:
+        entries.append(Line2D([], [], label="choice", **_RING | {"markersize": 10.0}))
     return entries
 
 

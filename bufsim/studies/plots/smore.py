@@ -111,8 +111,9 @@ def smore(
     quantity = Quantity.of(shown.mean, ends)
     quantities.set_axis(one, "x", quantity, ends, log=log)
     _set_rows(one, shown, quantity)
+    is_coloured = subjects.told_apart([row.subject for row in shown.rows])
     for place, row in enumerate(shown.rows):
-        _draw_glyph(one, row, quantity, place, is_coloured=len(shown.rows) <= subjects.MOST_COLOURS)
+        _draw_glyph(one, row, quantity, place, is_coloured=is_coloured)
     _draw_ties(one, shown)
     about = subjects.about(study_result, confidence, load=shown.rows[0].subject.scale)
     heads.head(one, _title(shown, quantity), subtitle=about, key=_key(shown))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 _BRIGHT = 0.42
 MOST_COLOURS = len(style.POLICY_COLOURS)
-"""More policies than this cannot be told apart by colour."""
+"""More policies than this, besides what is done today, cannot be told apart by colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Subject:
     label : str
         The option in few words.
     place : int
-        The option's place in the study, which sets its colour.
+        The option's place in the study, what is done today not counted, which sets its colour.
     scale : float
         Its load: the scale of the arrivals.
     is_today : bool
@@ -51,8 +52,8 @@ class Subject:
 
     @property
     def colour(self) -> str:
-        """The policy's colour in every picture."""
-        return style.policy_colour(self.place)
+        """The policy's colour in every picture of studies; that of what is done today is black."""
+        return style.TODAY if self.is_today else style.policy_colour(self.place)
 
     @property
     def ink(self) -> str:
@@ -61,14 +62,15 @@ class Subject:
 
         red, green, blue = to_rgb(self.colour)
         # of the brightest colours little is left (luminance by ITU-R BT.709)
-        dimmed = min(_BRIGHT / (0.2126 * red + 0.7152 * green + 0.0722 * blue), 1.0)
+        luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+        dimmed = min(_BRIGHT / luminance, 1.0) if luminance else 1.0
         return to_hex((red * dimmed, green * dimmed, blue * dimmed))
 
     @property
     def dashes(self) -> Any:
         """The policy's line style in every picture."""
         # colours and line styles together come round after twelve: then the styles move on
-        return style.policy_dashes(self.place + self.place // 12)
+        return "-" if self.is_today else style.policy_dashes(self.place + self.place // 12)
 
 
 def all_options(study_result: StudyResult) -> tuple[Option, ...]:
@@ -81,12 +83,19 @@ def every(study_result: StudyResult) -> list[Subject]:
     _ = study_result.replications
     found = all_options(study_result)
     texts = labels.labels([option.name for option in found])
+    today = [study_result.baseline in dict(option.scenarios).values() for option in found]
+    places = itertools.accumulate((not is_today for is_today in today), initial=0)
     return [
-        Subject(name, option.name, text, place, scale, study_result.baseline in dict(option.scenarios).values())
-        for place, (option, text) in enumerate(zip(found, texts, strict=True))
+        Subject(name, option.name, text, place, scale, is_today)
+        for option, text, place, is_today in zip(found, texts, places, today, strict=False)
         for scale, name in option.scenarios
         if name in study_result.finished
     ]
+
+
+def told_apart(shown: Sequence[Subject]) -> bool:
+    """Whether all scenarios have colours of their own."""
+    return sum(not one.is_today for one in shown) <= MOST_COLOURS
 
 
 def at_load(

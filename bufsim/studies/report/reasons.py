@@ -36,20 +36,26 @@ def _front(draft: Draft) -> Markup:
     plan, study = draft.answer.plan, draft.answer.study
     x, y = first_limited(draft), plan.objective
     asked: dict[str, Any] = {"limits": plan.limits, "load": plan.load, "confidence": plan.confidence}
+    choice = _choice(draft)
+    ring = "; the ring is about the choice" if choice else ""
     return draft.figure(
         "pareto",
         f"{y.name} against {draft.quantity(x, []).name}, every policy",
-        lambda ax: pareto(study, x, y, ax=ax, **asked),
+        lambda ax: pareto(study, x, y, ax=ax, choice=choice, **asked),
         lambda: pareto_frame(study, x, y, **asked),
-        caption="Policies on the steps are beaten by no other in both. The star is today's.",
+        caption=f"Policies on the steps are beaten by no other in both. The star is today's{ring}.",
         height=3.9,
     )
+
+
+def _choice(draft: Draft) -> str | None:
+    return draft.answer.favourite if draft.answer.recommendation.qualifies else None
 
 
 def _map(draft: Draft) -> Markup:
     plan, study = draft.answer.plan, draft.answer.study
     x = first_limited(draft)
-    choice = draft.answer.favourite if draft.answer.recommendation.qualifies else None
+    choice = _choice(draft)
     asked: dict[str, Any] = {"limits": plan.limits, "load": plan.load, "confidence": plan.confidence}
     return draft.figure(
         "map",

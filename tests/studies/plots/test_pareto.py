@@ -89,6 +89,35 @@ def test_today_is_a_star_and_what_is_not_separable_is_hollow():
     assert hollow == [place == "not separable" for place in frame["place"]]
 
 
+def rings(ax):
+    return [line for line in ax.lines if line.get_markerfacecolor() == "none"]
+
+
+@pytest.mark.parametrize("choice", ["FlushAtSize(8)", "size 8", FlushAtSize(8)])
+def test_the_choice_has_a_ring_about_it_and_an_entry_in_the_key(choice):
+    ax = plots.pareto(small.exact(), "mean_wait", "flush_rate", choice=choice)
+    [ring] = rings(ax)
+    assert (*ring.get_xdata(), *ring.get_ydata()) == (3.5, pytest.approx(FLUSHES[2]))
+    assert key(ax) == ["on the front", "today", "choice"]
+
+
+def test_without_a_choice_there_is_no_ring():
+    ax = plots.pareto(small.exact(), "mean_wait", "flush_rate")
+    assert rings(ax) == []
+    assert "choice" not in key(ax)
+
+
+def test_a_choice_at_a_load_is_found_by_its_option():
+    [ring] = rings(plots.pareto(small.ramp(), "mean_wait", "flush_rate", choice="FlushAtSize(2)", load=2.0))
+    # batches of two at two jobs a second
+    assert ring.get_xdata()[0] == 0.25
+
+
+def test_an_unknown_choice_is_an_error():
+    with pytest.raises(InvalidValueError, match=r"scenario must be one of .*'FlushAtSize\(5\)'.*did you mean"):
+        plots.pareto(small.exact(), "mean_wait", "flush_rate", choice=FlushAtSize(5))
+
+
 def test_each_scenario_has_a_cross_of_its_two_intervals():
     frame = plots.pareto_frame(small.noisy(), "mean_wait", "flush_rate")
     ax = plots.pareto(small.noisy(), "mean_wait", "flush_rate")

@@ -156,7 +156,7 @@ def test_what_did_not_finish_is_said_and_left_out(name):
 def test_a_policy_has_the_same_colour_in_every_plot():
     result = small.exact()
     colours = {one.label: one.colour for one in at_load(result)}
-    assert colours == {f"size {size}": style.policy_colour(place) for place, size in enumerate((2, 4, 8))}
+    assert colours == {"size 2": style.policy_colour(0), "size 4": style.TODAY, "size 8": style.policy_colour(1)}
     ax = result.plot.smore()
     names = [label.get_text().removesuffix(" (today)") for label in ax.get_yticklabels()]
     means = [line.get_color() for line in ax.lines if line.get_marker() == "o"]

@@ -45,7 +45,7 @@ def test_an_unknown_scenario_is_an_error_that_names_the_nearest():
 
 def test_scenarios_are_shown_in_the_order_that_is_asked_for_in_their_own_colours():
     shown = subjects.at_load(small.exact(), scenarios=[FlushAtSize(8), FlushAtSize(2)])
-    assert [(one.label, one.place) for one in shown] == [("size 8", 2), ("size 2", 0)]
+    assert [(one.label, one.place) for one in shown] == [("size 8", 1), ("size 2", 0)]
 
 
 def test_no_scenario_is_nothing_to_show():
@@ -72,6 +72,23 @@ def test_the_first_policies_look_as_they_do_in_pictures_of_results():
 
 def test_up_to_24_policies_look_different():
     assert len({(subject(place).colour, subject(place).dashes) for place in range(24)}) == 24
+
+
+def test_today_has_a_colour_that_no_other_policy_has_and_takes_none_of_theirs():
+    today = Subject("name", "option", "label", 3, 1.0, True)
+    assert (today.colour, today.ink, today.dashes) == ("#000000", "#000000", "-")
+    assert today.colour not in {subject(place).colour for place in range(12)}
+    # sizes 2, 4 (today) and 8
+    shown = subjects.at_load(small.exact())
+    assert [one.colour for one in shown] == [style.policy_colour(0), style.TODAY, style.policy_colour(1)]
+
+
+def test_today_and_six_more_are_told_apart_by_colour():
+    today = Subject("name", "option", "label", 0, 1.0, True)
+    six = [subject(place) for place in range(6)]
+    assert subjects.told_apart([today, *six])
+    assert len({one.colour for one in [today, *six]}) == 7
+    assert not subjects.told_apart([*six, subject(6)])
 
 
 def test_letters_are_dark_enough_in_every_colour():
