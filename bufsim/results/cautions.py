@@ -59,8 +59,8 @@ def _unstable(name: str, workers: Workers, queue: QueueTally, tally: Tally) -> I
     load = queue.handed * each / (workers.concurrency * tally.window.span)
     if load > 1.0:
         yield (
-            f"unstable: load {load:.3g} of the capacity of queue {name!r}'s workers: no steady state; waits grow with "
-            f"`until`. Shown for {duration(tally.window.end)} only."
+            f"unstable: load {load:.3g} of the capacity of the workers of queue {name!r}: no steady state; waits grow "
+            f"with `until`. Shown for {duration(tally.window.end)} only."
         )
 
 

@@ -27,7 +27,7 @@ def in_words(text: str) -> str:
     "size 400 | age 15 s costs less than today's every 2 s"
     """
     told = _LEAF.sub(_leaf, text).replace("NeverFlush()", "never")
-    return _CHECKED.sub(lambda found: f" checked every {units.duration(float(found[1]))}", told)
+    return _CHECKED.sub(lambda found: f" checked every {_duration(float(found[1]))}", told)
 
 
 def label(name: str) -> str:
@@ -51,10 +51,17 @@ def _leaf(found: re.Match[str]) -> str:
         unit = units.byte_unit(float(value))
         amount = f"{units.number(float(value) / unit.size)} {unit.name}"
     else:
-        amount = units.duration(float(value))
-    shifted = f" + {units.duration(float(phase))}" if phase else ""
+        amount = _duration(float(value))
+    shifted = f" + {_duration(float(phase))}" if phase else ""
     anchored = f" after its {anchor.replace('_', ' ')}" if anchor else ""
     return f"{_WORDS[kind]} {amount}{shifted}{anchored}"
+
+
+def _duration(seconds: float) -> str:
+    """Return a duration in digits enough to tell nearly equal ones apart."""
+    unit = units.time_unit(seconds)
+    amount = seconds / unit.size
+    return f"{units.number(amount) if amount == round(amount) else f'{amount:.6g}'} {unit.name}"
 
 
 def labels(names: Sequence[str]) -> list[str]:

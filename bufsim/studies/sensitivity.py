@@ -46,6 +46,11 @@ class Effect:
     verdicts: tuple[LimitVerdict, LimitVerdict]
 
     @property
+    def moves(self) -> bool:
+        """Whether the metric is another in any replication."""
+        return any(end != 0.0 for gap in (self.lower, self.higher) for end in (gap.low, gap.estimate, gap.high))
+
+    @property
     def reach(self) -> float:
         """The larger of the two movements, whatever its sign."""
         return max(abs(self.lower.estimate), abs(self.higher.estimate))
@@ -68,6 +73,10 @@ class Sensitivity(Told):
     factor: float
     base: Mapping[Expression, Interval]
     effects: tuple[Effect, ...]
+
+    def moving(self, expression: Expression) -> tuple[Effect, ...]:
+        """Return the effects on one metric that are any at all, the largest first."""
+        return tuple(effect for effect in self.of(expression) if effect.moves)
 
     def of(self, expression: Expression) -> tuple[Effect, ...]:
         """Return the effects on one metric, the largest first."""

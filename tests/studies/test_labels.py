@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bufsim import FlushAfterAge, FlushAt, FlushAtBytes, FlushAtSize, FlushEvery, FlushWhenIdle, NeverFlush
-from bufsim.studies.labels import differ_in_one, label, labels, without_common
+from bufsim.studies.labels import differ_in_one, in_words, label, labels, without_common
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,13 @@ def test_labels_of_a_family_differ_in_one_number():
     assert differ_in_one(["size 2 | age 1 s", "size 4 | age 1 s"])
     assert not differ_in_one(["size 2 | age 1 s", "size 4 | age 2 s"])
     assert not differ_in_one(["size 2", "every 2 s"])
+
+
+def test_nearly_equal_times_are_told_apart():
+    assert label("FlushEvery(9.979) | FlushAfterAge(4.9021)") == "every 9.979 s | age 4.9021 s"
+    assert label("FlushAfterAge(0.0015)") == "age 1.5 ms"
+
+
+def test_only_policies_of_a_sentence_are_put_in_words():
+    said = "FlushAtSize(2) is better than my own by -1.0 s (FlushAt([3.0]), NeverFlush())"
+    assert in_words(said) == "size 2 is better than my own by -1.0 s (FlushAt([3.0]), never)"

@@ -97,3 +97,8 @@ def test_without_limits_everything_passes() -> None:
     found = sensitivity(clocked, [WAIT], seed=3, replications=3, progress=False)
     assert {effect.verdicts for effect in found.effects} == {("pass", "pass")}
     assert BASE == "as assumed"
+
+
+def test_what_moves_nothing_in_any_replication_is_left_out_of_what_moves_it(found: Sensitivity) -> None:
+    assert [effect.variation.name for effect in found.moving(WAIT)] == ["arrivals"]
+    assert {effect.variation.name for effect in found.moving(QUEUED)} == {"arrivals", "service time"}

@@ -22,12 +22,13 @@ _NOT_MODELLED = (
 
 def section(draft: Draft) -> Markup:
     """Return the section."""
-    shown = dict.fromkeys([most_threatened(draft), draft.answer.plan.objective])
+    shown = dict.fromkeys([most_threatened(draft), *draft.answer.expressions])
     return content(
         tag("h3", "Which assumption moves the answer most"),
         tag("p", _how(draft)),
         (_picture(draft, expression, place) for place, expression in enumerate(shown, 1)),
         _effects(draft, list(shown)),
+        (tag("p", said) for said in _unmoved(draft, list(shown))),
         tag("h3", "Not decided"),
         _undecided(draft),
         tag("h3", "Not modelled"),
@@ -63,13 +64,15 @@ def _how(draft: Draft) -> str:
 
 def _picture(draft: Draft, expression: Expression, place: int) -> Markup:
     found = draft.answer.sensitivity
+    if not found.moving(expression):
+        return content()
     bounds = [limit for limit in draft.answer.plan.limits if limit.expression == expression]
     return draft.figure(
         f"tornado-{place}",
         f"What moves {draft.quantity(expression, []).name} most",
         lambda ax: tornado(found, expression, ax=ax, limit=bounds[0] if bounds else None),
         lambda: tornado_frame(found, expression),
-        height=1.5 + 0.32 * min(len(found.of(expression)), MOST),
+        height=1.5 + 0.32 * min(len(found.moving(expression)), MOST),
     )
 
 
@@ -78,7 +81,7 @@ def _effects(draft: Draft, expressions: list[Expression]) -> Markup:
     rows: list[tuple[Content, ...]] = []
     for expression in expressions:
         quantity = draft.quantity(expression, [found.base[expression]])
-        for effect in found.of(expression)[:MOST]:
+        for effect in found.moving(expression)[:MOST]:
             cells = [
                 written(
                     draft.numbers.interval(
@@ -99,6 +102,17 @@ def _effects(draft: Draft, expressions: list[Expression]) -> Markup:
         "each by itself; limits: all of them"
     )
     return table(("Assumption", "Value", "Moves", *columns), rows, caption=caption)
+
+
+def _unmoved(draft: Draft, expressions: list[Expression]) -> Iterator[str]:
+    """Return what does not move each of some metrics, which needs no row of zeros."""
+    found = draft.answer.sensitivity
+    for expression in expressions:
+        names = [effect.variation.name for effect in found.of(expression) if not effect.moves]
+        if names:
+            name = draft.quantity(expression, []).name
+            count = f"n = {draft.answer.plan.replications} replications"
+            yield f"Not moved in any of {count}: {name} by {', '.join(names)}."
 
 
 def _mixed(cells: list[Markup], kept: list[Markup]) -> Iterator[Markup]:

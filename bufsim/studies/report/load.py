@@ -145,7 +145,9 @@ def draw(ax: Axes, times: npt.NDArray[np.float64], until: float) -> None:
     ax.set_ylim(bottom=0.0)
     ax.set_xlabel(f"time, {unit.name}")
     ax.set_ylabel("arrivals, jobs/s")
-    style.limit(ax, len(times) / until, f"mean {units.number(float(f'{len(times) / until:.3g}'))} jobs/s", side="left")
-    style.head(
-        ax, "Arrivals", subtitle=f"one run · {units.jobs(len(times))} in bins of {units.duration(until / _BINS)}"
-    )
+    mean = len(times) / until
+    ax.axhline(mean, color="black", linewidth=0.9, linestyle=(0, (5, 3)))
+    # not beside the line, where the rate is drawn
+    told = f"dashed: their mean, {units.number(float(f'{mean:.3g}'))} jobs/s"
+    binned = f"{units.jobs(len(times))} in bins of {units.duration(until / _BINS)}"
+    style.head(ax, "Arrivals", subtitle=f"one run · {binned} · {told}")

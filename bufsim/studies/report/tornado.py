@@ -23,7 +23,7 @@ _HEIGHT = 0.36
 
 def tornado_frame(sensitivity: Sensitivity, expression: Expression) -> pd.DataFrame:
     """Return what `tornado` draws: the rows of one metric, of those assumptions that are shown."""
-    table, shown = sensitivity.table(), [effect.variation.name for effect in sensitivity.of(expression)[:MOST]]
+    table, shown = sensitivity.table(), [effect.variation.name for effect in sensitivity.moving(expression)[:MOST]]
     return table[(table["metric"] == expression.name) & table["assumption"].isin(shown)]
 
 
@@ -32,7 +32,8 @@ def tornado(
 ) -> Axes:
     """Draw how far each assumption, divided and multiplied by a factor, moves a metric from its value as assumed.
 
-    The bars are the estimates, the thin lines across their ends the intervals of the differences, each by itself.
+    The bars are the estimates, the thin lines across their ends the intervals of the differences, each by itself. An
+    assumption that does not move it in any replication has none.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ def tornado(
     from matplotlib.patches import Patch
 
     (one,) = style.axes(ax, 1)
-    effects, base = sensitivity.of(expression)[:MOST], sensitivity.base[expression]
+    effects, base = sensitivity.moving(expression)[:MOST], sensitivity.base[expression]
     quantity = Quantity.of(expression, [base.estimate])
     zero = quantity.scaled(base.estimate)
     for place, effect in enumerate(effects):
