@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pandas as pd
 
 from bufsim.studies.considered import Considered, counts
+from bufsim.studies.difference_words import against, percent, tie_in_words
 from bufsim.studies.exactness import exactly
 from bufsim.studies.expressions import Expression
 from bufsim.studies.head_room import HeadRoom
@@ -179,7 +180,7 @@ class Recommendation(Told):
         assert self.choice is not None
         yield f"{self.choice.name} {self._kept()}{self._value()}{self._gain()}{self._basis()}."
         if self.ties:
-            listed = "; ".join(_tie(tie, self.question.objective.unit) for tie in self.ties)
+            listed = "; ".join(tie_in_words(tie, self.question.objective.unit) for tie in self.ties)
             yield f"Not separable from it at n = {self.origin.replications}: {listed}."
         if self.choice.binding is not None:
             yield f"Binding limit: {self._binding(self.choice.binding)}."
@@ -221,10 +222,10 @@ class Recommendation(Told):
         if self.choice.name == today:
             return ", and is what is done today"
         if gain is not None and math.isfinite(gain.half_width):
-            return f", {_against(_percent(gain), ' %', today, self.choice.is_exact)}"
+            return f", {against(percent(gain), ' %', today, self.choice.is_exact)}"
         if difference is None:
             return f", and there is no value of today's {today} to compare it with"
-        return f", {_against(difference, f' {self.question.objective.unit}'.rstrip(), today, self.choice.is_exact)}"
+        return f", {against(difference, f' {self.question.objective.unit}'.rstrip(), today, self.choice.is_exact)}"
 
     def _basis(self) -> str:
         assert self.choice is not None
@@ -301,34 +302,3 @@ def _worst(checks: Iterable[LimitCheck]) -> list[LimitCheck]:
         if check.limit not in worst or check.room < worst[check.limit].room:
             worst[check.limit] = check
     return list(worst.values())
-
-
-def _tie(tie: Comparison, unit: str) -> str:
-    if tie.verdict == "identical":
-        return f"{tie.first} (the same in every replication)"
-    needed = tie.replications_needed()
-    more = "no number of replications would show it" if needed is None else f"about {_about(needed)} replications"
-    return f"{tie.first} (difference {tie.interval} {unit}".rstrip() + f"; {more} would be needed)"
-
-
-def _about(needed: int) -> str:
-    return "more than a million" if needed > 1_000_000 else f"{float(f'{needed:.2g}'):,.0f}"
-
-
-def _percent(share: Interval) -> Interval:
-    return replace(share, estimate=100.0 * share.estimate, low=100.0 * share.low, high=100.0 * share.high)
-
-
-def _against(difference: Interval, unit: str, today: str, exact: bool) -> str:
-    """Return a difference as "3 [2, 4] % less than today's", or that its sign is not shown."""
-    if difference.low <= 0.0 <= difference.high:
-        return f"not separable from today's {today} (difference {difference}{unit})"
-    if difference.low > 0.0:
-        return f"{_shown(difference, exact)}{unit} more than today's {today}"
-    less = replace(difference, estimate=-difference.estimate, low=-difference.high, high=-difference.low)
-    return f"{_shown(less, exact)}{unit} less than today's {today}"
-
-
-def _shown(interval: Interval, exact: bool) -> str:
-    """Return an interval; of a number without error the number alone."""
-    return str(interval).split(" [")[0] if exact and interval.low == interval.high else str(interval)
