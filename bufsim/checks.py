@@ -6,11 +6,16 @@ import datetime as dt
 import math
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from numbers import Integral, Real
+
+import numpy as np
 
 from bufsim.errors import InvalidTypeError, InvalidValueError
 
-Seconds = float | str | dt.timedelta
+Written = str | dt.timedelta | np.timedelta64
+"""A duration that is not a number: a text such as "15min", or a timedelta of Python, numpy or pandas."""
+Seconds = float | Written
 """A duration as people write it: seconds, a text such as "15min", or a timedelta."""
 NBytes = int | str
 """A size as people write it: bytes, or a text such as "64 MiB"."""
@@ -20,7 +25,8 @@ Measure = Seconds
 
 def finite(name: str, value: object) -> float:
     """Return `value` as a finite float."""
-    if isinstance(value, bool) or not isinstance(value, Real):
+    # numpy counts its timedeltas among the integers
+    if isinstance(value, bool | np.timedelta64) or not isinstance(value, Real):
         raise InvalidTypeError(f"{name} must be a number, got {value!r}")
     number = float(value)
     if not math.isfinite(number):
@@ -55,7 +61,7 @@ def probability(name: str, value: object) -> float:
 
 def integer(name: str, value: object, *, at_least: int) -> int:
     """Return `value` as an int of at least `at_least`."""
-    if isinstance(value, bool) or not isinstance(value, Integral):
+    if isinstance(value, bool | np.timedelta64) or not isinstance(value, Integral):
         raise InvalidTypeError(f"{name} must be a whole number, got {value!r}")
     number = int(value)
     if number < at_least:
@@ -99,65 +105,115 @@ def did_you_mean(value: object, names: Iterable[str]) -> str:
 
 
 def seconds(name: str, value: object) -> float:
-    """Return a duration in seconds, from a number, a text such as ``"15min"`` or ``"1h30min"``, or a timedelta."""
+    """Return a duration in seconds, from a number, a text such as ``"15min"`` or ``"1 hour"``, or a timedelta."""
+    if isinstance(value, np.timedelta64):
+        return _timedelta64(name, value)
     if isinstance(value, dt.timedelta):
         return value.total_seconds()
     if isinstance(value, str):
-        return _measure(name, value, _SECONDS, example="'30s', '15min' or '1h30min'")
+        return _measure(name, value, _SECONDS)
     return finite(name, value)
+
+
+def all_seconds(name: str, values: object) -> object:
+    """Return a sequence with texts or timedeltas in it in seconds; anything else as it is, to be checked."""
+    try:
+        column = np.asarray(values)
+    except ValueError:
+        # a ragged list
+        return values
+    if column.ndim == 1 and column.dtype.kind == "m":
+        return column / np.timedelta64(1, "s")
+    if column.ndim != 1 or column.dtype.kind not in "OU" or not isinstance(values, Iterable):
+        return values
+    given = list(values)
+    if not any(isinstance(value, Written) for value in given):
+        return values
+    return np.array([seconds(f"{name}[{row}]", value) for row, value in enumerate(given)])
 
 
 def nbytes(name: str, value: object, *, at_least: int) -> int:
     """Return a size in whole bytes, from an int or a text such as ``"64 MiB"``."""
     if isinstance(value, str):
-        value = round(_measure(name, value, _BYTES, example="'64 MiB' or '500 kB'"))
+        value = round(_measure(name, value, _BYTES))
     return integer(name, value, at_least=at_least)
 
 
 def measure(name: str, value: object) -> object:
     """Return a text or timedelta as seconds or bytes, for what may be either; anything else as it is, to be checked."""
-    if isinstance(value, str) and value.rstrip().endswith("B"):
-        return _measure(name, value, _BYTES, example="'64 MiB' or '500 kB'")
-    return seconds(name, value) if isinstance(value, str | dt.timedelta) else value
+    if isinstance(value, str) and value.rstrip().lower().endswith(("b", "byte", "bytes")):
+        return _measure(name, value, _BYTES)
+    return seconds(name, value) if isinstance(value, Written) else value
 
 
-# a numerator and a denominator
-_SECONDS = {
-    "us": (1, 1_000_000),
-    "µs": (1, 1_000_000),
-    "ms": (1, 1000),
-    "s": (1, 1),
-    "sec": (1, 1),
-    "min": (60, 1),
-    "h": (3600, 1),
-    "d": (86400, 1),
-}
-_BYTES = {
-    "B": (1, 1),
-    "kB": (10**3, 1),
-    "MB": (10**6, 1),
-    "GB": (10**9, 1),
-    "KiB": (2**10, 1),
-    "MiB": (2**20, 1),
-    "GiB": (2**30, 1),
-}
-_PART = re.compile(r"\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-zµ]+)\s*")
+def _timedelta64(name: str, value: np.timedelta64) -> float:
+    # a month or a year is no fixed time, and a bare count has no unit
+    if np.datetime_data(value.dtype)[0] in ("Y", "M", "generic") or np.isnat(value):
+        raise InvalidValueError(f"{name} must be a timedelta in weeks, days or less, got {value!r}")
+    return float(value / np.timedelta64(1, "s"))
 
 
-def _measure(name: str, value: str, units: dict[str, tuple[int, int]], *, example: str) -> float:
+@dataclass(frozen=True)
+class _Units:
+    """The units of a quantity: from a spelling, in lower case, to a numerator and a denominator."""
+
+    factors: dict[str, tuple[int, int]]
+    listed: str
+    example: str
+    meant: dict[str, str]
+
+    def factor(self, name: str, value: str, number: str, unit: str) -> tuple[int, int]:
+        if unit.lower() in self.factors:
+            return self.factors[unit.lower()]
+        meant = self.meant.get(unit.lower())
+        names = (known for known in self.factors if len(known) > 4)
+        hint = f"; did you mean '{number}{meant}'?" if meant else did_you_mean(unit, names)
+        raise InvalidValueError(f"{name} has the unknown unit {unit!r} in {value!r}; the units are {self.listed}{hint}")
+
+
+_SECONDS = _Units(
+    {
+        **dict.fromkeys(("us", "\u00b5s", "\u03bcs", "microsecond", "microseconds"), (1, 1_000_000)),
+        **dict.fromkeys(("ms", "millisecond", "milliseconds"), (1, 1000)),
+        **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), (1, 1)),
+        **dict.fromkeys(("min", "mins", "minute", "minutes"), (60, 1)),
+        **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), (3600, 1)),
+        **dict.fromkeys(("d", "day", "days"), (86400, 1)),
+        **dict.fromkeys(("week", "weeks"), (604_800, 1)),
+    },
+    listed="us, ms, s, min, h, d, or second, minute, hour, day, week",
+    example="'30s', '15min' or '1h30min'",
+    # a minute, a month or a metre
+    meant={"m": "min"},
+)
+_BYTES = _Units(
+    {
+        **dict.fromkeys(("b", "byte", "bytes"), (1, 1)),
+        "kb": (10**3, 1),
+        "mb": (10**6, 1),
+        "gb": (10**9, 1),
+        "kib": (2**10, 1),
+        "mib": (2**20, 1),
+        "gib": (2**30, 1),
+    },
+    listed="B or bytes, kB, MB, GB (powers of 1000), KiB, MiB, GiB (powers of 1024)",
+    example="'64 MiB' or '500 kB'",
+    meant={"k": " kB", "m": " MB", "g": " GB", "ki": " KiB", "mi": " MiB", "gi": " GiB"},
+)
+_PART = re.compile(r"\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z\u00b5\u03bc]+)\s*")
+
+
+def _measure(name: str, value: str, units: _Units) -> float:
     from fractions import Fraction  # late: slow to import
 
     total = Fraction(0)
     position = 0
     while (part := _PART.match(value, position)) is not None:
         number, unit = part.groups()
-        if unit not in units:
-            known = ", ".join(units)
-            raise InvalidValueError(f"{name} has the unknown unit {unit!r} in {value!r}; the units are {known}")
-        total += Fraction(number) * Fraction(*units[unit])
+        total += Fraction(number) * Fraction(*units.factor(name, value, number, unit))
         position = part.end()
     if position == 0 or position != len(value):
-        raise InvalidValueError(f"{name} must be a number with a unit, such as {example}, got {value!r}")
+        raise InvalidValueError(f"{name} must be a number with a unit, such as {units.example}, got {value!r}")
     try:
         # rounded once, at the end: "7ms" is 0.007
         return float(total)

@@ -4,8 +4,10 @@ import datetime as dt
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -122,6 +124,17 @@ def test_what_resembles_nothing_is_given_no_suggestion() -> None:
         (".5s", 0.5),
         ("1e3s", 1000.0),
         (dt.timedelta(minutes=1, milliseconds=500), 60.5),
+        ("30 seconds", 30.0),
+        ("15 minutes", 900.0),
+        ("1 hour", 3600.0),
+        ("1 day", 86400.0),
+        ("2 weeks", 1_209_600.0),
+        ("1 Hour 30 Minutes", 5400.0),
+        ("5\u00b5s", 5e-6),
+        ("5\u03bcs", 5e-6),
+        (np.timedelta64(2, "s"), 2.0),
+        (np.timedelta64(7, "ms"), 0.007),
+        (pd.Timedelta("1min"), 60.0),
     ],
 )
 def test_seconds_take_numbers_texts_and_timedeltas(value: object, seconds: float) -> None:
@@ -137,16 +150,63 @@ def test_a_text_that_is_no_duration_is_refused_with_an_example(value: str) -> No
     )
 
 
-def test_an_unknown_unit_is_named_with_those_there_are() -> None:
-    with pytest.raises(
-        InvalidValueError, match=r"age has the unknown unit 'm' in '5m'; the units are us, .*, min, h, d"
-    ):
-        checks.seconds("age", "5m")
+@pytest.mark.parametrize(
+    ("read", "value", "message"),
+    [
+        (
+            checks.seconds,
+            "2m",
+            "age has the unknown unit 'm' in '2m'; the units are us, ms, s, min, h, d, or second, minute, hour, day, "
+            "week; did you mean '2min'?",
+        ),
+        (checks.seconds, "2 mintes", "did you mean 'minutes'?"),
+        (
+            partial(checks.nbytes, at_least=1),
+            "64M",
+            "age has the unknown unit 'M' in '64M'; the units are B or bytes, kB, MB, GB (powers of 1000), KiB, MiB, "
+            "GiB (powers of 1024); did you mean '64 MB'?",
+        ),
+    ],
+)
+def test_an_unknown_unit_is_named_with_those_there_are(read, value, message) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InvalidValueError) as raised:
+        read("age", value)
+    assert str(raised.value).endswith(message)
+
+
+@pytest.mark.parametrize("value", [np.timedelta64(1, "M"), np.timedelta64("NaT", "s"), np.timedelta64(3)])
+def test_a_timedelta_of_no_fixed_length_is_refused(value: np.timedelta64) -> None:
+    with pytest.raises(InvalidValueError, match="age must be a timedelta in weeks, days or less, got "):
+        checks.seconds("age", value)
+
+
+def test_a_timedelta_is_no_number() -> None:
+    with pytest.raises(InvalidTypeError, match=r"rate must be a number, got np\.timedelta64"):
+        checks.positive("rate", np.timedelta64(2, "s"))
+    with pytest.raises(InvalidTypeError, match=r"n must be a whole number, got np\.timedelta64"):
+        checks.integer("n", np.timedelta64(2, "s"), at_least=1)
+
+
+@pytest.mark.parametrize(("value", "number"), [("512 bytes", 512.0), ("2 kb", 2000.0), ("2 hours", 7200.0), (3, 3)])
+def test_a_measure_is_a_size_or_a_duration_by_its_unit(value: object, number: float) -> None:
+    assert checks.measure("mean", value) == number
 
 
 @pytest.mark.parametrize(
     ("value", "nbytes"),
-    [(5, 5), ("5 B", 5), ("64 MiB", 2**26), ("500 kB", 500_000), ("1.5 KiB", 1536), ("2GB", 2 * 10**9)],
+    [
+        (5, 5),
+        ("5 B", 5),
+        ("64 MiB", 2**26),
+        ("500 kB", 500_000),
+        ("1.5 KiB", 1536),
+        ("2GB", 2 * 10**9),
+        ("64 KB", 64_000),
+        ("64 mb", 64_000_000),
+        ("512 bytes", 512),
+        ("1 byte", 1),
+        ("2 kib", 2048),
+    ],
 )
 def test_bytes_take_ints_and_texts(value: object, nbytes: int) -> None:
     assert checks.nbytes("limit", value, at_least=1) == nbytes

@@ -246,13 +246,19 @@ def test_a_duration_is_rounded_once(number, unit):
 def test_an_unknown_unit_names_the_units(function):
     with pytest.raises(InvalidValueError) as error:
         function("age", "5m")
-    assert str(error.value) == "age has the unknown unit 'm' in '5m'; the units are us, µs, ms, s, sec, min, h, d"
+    assert str(error.value) == (
+        "age has the unknown unit 'm' in '5m'; the units are us, ms, s, min, h, d, or second, minute, hour, day, week; "
+        "did you mean '5min'?"
+    )
 
 
 def test_an_unknown_unit_of_a_size_names_the_units():
     with pytest.raises(InvalidValueError) as error:
         checks.measure("limit", "5 XB")
-    assert str(error.value) == "limit has the unknown unit 'XB' in '5 XB'; the units are B, kB, MB, GB, KiB, MiB, GiB"
+    assert str(error.value) == (
+        "limit has the unknown unit 'XB' in '5 XB'; the units are B or bytes, kB, MB, GB (powers of 1000), "
+        "KiB, MiB, GiB (powers of 1024)"
+    )
 
 
 @pytest.mark.parametrize("wrong", ["", "s", "5", "5 s 6", "5,5s", "--5s"])

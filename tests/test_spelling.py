@@ -133,8 +133,8 @@ WRONG_POLICIES = {
     "size(3, size=3)": "policy: size got size twice @1",
     "size(0)": "policy: size must be >= 1, got 0, @1",
     "size(30s)": "policy: size must be a whole number, got '30s', @1",
-    "age(30 parsecs)": "policy: age has the unknown unit 'parsecs' in '30 parsecs'; the units are us, µs, ms, s, sec, "
-    "min, h, d, @1",
+    "age(30 parsecs)": "policy: age has the unknown unit 'parsecs' in '30 parsecs'; the units are us, ms, s, min, "
+    "h, d, or second, minute, hour, day, week, @1",
     "age(size(3))": "policy must be a plain value, got 'size' @5",
     "age(size(3) | never)": "policy must be a plain value, got flush policies joined by | @5",
     "5 | size(3)": f"policy must be a flush policy, one of {KNOWN}, got 5 @1",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bufsim import memory
-from bufsim.checks import Seconds, integer, not_negative, positive, seconds
+from bufsim.checks import Seconds, Written, integer, not_negative, positive, seconds
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs
 from bufsim.model.distribution import BLOCK, DistributionLike, FloatArray
@@ -142,7 +141,7 @@ class Renewal(Arrivals):
 
     def __post_init__(self) -> None:
         given: object = self.distribution
-        if isinstance(given, str | dt.timedelta):
+        if isinstance(given, Written):
             given = seconds("distribution", given)
         object.__setattr__(self, "distribution", as_distribution("distribution", given))
         if mean(self.distribution) <= 0.0:

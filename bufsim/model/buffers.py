@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING
 
 from bufsim import checks, vendure
-from bufsim.checks import Seconds
+from bufsim.checks import Seconds, Written
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs
 from bufsim.model.capacity import Capacity
@@ -112,7 +111,7 @@ class FlushTime:
 
     def __post_init__(self) -> None:
         fixed: object = self.fixed
-        if isinstance(fixed, str | dt.timedelta):
+        if isinstance(fixed, Written):
             fixed = checks.seconds("fixed", fixed)
         object.__setattr__(self, "fixed", as_distribution("fixed", fixed))
         object.__setattr__(self, "per_job", checks.not_negative("per_job", checks.seconds("per_job", self.per_job)))

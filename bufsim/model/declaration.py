@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
 from types import UnionType
@@ -63,8 +62,8 @@ class Declaration:
         self._check("storage", Storage, "a Storage, such as Storage(durable=True)")
         self._check("stops", Stops | None, "a Stops, such as Stops(at=[3600.0]), or None")
         self._check("durable_queue", bool, "True or False")
-        until: float | str | dt.timedelta = self.until
-        warm_up: float | str | dt.timedelta = self.warm_up
+        until: Seconds = self.until
+        warm_up: Seconds = self.warm_up
         object.__setattr__(self, "until", checks.positive("until", checks.seconds("until", until)))
         object.__setattr__(self, "warm_up", checks.not_negative("warm_up", checks.seconds("warm_up", warm_up)))
         self._check_names()

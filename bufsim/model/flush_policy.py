@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bufsim import checks
+from bufsim.checks import Seconds
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import rules
 from bufsim.model.views import BufferView
@@ -58,9 +58,7 @@ class FlushPolicy(ABC):
         """Yield this policy and all policies that it is made of."""
         yield self
 
-    def checked_every(
-        self, period: float | str | dt.timedelta, *, phase: float | str | dt.timedelta = 0.0
-    ) -> CheckedEvery:
+    def checked_every(self, period: Seconds, *, phase: Seconds = 0.0) -> CheckedEvery:
         """Return this policy, looked at only on the grid phase + k·period.
 
         It is due at the first tick at or after max(now, due) and later than the last flush's start.

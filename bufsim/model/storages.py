@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -59,7 +58,7 @@ class Storage:
         ) -> None: ...
 
     def __post_init__(self) -> None:
-        window: float | str | dt.timedelta = self.read_delete_window
+        window: Seconds = self.read_delete_window
         window = checks.not_negative("read_delete_window", checks.seconds("read_delete_window", window))
         object.__setattr__(self, "read_delete_window", window)
         if not isinstance(self.durable, bool):

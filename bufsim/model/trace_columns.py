@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bufsim import checks
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model.distribution import FloatArray
 
@@ -18,14 +19,15 @@ IntArray = npt.NDArray[np.int64]
 Place = Callable[[int], str]
 
 
-def times(times: npt.ArrayLike) -> FloatArray:
+def times(times: object) -> FloatArray:
     """Return a checked, read-only copy."""
+    numbers = checks.all_seconds("times", times)
     try:
-        given = np.asarray(times)
+        given = np.asarray(numbers)
     except ValueError:
         # a ragged list
         given = np.empty(0, dtype=object)
-    # texts that look like numbers, and truth values, are no times
+    # truth values are no times
     if given.dtype.kind not in "iuf":
         raise InvalidTypeError(f"times must be a sequence of numbers, got {reprlib.repr(times)}")
     if given.ndim != 1 or not given.size:
@@ -59,6 +61,10 @@ def keys(keys: tuple[Any, ...]) -> tuple[Hashable, ...]:
 
 def nbytes(sizes: tuple[Any, ...]) -> IntArray:
     """Return the sizes as a read-only array."""
+    sizes = tuple(
+        checks.nbytes(f"nbytes[{row}]", size, at_least=0) if isinstance(size, str) else size
+        for row, size in enumerate(sizes)
+    )
     for row, size in enumerate(sizes):
         if isinstance(size, bool) or not isinstance(size, int):
             raise InvalidTypeError(f"nbytes[{row}] must be a whole number, got {size!r}")

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bufsim.checks import positive
+from bufsim.checks import NBytes, Seconds, positive
 from bufsim.errors import InvalidTypeError
 from bufsim.model import reprs, trace_columns, trace_tables
 from bufsim.model.arrivals import Arrivals
@@ -30,12 +30,12 @@ class Trace(Arrivals):
 
     Parameters
     ----------
-    times : sequence of float
-        Seconds from the start of the run, >= 0 and non-decreasing; at least one.
+    times : sequence of float, str or timedelta
+        Seconds from the start of the run, also as in "1min"; >= 0 and non-decreasing; at least one.
     keys : sequence, optional
         One key a job, any hashable value; None or NaN for a job without a key.
-    nbytes : sequence of int, optional
-        One size in bytes a job, >= 0.
+    nbytes : sequence of int or str, optional
+        One size in bytes a job, >= 0, also as in "2 KiB".
     queues : sequence of str, optional
         One queue name a job.
     data : sequence, optional
@@ -60,10 +60,10 @@ class Trace(Arrivals):
 
     def __init__(
         self,
-        times: npt.ArrayLike,
+        times: npt.ArrayLike | Sequence[Seconds],
         *,
         keys: Sequence[Hashable] | None = None,
-        nbytes: Sequence[int] | IntArray | None = None,
+        nbytes: Sequence[NBytes] | IntArray | None = None,
         queues: Sequence[str] | None = None,
         data: Sequence[Any] | None = None,
     ) -> None:

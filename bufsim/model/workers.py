@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bufsim import checks
-from bufsim.checks import Seconds
+from bufsim.checks import Seconds, Written
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import reprs
 from bufsim.model.distribution import Distribution, DistributionLike
@@ -64,8 +64,8 @@ class GivenTimes:
 
     Parameters
     ----------
-    times : array of float, shape (jobs,)
-        s, ≥ 0, finite. A run that needs more of them than there are is refused.
+    times : array of float, shape (jobs,), or sequence of str or timedelta
+        s, ≥ 0, finite; texts as in "20ms". A run that needs more of them than there are is refused.
 
     Examples
     --------
@@ -78,11 +78,12 @@ class GivenTimes:
 
     if TYPE_CHECKING:  # what it takes is more than what it holds
 
-        def __init__(self, times: npt.ArrayLike) -> None: ...
+        def __init__(self, times: npt.ArrayLike | Sequence[Seconds]) -> None: ...
 
     def __post_init__(self) -> None:
+        given = checks.all_seconds("service times", self.times)
         try:
-            times = np.array(self.times, dtype=np.float64)
+            times = np.array(given, dtype=np.float64)
         except (TypeError, ValueError):
             raise InvalidTypeError(f"service times must be numbers, got {self.times!r}") from None
         if times.ndim != 1 or not len(times):
@@ -127,7 +128,7 @@ class _Workers:
         object.__setattr__(self, "per_item", checks.not_negative("per_item", checks.seconds("per_item", self.per_item)))
         object.__setattr__(self, "failure", checks.probability("failure", self.failure))
         object.__setattr__(self, "retries", checks.integer("retries", self.retries, at_least=0))
-        backoff: Backoff | float | str | dt.timedelta = self.backoff
+        backoff: Backoff | Seconds = self.backoff
         object.__setattr__(self, "backoff", backoff if isinstance(backoff, Backoff) else Backoff(backoff))
 
     __repr__ = reprs.call
@@ -232,7 +233,7 @@ def _service(value: object) -> Distribution | GivenTimes:
         return value
     if isinstance(value, list | tuple | np.ndarray):
         return GivenTimes(value)
-    if isinstance(value, str | dt.timedelta):
+    if isinstance(value, Written):
         return Constant(checks.not_negative("service", checks.seconds("service", value)))
     return as_distribution("service", value)
 

@@ -18,7 +18,7 @@ from bufsim.errors import InvalidValueError
 
 CHECKED = ("checked_every", "checked")
 _NUMBER = r"[-+]?(?:[0-9][0-9_]*\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
-_UNIT = r"[ ]*[A-Za-zµ]+"
+_UNIT = "[ ]*[A-Za-z\u00b5\u03bc]+"
 _TOKEN = re.compile(
     rf"""(?P<quantity>{_NUMBER}{_UNIT}(?:[ ]*[0-9.]+{_UNIT})*)
     | (?P<number>{_NUMBER})

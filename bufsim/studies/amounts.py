@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 
 from bufsim import checks
@@ -30,7 +29,7 @@ def amount(name: str, value: object, unit: str) -> float:
     >>> amount("limit", "50ms", "s"), amount("limit", "64 MiB", "bytes"), amount("limit", "40 %", "")
     (0.05, 67108864.0, 0.4)
     """
-    if isinstance(value, dt.timedelta) and unit == "s":
+    if isinstance(value, checks.Written) and not isinstance(value, str) and unit == "s":
         return checks.seconds(name, value)
     if not isinstance(value, str):
         return checks.finite(name, value)

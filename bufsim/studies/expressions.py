@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -174,7 +173,7 @@ class Expression:
     def _limited(self, side: Side, bound: object) -> Limit:
         if isinstance(bound, Expression):
             return Limit(self - bound, side, 0.0)
-        if isinstance(bound, bool) or not isinstance(bound, Real | str | dt.timedelta):
+        if isinstance(bound, bool) or not isinstance(bound, Real | checks.Written):
             raise InvalidTypeError(f"the limit of {self.name} must be a number or a text such as '2s', got {bound!r}")
         return Limit(self, side, bound)  # type: ignore[arg-type]  # it reads texts and durations
 

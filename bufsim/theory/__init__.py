@@ -1,6 +1,7 @@
 """Closed forms, with their sources: what theory says about a policy, to test and to teach with.
 
-Every function takes keywords in jobs, seconds and jobs per second and returns a `ClosedForm`. Arrivals are Poisson and
+Every function takes keywords in jobs, seconds and jobs per second and returns a `ClosedForm`; a duration may be written
+as elsewhere, ``"30s"``. Arrivals are Poisson and
 flushes take no time unless its first lines say otherwise; a wait is the flush's start − the arrival.
 """
 

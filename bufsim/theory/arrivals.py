@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 from bufsim import checks
+from bufsim.checks import NBytes, Seconds
 from bufsim.errors import InvalidValueError
 from bufsim.theory.closed_form import closed_form
 
 
 @closed_form("MMPP counts: Fischer & Meier-Hellstern (1993)")
 def bursty_periodic(
-    *, high_rate: float, low_rate: float, mean_high: float, mean_low: float, period: float
+    *, high_rate: float, low_rate: float, mean_high: Seconds, mean_low: Seconds, period: Seconds
 ) -> dict[str, float]:
     """A flush every `period` seconds of arrivals whose rate switches between high and low phases (MMPP-2).
 
@@ -80,7 +81,7 @@ def _settling(x: float) -> float:
 
 
 @closed_form("nonhomogeneous Poisson process: Ross (2014) ch. 5")
-def sinusoidal_periodic(*, mean_rate: float, amplitude: float, cycle: float) -> dict[str, float]:
+def sinusoidal_periodic(*, mean_rate: float, amplitude: float, cycle: Seconds) -> dict[str, float]:
     """Flushes at the quarters of a cycle of arrivals whose rate is mean_rate·(1 + amplitude·sin(2πt/cycle)).
 
     Parameters
@@ -107,7 +108,8 @@ def sinusoidal_periodic(*, mean_rate: float, amplitude: float, cycle: float) -> 
     >>> round(form.mean_batch_q1, 2), round(form.mean_batch_q3, 2), form.mean_wait
     (75.46, 24.54, 5.0)
     """
-    jobs = checks.positive("mean_rate", mean_rate) * checks.positive("cycle", cycle)
+    cycle = checks.positive("cycle", cycle)
+    jobs = checks.positive("mean_rate", mean_rate) * cycle
     swing = checks.probability("amplitude", amplitude) / (2.0 * math.pi)
     high, low = jobs * (0.25 + swing), jobs * (0.25 - swing)
     return {
@@ -154,7 +156,7 @@ def bulks_by_size(*, bulk_rate: float, mean_bulk: float, size: int) -> dict[str,
 
 
 @closed_form("overshoot of a Poisson process of sizes, derived in the Notes")
-def bytes_only(*, rate: float, mean_nbytes: float, nbytes: float) -> dict[str, float]:
+def bytes_only(*, rate: float, mean_nbytes: float | NBytes, nbytes: float | NBytes) -> dict[str, float]:
     """A flush at the job that brings the buffer to `nbytes` or more (``FlushAtBytes(nbytes)``); exponential job sizes.
 
     Parameters

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bufsim import checks
+from bufsim.checks import Seconds
 from bufsim.errors import InvalidValueError
 from bufsim.theory import poisson
 from bufsim.theory.arrivals import check_rates
@@ -24,7 +25,7 @@ _MOST_CELLS = 20_000_000
 
 @closed_form("(count, phase) chain, derived in the Notes; MMPP: Fischer & Meier-Hellstern (1993); Jensen (1953)")
 def bursty_size_or_age(
-    *, high_rate: float, low_rate: float, mean_high: float, mean_low: float, size: int, age: float
+    *, high_rate: float, low_rate: float, mean_high: Seconds, mean_low: Seconds, size: int, age: Seconds
 ) -> dict[str, float]:
     """A flush at the `size`-th job or when the oldest has waited `age` seconds, under arrivals in bursts (MMPP-2).
 

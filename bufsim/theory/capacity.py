@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bufsim import checks
+from bufsim.checks import Seconds
 from bufsim.theory import poisson
 from bufsim.theory.closed_form import check_load, closed_form
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @closed_form("capped Poisson count and uniform arrivals, derived in the Notes; Ross (2014) ch. 5")
-def periodic_with_capacity(*, rate: float, period: float, capacity: int) -> dict[str, float]:
+def periodic_with_capacity(*, rate: float, period: Seconds, capacity: int) -> dict[str, float]:
     """A flush every `period` seconds of a buffer that holds at most `capacity` jobs; Poisson arrivals.
 
     Parameters
@@ -67,7 +68,7 @@ def periodic_with_capacity(*, rate: float, period: float, capacity: int) -> dict
 
 
 @closed_form("Crommelin (1932); Bailey (1954)")
-def periodic_at_most(*, rate: float, period: float, at_most: int) -> dict[str, float]:
+def periodic_at_most(*, rate: float, period: Seconds, at_most: int) -> dict[str, float]:
     """A flush every `period` seconds that takes the oldest `at_most` jobs (``DrainAtMost(at_most)``); Poisson arrivals.
 
     Parameters

@@ -93,15 +93,19 @@ class ClosedForm:
 
 
 def closed_form(source: str) -> Callable[[Callable[P, dict[str, float]]], Callable[P, ClosedForm]]:
-    """Make a function that computes quantities return them as a `ClosedForm` with its arguments and `source`."""
+    """Make a function that computes quantities return them as a `ClosedForm` with its arguments and `source`.
+
+    Arguments are given by name. One that is annotated with `Seconds` or `NBytes` may be a text: "30s" or "2 KiB".
+    """
 
     def decorate(function: Callable[P, dict[str, float]]) -> Callable[P, ClosedForm]:
         signature = inspect.signature(function)
 
         @functools.wraps(function)
         def wrapped(*args: P.args, **kwargs: P.kwargs) -> ClosedForm:
-            computed = function(*args, **kwargs)
-            bound = signature.bind(*args, **kwargs)
+            read = {name: _read(name, value, function.__annotations__.get(name)) for name, value in kwargs.items()}
+            computed = function(*args, **read)  # type: ignore[arg-type]  # the same names, in the units of the formulas
+            bound = signature.bind(*args, **read)
             bound.apply_defaults()
             arguments = tuple((name, _plain(value)) for name, value in bound.arguments.items())
             values = tuple((name, float(value)) for name, value in computed.items())
@@ -126,6 +130,15 @@ def check_load(formula: str, load: float, way_out: str) -> float:
             f"the load, {formula}, must be < 1, got {load:.6g}: the backlog grows for ever; {way_out}"
         )
     return load
+
+
+def _read(name: str, value: object, annotation: object) -> object:
+    """Return a text or timedelta as a number, if it may be one."""
+    if isinstance(value, checks.Written) and annotation == "Seconds":
+        return checks.seconds(name, value)
+    if isinstance(value, str) and annotation == "float | NBytes":
+        return checks.nbytes(name, value, at_least=0)
+    return value
 
 
 def _plain(value: object) -> object:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 
 from bufsim import checks
+from bufsim.checks import Seconds
 from bufsim.theory.closed_form import check_load, closed_form
 
 
 @closed_form("linear recursion with Poisson noise, derived in the Notes")
-def periodic_with_flush_time(*, rate: float, period: float, fixed: float, per_job: float) -> dict[str, float]:
+def periodic_with_flush_time(*, rate: float, period: Seconds, fixed: Seconds, per_job: Seconds) -> dict[str, float]:
     """A flush `period` seconds after the end of the last, taking `fixed` + `per_job`·batch seconds; Poisson arrivals.
 
     Parameters
@@ -55,7 +56,7 @@ def periodic_with_flush_time(*, rate: float, period: float, fixed: float, per_jo
 
 
 @closed_form("M/G^[1,∞]/1: Bailey (1954); Neuts (1967)")
-def flush_when_free(*, rate: float, flush_time: float) -> dict[str, float]:
+def flush_when_free(*, rate: float, flush_time: Seconds) -> dict[str, float]:
     """A flush whenever none is under way and a job is there (``FlushAtSize(1)``): natural batching; Poisson arrivals.
 
     Parameters
@@ -97,7 +98,7 @@ def flush_when_free(*, rate: float, flush_time: float) -> dict[str, float]:
 
 
 @closed_form("regenerative argument, derived in the Notes from PostgreSQL's commit_delay")
-def group_commit(*, rate: float, flush_time: float, delay: float) -> dict[str, float]:
+def group_commit(*, rate: float, flush_time: Seconds, delay: Seconds) -> dict[str, float]:
     """A flush `delay` seconds after none is under way and a job is there; Poisson arrivals.
 
     Parameters
@@ -136,7 +137,7 @@ def group_commit(*, rate: float, flush_time: float, delay: float) -> dict[str, f
 
 
 @closed_form("general bulk service: Neuts (1967); Medhi (1984)")
-def bulk_service(*, rate: float, mean_flush_time: float, at_least: int, at_most: int) -> dict[str, float]:
+def bulk_service(*, rate: float, mean_flush_time: Seconds, at_least: int, at_most: int) -> dict[str, float]:
     """A flush whenever none is under way and `at_least` jobs are there, of at most `at_most`; Poisson arrivals.
 
     The flush time is exponential. This is M/M^[a,b]/1, or ``FlushAtSize(at_least)`` with ``DrainAtMost(at_most)``.

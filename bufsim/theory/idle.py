@@ -6,6 +6,7 @@ import decimal
 import math
 
 from bufsim import checks
+from bufsim.checks import Seconds
 from bufsim.errors import InvalidValueError
 from bufsim.theory import poisson
 from bufsim.theory.closed_form import closed_form
@@ -15,7 +16,7 @@ _MOST_DIGITS = 1_000
 
 
 @closed_form("type II counter: Takacs (1962); Cox (1962)")
-def idle_only(*, rate: float, idle: float) -> dict[str, float]:
+def idle_only(*, rate: float, idle: Seconds) -> dict[str, float]:
     """A flush when no job has come for `idle` seconds (``FlushWhenIdle(idle)``, a debounce); Poisson arrivals.
 
     Parameters
@@ -58,7 +59,7 @@ def idle_only(*, rate: float, idle: float) -> dict[str, float]:
 
 
 @closed_form("Laplace transform of the time to a gap: Takacs (1962); Wald (1944)")
-def idle_or_age(*, rate: float, idle: float, age: float) -> dict[str, float]:
+def idle_or_age(*, rate: float, idle: Seconds, age: Seconds) -> dict[str, float]:
     """A flush when no job has come for `idle` seconds, or when the oldest has waited `age` seconds; Poisson arrivals.
 
     This is ``FlushWhenIdle(idle) | FlushAfterAge(age)``.
@@ -132,7 +133,7 @@ def _until_gap(rate: float, idle: float, age: float) -> tuple[float, float, floa
 
 
 @closed_form("integral of the survival of the flush time, derived in the Notes from ClickHouse's Buffer engine")
-def min_and_max(*, rate: float, min_size: int, min_age: float, max_size: int, max_age: float) -> dict[str, float]:
+def min_and_max(*, rate: float, min_size: int, min_age: Seconds, max_size: int, max_age: Seconds) -> dict[str, float]:
     """A flush at both of two lower limits of size and age, or at either of two upper ones; Poisson arrivals.
 
     This is ``FlushAtSize(min_size) & FlushAfterAge(min_age) | FlushAtSize(max_size) | FlushAfterAge(max_age)``.

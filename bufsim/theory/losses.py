@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from bufsim import checks
+from bufsim.checks import Seconds
 from bufsim.errors import InvalidValueError
 from bufsim.theory import poisson
 from bufsim.theory.closed_form import closed_form
@@ -14,7 +15,7 @@ from bufsim.theory.closed_form import closed_form
 
 @closed_form("PASTA: Wolff (1982)")
 def stop_loss_periodic(
-    *, rate: float, period: float, flush_time: float = 0.0, stop_rate: float = 0.0
+    *, rate: float, period: Seconds, flush_time: Seconds = 0.0, stop_rate: float = 0.0
 ) -> dict[str, float]:
     """What a stop at a random moment loses from a volatile buffer that is flushed every `period` seconds.
 
@@ -121,7 +122,7 @@ def stop_loss_size(*, rate: float, size: int) -> dict[str, float]:
 
 
 @closed_form("thinning of a Poisson process, derived in the Notes from Vendure's SQL and Redis strategies")
-def race_loss_periodic(*, rate: float, period: float, window: float) -> dict[str, float]:
+def race_loss_periodic(*, rate: float, period: Seconds, window: Seconds) -> dict[str, float]:
     """What a store loses that reads every `period` seconds and deletes `window` seconds later; Poisson arrivals.
 
     Parameters
@@ -164,7 +165,7 @@ def race_loss_periodic(*, rate: float, period: float, window: float) -> dict[str
 
 
 @closed_form("mixed Poisson, derived in the Notes")
-def race_loss_exponential_window(*, rate: float, mean_window: float) -> dict[str, float]:
+def race_loss_exponential_window(*, rate: float, mean_window: Seconds) -> dict[str, float]:
     """What a flush loses in a store whose time from reading to deleting is exponential; Poisson arrivals.
 
     Parameters
@@ -192,7 +193,7 @@ def race_loss_exponential_window(*, rate: float, mean_window: float) -> dict[str
 
 
 @closed_form("Wald (1944), derived in the Notes")
-def race_loss_size(*, rate: float, size: int, window: float) -> dict[str, float]:
+def race_loss_size(*, rate: float, size: int, window: Seconds) -> dict[str, float]:
     """What a store loses that reads at the `size`-th job and deletes `window` seconds later; Poisson arrivals.
 
     Parameters
@@ -227,7 +228,7 @@ def race_loss_size(*, rate: float, size: int, window: float) -> dict[str, float]
 
 
 @closed_form("truncated geometric series, derived in the Notes")
-def retries(*, p_failure: float, most: int, first: float, factor: float, longest: float) -> dict[str, float]:
+def retries(*, p_failure: float, most: int, first: Seconds, factor: float, longest: Seconds) -> dict[str, float]:
     """How often work is attempted, and how long it backs off, when each attempt fails independently.
 
     Parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from bufsim import checks
+from bufsim.checks import Seconds
 from bufsim.theory.closed_form import closed_form
 
 
@@ -131,7 +132,7 @@ def cost_of_size(*, rate: float, size: int, cost_per_flush: float, cost_per_job_
 
 
 @closed_form("renewal reward: Ross (2014) ch. 7")
-def cost_of_age(*, rate: float, age: float, cost_per_flush: float, cost_per_job_second: float) -> dict[str, float]:
+def cost_of_age(*, rate: float, age: Seconds, cost_per_flush: float, cost_per_job_second: float) -> dict[str, float]:
     """The cost per second of a flush when the oldest job has waited `age` seconds; Poisson arrivals.
 
     Parameters
@@ -164,7 +165,7 @@ def cost_of_age(*, rate: float, age: float, cost_per_flush: float, cost_per_job_
 
 @closed_form("renewal reward: Ross (2014) ch. 7")
 def cost_of_period(
-    *, rate: float, period: float, cost_per_flush: float, cost_per_job_second: float
+    *, rate: float, period: Seconds, cost_per_flush: float, cost_per_job_second: float
 ) -> dict[str, float]:
     """The cost per second of a flush every `period` seconds, where a tick that finds the buffer empty costs nothing.
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 
 from bufsim import checks
+from bufsim.checks import Seconds
 from bufsim.theory.closed_form import closed_form
 
 
 @closed_form("Ross (2014) ch. 5; size bias: Cox (1962)")
-def periodic(*, rate: float, period: float) -> dict[str, float]:
+def periodic(*, rate: float, period: Seconds) -> dict[str, float]:
     """A flush every `period` seconds on the clock; Poisson arrivals; everything is taken.
 
     Parameters
@@ -60,7 +61,7 @@ def periodic(*, rate: float, period: float) -> dict[str, float]:
 
 
 @closed_form("inspection paradox: Ross (2014) ch. 7; Cox (1962)")
-def periodic_with_jitter(*, rate: float, period: float, jitter: float) -> dict[str, float]:
+def periodic_with_jitter(*, rate: float, period: Seconds, jitter: Seconds) -> dict[str, float]:
     """A flush after independent intervals of `period` + U(0, `jitter`) seconds; Poisson arrivals.
 
     Parameters
@@ -153,7 +154,7 @@ def random_flush(*, rate: float, flush_rate: float) -> dict[str, float]:
 
 
 @closed_form("thinning of a Poisson process, derived in the Notes; Little (1961)")
-def aged_only_drain(*, rate: float, age: float, tick: float) -> dict[str, float]:
+def aged_only_drain(*, rate: float, age: Seconds, tick: Seconds) -> dict[str, float]:
     """A look at the buffer every `tick` seconds that takes only the jobs of at least `age`: Linux' writeback.
 
     Parameters

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bufsim import checks
+from bufsim.checks import Seconds
 from bufsim.theory.closed_form import closed_form
 
 
@@ -53,7 +54,7 @@ def unique_keys_of_batch(*, batch_size: int, keys: int, exponent: float) -> dict
 
 
 @closed_form("Poissonised occupancy: Gnedin, Hansen & Pitman (2007)")
-def unique_keys_periodic(*, rate: float, period: float, keys: int, exponent: float) -> dict[str, float]:
+def unique_keys_periodic(*, rate: float, period: Seconds, keys: int, exponent: float) -> dict[str, float]:
     """How many distinct keys a flush every `period` seconds has, one job each after the reduce; Poisson arrivals.
 
     Parameters

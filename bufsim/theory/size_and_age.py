@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from bufsim import checks
+from bufsim.checks import Seconds
 from bufsim.theory import poisson
 from bufsim.theory.closed_form import closed_form
 from bufsim.theory.quantile import quantile
@@ -95,7 +96,7 @@ def size_only_renewal(*, rate: float, size: int, scv: float) -> dict[str, float]
 
 
 @closed_form("renewal reward, derived in the Notes; Ross (2014) ch. 7")
-def age_only(*, rate: float, age: float) -> dict[str, float]:
+def age_only(*, rate: float, age: Seconds) -> dict[str, float]:
     """A flush when the oldest job has waited `age` seconds (``FlushAfterAge(age)``); Poisson arrivals.
 
     Parameters
@@ -136,7 +137,7 @@ def age_only(*, rate: float, age: float) -> dict[str, float]:
 
 
 @closed_form("renewal reward with a capped Poisson count, derived in the Notes; Ross (2014) ch. 7")
-def size_or_age(*, rate: float, size: int, age: float) -> dict[str, float]:
+def size_or_age(*, rate: float, size: int, age: Seconds) -> dict[str, float]:
     """A flush at the `size`-th job or when the oldest has waited `age` seconds, whichever is first; Poisson arrivals.
 
     This is ``FlushAtSize(size) | FlushAfterAge(age)``.

@@ -7,12 +7,13 @@ import math
 import numpy as np
 
 from bufsim import checks
+from bufsim.checks import Seconds
 from bufsim.theory import poisson
 from bufsim.theory.closed_form import closed_form
 
 
 @closed_form("renewal reward with a capped Poisson count, derived in the Notes; Ross (2014) ch. 7")
-def size_or_timer(*, rate: float, size: int, period: float) -> dict[str, float]:
+def size_or_timer(*, rate: float, size: int, period: Seconds) -> dict[str, float]:
     """A flush at the `size`-th job or `period` seconds after the last flush of either kind; Poisson arrivals.
 
     This is ``FlushAtSize(size) | FlushEvery(period, anchor="flush_start")``, as in OpenTelemetry's Python SDK.
@@ -66,7 +67,7 @@ def size_or_timer(*, rate: float, size: int, period: float) -> dict[str, float]:
 
 
 @closed_form("Poisson counts modulo the size, derived in the Notes")
-def size_or_clock(*, rate: float, size: int, period: float) -> dict[str, float]:
+def size_or_clock(*, rate: float, size: int, period: Seconds) -> dict[str, float]:
     """A flush at the `size`-th job or at every tick k·`period` of the clock; Poisson arrivals.
 
     This is ``FlushAtSize(size) | FlushEvery(period)``: a flush by size does not move the ticks.
@@ -104,7 +105,7 @@ def size_or_clock(*, rate: float, size: int, period: float) -> dict[str, float]:
 
 
 @closed_form("Poisson counts modulo the size, derived in the Notes")
-def size_until(*, rate: float, size: int, until: float) -> dict[str, float]:
+def size_until(*, rate: float, size: int, until: Seconds) -> dict[str, float]:
     """What `until` seconds bring from an empty start under a flush at the `size`-th job: an import that ends.
 
     Parameters
@@ -153,7 +154,7 @@ def _collected(mean: float, size: int) -> tuple[float, dict[str, float], float]:
 
 
 @closed_form("geometric number of non-empty ticks, derived in the Notes from celery-batches 0.11")
-def repeating_timer(*, rate: float, period: float) -> dict[str, float]:
+def repeating_timer(*, rate: float, period: Seconds) -> dict[str, float]:
     """A timer that the first job after idle starts, that rings every `period` seconds, and that an empty ring ends.
 
     This is celery-batches' timer; Poisson arrivals, everything is taken.
@@ -191,7 +192,7 @@ def repeating_timer(*, rate: float, period: float) -> dict[str, float]:
 
 
 @closed_form("uniform phase of the first job in a tick, derived in the Notes from Fluentd's output")
-def age_checked_every(*, rate: float, age: float, tick: float) -> dict[str, float]:
+def age_checked_every(*, rate: float, age: Seconds, tick: Seconds) -> dict[str, float]:
     """A flush at the first tick at which the oldest job has waited `age` seconds; Poisson arrivals.
 
     This is ``FlushAfterAge(age).checked_every(tick)``: Fluentd's flush_interval.

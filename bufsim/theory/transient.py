@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bufsim import checks
+from bufsim.checks import Seconds
 from bufsim.errors import InvalidValueError
 from bufsim.theory import poisson
 from bufsim.theory.closed_form import check_load, closed_form
@@ -18,7 +19,13 @@ _MOST_JUMPS = 2_000_000
 
 @closed_form("M^[X]/M/c by uniformisation: Jensen (1953)")
 def bulks_and_workers_from_empty(
-    *, bulk_rate: float, mean_bulk: float, mean_service: float, concurrency: int, until: float, warm_up: float = 0.0
+    *,
+    bulk_rate: float,
+    mean_bulk: float,
+    mean_service: Seconds,
+    concurrency: int,
+    until: Seconds,
+    warm_up: Seconds = 0.0,
 ) -> dict[str, float]:
     """The expected time average over [warm_up, until) of the number at the workers of `bulks_and_workers`, from empty.
 
@@ -56,7 +63,7 @@ def bulks_and_workers_from_empty(
     until, warm_up = checks.positive("until", until), checks.not_negative("warm_up", warm_up)
     if warm_up >= until:
         raise InvalidValueError(f"warm_up must be < until = {until!r}, got {warm_up!r}")
-    queue = _Queue(bulk_rate, mean_bulk, mean_service, concurrency)
+    queue = _Queue(bulk_rate, mean_bulk, checks.positive("mean_service", mean_service), concurrency)
     numbers = queue.mean_after_jumps(until)
     area = queue.area(numbers, until) - (queue.area(numbers, warm_up) if warm_up else 0.0)
     return {"time_avg_in_system": area / (until - warm_up)}
@@ -97,7 +104,7 @@ def mean_in_system_at(
     moments = np.atleast_1d(np.asarray(times, dtype=float))
     if not moments.size or not np.all(np.isfinite(moments)) or moments.min() < 0.0:
         raise InvalidValueError(f"times must be finite and >= 0, and not empty, got {times!r}")
-    queue = _Queue(bulk_rate, mean_bulk, mean_service, concurrency)
+    queue = _Queue(bulk_rate, mean_bulk, checks.positive("mean_service", mean_service), concurrency)
     numbers = queue.mean_after_jumps(float(moments.max()))
     jumps = np.arange(len(numbers))
     mean = queue.jump_rate * moments[:, None]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bufsim import checks
+from bufsim.checks import Seconds
 from bufsim.errors import InvalidValueError
 from bufsim.theory.capacity import leftover
 from bufsim.theory.closed_form import check_load, closed_form
@@ -19,7 +20,7 @@ _MOST_STATES = 200_000
 
 @closed_form("M^[X]/G/1: Chaudhry & Templeton (1983); M^[X]/M/1: Gross & Harris (1998) sec. 3.1")
 def bulks_and_one_worker(
-    *, bulk_rate: float, mean_bulk: float, bulk_scv: float, mean_service: float, service_scv: float
+    *, bulk_rate: float, mean_bulk: float, bulk_scv: float, mean_service: Seconds, service_scv: float
 ) -> dict[str, float]:
     """One worker that batches reach at the times of a Poisson process, jobs served one after another.
 
@@ -70,7 +71,9 @@ def bulks_and_one_worker(
 
 
 @closed_form("M^[X]/M/c by cuts, derived in the Notes; Chaudhry & Templeton (1983)")
-def bulks_and_workers(*, bulk_rate: float, mean_bulk: float, mean_service: float, concurrency: int) -> dict[str, float]:
+def bulks_and_workers(
+    *, bulk_rate: float, mean_bulk: float, mean_service: Seconds, concurrency: int
+) -> dict[str, float]:
     """`concurrency` workers that geometric batches reach at the times of a Poisson process; exponential service.
 
     Parameters
@@ -138,7 +141,7 @@ def geometric_stay(mean_bulk: float) -> float:
 
 
 @closed_form("E_N^[N]/M/c as a Markov chain of phase and number: Gross & Harris (1998) ch. 3")
-def size_then_workers(*, rate: float, size: int, mean_service: float, concurrency: int) -> dict[str, float]:
+def size_then_workers(*, rate: float, size: int, mean_service: Seconds, concurrency: int) -> dict[str, float]:
     """`concurrency` workers behind a buffer flushed at the `size`-th job; Poisson arrivals, exponential service.
 
     Parameters
@@ -226,7 +229,7 @@ def _balance(rate: float, size: int, service_rate: float, concurrency: int, leve
 
 
 @closed_form("discrete bulk queue, roots as in M/D/c: Crommelin (1932); Bailey (1954)")
-def periodic_then_one_worker(*, rate: float, period: float, served_per_period: int) -> dict[str, float]:
+def periodic_then_one_worker(*, rate: float, period: Seconds, served_per_period: int) -> dict[str, float]:
     """One worker with a fixed service time behind a buffer that is flushed every `period` seconds; Poisson arrivals.
 
     Parameters

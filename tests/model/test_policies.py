@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -116,6 +117,7 @@ def test_before_the_first_flush_a_flush_anchor_counts_from_0() -> None:
 
 def test_durations_and_sizes_may_have_units() -> None:
     assert FlushAfterAge("30s") == FlushAfterAge(dt.timedelta(seconds=30)) == FlushAfterAge(30)
+    assert FlushAfterAge("30 seconds") == FlushAfterAge(np.timedelta64(30, "s")) == FlushAfterAge(30)
     assert FlushWhenIdle("1h30min") == FlushWhenIdle(5400.0)
     assert FlushEvery("15min", phase="1min") == FlushEvery(900.0, phase=60.0)
     assert FlushAtBytes("64 MiB") == FlushAtBytes(64 * 2**20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import math
 import pickle
 
@@ -135,7 +136,37 @@ def test_wrong_columns_are_named(columns, error, message):
         Trace([1.0, 2.0], **columns)
 
 
-@pytest.mark.parametrize("times", [["a"], ["1.5"], [True], [1.0, None], [[1.0], 2.0], {1.0: 2.0}])
+@pytest.mark.parametrize("times", [["a"], ["1.5"]])
+def test_texts_that_are_no_durations_are_an_error(times):
+    with pytest.raises(InvalidValueError, match=r"^times\[0\] must be a number with a unit, such as '30s'"):
+        Trace(times)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ["1s", "1min"],
+        [1, "60s"],
+        [dt.timedelta(seconds=1), pd.Timedelta("1min")],
+        np.array([1000, 60_000], dtype="timedelta64[ms]"),
+        pd.Series(pd.to_timedelta([1, 60], unit="s")),
+    ],
+)
+def test_times_and_sizes_are_read_as_people_write_them(times):
+    assert Trace(times, nbytes=["1 kB", 5]) == Trace([1.0, 60.0], nbytes=[1000, 5])
+
+
+def test_a_missing_timedelta_is_named():
+    with pytest.raises(InvalidValueError, match=r"^times\[1\] is missing$"):
+        Trace(np.array([1, "NaT"], dtype="timedelta64[s]"))
+
+
+def test_a_size_that_is_none_is_named_by_its_position():
+    with pytest.raises(InvalidValueError, match=r"^nbytes\[0\] has the unknown unit 'kg' in '1 kg'"):
+        Trace([1.0], nbytes=["1 kg"])
+
+
+@pytest.mark.parametrize("times", [[True], [1.0, None], [[1.0], 2.0], {1.0: 2.0}])
 def test_times_that_are_no_numbers_are_an_error(times):
     with pytest.raises(InvalidTypeError, match=r"^times must be a sequence of numbers, got "):
         Trace(times)

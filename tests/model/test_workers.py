@@ -82,6 +82,12 @@ def test_workers_are_values(workers: PushWorkers | PollingWorkers) -> None:
         workers.concurrency = 9  # type: ignore[misc]
 
 
+def test_service_times_are_read_as_people_write_them() -> None:
+    assert GivenTimes(["1s", "250ms"]) == GivenTimes([dt.timedelta(seconds=1), 0.25]) == GivenTimes([1.0, 0.25])
+    assert PushWorkers(1, service=["1s"]) == PushWorkers(1, service=np.array([1000], dtype="timedelta64[ms]"))
+    assert PushWorkers(1, service=np.timedelta64(20, "ms")) == PushWorkers(1, service=0.02)
+
+
 def test_push_and_polling_workers_are_never_equal() -> None:
     assert PushWorkers(1) != PollingWorkers(1)
 
@@ -101,7 +107,8 @@ def test_push_and_polling_workers_are_never_equal() -> None:
         ({"service": [[1.0]]}, InvalidValueError, "service times must be one row of numbers, at least one, got shape "),
         ({"service": [1.0, -2.0]}, InvalidValueError, "service times must be finite and >= 0, got -2.0 in row 1"),
         ({"service": [math.nan]}, InvalidValueError, "service times must be finite and >= 0, got nan in row 0"),
-        ({"service": ["a"]}, InvalidTypeError, "service times must be numbers, got ['a']"),
+        ({"service": ["a"]}, InvalidValueError, "service times[0] must be a number with a unit, such as "),
+        ({"service": [{}]}, InvalidTypeError, "service times must be numbers, got [{}]"),
         ({"service": [[1.0], [1.0, 2.0]]}, InvalidTypeError, "service times must be numbers, got [[1.0], [1.0, 2.0]]"),
         ({"per_item": -1}, InvalidValueError, "per_item must be >= 0, got -1.0"),
         ({"failure": 1.5}, InvalidValueError, "failure must be between 0 and 1, got 1.5"),

@@ -38,7 +38,11 @@ def test_an_amount_is_read_by_the_unit_of_its_metric(value, unit, number):
         ("2s", "jobs", "limit must be a number of jobs, got '2s'"),
         ("many", "", "limit must be a number, got 'many'"),
         ("40 %", "jobs", "limit must be a number of jobs, got '40 %'"),
-        ("2 parsecs", "s", "limit has the unknown unit 'parsecs' in '2 parsecs'; the units are us, µs, ms, s, sec"),
+        (
+            "2 parsecs",
+            "s",
+            "limit has the unknown unit 'parsecs' in '2 parsecs'; the units are us, ms, s, min, h, d, or second",
+        ),
         ("2 MB/s", "bytes", "limit must be a number with a unit, such as '64 MiB' or '500 kB', got '2 MB/s'"),
         (float("nan"), "s", "limit must be finite, got nan"),
     ],

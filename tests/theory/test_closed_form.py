@@ -125,6 +125,26 @@ def test_a_value_beyond_a_float_is_an_error_that_names_it() -> None:
         huge(rate=2.0)
 
 
+@pytest.mark.parametrize("form", EXAMPLES.values(), ids=EXAMPLES.keys())
+def test_durations_may_be_written_with_a_unit(form: theory.ClosedForm) -> None:
+    function = getattr(theory, form.family)
+    durations = {name for name, kind in function.__annotations__.items() if kind == "Seconds"}
+    written = {name: f"{value!r}s" if name in durations else value for name, value in form.arguments}
+    assert function(**written) == form
+
+
+def test_sizes_may_be_written_with_a_unit() -> None:
+    form = theory.bytes_only(rate=2.0, mean_nbytes="100 bytes", nbytes="1 kB")
+    assert form == theory.bytes_only(rate=2.0, mean_nbytes=100, nbytes=1000)
+
+
+def test_a_rate_is_no_duration() -> None:
+    with pytest.raises(TypeError, match="rate must be a number, got '2s'"):
+        theory.periodic(rate="2s", period=5.0)  # type: ignore[arg-type]  # what the test is about
+    with pytest.raises(InvalidValueError, match=r"period has the unknown unit 'm' in '5m'; .* did you mean '5min'"):
+        theory.periodic(rate=2.0, period="5m")
+
+
 def test_a_missing_argument_is_pythons_own_error() -> None:
     with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'period'"):
         theory.periodic(rate=2.0)  # type: ignore[call-arg]  # what the test is about
