@@ -103,6 +103,31 @@ def test_what_is_not_separable_says_how_many_replications_would_do(capsys: Print
     assert re.search(r"with this noise about \d+ replications would show a difference of", printed)
 
 
+def test_a_metric_without_a_value_is_told_and_the_others_are_compared(tmp_path: Path, capsys: Printed) -> None:
+    asked = [*MODEL, "--policy", "never", "--policy", "size(20)", "-n", "4"]
+    assert main([*asked, "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert rows(printed, "A  never")[0][0] == "undefined"
+    difference = rows(printed, "B - A")[0]
+    assert (difference[0], difference[3]) == ("undefined", "undefined")
+    assert difference[1].startswith("-1,2")
+    words = " ".join(printed.split())
+    assert "p99_wait_s of never is undefined: it has no value in 4 of 4 replications" in words
+    assert "it is left out of the comparisons" in words
+    assert "(Holm over 2 comparisons)" in words
+    assert "result." not in printed
+    found = answer(capsys, *asked)
+    assert [one["metric"] for one in found["differences"]] == ["peak_buffer_size_jobs", "flush_rate_per_s"]
+
+
+def test_where_nothing_can_be_compared_the_numbers_are_shown_all_the_same(capsys: Printed) -> None:
+    policies = ["--policy", "size(10)", "--policy", "size(20)", "-n", "4"]
+    assert main([*MODEL, *policies, "--metric", "utilisation"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "A size(10) undefined B size(20) undefined Nothing is compared" in printed
+    assert "utilisation of size(10) is undefined: nothing serves the queue" in printed
+
+
 def test_a_margin_makes_small_differences_equivalent(capsys: Printed) -> None:
     alike = [*MODEL, "--policy", "size(40)", "--policy", "size(41)", "-n", "30"]
     found = answer(capsys, *alike, "--metric", "mean_wait", "--metric", "flush_rate", "--margin", "20%")

@@ -62,7 +62,7 @@ def test_a_plan_is_answered_printed_and_written_with_every_number(file: Path, tm
     assert main(["plan", str(file), "-o", str(html)]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("a shop next season, seed 7\nOf 3 options x 2 loads (24 runs, 4 replications each")
-    assert "size 40 | age 5 s keeps its limit at every load and has the lowest" in " ".join(printed.split())
+    assert "size 40 | age 5 s keeps its limit at every load up to 2 times today's and has the lowest" in " ".join(printed.split())
     assert "(on 4 fresh replications)" in " ".join(printed.split())
     assert "Binding limit: p99 wait ≤ 5 s" in printed
     assert max(map(len, printed.splitlines()[:-1])) <= 112

@@ -70,8 +70,8 @@ def _run(options: argparse.Namespace) -> int:
     metrics = options.metric or usual_metrics(next(iter(scenarios.values())))
     result = study.run(options.replications, engine=options.engine, **studying.how(options))
     margin = _margin(options.margin)
-    comparisons = result.compare(*metrics, pairs=_pairs(result), margin=margin)
-    _tell(console, title, result, comparisons)
+    comparisons = result.compare(*metrics, pairs=_pairs(result), margin=margin, where_defined=True)
+    _tell(console, title, result, comparisons, metrics)
     answer = _answer(title, result, comparisons, metrics)
     if folder is not None:
         _write(folder, result, comparisons, metrics)
@@ -137,23 +137,26 @@ def _margin(given: Sequence[str] | None) -> str | dict[str, str] | None:
     return given[0]
 
 
-def _tell(console: Console, title: str, result: StudyResult, comparisons: Comparisons) -> None:
+def _tell(console: Console, title: str, result: StudyResult, comparisons: Comparisons, metrics: Sequence[str]) -> None:
     engines = " and ".join(sorted({result.engines[name] for name in result.finished}))
     part = "" if result.complete else ", INTERRUPTED: this is what was finished"
     console.say(
         f"{title}: {len(result.finished)} policies, {result.replications} replications each under common random "
-        f"numbers, seed {result.seed}, {engines} engine{part}\n\n{SideBySide(result, comparisons).text()}\n"
+        f"numbers, seed {result.seed}, {engines} engine{part}\n"
     )
+    console.say(f"{SideBySide(result, comparisons, tuple(metrics)).text()}\n")
     console.say(_wrapped(basis(result, comparisons)))
     for row in comparisons.rows:
         if row.verdict in ("not separable", "equivalent"):
             console.say(_wrapped(row.sentence()))
-    for sentence in _doubts(result):
+    for sentence in [*_left_out(result, metrics), *_doubts(result)]:
         console.say("\n" + _wrapped(sentence))
 
 
 def basis(result: StudyResult, comparisons: Comparisons) -> str:
     """Return what the numbers rest on."""
+    if not comparisons.rows:
+        return "Nothing is compared: no two policies have a value of any of these metrics."
     level = f"{100.0 * comparisons.rows[0].comparison.interval.confidence:g} %"
     count = len(comparisons.rows)
     together = f"together (Holm over {count} comparisons)" if count > 1 else "(one comparison)"
@@ -166,6 +169,12 @@ def basis(result: StudyResult, comparisons: Comparisons) -> str:
         f"Paired differences over {result.replications} replications. The intervals of policies hold at {level} each, "
         f"those of differences and the verdicts at {level} {together}."
     )
+
+
+def _left_out(result: StudyResult, metrics: Sequence[str]) -> list[str]:
+    """Return why a metric of a policy has no value, so that it is in no comparison."""
+    table = result.intervals(*metrics)
+    return [f"{reason}; it is left out of the comparisons" for reason in table["method"][table["estimate"].isna()]]
 
 
 def _doubts(result: StudyResult) -> list[str]:

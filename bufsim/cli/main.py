@@ -11,6 +11,7 @@ from bufsim.cli import compare, plan, run, verify
 from bufsim.cli.command import INTERRUPTED, WRONG_INPUT, Command
 from bufsim.engines.compilation import silent, telling
 from bufsim.errors import BufsimError
+from bufsim.studies.evaluations import UndefinedError
 
 COMMANDS: tuple[Command, ...] = (run.COMMAND, compare.COMMAND, plan.COMMAND, verify.COMMAND)
 """All commands, in the order in which --help lists them. A new one is a module with a `Command`, and its name here."""
@@ -37,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _quiet(options.quiet):
             return command.run(options)
+    except UndefinedError as error:
+        return _say(f"error: {error.told()}", WRONG_INPUT)
     except BufsimError as error:
         return _say(f"error: {error}", WRONG_INPUT)
     except OSError as error:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from bufsim.cli.summary import columns
 from bufsim.studies.comparisons import Compared, Comparisons
+from bufsim.studies.evaluations import UndefinedError
 from bufsim.studies.exactness import is_exact
 from bufsim.studies.expressions import Expression
+from bufsim.studies.formulas import expression
 from bufsim.studies.plots.quantities import ends
 from bufsim.studies.quantities import Quantity
 from bufsim.studies.statistics import Interval
@@ -46,38 +48,58 @@ class SideBySide:
         What ran.
     comparisons : Comparisons
         What was compared.
+    metrics : tuple of str
+        The metrics that are shown, also where there is nothing to compare.
     """
 
     result: StudyResult
     comparisons: Comparisons
+    metrics: tuple[str, ...]
 
     def text(self) -> str:
         """Return a row a policy, then two rows a pair, in as many blocks of metrics as the width needs."""
-        asked = dict.fromkeys(row.expression for row in self.comparisons.rows)
-        blocks = _blocks(self._labels(), [self._cells(expression) for expression in asked])
+        asked = dict.fromkeys(expression(metric) for metric in self.metrics)
+        blocks = _blocks(self._labels(), [self._cells(one) for one in asked])
         return "\n\n".join(columns(block) for block in blocks)
 
     def _labels(self) -> list[str]:
         """Return what stands at the left of each row."""
         short = letters(self.result.finished)
         policies = [f"{letter}  {name}" for name, letter in short.items()]
-        pairs = dict.fromkeys((row.first, row.second) for row in self.comparisons.rows)
-        differences = [label for first, second in pairs for label in (f"{short[first]} - {short[second]}", "")]
-        return ["policy", *policies, "", *differences]
+        differences = [label for first, second in self._pairs() for label in (f"{short[first]} - {short[second]}", "")]
+        return ["policy", *policies, *([""] if differences else []), *differences]
 
-    def _cells(self, expression: Expression) -> list[str]:
+    def _pairs(self) -> list[tuple[str, str]]:
+        """Return the pairs in the order of the policies; a metric without a value is not in all of them."""
+        place = {name: number for number, name in enumerate(self.result.finished)}
+        pairs = {(row.first, row.second) for row in self.comparisons.rows}
+        return sorted(pairs, key=lambda pair: (place[pair[0]], place[pair[1]]))
+
+    def _cells(self, metric: Expression) -> list[str]:
         """Return the column of a metric."""
-        intervals = [self.result.interval(expression, name) for name in self.result.finished]
-        quantity = Quantity.of(expression, ends(intervals))
+        intervals = [self._interval(metric, name) for name in self.result.finished]
+        quantity = Quantity.of(metric, ends([one for one in intervals if one is not None]))
         exact = all_exact(self.result)
-        cells = [quantity.label, *(_written(quantity, one, exact) for one in intervals), ""]
-        for row in self.comparisons.rows:
-            if row.expression == expression:
-                cells += [_written(quantity, row.comparison.interval, exact), _verdict(row, exact)]
+        cells = [quantity.label, *(_written(quantity, one, exact) for one in intervals)]
+        compared = {(row.first, row.second): row for row in self.comparisons.rows if row.expression == metric}
+        pairs = self._pairs()
+        cells += [""] if pairs else []
+        for pair in pairs:
+            row = compared.get(pair)
+            shown = None if row is None else row.comparison.interval
+            cells += [_written(quantity, shown, exact), "" if row is None else _verdict(row, exact)]
         return cells
 
+    def _interval(self, metric: Expression, scenario: str) -> Interval | None:
+        try:
+            return self.result.interval(metric, scenario)
+        except UndefinedError:
+            return None
 
-def _written(quantity: Quantity, interval: Interval, exact: bool) -> str:
+
+def _written(quantity: Quantity, interval: Interval | None, exact: bool) -> str:
+    if interval is None:
+        return "undefined"
     shown = quantity.interval(interval)
     return f"{shown.estimate:,.4g}" if exact else str(shown)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bufsim.cli.output import Folder
 from bufsim.errors import InvalidValueError
+from bufsim.studies.evaluations import UndefinedError
 from bufsim.studies.study_result import StudyResult
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def _save(folder: Folder, name: str, draw: Callable[[], Axes]) -> str:
     try:
         figure = draw().get_figure(root=True)
     except InvalidValueError as error:
-        return f"no picture {name}.png: {error}"
+        why = error.reason if isinstance(error, UndefinedError) else error
+        return f"no picture {name}.png: {why}"
     assert figure is not None
     folder.write(f"{name}.png", lambda path: figure.savefig(path, dpi=DOTS_PER_INCH, format="png"))
     plt.close(figure)

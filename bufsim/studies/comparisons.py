@@ -13,6 +13,7 @@ import pandas as pd
 from bufsim import checks
 from bufsim.errors import InvalidValueError
 from bufsim.studies.amounts import margin as read_margin
+from bufsim.studies.evaluations import UndefinedError
 from bufsim.studies.expressions import Expression
 from bufsim.studies.labels import in_words
 from bufsim.studies.statistics import Comparison, Margin, judge, paired_difference
@@ -144,6 +145,7 @@ def compare(
     pairs: Pairs | Literal["all"] | None = None,
     margin: object = None,
     confidence: float = 0.95,
+    where_defined: bool = False,
 ) -> Comparisons:
     """Compare scenarios in every expression, adjusted by Holm's method for all of these comparisons together.
 
@@ -161,20 +163,43 @@ def compare(
         What does not matter: ``"5 %"``, an amount in the metric's unit, or either by the metric's name.
     confidence : float
         Over all comparisons.
+    where_defined : bool
+        Leave out a comparison with a scenario in which the metric has no value, which is an error otherwise.
     """
     asked = _pairs(list(scenarios), baseline, pairs)
     margins = _margins(expressions, margin)
     needed = dict.fromkeys(name for pair in asked for name in pair)
     gaps, of, limits = [], [], []
     for expression in expressions:
-        samples = {name: values(expression, name) for name in needed}
+        samples = _samples(expression, needed, values, where_defined)
         for first, second in asked:
+            if first not in samples or second not in samples:
+                continue
             gaps.append(paired_difference(samples[first], samples[second], names=(first, second)))
             of.append(expression)
             limits.append(margins[expression])
+    if not gaps:
+        return Comparisons(())
     lower = [expression.better != "higher" for expression in of]
     judged = judge(gaps, confidence=confidence, margins=limits, lower_is_better=lower)
     return Comparisons(tuple(Compared(expression, one) for expression, one in zip(of, judged, strict=True)))
+
+
+def _samples(
+    expression: Expression,
+    scenarios: Iterable[str],
+    values: Callable[[Expression, str], FloatArray],
+    where_defined: bool,
+) -> dict[str, FloatArray]:
+    """Return one value per replication, of the scenarios that have them."""
+    samples = {}
+    for name in scenarios:
+        try:
+            samples[name] = values(expression, name)
+        except UndefinedError:
+            if not where_defined:
+                raise
+    return samples
 
 
 def _pairs(names: list[str], baseline: str | None, pairs: Pairs | Literal["all"] | None) -> Pairs:

@@ -101,7 +101,7 @@ def _considered(
     try:
         value = evaluate(objective, option.base()).interval(confidence)
     except UndefinedError as error:
-        return Considered(option, "undecided", checks, None, str(error))
+        return Considered(option, "undecided", checks, None, error.reason)
     return Considered(option, joint(checks), checks, value)
 
 

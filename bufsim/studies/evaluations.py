@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -10,7 +11,7 @@ import numpy as np
 
 from bufsim.errors import InvalidValueError
 from bufsim.results import metrics
-from bufsim.results.tallies import Tally
+from bufsim.results.tallies import QueueTally, Tally
 from bufsim.studies.estimates import Floats, Measured
 from bufsim.studies.exactness import is_exact
 from bufsim.studies.expressions import Expression, Term
@@ -22,7 +23,28 @@ Value = TypeVar("Value")
 
 
 class UndefinedError(InvalidValueError):
-    """A metric has no value in the replications that there are, such as the mean wait where nothing was flushed."""
+    """A metric has no value in the replications that there are, such as the mean wait where nothing was flushed.
+
+    Parameters
+    ----------
+    reason : str
+        Which metric of which scenario, and why.
+    way_out : str
+        What to do about it, wherever that is read.
+    in_python : str
+        How that is written in Python.
+    """
+
+    def __init__(self, reason: str, way_out: str = "", in_python: str = "") -> None:
+        super().__init__(reason, way_out, in_python)
+        self.reason, self.way_out, self.in_python = reason, way_out, in_python
+
+    def __str__(self) -> str:
+        return self.told() + self.in_python
+
+    def told(self) -> str:
+        """Return it for readers who write no Python."""
+        return f"{self.reason}; {self.way_out}" if self.way_out else self.reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +106,34 @@ class Evaluation:
         except UndefinedError:
             raise
         except InvalidValueError as error:
-            whose = self.scenario or "these replications"
-            raise UndefinedError(f"{self.expression.name} of {whose} is undefined: {self._why(error)}") from None
+            raise self._undefined(error) from None
 
-    def _why(self, error: InvalidValueError) -> str:
+    def _undefined(self, error: InvalidValueError) -> UndefinedError:
         """Return why it has no value, and what to do about it."""
+        what = f"{self.expression.name} of {self.scenario or 'these replications'} is undefined"
         without = int(np.isnan(self.raw()).sum())
         if not without:
-            return str(error)
-        way_out = f", or leave it out: result.without({self.scenario!r})" if self.scenario else ""
-        return (
-            f"it has no value in {without} of {len(self.tallies)} replications (there is nothing to take it of, such "
-            f"as waits where nothing was flushed); lengthen the runs{way_out}"
+            return UndefinedError(f"{what}: {error}")
+        if any(self._is_unserved(term) for term in self.expression.terms):
+            return UndefinedError(
+                f"{what}: nothing serves the queue, for the model has no workers",
+                "give it some, or ask for another metric",
+            )
+        reason = (
+            f"{what}: it has no value in {without} of {len(self.tallies)} replications (there is nothing to take it "
+            "of, such as waits where nothing was flushed)"
         )
+        if not self.scenario:
+            return UndefinedError(reason, "lengthen the runs")
+        return UndefinedError(
+            reason, "lengthen the runs, or leave it out", in_python=f": result.without({self.scenario!r})"
+        )
+
+    def _is_unserved(self, term: Term) -> bool:
+        """Return whether a term has no value and is of a queue without workers."""
+        metric, first = metrics.find(term.metric), self.tallies[0]
+        part = metric.part(first, term.of)
+        return isinstance(part, QueueTally) and not part.concurrency and math.isnan(metric(first, term.of))
 
     def _measured(self, term: Term) -> Measured:
         return Measured(metrics.find(term.metric), term.of, self.tallies)

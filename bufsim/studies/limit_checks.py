@@ -170,7 +170,7 @@ def _check(limit: Limit, scenario: str, evaluation: Evaluation, confidence: floa
         interval = evaluation.interval(1.0 - (1.0 - confidence) / family)
     except UndefinedError as error:
         # a value that is not there keeps no limit
-        return LimitCheck(limit, scenario, "undecided", None, 0, str(error))
+        return LimitCheck(limit, scenario, "undecided", None, 0, error.reason)
     if family > 1:
         method = f"{interval.method}, Bonferroni over {family} scenarios"
         interval = replace(interval, confidence=confidence, method=method)

@@ -160,7 +160,7 @@ def _looked_at_again(
     try:
         choice = _choice(fresh, question, option, fresh.replications, today)
     except UndefinedError as error:
-        return _choice(study, question, option, 0, today), (f"On fresh replications {error}.",)
+        return _choice(study, question, option, 0, today), (f"On fresh replications {error.reason}.",)
     return choice, _broken(choice)
 
 

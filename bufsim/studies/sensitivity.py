@@ -10,6 +10,7 @@ import pandas as pd
 
 from bufsim.errors import InvalidValueError
 from bufsim.simulation import Simulation
+from bufsim.studies.evaluations import UndefinedError
 from bufsim.studies.expressions import Expression
 from bufsim.studies.limit_checks import check_limits, joint
 from bufsim.studies.limits import Limit, LimitVerdict
@@ -68,11 +69,14 @@ class Sensitivity(Told):
         The metrics of the model as assumed.
     effects : tuple of Effect
         Metric by metric, and in each the one that moves it most first.
+    undefined : tuple of str
+        Why effects, or metrics, are left out that have no value.
     """
 
     factor: float
     base: Mapping[Expression, Interval]
     effects: tuple[Effect, ...]
+    undefined: tuple[str, ...] = ()
 
     def moving(self, expression: Expression) -> tuple[Effect, ...]:
         """Return the effects on one metric that are any at all, the largest first."""
@@ -84,7 +88,7 @@ class Sensitivity(Told):
 
     def sentences(self) -> list[str]:
         """Return for each metric which assumption moves it most."""
-        return [self._sentence(expression) for expression in self.base]
+        return [*(self._sentence(expression) for expression in self.base), *(f"{one}." for one in self.undefined)]
 
     def _sentence(self, expression: Expression) -> str:
         first = self.of(expression)[0]
@@ -154,11 +158,30 @@ def sensitivity(
     if len(result.failures):
         failed = result.failures.iloc[0]
         raise InvalidValueError(f"with {failed['scenario']} the model failed: {failed['error']}")
-    effects = [_effect(result, one, expression, limits, confidence) for expression in expressions for one in moved]
+    effects, undefined = _effects(result, moved, expressions, limits, confidence)
     order = {expression: place for place, expression in enumerate(expressions)}
     effects.sort(key=lambda effect: (order[effect.expression], -effect.reach))
-    base = {expression: result.interval(expression, BASE, confidence=confidence) for expression in expressions}
-    return Sensitivity(factor, base, tuple(effects))
+    told = dict.fromkeys(effect.expression for effect in effects)
+    base = {expression: result.interval(expression, BASE, confidence=confidence) for expression in told}
+    return Sensitivity(factor, base, tuple(effects), undefined)
+
+
+def _effects(
+    result: StudyResult,
+    moved: Sequence[Variation],
+    expressions: Sequence[Expression],
+    limits: Sequence[Limit],
+    confidence: float,
+) -> tuple[list[Effect], tuple[str, ...]]:
+    """Return the effects that have a value, and why others have none."""
+    effects, undefined = [], []
+    for expression in expressions:
+        for one in moved:
+            try:
+                effects.append(_effect(result, one, expression, limits, confidence))
+            except UndefinedError as error:
+                undefined.append(error.reason)
+    return effects, tuple(dict.fromkeys(undefined))
 
 
 def _effect(

@@ -43,6 +43,7 @@ class StudyResult(StudyNumbers):
         pairs: Pairs | Literal["all"] | None = None,
         margin: object = None,
         confidence: float = 0.95,
+        where_defined: bool = False,
     ) -> Comparisons:
         """Compare scenarios by paired differences under common random numbers, adjusted for all that are asked for.
 
@@ -61,6 +62,9 @@ class StudyResult(StudyNumbers):
             ``"50ms"``, or either by metric.
         confidence : float
             Of all comparisons together (scenarios × metrics, Holm's method).
+        where_defined : bool
+            Leave out a comparison with a scenario in which the metric has no value (as the wait where nothing is
+            flushed), which is an error otherwise.
 
         Returns
         -------
@@ -75,6 +79,7 @@ class StudyResult(StudyNumbers):
             pairs=pairs,
             margin=margin,
             confidence=confidence,
+            where_defined=where_defined,
         )
 
     def best(

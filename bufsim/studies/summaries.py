@@ -54,7 +54,7 @@ def row(scenario: str, evaluation: Evaluation, confidence: float) -> tuple[Any, 
         interval = evaluation.interval(confidence)
     except UndefinedError as error:
         missing = (math.nan, math.nan, math.nan, metric.unit, confidence, len(evaluation.tallies))
-        return (scenario, metric.name, *missing, str(error))
+        return (scenario, metric.name, *missing, error.reason)
     numbers = (interval.estimate, interval.low, interval.high, metric.unit, interval.confidence, interval.n)
     return (scenario, metric.name, *numbers, interval.method)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -78,6 +80,42 @@ def test_what_needs_a_number_of_each_does_so_and_the_way_out_is_one(result, metr
     with pytest.raises(UndefinedError, match=SAYS.format(metric=metric)):
         ask(result)
     assert ask(result.without("never")) is not None
+
+
+def test_its_comparisons_can_be_left_out_and_the_adjustment_counts_those_that_are_left(result):
+    rows = result.compare("mean_wait", "flush_rate", pairs="all", where_defined=True).rows
+    assert [(row.expression.name, row.first, row.second) for row in rows] == [
+        ("mean_wait_s", "size", "age"),
+        ("flush_rate_per_s", "size", "never"),
+        ("flush_rate_per_s", "size", "age"),
+        ("flush_rate_per_s", "never", "age"),
+    ]
+    assert {row.comparison.family for row in rows} == {4}
+    assert result.compare("mean_wait", pairs=[("never", "age")], where_defined=True).sentences() == []
+
+
+def test_what_is_told_of_it_to_those_who_write_no_python_has_none(result):
+    with pytest.raises(UndefinedError) as raised:
+        result.interval("mean_wait", "never")
+    assert raised.value.told().endswith("lengthen the runs, or leave it out")
+    assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)
+    told = [result.intervals("mean_wait").method[1], repr(result.check("mean_wait <= 3s"))]
+    assert not any("result.without" in text for text in told)
+
+
+def test_without_workers_it_is_not_the_length_of_the_runs():
+    unserved = declare(FlushAtSize(7), until=20.0, workers=[])
+    result = Study({"alone": unserved}, seed=1).run(4, progress=False, engine="simpy", executor=1)
+    says = (
+        r"^utilisation of alone is undefined: nothing serves the queue, for the model has no workers; give it some, "
+        r"or ask for another metric$"
+    )
+    with pytest.raises(UndefinedError, match=says):
+        result.interval("utilisation", "alone")
+    # negative control: what needs no workers has its value, or another reason
+    assert result.interval("handed_rate", "alone").estimate > 0.0
+    with pytest.raises(UndefinedError, match=r"lengthen the runs"):
+        run().interval("mean_end_to_end", "never")
 
 
 def test_it_keeps_no_limit_and_says_why(result):

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from bufsim.errors import InvalidValueError
+from bufsim.studies.evaluations import UndefinedError
 from bufsim.studies.exactness import is_exact
 from bufsim.studies.expressions import Expression
 from bufsim.studies.formulas import expression
@@ -156,7 +157,8 @@ class Draft:
                 draw(figure.subplots(*panels))
             except InvalidValueError as error:
                 # what the study does not hold cannot be drawn, and the reader is told so
-                return tag("p", tag("b", f"No picture: {title}. "), self.told(str(error)), class_="note")
+                why = error.reason if isinstance(error, UndefinedError) else str(error)
+                return tag("p", tag("b", f"No picture: {title}. "), self.told(why), class_="note")
             image = pictures.svg(figure, name, title)
         self.figures[name] = frame()
         below = None if caption is None else tag("p", caption)

@@ -60,10 +60,8 @@ def numbers(draft: Draft) -> pd.DataFrame:
     for expression in asked:
         for name in study.finished:
             scale = float(str(study.coordinates[name]["arrivals_scale"]))
-            interval = study.interval(expression, name, confidence=plan.confidence)
-            ends = (interval.estimate, interval.low, interval.high)
-            how = (expression.unit, interval.confidence, interval.n, interval.method)
-            rows.append(("all scenarios", repr(study.coordinates[name]["policy"]), expression.name, scale, *ends, *how))
+            _, metric, *how = summaries.row(name, study.measured(expression, name), plan.confidence)
+            rows.append(("all scenarios", repr(study.coordinates[name]["policy"]), metric, scale, *how))
     return pd.concat([draft.numbers.table(), pd.DataFrame(rows, columns=COLUMNS)], ignore_index=True)
 
 

@@ -22,13 +22,15 @@ _NOT_MODELLED = (
 
 def section(draft: Draft) -> Markup:
     """Return the section."""
-    shown = dict.fromkeys([most_threatened(draft), *draft.answer.expressions])
+    found = draft.answer.sensitivity
+    shown = [one for one in dict.fromkeys([most_threatened(draft), *draft.answer.expressions]) if one in found.base]
     return content(
         tag("h3", "Which assumption moves the answer most"),
         tag("p", _how(draft)),
         (_picture(draft, expression, place) for place, expression in enumerate(shown, 1)),
-        _effects(draft, list(shown)),
-        (tag("p", said) for said in _unmoved(draft, list(shown))),
+        _effects(draft, shown) if shown else None,
+        (tag("p", said) for said in _unmoved(draft, shown)),
+        (tag("p", f"{draft.told(said)}.") for said in found.undefined),
         tag("h3", "Not decided"),
         _undecided(draft),
         tag("h3", "Not modelled"),
@@ -46,6 +48,8 @@ def most_threatened(draft: Draft) -> Expression:
     for limit in plan.limits:
         expression = limit.expression
         assert isinstance(expression, Expression)
+        if expression not in found.base:
+            continue
         base = found.base[expression].estimate
         moves = [gap.estimate for effect in found.of(expression) for gap in (effect.lower, effect.higher)]
         left[expression] = min(limit.room(base + move) for move in moves)
