@@ -111,6 +111,37 @@ def test_no_policy_qualifies_ends_with_1_and_says_what_comes_nearest(
     assert json.loads(capsys.readouterr().out)["choice"] is None
 
 
+@pytest.mark.parametrize(
+    ("policies", "objective", "code"),
+    [
+        ('["size(20) | age(5s)", "size(99999)"]', "40 * flush_rate_per_s + mean_buffer_size_jobs", 0),
+        ('["size(99999)", "size(88888)"]\ntoday = "size(99999)"', "mean_wait", 1),
+    ],
+)
+def test_an_option_without_a_value_is_undefined_and_the_report_comes_out(
+    policies: str, objective: str, code: int, file: Path, tmp_path: Path, capsys: Printed
+) -> None:
+    text = MODEL.replace('["size(20) | age(5s)", "size(40) | age(5s)"]', policies)
+    text = text.replace("40 * flush_rate_per_s + mean_buffer_size_jobs", objective)
+    file.write_text(text, encoding="utf-8")
+    html = tmp_path / "report" / "plan.html"
+    assert main(["plan", str(file), "-o", str(html)]) == code
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    numbers = pd.read_csv(html.with_suffix(".csv"))
+    (row,) = (
+        numbers.query("section == 'all scenarios' and subject == 'FlushAtSize(99999)' and load == 1")
+        .query("quantity == 'p99_wait_s'")
+        .itertuples()
+    )
+    assert pd.isna(row.estimate)
+    assert row.basis.startswith("p99_wait_s of FlushAtSize(99999) ")
+    assert " is undefined: it has no value in 4 of 4 replications" in row.basis
+    page = html.read_text(encoding="utf-8")
+    assert "is undefined: it has no value in 4 of 4 replications" in page
+    assert "result.without" not in page + captured.out
+
+
 @pytest.mark.usefixtures("short")
 def test_the_command_that_repeats_it_says_what_the_file_does_not(file: Path, tmp_path: Path) -> None:
     html = tmp_path / "plan.html"
