@@ -301,6 +301,24 @@ def test_a_report_that_cannot_be_written_is_an_error_before_anything_runs(
 
 
 @pytest.mark.usefixtures("short")
+@pytest.mark.usefixtures("short")
+def test_the_copy_beside_the_report_runs_where_it_lies(tmp_path: Path, capsys: Printed) -> None:
+    plans, out = tmp_path / "plans", tmp_path / "out"
+    plans.mkdir()
+    (plans / "jobs.csv").write_text("time\n" + "".join(f"{k / 10}\n" for k in range(1200)), encoding="utf-8")
+    trace = '{ kind = "trace", path = "jobs.csv" }'
+    original = plans / "season.toml"
+    original.write_text(MODEL.replace('"poisson(10)"', trace), encoding="utf-8")
+    assert main(["plan", str(original), "-o", str(out / "plan.html")]) in (0, 1)
+    copy = out / "plan.toml"
+    assert 'path = "../plans/jobs.csv"' in copy.read_text(encoding="utf-8")
+    answered = (out / "plan.csv").read_text(encoding="utf-8")
+    assert main(["plan", str(copy), "-o", str(out / "again.html")]) in (0, 1)
+    assert (out / "again.csv").read_text(encoding="utf-8") == answered
+    # and the copy is known again as one, when the plan is asked once more
+    assert main(["plan", str(original), "-o", str(out / "plan.html")]) in (0, 1)
+
+
 def test_a_copy_takes_the_place_of_no_other_file(file: Path, tmp_path: Path, capsys: Printed) -> None:
     html, copy = tmp_path / "plan.html", tmp_path / "plan.toml"
     # the plan itself

@@ -73,7 +73,13 @@ def _run(options: argparse.Namespace) -> int:
             raise
         print("bufsim: interrupted; nothing is kept without --store FILE", file=sys.stderr)
         return INTERRUPTED
-    source = Source(file.path.name, file.text, _command(file, html, options), [_row(one) for one in file.inputs])
+    source = Source(
+        name=file.path.name,
+        text=file.text,
+        command=_command(file, html, options),
+        inputs=[_row(one) for one in file.inputs],
+        copy=file.text_in(html.parent),
+    )
     written = write_report(answer, html, source=source)
     if options.pdf:
         written.append(write_pdf(html, html.with_suffix(".pdf")))
@@ -102,7 +108,9 @@ def _check_copy(file: PlanFile, html: Path) -> None:
     except (OSError, ValueError, LookupError, TypeError):
         earlier = []
     known = [file.inputs[0].sha256, *(sha256 for _, _, sha256 in earlier)]
-    if hashlib.sha256(copy.read_bytes()).hexdigest() not in known:
+    content = copy.read_bytes()
+    made_of = file.text_from(html.parent, content.decode("utf-8", "replace")).encode()
+    if not {hashlib.sha256(content).hexdigest(), hashlib.sha256(made_of).hexdigest()}.intersection(known):
         raise InvalidValueError(
             f"--out {html} would write a copy of the plan over {copy}, which is another file; give another --out"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,19 @@ class PlanFile:
     path: Path
     text: str
     inputs: tuple[InputFile, ...]
+
+    def text_in(self, folder: Path) -> str:
+        """Return the text for a copy in another folder: the paths in it lead from there to the same files."""
+        return _replaced(self.text, self._moved(folder))
+
+    def text_from(self, folder: Path, text: str) -> str:
+        """Return what a copy in another folder was made of."""
+        return _replaced(text, {moved: name for name, moved in self._moved(folder).items()})
+
+    def _moved(self, folder: Path) -> dict[str, str]:
+        """Return the paths in the plan as they are from another folder."""
+        names = [one.name for one in self.inputs[1:] if not Path(one.name).is_absolute()]
+        return {name: _path_from(folder, self.path.parent / name) for name in names}
 
 
 def read_plan(path: str | Path, *, replications: int | None = None, seed: int | None = None) -> PlanFile:
@@ -150,6 +164,21 @@ _GRID = Role("grid", {"grid": Word(policy_grid)}, table="grid")
 _COST = Role("cost", {"cost": Word(cost)}, table="cost")
 ROLE = Role("plan", {"plan": Word(_plan, {"grid": _GRID, "cost": _COST, "today": "policy"})}, table="plan")
 """The [plan] table."""
+
+
+def _path_from(folder: Path, path: Path) -> str:
+    try:
+        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # on another drive of Windows
+        return path.resolve().as_posix()
+
+
+def _replaced(text: str, names: Mapping[str, str]) -> str:
+    """Return a TOML text with other strings in place of some."""
+    for name, other in names.items():
+        for quote in "\"'":
+            text = text.replace(f"{quote}{name}{quote}", f"{quote}{other}{quote}")
+    return text
 
 
 def _inputs(path: Path, declared: Mapping[str, Any]) -> Iterator[InputFile]:

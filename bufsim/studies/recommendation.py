@@ -190,9 +190,13 @@ class Recommendation(Told):
             yield f"{_begun(counts(self.considered))}."
         yield from self.notes
 
-    def _binding(self, check: LimitCheck) -> str:
+    def _loads(self) -> tuple[tuple[float, str], ...]:
+        """Return the loads at which the choice was looked at, times today's, and its scenarios there."""
         assert self.choice is not None
-        named = {one.name: one.option.scenarios for one in self.considered}[self.choice.name]
+        return {one.name: one.option.scenarios for one in self.considered}[self.choice.name]
+
+    def _binding(self, check: LimitCheck) -> str:
+        named = self._loads()
         at = "".join(_at(scale) for scale, name in named if name == check.scenario) if len(named) > 1 else ""
         return f"{limit_in_words(check.limit)}{at}: {check.shown()}"
 
@@ -200,7 +204,7 @@ class Recommendation(Told):
         limits = len(self.question.limits)
         kept = f"keeps {'its limit' if limits == 1 else f'all {limits} limits'}" if limits else ""
         if limits and self.origin.loads > 1:
-            kept += " at every load"
+            kept += f" at every load up to {max(scale for scale, _ in self._loads()):g} times today's"
         assert self.selection is not None
         of = " of those that do" if limits else ""
         has = f"has {self.question.wanted}{of}"

@@ -45,12 +45,15 @@ class Source:
         What repeats the report.
     inputs : sequence of (str, int, str)
         The plan file and the files that it names: name, rows, SHA-256 in hexadecimal.
+    copy : str, optional
+        What stands in the copy of the plan beside the report, if the paths in it must be others there.
     """
 
     name: str
     text: str
     command: str
     inputs: Sequence[tuple[str, int, str]]
+    copy: str | None = None
 
 
 @dataclass(slots=True)

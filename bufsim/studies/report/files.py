@@ -46,7 +46,7 @@ def write_report(answer: PlanAnswer, path: str | Path, *, source: Source | None 
     texts[html.with_suffix(".json")] = json.dumps(_plain(contents(draft, table)), indent=1, ensure_ascii=False) + "\n"
     texts[html.with_suffix(".csv")] = csv_text(table)
     if source is not None:
-        texts[html.with_suffix(".toml")] = source.text
+        texts[html.with_suffix(".toml")] = source.text if source.copy is None else source.copy
     for target, text in texts.items():
         _write(target, text)
     return list(texts)
