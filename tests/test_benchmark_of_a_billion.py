@@ -27,7 +27,7 @@ def test_it_says_what_each_size_took_and_writes_it_between_its_marks(
     assert path.read_text() == f"before\n<!-- billion -->\n\n{printed}\n<!-- end of billion -->\nafter\n"
 
 
-@pytest.mark.parametrize("part", ["measured", "billion", "study"])
+@pytest.mark.parametrize("part", ["measured", "billion", "parts", "study"])
 def test_the_real_file_has_the_marks(part: str) -> None:
     from benchmarks.readme import README
 

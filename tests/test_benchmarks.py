@@ -85,6 +85,16 @@ def test_steps_at_one_instant_count_once() -> None:
     assert columns["sizes"].tolist() == [1.0, 0.0, 1.0]
 
 
+def test_the_parts_of_a_run_add_up() -> None:
+    from benchmarks.parts import ALL, TABLES, measure, table
+    from benchmarks.works import WORKS
+
+    measured = measure(WORKS["W4"], 2_000, 3)
+    assert {f"table {name}" for name in TABLES} < measured.keys()
+    assert measured[ALL] == pytest.approx(sum(time for part, time in measured.items() if part != ALL))
+    assert table({"W4": measured}).splitlines()[-1].startswith("| all")
+
+
 def test_a_target_that_was_not_measured_is_not_met() -> None:
     from benchmarks.targets import Target
 
