@@ -95,7 +95,8 @@ def find(name: str) -> Metric:
     if full is not None:
         return METRICS[full]
     raise InvalidValueError(
-        f"metric must be one of bufsim.results.metrics.METRICS, got {name!r}{did_you_mean(name, METRICS)}"
+        f"metric must be one of those that `bufsim metrics` lists (in Python: bufsim.results.metrics.METRICS), "
+        f"got {name!r}{did_you_mean(name, METRICS)}"
     )
 
 

@@ -48,8 +48,8 @@ def _said(simulation: Simulation, clock: FlushEvery | CheckedEvery, share: float
         return ""
     begin = start or period
     return (
-        f"cut period: {clock!r} has {100.0 * off:+.1f} % of the ticks that {number(periods)} periods should have, so "
-        "that the flushes that it starts are off by as much: "
+        f"cut period: {clock!r} has {100.0 * abs(off):.1f} % {'fewer' if off < 0.0 else 'more'} ticks than "
+        f"{number(periods)} periods should have, so that the flushes that it starts are off by as much: "
         f"warm_up={begin:g} and until={begin + math.ceil(periods) * period:g} hold whole periods"
     )
 

@@ -30,6 +30,7 @@ _TOKEN = re.compile(
     | (?P<space>\s+)""",
     re.VERBOSE,
 )
+_NOT_FINITE = re.compile(r"[-+]?(nan|inf|infinity)", re.IGNORECASE)
 _LIMIT = re.compile(r"(?P<left>[^<>=]*)(?P<side><=|>=)(?P<right>[^<>]*)")
 _PRICES = tuple(inspect.signature(cost).parameters)
 
@@ -86,6 +87,8 @@ def limit(value: str | Limit) -> Limit:
     left, side, right = (parts.group(name).strip() for name in ("left", "side", "right"))
     if not re.search(r"[A-Za-z_]", re.sub(r"[0-9.]+\s*\w+", "", left)):
         raise InvalidValueError(f"limit must have the metric on its left, got {value!r}; turn it round")
+    if _NOT_FINITE.fullmatch(right):
+        raise InvalidValueError(f"limit must have a finite number on its right, got {value!r}")
     bound = expression(right) if re.match(r"[A-Za-z_]|.*[*\[(]", right) else right
     return expression(left) <= bound if side == "<=" else expression(left) >= bound
 

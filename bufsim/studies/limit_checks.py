@@ -196,10 +196,11 @@ def hopeless(checks: Sequence[LimitCheck]) -> str:
     assert nearest.interval is not None
     quantity = _quantity(nearest.limit, nearest.interval)
     shown = f"{quantity.interval(nearest.interval)} {quantity.unit.name}".rstrip()
+    up = nearest.limit.side == "<="
+    kept = quantity.beyond(nearest.interval.high if up else nearest.interval.low, up=up)
     return (
         f"no scenario keeps {limit_in_words(nearest.limit)}: {in_words(nearest.scenario)} comes nearest with {shown}; "
-        f"{'raise' if nearest.limit.side == '<=' else 'lower'} the limit to "
-        f"{quantity.written(float(f'{nearest.interval.estimate:.3g}'))} or so, or try other policies"
+        f"{'raise' if up else 'lower'} the limit to {kept} or {'more' if up else 'less'}, or try other policies"
     )
 
 

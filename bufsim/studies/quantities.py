@@ -70,6 +70,14 @@ class Quantity:
         unit = _unit(self.expression, abs(value))
         return f"{units.number(float(f'{value / unit.size:.4g}'))} {unit.name}".rstrip()
 
+    def beyond(self, value: float, *, up: bool) -> str:
+        """Return a value in three digits, rounded up or down: so that a limit there is kept."""
+        unit = _unit(self.expression, abs(value))
+        scaled = value / unit.size
+        step = 10.0 ** (math.floor(math.log10(abs(scaled))) - 2) if scaled else 1.0
+        rounded = (math.ceil if up else math.floor)(scaled / step) * step
+        return f"{units.number(float(f'{rounded:.3g}'))} {unit.name}".rstrip()
+
 
 def _unit(expression: Expression, largest: float) -> Unit:
     if expression.unit == "s":

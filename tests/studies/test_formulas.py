@@ -50,6 +50,13 @@ def test_no_text_does_anything_but_become_an_expression_or_an_error(text):
             assert repr(read(text))
 
 
+@pytest.mark.parametrize("bound", ["nan", "NaN", "inf", "-inf", "Infinity"])
+def test_a_limit_that_is_not_finite_is_refused(bound):
+    with pytest.raises(InvalidValueError) as raised:
+        limit(f"p99_wait <= {bound}")
+    assert str(raised.value) == f"limit must have a finite number on its right, got 'p99_wait <= {bound}'"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -64,7 +71,11 @@ def test_no_text_does_anything_but_become_an_expression_or_an_error(text):
         ("cost(per_flash=1)", "a price must be one of 'per_flush'"),
         ("cost(per_flush=mean_wait)", "expected a number"),
         ("cost(per_flush=1", "expected ,"),
-        ("__import__('os')", "metric must be one of bufsim.results.metrics.METRICS, got '__import__'"),
+        (
+            "__import__('os')",
+            "metric must be one of those that `bufsim metrics` lists (in Python: bufsim.results.metrics.METRICS), "
+            "got '__import__'",
+        ),
     ],
 )
 def test_a_wrong_formula_says_where_and_what_to_write(text, message):

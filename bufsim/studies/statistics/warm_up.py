@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from bufsim.checks import finite, integer
 from bufsim.errors import InvalidValueError
-from bufsim.results.words import number
+from bufsim.results.words import number, percent
 from bufsim.studies.statistics.comparisons import paired_difference
 from bufsim.studies.statistics.intervals import FloatArray, mean_interval
 
@@ -150,17 +150,23 @@ def _warning(table: FloatArray, bias: float, relative: float, warm_up: float | N
     begun = max(1, round(START * bins))
     rise = _shown(table[:, bins // 3 :], table[:, :begun])
     late = _shown(table[:, 2 * bins // 3 :], table[:, bins // 3 : 2 * bins // 3])
-    said = f"expected bias at least {100.0 * relative:+.0f} % of the mean"
     if late != 0.0 and abs(late) >= matters:
         moving = "rising" if late > 0.0 else "falling"
-        return f"the level was still {moving} when the run ended ({said}): lengthen `until`"
+        return f"the level was still {moving} when the run ended{_bias(relative, late)}: lengthen `until`"
     if abs(bias) < matters or rise * bias >= 0.0:
         return ""
     side = "below" if rise > 0.0 else "above"
     way_out = "lengthen `until`"
     if warm_up is not None:
         way_out = f"set `warm_up` to {number(warm_up)} s or more, or {way_out}"
-    return f"the runs start {side} the level that they reach ({said}): {way_out}"
+    return f"the runs start {side} the level that they reach{_bias(relative, rise)}: {way_out}"
+
+
+def _bias(relative: float, rise: float) -> str:
+    """Say how far the mean is off, unless that is not what the rise of the level would do to it."""
+    if relative * rise >= 0.0:
+        return ""
+    return f", so that its mean is at least {percent(abs(relative))} too {'low' if relative < 0.0 else 'high'}"
 
 
 def _shown(later: FloatArray, earlier: FloatArray) -> float:

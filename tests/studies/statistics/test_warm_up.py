@@ -98,22 +98,31 @@ def test_the_warning_names_where_to_cut():
     made = check_warm_up(rows(lambda x: 20.0 - 15.0 * (x < 0.1)), 100.0, 600.0)
     assert made.warm_up == pytest.approx(150.0)
     assert made.warning == (
-        "the runs start below the level that they reach (expected bias at least -8 % of the mean): "
+        "the runs start below the level that they reach, so that its mean is at least 7.64 % too low: "
         "set `warm_up` to 150 s or more, or lengthen `until`"
     )
 
 
 def test_a_level_that_never_settles_is_said_to_rise():
     made = check_warm_up(rows(lambda x: 20.0 * x), 0.0, 100.0)
-    assert made.warning.startswith("the level was still rising when the run ended (expected bias at least -")
+    assert made.warning.startswith("the level was still rising when the run ended, so that its mean is at least ")
+    assert " % too low: " in made.warning
     assert made.warning.endswith("lengthen `until`")
 
 
 def test_a_start_that_is_too_high_is_said_to_be():
     made = check_warm_up(rows(lambda x: 20.0 + 30.0 * (x < 0.1)), 0.0, 100.0)
     assert "start above the level" in made.warning
+    assert " % too high: " in made.warning
     assert made.relative_bias > 0.1
     assert "still falling" in check_warm_up(rows(lambda x: 40.0 - 20.0 * x), 0.0, 100.0).warning
+
+
+def test_a_bias_that_contradicts_the_last_move_is_not_told():
+    # up from far below, then down: the mean is too low, though the level falls at the end
+    made = check_warm_up(rows(lambda x: np.where(x < 0.3, 5.0, 45.0 - 20.0 * x)), 0.0, 100.0)
+    assert made.relative_bias < 0.0
+    assert made.warning == "the level was still falling when the run ended: lengthen `until`"
 
 
 def test_a_level_of_0_throughout_is_no_cause_for_a_warning():
