@@ -274,7 +274,12 @@ def test_a_wrong_option_is_refused_with_exit_code_2(arguments: list[str], messag
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
-    assert message in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    # one line, without the usage
+    assert printed.startswith("bufsim: error: ")
+    assert message in printed
+    assert printed.endswith(" --help\n")
+    assert printed.count("\n") == 1
 
 
 def test_help_tells_the_words_the_examples_and_the_exit_codes(capsys: Printed) -> None:

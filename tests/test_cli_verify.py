@@ -35,6 +35,12 @@ def test_each_claim_has_a_line(capsys: Printed, monkeypatch: pytest.MonkeyPatch)
     )
 
 
+def test_help_says_which_seed_it_takes(capsys: Printed) -> None:
+    with pytest.raises(SystemExit):
+        main(["verify", "--help"])
+    assert "without it, it is 1" in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.parametrize("verdict", ["FAILS", "not checked"])
 def test_one_that_fails_or_is_not_checked_ends_with_1(
     verdict: str, capsys: Printed, monkeypatch: pytest.MonkeyPatch

@@ -9,12 +9,20 @@ import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+    Subparsers = argparse._SubParsersAction["Parser"]
 
 DONE, NOTHING_QUALIFIES, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line, without all that would be right."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the options, and end."""
+        self.exit(WRONG_INPUT, f"bufsim: error: {message}; see {self.prog} --help\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,8 @@ class Command:
         Adds the command's own options to its parser.
     run : callable
         Takes the options, and returns the exit code.
+    without_seed : str
+        What it does without a root seed; empty: it takes none.
     """
 
     name: str
@@ -43,6 +53,7 @@ class Command:
     examples: str
     add_options: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
+    without_seed: str = "one is drawn and told"
 
     def add_to(self, commands: Subparsers) -> None:
         """Add the command, with its own options and those that every command has."""
@@ -55,9 +66,9 @@ class Command:
         )
         self.add_options(parser)
         common = parser.add_argument_group("every command")
-        common.add_argument(
-            "--seed", type=_seed, metavar="N", help="root seed, 0 or more; without it, one is drawn and told"
-        )
+        if self.without_seed:
+            said = f"root seed, 0 or more; without it, {self.without_seed}"
+            common.add_argument("--seed", type=_seed, metavar="N", help=said)
         common.add_argument("--json", action="store_true", help="print one JSON object in place of tables")
         common.add_argument("--quiet", action="store_true", help="print nothing but errors")
         parser.set_defaults(command=self)

@@ -7,13 +7,13 @@ import contextlib
 import sys
 from collections.abc import Sequence
 
-from bufsim.cli import compare, plan, run, verify
-from bufsim.cli.command import INTERRUPTED, WRONG_INPUT, Command
+from bufsim.cli import compare, metrics, plan, run, verify
+from bufsim.cli.command import INTERRUPTED, WRONG_INPUT, Command, Parser
 from bufsim.engines.compilation import silent, telling
 from bufsim.errors import BufsimError
 from bufsim.studies.evaluations import UndefinedError
 
-COMMANDS: tuple[Command, ...] = (run.COMMAND, compare.COMMAND, plan.COMMAND, verify.COMMAND)
+COMMANDS: tuple[Command, ...] = (run.COMMAND, compare.COMMAND, plan.COMMAND, metrics.COMMAND, verify.COMMAND)
 """All commands, in the order in which --help lists them. A new one is a module with a `Command`, and its name here."""
 
 _EXIT_CODES = """\
@@ -21,7 +21,7 @@ exit codes:
   0    done
   1    the answer is that nothing qualifies
   2    wrong input
-  130  interrupted; what was finished is kept
+  130  interrupted; with --store FILE the finished replications are kept
 """
 
 
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _say(f"error: {error.filename or ''}: {error.strerror or error}", WRONG_INPUT)
     except KeyboardInterrupt:
-        return _say("interrupted; what was finished is kept", INTERRUPTED)
+        return _say("interrupted; a run that is not finished is not kept", INTERRUPTED)
 
 
 def _quiet(quiet: bool) -> contextlib.AbstractContextManager[None]:
@@ -59,7 +59,7 @@ def _say(message: str, code: int) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="bufsim",
         description="Simulates job buffers, so that you can choose a flush policy with evidence.",
         epilog=_EXIT_CODES,

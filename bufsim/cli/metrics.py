@@ -1,0 +1,39 @@
+"""``bufsim metrics``: what can be compared, limited and minimised, a line a metric."""
+
+from __future__ import annotations
+
+import argparse
+
+from bufsim.cli.command import DONE, Command, Console
+from bufsim.results.metrics import METRICS
+
+_DESCRIPTION = """\
+List the metrics: name, unit and meaning. Each is understood without its unit too (mean_wait), any quantile besides
+those listed (p99.9_wait_s), and each for one buffer or queue alone (p99_wait[search]).
+"""
+_EXAMPLES = """\
+examples:
+  bufsim metrics
+  bufsim metrics wait
+"""
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("part", nargs="?", default="", metavar="PART", help="only names with this in them")
+
+
+def _run(options: argparse.Namespace) -> int:
+    console = Console.of(options)
+    found = [metric for metric in METRICS.values() if options.part in metric.name]
+    width = max((len(metric.name) for metric in found), default=0)
+    for metric in found:
+        console.say(f"{metric.name:<{width}}  {metric.unit or '-':<6} {metric.meaning}")
+    if not found:
+        console.say(f"no metric has {options.part!r} in its name")
+    console.give({"metrics": [{"name": one.name, "unit": one.unit, "meaning": one.meaning} for one in found]})
+    return DONE
+
+
+COMMAND = Command(
+    "metrics", "list what can be compared and limited", _DESCRIPTION, _EXAMPLES, _add_options, _run, without_seed=""
+)
