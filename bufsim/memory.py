@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import mmap
 import weakref
-from collections import deque
 from functools import cache
 from typing import Any
 
@@ -114,14 +113,18 @@ class _Loan:
         weakref.finalize(self, _kept_back, piece).atexit = False
 
 
-_kept: deque[_Piece] = deque()
+# other threads, and the garbage collector in the midst of anything, may take from it and add to it
+_kept: list[_Piece] = []
 
 
 def _taken(size: int) -> _Piece:
     """Return a piece of this size: the one kept last, or a new one."""
-    for piece in reversed(_kept):
+    for piece in _kept[::-1]:
         if piece.size == size:
-            _kept.remove(piece)
+            try:
+                _kept.remove(piece)
+            except ValueError:  # another thread was quicker
+                continue
             return piece
     return _Piece(size)
 
@@ -131,4 +134,4 @@ def _kept_back(piece: _Piece) -> None:
     piece.free()
     _kept.append(piece)
     while sum(kept.size for kept in _kept) > _MOST_KEPT:
-        _kept.popleft()
+        _kept[:1] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -77,6 +78,20 @@ def test_what_was_kept_for_longest_goes_first(monkeypatch: pytest.MonkeyPatch) -
     while arrays:
         arrays.pop(0)
     assert [piece.address for piece in memory._kept] == addresses[2:]
+
+
+@CAN_LEND
+def test_threads_never_share_a_piece() -> None:
+    def write_and_read(number: int) -> bool:
+        for _ in range(40):
+            array = memory.empty(MANY // 8, np.int64)
+            array[:] = number
+            if (array != number).any():
+                return False
+        return True
+
+    with ThreadPoolExecutor(8) as executor:
+        assert all(executor.map(write_and_read, range(16)))
 
 
 def test_where_the_system_cannot_take_memory_back_it_is_numpys_own(monkeypatch: pytest.MonkeyPatch) -> None:
