@@ -18,8 +18,10 @@ from bufsim.errors import InvalidValueError
 from bufsim.model.buffers import FlushTime
 from bufsim.model.reducers import KeepAll
 from bufsim.simulation import Simulation
+from bufsim.studies import summaries
 from bufsim.studies.comparisons import Comparisons
 from bufsim.studies.study import Study
+from bufsim.studies.study_numbers import IncompleteError
 from bufsim.studies.study_result import StudyResult
 
 _DESCRIPTION = """\
@@ -70,7 +72,9 @@ def _run(options: argparse.Namespace) -> int:
     metrics = options.metric or usual_metrics(next(iter(scenarios.values())))
     result = study.run(options.replications, engine=options.engine, **studying.how(options))
     margin = _margin(options.margin)
-    comparisons = result.compare(*metrics, pairs=_pairs(result), margin=margin, where_defined=True)
+    if not result.finished and not result.complete:
+        raise KeyboardInterrupt
+    comparisons = _compared(result, metrics, margin)
     _tell(console, title, result, comparisons, metrics)
     answer = _answer(title, result, comparisons, metrics)
     if folder is not None:
@@ -84,6 +88,14 @@ def _run(options: argparse.Namespace) -> int:
     if not result.complete:
         raise KeyboardInterrupt
     return DONE
+
+
+def _compared(result: StudyResult, metrics: Sequence[str], margin: str | dict[str, str] | None) -> Comparisons:
+    """Return the comparisons; none where an interrupt left too little."""
+    try:
+        return result.compare(*metrics, pairs=_pairs(result), margin=margin, where_defined=True)
+    except IncompleteError:
+        return Comparisons(())
 
 
 def _scenarios(options: argparse.Namespace) -> tuple[str, dict[str, Simulation]]:
@@ -139,7 +151,9 @@ def _margin(given: Sequence[str] | None) -> str | dict[str, str] | None:
 
 def _tell(console: Console, title: str, result: StudyResult, comparisons: Comparisons, metrics: Sequence[str]) -> None:
     engines = " and ".join(sorted({result.engines[name] for name in result.finished}))
-    part = "" if result.complete else ", INTERRUPTED: this is what was finished"
+    part = ""
+    if not result.complete:
+        part = f", INTERRUPTED: this is what was finished (replications: {summaries.counts(result.tallies)})"
     console.say(
         f"{title}: {len(result.finished)} policies, {result.replications} replications each under common random "
         f"numbers, seed {result.seed}, {engines} engine{part}\n"
@@ -156,6 +170,8 @@ def _tell(console: Console, title: str, result: StudyResult, comparisons: Compar
 def basis(result: StudyResult, comparisons: Comparisons) -> str:
     """Return what the numbers rest on."""
     if not comparisons.rows:
+        if not result.complete:
+            return "Nothing is compared: it was interrupted before two policies had two replications in common."
         return "Nothing is compared: no two policies have a value of any of these metrics."
     level = f"{100.0 * comparisons.rows[0].comparison.interval.confidence:g} %"
     count = len(comparisons.rows)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from time import monotonic
@@ -28,6 +29,8 @@ from bufsim.studies.replication import Outcome, Task, run, run_for_a_while
 
 CHUNKS_PER_WORKER = 8
 MOST_IN_CHUNK = 64
+AT_HAND = 2
+"""Chunks that are handed out at once for each worker: what it does, and what it does next."""
 UNKNOWN_WORKERS = 16
 """How many workers an executor is taken to have that does not say it: enough chunks for so many."""
 WORTH_A_POOL = 8.0
@@ -65,7 +68,7 @@ def execute(tasks: Sequence[Task], executor: int | Executor | None, keep: Keep, 
     if executor is None:
         _where_it_pays(tasks, keep, tell)
     elif isinstance(executor, Executor):
-        _on(executor, tasks, getattr(executor, "_max_workers", None) or UNKNOWN_WORKERS, keep, tell)
+        _on(executor, tasks, getattr(executor, "_max_workers", None), keep, tell)
     else:
         _in_processes(executor, tasks, keep, tell)
 
@@ -130,20 +133,25 @@ def _in_processes(count: int, tasks: Sequence[Task], keep: Keep, tell: Tell) -> 
         raise
 
 
-def _on(executor: Executor, tasks: Sequence[Task], workers: int, keep: Keep, tell: Tell) -> None:
+def _on(executor: Executor, tasks: Sequence[Task], workers: int | None, keep: Keep, tell: Tell) -> None:
     _check_pickle(executor, tasks[:1])
     if _compiled(tasks):
         compiled_engine.prepare(elsewhere=True)
+    waiting = deque(_chunks(tasks, workers or UNKNOWN_WORKERS))
+    # a worker has its next chunk at hand; those behind wait here, so that what is handed back goes before them, and an
+    # interrupt finds the first replications of all scenarios done rather than the first scenario of each chunk
+    most = AT_HAND * workers if workers else len(waiting)
     running: dict[Future[list[Outcome]], Sequence[Task]] = {}
     try:
-        for chunk in _chunks(tasks, workers):
-            running[_submitted(executor, chunk)] = chunk
-        while running:
+        while waiting or running:
+            while waiting and len(running) < most:
+                chunk = waiting.popleft()
+                running[_submitted(executor, chunk)] = chunk
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 outcomes = _done(executor, future)
                 keep(outcomes)
                 if left := running[future][len(outcomes) :]:
-                    running[_submitted(executor, left)] = left
+                    waiting.appendleft(left)
                 del running[future]
                 tell(len(outcomes))
     except (KeyboardInterrupt, BufsimError):

@@ -13,6 +13,7 @@ from bufsim.studies.evaluations import UndefinedError
 from bufsim.studies.expressions import Expression
 from bufsim.studies.formulas import expression, one_objective
 from bufsim.studies.statistics import Margin, Selection, too_wide
+from bufsim.studies.study_numbers import IncompleteError
 from bufsim.studies.study_result import StudyResult
 
 Metrics = str | Expression | Sequence[str | Expression]
@@ -87,7 +88,7 @@ class Goals:
         for goal in (self._wide, self._open, self._unsettled):
             try:
                 found.extend(goal(result, confidence))
-            except UndefinedError as error:
+            except (UndefinedError, IncompleteError) as error:
                 found.append(str(error))
         return found
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bufsim.studies.comparisons import Comparisons
+from bufsim.studies.evaluations import UndefinedError
 from bufsim.studies.goals import Goals, Running
 from bufsim.studies.statistics import Look, Selection, SequentialPlan
+from bufsim.studies.study_numbers import IncompleteError
 from bufsim.studies.study_result import StudyResult
 from bufsim.studies.told import Told
 
@@ -64,10 +66,17 @@ class Stopped(Told):
         return [
             f"Stopped at {self.look.replications} replications, look {self.look.number} of {len(looks)}: {why}.",
             *(f"Missing: {one}." for one in self.missing),
-            *(self.comparisons.sentences() if self.comparisons is not None else ()),
-            *([self.selection.sentence(self.goals.unit)] if self.selection is not None else ()),
+            *self._answers(),
             f"Each interval is at {each:.4g} %, so that all looks together keep {over_all:g} %.",
         ]
+
+    def _answers(self) -> list[str]:
+        try:
+            compared, best = self.comparisons, self.selection
+        except (UndefinedError, IncompleteError):
+            return []  # why, stands under what is missing
+        told = [] if compared is None else compared.sentences()
+        return told if best is None else [*told, best.sentence(self.goals.unit)]
 
     def table(self) -> pd.DataFrame:
         """Return the metrics whose half-width was wanted, or the usual ones, at the look's confidence."""

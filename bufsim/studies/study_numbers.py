@@ -22,6 +22,10 @@ from bufsim.studies.replicating import Replicating
 from bufsim.studies.statistics import Interval
 
 
+class IncompleteError(InvalidValueError):
+    """A study was interrupted before there was enough to answer what is asked."""
+
+
 class Planned(Protocol):
     """What a study result takes from its study."""
 
@@ -136,7 +140,8 @@ class StudyNumbers:
     def _common(self) -> list[int]:
         """Return the replications that every finished scenario has: only these can be paired."""
         if not self.finished:
-            raise InvalidValueError("the study has no scenario with 2 finished replications; " + self._why_not())
+            error = InvalidValueError if self.complete else IncompleteError
+            raise error("the study has no scenario with 2 finished replications; " + self._why_not())
         sets = [set(self.tallies[name]) for name in self.finished]
         return sorted(set.intersection(*sets))
 
@@ -146,24 +151,48 @@ class StudyNumbers:
             return f"scenario {first['scenario']!r} failed: {first['error']}"
         return "it was interrupted too soon: run it again (with the same store, if it had one)"
 
+    def _own(self, scenario: str) -> list[int]:
+        """Return the replications that a scenario is estimated from: of a part that cannot be paired, all it has."""
+        common = self._common()
+        return common if len(common) >= 2 else sorted(self.tallies[scenario])
+
+    def _check_paired(self, *scenarios: str | None) -> None:
+        """Raise if an interrupt left too little to pair, or not these scenarios."""
+        if self.complete:
+            return
+        common = self._common()
+        missing = [name for name in scenarios if name is not None and name in self.scenarios]
+        missing = [name for name in missing if name not in self.finished]
+        if len(common) >= 2 and len(self.finished) >= 2 and not missing:
+            return
+        raise IncompleteError(
+            "the study is INCOMPLETE: it was interrupted with too little to compare (finished replications: "
+            f"{summaries.counts(self.tallies)}; in common: {len(common)}); "
+            "run it again (with the same store, if it had one)"
+        )
+
     # numbers
 
     def measured(self, metric: str | Expression, scenario: str, *, of: str | None = None) -> Evaluation:
         """Return a metric or an expression of one scenario over the replications, for values and intervals."""
         checks.one_of("scenario", scenario, self.finished)
         tallies = self.tallies[scenario]
-        return Evaluation(expression(metric, of), [tallies[number] for number in self._common()], scenario)
+        return Evaluation(expression(metric, of), [tallies[number] for number in self._own(scenario)], scenario)
 
     def values(self, metric: str | Expression, *, of: str | None = None) -> pd.DataFrame:
         """Return a metric or an expression in every replication: a row a replication, a column a scenario.
 
         Each is the metric of that run by itself. Means of them are biased for ratios and quantiles: ask `intervals`.
         """
+        if len(self.finished) > 1:
+            self._check_paired()
         columns = {name: self.measured(metric, name, of=of).raw() for name in self.finished}
         return pd.DataFrame(columns, index=pd.Index(self._common(), name="replication"))
 
     def samples(self, metric: str | Expression, *, of: str | None = None) -> dict[str, Floats]:
         """Return one value per replication and scenario whose means can be compared in pairs."""
+        if len(self.finished) > 1:
+            self._check_paired()
         return {name: self.measured(metric, name, of=of).values() for name in self.finished}
 
     def interval(
@@ -210,7 +239,8 @@ class StudyNumbers:
         -------
         DataFrame
             scenario, metric, estimate, low, high, unit, confidence, n, method. Where a metric is undefined, such as the
-            wait where nothing is flushed, the numbers are missing, and the method says why.
+            wait where nothing is flushed, the numbers are missing, and the method says why. After an interrupt that
+            left no replications in common, each scenario's are all that it has: intervals need no pairs.
         """
         rows = [
             summaries.row(name, self.measured(asked, name), confidence)
@@ -233,4 +263,4 @@ class StudyNumbers:
         return [expression(metric, of) for metric in metrics or summaries.USUAL]
 
     def _kept(self) -> dict[str, list[Tally]]:
-        return {name: [self.tallies[name][number] for number in self._common()] for name in self.finished}
+        return {name: [self.tallies[name][number] for number in self._own(name)] for name in self.finished}

@@ -71,11 +71,14 @@ class StudyResult(StudyNumbers):
         Comparisons
             For each difference its verdict, its adjusted interval, what pairing gained and the replications needed.
         """
+        asked = [name for pair in pairs for name in pair] if isinstance(pairs, list | tuple) else []
+        today = baseline if baseline is not None or pairs is not None else self.baseline
+        self._check_paired(today, *asked)
         return compare(
             self._asked(metrics, of),
             self.finished,
             lambda asked, name: self.measured(asked, name).values(),
-            baseline=baseline if baseline is not None or pairs is not None else self.baseline,
+            baseline=today,
             pairs=pairs,
             margin=margin,
             confidence=confidence,
@@ -95,10 +98,12 @@ class StudyResult(StudyNumbers):
         where every other is separated from it. Does not depend on the order of the scenarios.
         """
         objective, is_cost = one_objective(minimise, maximise)
-        return select_best(self.samples(objective), confidence=confidence, lower_is_better=is_cost)
+        selection = select_best(self.samples(objective), confidence=confidence, lower_is_better=is_cost)
+        return replace(selection, unit=objective.unit)
 
     def pareto(self, x: str | Expression, y: str | Expression, *, confidence: float = 0.95) -> Front:
         """Return which scenarios are on the Pareto front of two objectives, and which are not separable from it."""
+        self._check_paired()
         return front(expression(x), expression(y), self.finished, self.measured, confidence=confidence)
 
     def check(self, *limits: str | Limit, confidence: float = 0.95) -> LimitChecks:
@@ -165,6 +170,8 @@ class StudyResult(StudyNumbers):
         Recommendation
             Its `sentence()` is the answer; its `exit_status` is 1 if no option qualifies.
         """
+        if len(self.finished) > 1:
+            self._check_paired()
         objective, is_cost = one_objective(minimise, maximise)
         question = Question(objective, is_cost, all_limits(subject_to), confidence)
 

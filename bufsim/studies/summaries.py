@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sized
+from collections.abc import Mapping, Sized
 from typing import Any, Protocol
 
 import pandas as pd
@@ -13,6 +13,7 @@ from bufsim.studies.evaluations import Evaluation, UndefinedError
 from bufsim.studies.statistics import Interval
 
 USUAL = ("mean_wait_s", "p99_wait_s", "mean_buffer_size_jobs", "peak_buffer_size_jobs", "flush_rate_per_s")
+_MOST_COUNTED = 6
 COLUMNS = ["scenario", "metric", "estimate", "low", "high", "unit", "confidence", "n", "method"]
 
 
@@ -34,6 +35,10 @@ class Shown(Protocol):
     @property
     def scenarios(self) -> Sized:
         """What ran."""
+
+    @property
+    def tallies(self) -> Mapping[str, Sized]:
+        """What is kept of each scenario's finished replications."""
 
     @property
     def finished(self) -> tuple[str, ...]:
@@ -62,13 +67,35 @@ def row(scenario: str, evaluation: Evaluation, confidence: float) -> tuple[Any, 
 def header(result: Shown) -> str:
     """Return the line of what ran."""
     parts = [f"Study  seed {result.seed}", _counted(len(result.scenarios))]
-    if result.finished:
+    if result.finished and (result.complete or result.replications >= 2):
         parts.append(f"{result.replications} replications each, common random numbers")
     if not result.complete:
-        parts.append("INCOMPLETE: interrupted, this is what was finished")
+        parts.append(f"INCOMPLETE: interrupted, this is what was finished{_so_far(result)}")
     if len(result.failures):
         parts.append(f"{_counted(result.failures['scenario'].nunique())} failed, see .failures")
     return " · ".join(parts)
+
+
+def _so_far(result: Shown) -> str:
+    """Return how many replications each scenario has, where they are not the same of all."""
+    even = len(result.finished) == len(result.tallies) and all(
+        len(found) == result.replications for found in result.tallies.values()
+    )
+    return "" if even else f" (replications: {counts(result.tallies)})"
+
+
+def counts(tallies: Mapping[str, Sized]) -> str:
+    """Return how many replications each scenario has, or of many from how many to how many.
+
+    Examples
+    --------
+    >>> counts({"A": [1, 2, 3], "B": []})
+    'A 3, B 0'
+    """
+    found = {name: len(kept) for name, kept in tallies.items()}
+    if len(found) > _MOST_COUNTED:
+        return f"from {min(found.values())} to {max(found.values())} of {len(found)} scenarios"
+    return ", ".join(f"{name} {count}" for name, count in found.items())
 
 
 def _counted(scenarios: int) -> str:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import concurrent.futures as futures
+import html
 import itertools
 import pickle
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,7 +28,9 @@ from bufsim import (
 )
 from bufsim.engines.randomness import stream
 from bufsim.studies import progress as bars
+from bufsim.studies import replication
 from bufsim.studies.study import Study
+from bufsim.studies.study_numbers import IncompleteError
 from tests.studies.small import POLICIES, Failing, OwnSize, bits, declare, study
 
 # what is declared
@@ -204,6 +209,10 @@ def test_an_interrupt_gives_what_is_finished_and_says_so(executor):
     whole = bits(study().run(5, progress=False))
     assert not part.complete
     assert "INCOMPLETE: interrupted, this is what was finished" in repr(part)
+    # what came in can be looked at and compared
+    assert part.replications >= 2
+    assert set(part.intervals("mean_wait").scenario) == set(part.scenarios)
+    assert part.compare("mean_wait").sentences()
     assert 7 <= sum(map(len, part.tallies.values())) < 600
     for name, found in bits(part).items():
         for number in set(found) & set(whole[name]):
@@ -231,6 +240,61 @@ def test_a_part_has_something_of_every_scenario():
     part = study().run(10, progress=stop)
     assert [len(found) for found in part.tallies.values()] == [3, 2, 2]
     assert part.replications == 2
+
+
+PARTS = {
+    "nothing in common": ((0, 1, 2), (3, 4, 5), (0, 1, 2)),
+    "one in common": ((0, 1, 2), (2, 3, 4), (2, 3)),
+    "one scenario alone": ((0, 1, 2), (), ()),
+    "nothing": ((), (), ()),
+}
+
+
+@pytest.mark.parametrize("kept", PARTS.values(), ids=PARTS)
+def test_a_part_without_pairs_shows_what_there_is_and_says_why_nothing_is_compared(kept):
+    whole = study(until=20.0).run(6, progress=False)
+    tallies = {
+        name: {number: whole.tallies[name][number] for number in numbers}
+        for name, numbers in zip(whole.scenarios, kept, strict=True)
+    }
+    part = replace(whole, tallies=tallies, complete=False)
+    counts = ", ".join(f"{name} {len(found)}" for name, found in tallies.items())
+    for shown in (repr(part), html.unescape(part._repr_html_())):
+        assert f"INCOMPLETE: interrupted, this is what was finished (replications: {counts})" in shown
+    table = part.intervals("mean_wait")
+    assert dict(zip(table.scenario, table.n, strict=True)) == {
+        name: len(found) for name, found in tallies.items() if len(found) > 1
+    }
+    for ask in (
+        lambda: part.compare("mean_wait"),
+        lambda: part.compare("mean_wait", pairs="all"),
+        lambda: part.pareto("mean_wait", "flush_rate"),
+    ):
+        with pytest.raises(IncompleteError, match=r"interrupted .*run it again \(with the same store, if it had one\)"):
+            ask()
+    assert isinstance(part.warnings(), list)
+
+
+def test_of_many_scenarios_a_part_says_from_how_many_to_how_many_replications_they_have():
+    whole = study(*(FlushAtSize(n) for n in range(2, 10)), until=20.0).run(3, progress=False)
+    last = list(whole.scenarios)[-1]
+    part = replace(whole, tallies={**whole.tallies, last: {}}, complete=False)
+    assert "this is what was finished (replications: from 0 to 3 of 8 scenarios)" in repr(part)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_an_interrupted_pool_has_done_the_first_replications_of_all_scenarios(count, monkeypatch):
+    # a worker hands back all but one of its chunk
+    monkeypatch.setattr(replication, "PATIENCE", 0.0)
+
+    def stop(done, total):
+        if done >= 30:
+            raise KeyboardInterrupt
+
+    with futures.ThreadPoolExecutor(count) as executor:
+        part = study(until=5.0).run(200, executor=executor, progress=stop)
+    assert 30 <= sum(map(len, part.tallies.values())) < 40
+    assert part.replications >= 5
 
 
 def test_an_interrupt_that_comes_too_soon_says_so():
