@@ -183,7 +183,7 @@ def test_an_interruption_keeps_what_was_finished(
 
     monkeypatch.setattr(pictures, "write", interrupt)
     assert main([*SMALL, "--out", str(tmp_path)]) == 130
-    assert capsys.readouterr().err == "bufsim: interrupted; what was finished is kept\n"
+    assert capsys.readouterr().err == "bufsim: interrupted; a run that is not finished is not kept\n"
     assert files(tmp_path) == [*(f"run/{table}.parquet" for table in TABLES), "summary.parquet"]
 
 

@@ -224,7 +224,9 @@ def test_a_study_that_is_stored_goes_on_where_it_was(tmp_path: Path, capsys: Pri
         assert answer(capsys, *TWO, "-n", "4", *store) == first
 
 
-def test_an_interruption_shows_what_is_finished(capsys: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interruption_shows_what_is_finished(
+    tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     execute = replicating.execute
 
     def interrupted(tasks: list[object], *others: object) -> None:
@@ -236,7 +238,39 @@ def test_an_interruption_shows_what_is_finished(capsys: Printed, monkeypatch: py
     printed = capsys.readouterr()
     assert "3 replications each" in printed.out
     assert "INTERRUPTED: this is what was finished" in printed.out
-    assert printed.err.endswith("bufsim: interrupted; what was finished is kept\n")
+    assert printed.err.endswith("bufsim: interrupted; the finished replications are not kept without --store FILE\n")
+    store = tmp_path / "study.sqlite"
+    assert main([*TWO, "-n", "10", "--store", str(store)]) == 130
+    assert capsys.readouterr().err.endswith(f"interrupted; the finished replications are kept in {store}\n")
+
+
+@pytest.mark.parametrize(
+    ("first", "shown"),
+    [
+        (slice(0, 0), ""),
+        (slice(0, 20, 2), "A  size(40) | age(5s)"),
+        (slice(0, 3), "A  size(40) | age(5s)"),
+    ],
+    ids=["nothing", "one policy", "two of one, one of the other"],
+)
+def test_an_interruption_that_leaves_nothing_to_compare_shows_what_there_is(
+    first: slice, shown: str, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute = replicating.execute
+
+    def interrupted(tasks: list[object], *others: object) -> None:
+        execute(tasks[first], *others)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(replicating, "execute", interrupted)
+    assert main([*TWO, "-n", "10"]) == 130
+    printed = capsys.readouterr()
+    assert printed.err.endswith("interrupted; the finished replications are not kept without --store FILE\n")
+    assert "error" not in printed.err
+    assert shown in printed.out
+    assert (
+        "Nothing is compared: it was interrupted before two policies had two" in " ".join(printed.out.split())
+    ) == bool(shown)
 
 
 def test_a_policy_that_fails_is_named_with_its_cause(capsys: Printed, monkeypatch: pytest.MonkeyPatch) -> None:

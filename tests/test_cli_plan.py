@@ -165,7 +165,7 @@ def test_an_interruption_ends_with_130_and_the_store_goes_on_from_it(
     with monkeypatch.context() as patch:
         patch.setattr(replicating, "execute", interrupted)
         assert main(asked) == 130
-    assert "bufsim: interrupted; what was finished is kept" in capsys.readouterr().err
+    assert f"bufsim: interrupted; the finished replications are kept in {tmp_path / 'plan.sqlite'}" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
     ran: list[int] = []
 
@@ -187,7 +187,7 @@ def test_an_interruption_without_a_store_says_how_to_keep_what_is_finished(
 
     monkeypatch.setattr(replicating, "execute", interrupted)
     assert main(["plan", str(file), "-o", str(tmp_path / "plan.html")]) == 130
-    assert "bufsim: interrupted; nothing is kept without --store FILE" in capsys.readouterr().err
+    assert "bufsim: interrupted; the finished replications are not kept without --store FILE" in capsys.readouterr().err
 
 
 # --- PDF --------------------------------------------------------------------------------------------------------------

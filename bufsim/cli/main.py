@@ -7,7 +7,7 @@ import contextlib
 import sys
 from collections.abc import Sequence
 
-from bufsim.cli import compare, metrics, plan, run, verify
+from bufsim.cli import compare, metrics, plan, run, studying, verify
 from bufsim.cli.command import INTERRUPTED, WRONG_INPUT, Command, Parser
 from bufsim.engines.compilation import silent, telling
 from bufsim.errors import BufsimError
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _say(f"error: {error.filename or ''}: {error.strerror or error}", WRONG_INPUT)
     except KeyboardInterrupt:
-        return _say("interrupted; a run that is not finished is not kept", INTERRUPTED)
+        return _say(f"interrupted; {studying.left(options)}", INTERRUPTED)
 
 
 def _quiet(quiet: bool) -> contextlib.AbstractContextManager[None]:

@@ -7,13 +7,12 @@ import hashlib
 import json
 import re
 import shlex
-import sys
 import textwrap
 from pathlib import Path
 from typing import Any
 
 from bufsim.cli import studying
-from bufsim.cli.command import INTERRUPTED, Command, Console
+from bufsim.cli.command import Command, Console
 from bufsim.errors import InvalidValueError
 from bufsim.scenario_files.plans import PlanFile, read_plan
 from bufsim.studies.plan_answer import PlanAnswer
@@ -66,13 +65,7 @@ def _run(options: argparse.Namespace) -> int:
     file = read_plan(options.plan, replications=options.replications, seed=options.seed)
     _check_copy(file, html)
     console.say(f"{file.plan.title}, seed {file.plan.seed}")
-    try:
-        answer = file.plan.run(engine=options.engine, **studying.how(options))
-    except KeyboardInterrupt:
-        if options.store is not None:
-            raise
-        print("bufsim: interrupted; nothing is kept without --store FILE", file=sys.stderr)
-        return INTERRUPTED
+    answer = file.plan.run(engine=options.engine, **studying.how(options))
     source = Source(
         name=file.path.name,
         text=file.text,

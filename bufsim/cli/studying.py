@@ -36,6 +36,14 @@ def how(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def left(options: argparse.Namespace) -> str:
+    """Return what an interrupt leaves of a command."""
+    if "store" not in options:
+        return "a run that is not finished is not kept"
+    where = "not kept without --store FILE" if options.store is None else f"kept in {options.store}"
+    return f"the finished replications are {where}"
+
+
 def _whole(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}")
