@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bufsim.cli.output import Folder
+from bufsim.results.plots.style import need_matplotlib
 from bufsim.results.result import Result
 from bufsim.simulation import Simulation
 
@@ -19,6 +20,7 @@ def write(folder: Folder, simulation: Simulation, results: Mapping[str, Result])
 
     buffer_size, batch_sizes and waits come once for each buffer, queue once for each queue with workers.
     """
+    need_matplotlib()
     import matplotlib as mpl
 
     mpl.use("Agg")

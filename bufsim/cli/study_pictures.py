@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bufsim.cli.output import Folder
 from bufsim.errors import InvalidValueError
+from bufsim.results.plots.style import need_matplotlib
 from bufsim.studies.evaluations import UndefinedError
 from bufsim.studies.study_result import StudyResult
 
@@ -25,6 +26,7 @@ def write(folder: Folder, result: StudyResult, metrics: Sequence[str], margin: o
     list of str
         Why a picture could not be drawn, for each that could not.
     """
+    need_matplotlib()
     import matplotlib as mpl
 
     mpl.use("Agg")

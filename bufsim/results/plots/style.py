@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
-from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError, MissingExtraError
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -34,10 +34,19 @@ _MARK_LETTERS = 6.5
 """As wide as so many letters are a mark of a key and the room about it."""
 
 
+def need_matplotlib() -> None:
+    """Raise if there is no matplotlib, and say how to get it; all else works without it."""
+    try:
+        import matplotlib as mpl  # noqa: F401  # only whether it is there
+    except ImportError:
+        raise MissingExtraError("pictures need matplotlib: install it with pip install matplotlib") from None
+
+
 def axes(
     ax: Axes | Sequence[Axes] | None, count: int, *, sharex: bool = True, share_of_height: float = 0.7
 ) -> list[Axes]:
     """Return `count` Axes: the given ones, or the panels of a new figure, one below the other."""
+    need_matplotlib()
     from matplotlib.axes import Axes
 
     if ax is None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from bufsim.results.plots.style import need_matplotlib
 from bufsim.studies.report.markup import Markup, tag
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _SIZE = re.compile(r'\s(?:width|height)="[^"]*"')
 @contextmanager
 def settings() -> Iterator[None]:
     """Let figures be drawn as matplotlib draws by default, whatever the user has set, and with ids that do not vary."""
+    need_matplotlib()
     import matplotlib as mpl
 
     with mpl.rc_context():

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import matplotlib.pyplot as plt
 import pytest
 
@@ -89,3 +92,32 @@ def test_a_key_has_as_many_columns_as_fit():
         rows.append(len({round(text.get_window_extent().y0) for text in ax.get_legend().get_texts()}))
         assert ax.get_legend().get_window_extent().x1 < ax.figure.bbox.x1
     assert rows == [1, 2]
+
+
+WITHOUT_MATPLOTLIB = """
+import sys
+sys.modules["matplotlib"] = None
+import bufsim, bufsim.cli
+simulation = bufsim.Simulation(
+    producers=[bufsim.Producer("edits", bufsim.Poisson(10.0))],
+    buffers=[bufsim.JobBuffer("search", policy=bufsim.FlushAtSize(20))],
+    until=10.0,
+)
+result = simulation.run(seed=1)
+try:
+    result.plot.buffer_size()
+except bufsim.MissingExtraError as error:
+    print(error)
+sys.exit(bufsim.cli.main([
+    "run", "--arrivals", "poisson:10", "--policy", "size(20)", "--until", "10s", "--quiet", "--out", sys.argv[1]
+]))
+"""
+
+
+def test_without_matplotlib_all_runs_but_pictures_and_they_say_how_to_get_it(tmp_path):
+    ended = subprocess.run(
+        [sys.executable, "-c", WITHOUT_MATPLOTLIB, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    sentence = "pictures need matplotlib: install it with pip install matplotlib"
+    assert (ended.stdout, ended.stderr) == (f"{sentence}\n", f"bufsim: error: {sentence}\n")
+    assert ended.returncode == 2
