@@ -59,6 +59,15 @@ def test_the_verdict_does_not_depend_on_the_order_in_which_scenarios_are_listed(
     assert set(turned.best(minimise="mean_wait").tie_set) == set(result.best(minimise="mean_wait").tie_set)
 
 
+def test_the_best_is_told_with_the_unit_of_what_it_is_best_in(result):
+    best = result.best(minimise="mean_wait")
+    assert f"{best.estimate} s; not separable" in str(best)
+    assert f"{best.estimate}; not separable" in best.sentence("")
+    # a sum of different units has none
+    both = result.best(minimise="0.4 * flush_rate + mean_wait")
+    assert both.unit == ""
+
+
 def test_beside_every_difference_stand_what_pairing_gained_and_the_replications_needed(result):
     compared = result.compare("mean_wait")
     table = compared.table()

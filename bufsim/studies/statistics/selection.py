@@ -35,6 +35,8 @@ class Selection:
         Upper bound, at `confidence`, of what the chosen one may cost beyond the best, ≥ 0.
     confidence : float
         Level of the tie set and of the regret, each.
+    unit : str
+        Of the values, for the sentence.
     """
 
     chosen: str
@@ -43,15 +45,22 @@ class Selection:
     rivals: tuple[Comparison, ...]
     regret: float
     confidence: float
+    unit: str = ""
 
     @property
     def winner(self) -> str | None:
         """The single best scenario; None unless every other is separated from it."""
         return self.chosen if len(self.tie_set) == 1 else None
 
-    def sentence(self, unit: str = "") -> str:
-        """The selection in one sentence: the best, or the one with the best mean and what is not separable from it."""
-        shown = f"{self.estimate} {unit}".rstrip()
+    def sentence(self, unit: str | None = None) -> str:
+        """The selection in one sentence: the best, or the one with the best mean and what is not separable from it.
+
+        Parameters
+        ----------
+        unit : str, optional
+            What follows each number; by default the unit of the values.
+        """
+        shown = f"{self.estimate} {self.unit if unit is None else unit}".rstrip()
         if self.winner is not None:
             return f"{self.chosen} is the best, with {shown}"
         others = ", ".join(self.tie_set[1:])
