@@ -19,6 +19,7 @@ import numpy.typing as npt
 from bufsim.results.plots.batch_sizes import batch_sizes, batch_sizes_frame
 from bufsim.results.plots.buffer_size import SizeUnit, buffer_size, buffer_size_frame
 from bufsim.results.plots.loss_at_stop import loss_at_stop, loss_at_stop_frame
+from bufsim.results.plots.method_docs import drawn_by
 from bufsim.results.plots.queue import queue, queue_frame
 from bufsim.results.plots.waits import waits, waits_frame
 
@@ -68,6 +69,7 @@ class ResultPlots:
 
     result: Result
 
+    @drawn_by(buffer_size)
     def buffer_size(
         self,
         *,
@@ -79,12 +81,14 @@ class ResultPlots:
         """Draw the buffer size over time, with each flush and its cause."""
         return buffer_size(self.result, ax=ax, buffer=buffer, unit=unit, limit=limit)
 
+    @drawn_by(batch_sizes)
     def batch_sizes(
         self, *, ax: Axes | Sequence[Axes] | None = None, buffer: str | None = None
     ) -> Axes | npt.NDArray[np.object_]:
         """Draw the distribution of the batch sizes by cause, before and after reduce."""
         return batch_sizes(self.result, ax=ax, buffer=buffer)
 
+    @drawn_by(waits)
     def waits(
         self,
         *,
@@ -97,10 +101,12 @@ class ResultPlots:
         """Draw the distribution of the waits, and the share beyond an SLO."""
         return waits(self.result, ax=ax, buffer=buffer, slo=slo, tail=tail, log=log)
 
+    @drawn_by(loss_at_stop)
     def loss_at_stop(self, *, ax: Axes | None = None, log: bool = False) -> Axes:
         """Draw the chance that more than so many jobs are lost if the server stops at a random moment."""
         return loss_at_stop(self.result, ax=ax, log=log)
 
+    @drawn_by(queue)
     def queue(
         self, *, ax: Axes | Sequence[Axes] | None = None, queue: str | None = None
     ) -> Axes | npt.NDArray[np.object_]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bufsim.model.flush_policy import FlushPolicy
+from bufsim.results.plots.method_docs import drawn_by
 from bufsim.studies.expressions import Expression
 from bufsim.studies.limits import Limit
 from bufsim.studies.plots.differences import differences, differences_frame
@@ -81,6 +82,7 @@ class StudyPlots:
 
     study_result: StudyResult
 
+    @drawn_by(pareto)
     def pareto(
         self,
         x: str | Expression = "p99_wait",
@@ -108,6 +110,7 @@ class StudyPlots:
             confidence=confidence,
         )
 
+    @drawn_by(load_ramp)
     def load_ramp(
         self,
         metric: str | Expression = "p99_wait",
@@ -123,6 +126,7 @@ class StudyPlots:
             self.study_result, metric, ax=ax, limit=limit, scenarios=scenarios, theory=theory, confidence=confidence
         )
 
+    @drawn_by(work_saved)
     def work_saved(
         self,
         *,
@@ -146,6 +150,7 @@ class StudyPlots:
             confidence=confidence,
         )
 
+    @drawn_by(policy_map)
     def policy_map(
         self,
         metric: str | Expression = "p99_wait",
@@ -171,6 +176,7 @@ class StudyPlots:
             confidence=confidence,
         )
 
+    @drawn_by(differences)
     def differences(
         self,
         *metrics: str | Expression,
@@ -197,6 +203,7 @@ class StudyPlots:
             confidence=confidence,
         )
 
+    @drawn_by(warm_up)
     def warm_up(
         self,
         *,
@@ -209,6 +216,7 @@ class StudyPlots:
         """Draw a level over time, with what the warm-up cuts and what is left of the start."""
         return _warm_up(self.study_result, ax=ax, scenario=scenario, level=level, load=load, confidence=confidence)
 
+    @drawn_by(replications)
     def replications(
         self,
         metric: str | Expression = "mean_wait",
@@ -224,6 +232,7 @@ class StudyPlots:
             self.study_result, metric, ax=ax, scenario=scenario, half_width=half_width, load=load, confidence=confidence
         )
 
+    @drawn_by(smore)
     def smore(
         self,
         metric: str | Expression = "wait",
