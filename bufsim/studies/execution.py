@@ -40,6 +40,8 @@ Keep = Callable[[Sequence[Outcome]], None]
 """Called with what has come in; it must bear to be given the same twice."""
 Tell = Callable[[int], None]
 """Called thereafter with how many that were."""
+Running = dict[Future[list[Outcome]], Sequence[Task]]
+"""What is handed out, and not back."""
 
 
 def execute(tasks: Sequence[Task], executor: int | Executor | None, keep: Keep, tell: Tell) -> None:
@@ -68,7 +70,13 @@ def execute(tasks: Sequence[Task], executor: int | Executor | None, keep: Keep, 
     if executor is None:
         _where_it_pays(tasks, keep, tell)
     elif isinstance(executor, Executor):
-        _on(executor, tasks, getattr(executor, "_max_workers", None), keep, tell)
+        running: Running = {}
+        try:
+            _on(executor, tasks, getattr(executor, "_max_workers", None), keep, tell, running)
+        finally:
+            # one by one: the executor is the caller's
+            for future in running:
+                future.cancel()
     else:
         _in_processes(executor, tasks, keep, tell)
 
@@ -126,14 +134,18 @@ def _can_leave(tasks: Sequence[Task]) -> bool:
 
 def _in_processes(count: int, tasks: Sequence[Task], keep: Keep, tell: Tell) -> None:
     try:
-        _on(processes(count), tasks, count, keep, tell)
+        _on(processes(count), tasks, count, keep, tell, {})
     except (KeyboardInterrupt, BufsimError):
-        # what they do is of no more use, and some may not have outlived it
+        # what they do is of no more use, and some may not have outlived it; nothing is called off before, for loky
+        # takes a future that was called off while it ends them as a fault of its own
         end_processes()
         raise
 
 
-def _on(executor: Executor, tasks: Sequence[Task], workers: int | None, keep: Keep, tell: Tell) -> None:
+def _on(
+    executor: Executor, tasks: Sequence[Task], workers: int | None, keep: Keep, tell: Tell, running: Running
+) -> None:
+    """Run tasks on an executor; `running` holds what is handed out, also after an error."""
     _check_pickle(executor, tasks[:1])
     if _compiled(tasks):
         compiled_engine.prepare(elsewhere=True)
@@ -141,7 +153,6 @@ def _on(executor: Executor, tasks: Sequence[Task], workers: int | None, keep: Ke
     # a worker has its next chunk at hand; those behind wait here, so that what is handed back goes before them, and an
     # interrupt finds the first replications of all scenarios done rather than the first scenario of each chunk
     most = AT_HAND * workers if workers else len(waiting)
-    running: dict[Future[list[Outcome]], Sequence[Task]] = {}
     try:
         while waiting or running:
             while waiting and len(running) < most:
@@ -159,10 +170,6 @@ def _on(executor: Executor, tasks: Sequence[Task], workers: int | None, keep: Ke
             if future.done() and not future.cancelled() and future.exception() is None:
                 keep(future.result())
         raise
-    finally:
-        # one by one: the executor is the caller's
-        for future in running:
-            future.cancel()
 
 
 def _chunks(tasks: Sequence[Task], workers: int) -> list[Sequence[Task]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from concurrent.futures import Executor
@@ -60,7 +61,11 @@ def end_processes() -> None:
 
 
 def _end_with(parent: int) -> None:
-    """Let this process end when its parent does, also if that was killed: it would wait for ever to be read."""
+    """Let this process end when its parent does, also if that was killed: it would wait for ever to be read.
+
+    An interrupt from the keyboard, which all processes get, is the parent's to hear.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -122,6 +122,33 @@ SCRIPT = """
 """
 
 
+INTERRUPTED = """
+    import os, signal, sys, threading
+    from tests.studies.small import study
+
+    send = {"process": os.kill, "group": os.killpg}[sys.argv[1]]
+    for pause in (0.0, 0.05, 0.1, 0.2, 0.3):
+        begun = []
+
+        def tell(done, total):
+            if not begun:
+                begun.append(done)
+                threading.Timer(pause, send, (os.getpid(), signal.SIGINT)).start()
+
+        part = study(until=500.0).run(5000, executor=2, progress=tell, engine="simpy")
+        print(part.complete, sum(map(len, part.tallies.values())) > 0, flush=True)
+"""
+
+
+@pytest.mark.parametrize("whom", ["process", "group"])
+def test_an_interrupt_prints_no_traceback_of_loky_or_of_a_worker(whom):
+    """From a terminal all processes get it, from `kill` one does."""
+    command = [sys.executable, "-c", textwrap.dedent(INTERRUPTED), whom]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, start_new_session=True, timeout=120)
+    assert done.stdout.splitlines() == 5 * ["False True"]
+    assert done.stderr == ""
+
+
 def test_processes_end_with_their_parent_though_it_is_killed():
     command = [sys.executable, "-c", textwrap.dedent(SCRIPT)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
