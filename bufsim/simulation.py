@@ -136,6 +136,19 @@ class Simulation(Declaration):
             Which of the independent replications of this seed.
         record : {"all", "flushes", "summary"}
             What to keep: all tables; the flushes and the metrics; the metrics alone.
+
+        Returns
+        -------
+        Result
+            Its tables (``jobs``, ``flushes``, ``buffer_size``, ``work``), its metrics, and its pictures.
+
+        Examples
+        --------
+        >>> from bufsim import FlushAtSize, JobBuffer, Producer, Trace
+        >>> producers, buffers = [Producer("edits", Trace([1, 2, 4]))], [JobBuffer("search", policy=FlushAtSize(2))]
+        >>> result = Simulation(producers=producers, buffers=buffers, until=5.0).run(seed=1)
+        >>> result.flushes.start.tolist(), result.metric("mean_wait")
+        ([2.0], 0.5)
         """
         # late: the first run imports what it needs, and the import of bufsim neither engines nor results
         from bufsim.results.contents import RECORD_LEVELS

@@ -156,6 +156,14 @@ class Result:
         -------
         DataFrame
             A row per time and buffer: time, buffer, size, nbytes.
+
+        Examples
+        --------
+        >>> from bufsim import FlushAtSize, JobBuffer, Producer, Simulation, Trace
+        >>> producers, buffers = [Producer("edits", Trace([1, 2, 4]))], [JobBuffer("search", policy=FlushAtSize(2))]
+        >>> result = Simulation(producers=producers, buffers=buffers, until=5.0).run()
+        >>> result.sample("1s")["size"].tolist()
+        [0, 1, 0, 0, 1]
         """
         step = checks.positive("dt", checks.seconds("dt", dt))
         return times.sample(self.buffer_size, step, self.window.end)
@@ -194,6 +202,14 @@ class Result:
         Quantiles of waits and times are exact where the tables are there (the least value with at least such a share at
         or below it), else they are read from the tally's histogram, which errs by less than 0.1 %. Quantiles of levels
         and batch sizes are exact below 256 jobs, and err by less than 0.4 % above.
+
+        Examples
+        --------
+        >>> from bufsim import FlushAtSize, JobBuffer, Producer, Simulation, Trace
+        >>> producers, buffers = [Producer("edits", Trace([1, 2, 4]))], [JobBuffer("search", policy=FlushAtSize(2))]
+        >>> result = Simulation(producers=producers, buffers=buffers, until=5.0).run()
+        >>> result.metric("mean_wait"), result.metric("peak_buffer_size", of="search")
+        (0.5, 2.0)
         """
         metric = metrics.find(name)
         if metric.quantile is None or metric.quantile.of not in samples.SAMPLES or self.recorded != "all":
@@ -202,7 +218,21 @@ class Result:
         return samples.quantile(self._durations(metric.quantile.of, of), metric.quantile.q)
 
     def summary(self) -> pd.DataFrame:
-        """Return all metrics of each buffer, each queue and the model, tidy: scope, name, metric, value, unit."""
+        """Return all metrics of each buffer, each queue and the model.
+
+        Returns
+        -------
+        DataFrame
+            A row per metric of each: scope ("buffer", "queue" or "model"), name, metric, value, unit.
+
+        Examples
+        --------
+        >>> from bufsim import FlushAtSize, JobBuffer, Producer, Simulation, Trace
+        >>> producers, buffers = [Producer("edits", Trace([1, 2, 4]))], [JobBuffer("search", policy=FlushAtSize(2))]
+        >>> result = Simulation(producers=producers, buffers=buffers, until=5.0).run()
+        >>> result.summary().query("metric == 'mean_wait_s'")[["scope", "name", "value", "unit"]].values.tolist()
+        [['buffer', 'search', 0.5, 's']]
+        """
         buffers, queues = self.tally.buffers, self.tally.queues
         scopes = [*(("buffer", name) for name in buffers), *(("queue", name) for name in queues), ("model", None)]
         rows = [
@@ -236,10 +266,30 @@ class Result:
 
         The file gets its name when it is complete. The simulation is kept as text: no code is stored.
 
+        Parameters
+        ----------
+        path : str or Path
+            Where; a file of that name is replaced.
+
+        Returns
+        -------
+        Path
+            The file, for `load`.
+
         Raises
         ------
         MissingExtraError
             If pyarrow is not installed.
+
+        Examples
+        --------
+        >>> from bufsim import FlushAtSize, JobBuffer, Producer, Simulation, Trace
+        >>> producers, buffers = [Producer("edits", Trace([1, 2, 4]))], [JobBuffer("search", policy=FlushAtSize(2))]
+        >>> result = Simulation(producers=producers, buffers=buffers, until=5.0).run()
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Result.load(result.save(f"{folder}/run.zip")).metric("mean_wait")
+        0.5
         """
         about = {name: getattr(self, name) for name in ("seed", "replication", "engine")}
         about |= {"versions": dict(self.versions), "simulation": str(self.simulation), "warnings": self.warnings()}

@@ -12,7 +12,7 @@ __all__ = ["Scenario", "document", "load_scenario", "read_scenario", "scenario",
 
 
 def load_scenario(path: str | Path) -> Simulation:
-    """Return the simulation that a scenario file declares.
+    r"""Return the simulation that a scenario file declares.
 
     Parameters
     ----------
@@ -26,5 +26,18 @@ def load_scenario(path: str | Path) -> Simulation:
     InvalidValueError, InvalidTypeError
         If it cannot be read, has an unknown key, or declares no valid model; the message says the file, the table and
         the key.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> text = (
+    ...     '[simulation]\nuntil = "1min"\n[[producer]]\nname = "edits"\narrivals = "poisson(80)"\n'
+    ...     '[[buffer]]\nid = "search"\npolicy = "size(200) | age(30s)"\n'
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "shop.toml")
+    ...     _ = path.write_text(text, encoding="utf-8")
+    ...     load_scenario(path).buffers[0].policy
+    FlushAtSize(200) | FlushAfterAge(30.0)
     """
     return read_scenario(path).simulation

@@ -166,10 +166,24 @@ class Plan:
         executor, store, progress, engine
             As for `Study.run`.
 
+        Returns
+        -------
+        PlanAnswer
+            The recommendation, the study of every policy at every load, and what moves the numbers.
+
         Raises
         ------
         KeyboardInterrupt
             If it is interrupted; with a store, what is finished is kept, and the next call goes on from there.
+
+        Examples
+        --------
+        >>> from bufsim import FlushAfterAge, FlushAtSize, JobBuffer, Poisson, Producer
+        >>> buffers = [JobBuffer("search", policy=FlushAfterAge("5s"))]
+        >>> today = Simulation(producers=[Producer("edits", Poisson(10.0))], buffers=buffers, until="1min")
+        >>> plan = Plan(today, policies=[FlushAtSize(20)], minimise="flush_rate", replications=5, seed=1)
+        >>> plan.run(progress=False).recommendation.choice.name
+        'FlushAfterAge(5.0)'
         """
         return plan_answer.answer(self, executor=executor, store=store, progress=progress, engine=engine)
 

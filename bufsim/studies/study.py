@@ -88,6 +88,25 @@ class Study:
         """Return how many runs `run` would make, and about how long they would take: some short runs are timed.
 
         `run` itself says this first if it takes long, unless it is told to be quiet.
+
+        Parameters
+        ----------
+        replications, executor, engine
+            As for `run`.
+
+        Returns
+        -------
+        Effort
+            As text it is one line.
+
+        Examples
+        --------
+        >>> from bufsim import FlushAfterAge, FlushAtSize, JobBuffer, Poisson, Producer, Simulation, Study
+        >>> buffers = [JobBuffer("search", policy=FlushAtSize(40))]
+        >>> today = Simulation(producers=[Producer("edits", Poisson(10.0))], buffers=buffers, until="2min")
+        >>> study = Study(today, policy=[FlushAtSize(20), FlushAfterAge("5s")], seed=7)
+        >>> study.estimate(30).runs
+        60
         """
         return Replicating(self.scenarios, self.seed, engine).effort(range(replications), executor)
 
@@ -129,6 +148,15 @@ class Study:
         ------
         InvalidValueError
             If there are fewer than 2 replications, or the store is of another version.
+
+        Examples
+        --------
+        >>> from bufsim import FlushAfterAge, FlushAtSize, JobBuffer, Poisson, Producer, Simulation, Study
+        >>> buffers = [JobBuffer("search", policy=FlushAtSize(40))]
+        >>> today = Simulation(producers=[Producer("edits", Poisson(10.0))], buffers=buffers, until="2min")
+        >>> study = Study(today, policy=[FlushAtSize(20), FlushAfterAge("5s")], seed=7)
+        >>> print(study.run(5, progress=False).best(minimise="mean_wait"))
+        FlushAtSize(20) is the best, with 0.96 [0.92, 1.00] s
         """
         checks.one_of("engine", engine, ("auto", "simpy", "compiled"))
         checks.integer("first", first, at_least=0)

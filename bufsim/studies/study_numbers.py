@@ -235,12 +235,30 @@ class StudyNumbers:
     def intervals(self, *metrics: str | Expression, of: str | None = None, confidence: float = 0.95) -> pd.DataFrame:
         """Return metrics or expressions of all scenarios with their intervals.
 
+        Parameters
+        ----------
+        *metrics : str or Expression
+            What; by default the usual metrics.
+        of : str, optional
+            Of which buffer or queue; None: all together.
+        confidence : float
+            Of each interval by itself.
+
         Returns
         -------
         DataFrame
             scenario, metric, estimate, low, high, unit, confidence, n, method. Where a metric is undefined, such as the
             wait where nothing is flushed, the numbers are missing, and the method says why. After an interrupt that
             left no replications in common, each scenario's are all that it has: intervals need no pairs.
+
+        Examples
+        --------
+        >>> from bufsim import FlushAfterAge, FlushAtSize, JobBuffer, Poisson, Producer, Simulation, Study
+        >>> buffers = [JobBuffer("search", policy=FlushAtSize(40))]
+        >>> today = Simulation(producers=[Producer("edits", Poisson(10.0))], buffers=buffers, until="2min")
+        >>> result = Study(today, policy=[FlushAtSize(20), FlushAfterAge("5s")], seed=7).run(5, progress=False)
+        >>> result.intervals("mean_wait", "flush_rate")["metric"].unique().tolist()
+        ['mean_wait_s', 'flush_rate_per_s']
         """
         rows = [
             summaries.row(name, self.measured(asked, name), confidence)

@@ -31,7 +31,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class StudyResult(StudyNumbers):
-    """What came out of a study; its numbers are those of `bufsim.studies.study_numbers.StudyNumbers`."""
+    """What came out of a study: its numbers, and what can be decided by them.
+
+    `Study.run` makes it; its attributes and numbers are those of `bufsim.studies.study_numbers.StudyNumbers`.
+
+    Examples
+    --------
+    >>> from bufsim import FlushAfterAge, FlushAtSize, JobBuffer, Poisson, Producer, Simulation, Study
+    >>> buffers = [JobBuffer("search", policy=FlushAtSize(40))]
+    >>> today = Simulation(producers=[Producer("edits", Poisson(10.0))], buffers=buffers, until="2min")
+    >>> result = Study(today, policy=[FlushAtSize(20), FlushAfterAge("5s")], seed=7).run(5, progress=False)
+    >>> print(result.best(minimise="mean_wait"))
+    FlushAtSize(20) is the best, with 0.96 [0.92, 1.00] s
+    """
 
     # decisions
 
@@ -70,6 +82,15 @@ class StudyResult(StudyNumbers):
         -------
         Comparisons
             For each difference its verdict, its adjusted interval, what pairing gained and the replications needed.
+
+        Examples
+        --------
+        >>> from bufsim import FlushAfterAge, FlushAtSize, JobBuffer, Poisson, Producer, Simulation, Study
+        >>> buffers = [JobBuffer("search", policy=FlushAtSize(40))]
+        >>> today = Simulation(producers=[Producer("edits", Poisson(10.0))], buffers=buffers, until="2min")
+        >>> result = Study(today, policy=[FlushAtSize(20), FlushAfterAge("5s")], seed=7).run(5, progress=False)
+        >>> [(row.first, row.second, row.verdict) for row in result.compare("mean_wait").rows]
+        [('FlushAtSize(20)', 'FlushAfterAge(5.0)', 'better')]
         """
         asked = [name for pair in pairs for name in pair] if isinstance(pairs, list | tuple) else []
         today = baseline if baseline is not None or pairs is not None else self.baseline
@@ -96,13 +117,56 @@ class StudyResult(StudyNumbers):
 
         The set of these holds every truly best scenario with probability `confidence`; a single winner is named only
         where every other is separated from it. Does not depend on the order of the scenarios.
+
+        Parameters
+        ----------
+        minimise, maximise : str or Expression
+            One of them: what is to be low, such as ``"mean_wait"`` or ``cost(per_flush=0.4)``, or high.
+        confidence : float
+            Of the tie set, and of the bound on the regret.
+
+        Returns
+        -------
+        Selection
+            As text it is one sentence.
+
+        Examples
+        --------
+        >>> from bufsim import FlushAfterAge, FlushAtSize, JobBuffer, Poisson, Producer, Simulation, Study
+        >>> buffers = [JobBuffer("search", policy=FlushAtSize(40))]
+        >>> today = Simulation(producers=[Producer("edits", Poisson(10.0))], buffers=buffers, until="2min")
+        >>> result = Study(today, policy=[FlushAtSize(20), FlushAfterAge("5s")], seed=7).run(5, progress=False)
+        >>> result.best(minimise="mean_wait").winner
+        'FlushAtSize(20)'
         """
         objective, is_cost = one_objective(minimise, maximise)
         selection = select_best(self.samples(objective), confidence=confidence, lower_is_better=is_cost)
         return replace(selection, unit=objective.unit)
 
     def pareto(self, x: str | Expression, y: str | Expression, *, confidence: float = 0.95) -> Front:
-        """Return which scenarios are on the Pareto front of two objectives, and which are not separable from it."""
+        """Return which scenarios are on the Pareto front of two objectives, and which are not separable from it.
+
+        Parameters
+        ----------
+        x, y : str or Expression
+            The objectives; less is taken as better where a metric does not say.
+        confidence : float
+            Of each interval by itself, and of no scenario being wrongly called dominated.
+
+        Returns
+        -------
+        Front
+            A point a scenario: on the front, not separable from it, or dominated.
+
+        Examples
+        --------
+        >>> from bufsim import FlushAfterAge, FlushAtSize, JobBuffer, Poisson, Producer, Simulation, Study
+        >>> buffers = [JobBuffer("search", policy=FlushAtSize(40))]
+        >>> today = Simulation(producers=[Producer("edits", Poisson(10.0))], buffers=buffers, until="2min")
+        >>> result = Study(today, policy=[FlushAtSize(20), FlushAfterAge("5s")], seed=7).run(5, progress=False)
+        >>> result.pareto("mean_wait", "flush_rate").named("on the front")
+        ('FlushAtSize(20)', 'FlushAfterAge(5.0)')
+        """
         self._check_paired()
         return front(expression(x), expression(y), self.finished, self.measured, confidence=confidence)
 
@@ -112,6 +176,27 @@ class StudyResult(StudyNumbers):
         With probability `confidence` no scenario passes, or fails, that should not: a scenario passes if it keeps all
         limits, which needs no adjustment for their number; for the number of scenarios the intervals are adjusted
         (see `bufsim.studies.limit_checks.check_limits`).
+
+        Parameters
+        ----------
+        *limits : str or Limit
+            Such as ``"p99_wait <= 2s"``, or ``metric("p99_wait") <= "2s"``.
+        confidence : float
+            Of all verdicts together.
+
+        Returns
+        -------
+        LimitChecks
+            A verdict per scenario and limit.
+
+        Examples
+        --------
+        >>> from bufsim import FlushAfterAge, FlushAtSize, JobBuffer, Poisson, Producer, Simulation, Study
+        >>> buffers = [JobBuffer("search", policy=FlushAtSize(40))]
+        >>> today = Simulation(producers=[Producer("edits", Poisson(10.0))], buffers=buffers, until="2min")
+        >>> result = Study(today, policy=[FlushAtSize(20), FlushAfterAge("5s")], seed=7).run(5, progress=False)
+        >>> [(check.scenario, check.verdict) for check in result.check("p99_wait <= 3s").checks]
+        [('FlushAtSize(20)', 'pass'), ('FlushAfterAge(5.0)', 'fail')]
         """
         return LimitChecks(check_limits(all_limits(limits), self.finished, self.measured, confidence=confidence))
 
@@ -169,6 +254,15 @@ class StudyResult(StudyNumbers):
         -------
         Recommendation
             Its `sentence()` is the answer; its `exit_status` is 1 if no option qualifies.
+
+        Examples
+        --------
+        >>> from bufsim import FlushAfterAge, FlushAtSize, JobBuffer, Poisson, Producer, Simulation, Study
+        >>> buffers = [JobBuffer("search", policy=FlushAtSize(40))]
+        >>> today = Simulation(producers=[Producer("edits", Poisson(10.0))], buffers=buffers, until="2min")
+        >>> result = Study(today, policy=[FlushAtSize(20), FlushAfterAge("5s")], seed=7).run(5, progress=False)
+        >>> result.recommend(minimise="flush_rate", subject_to="p99_wait <= 3s", fresh=0).choice.name
+        'FlushAtSize(20)'
         """
         if len(self.finished) > 1:
             self._check_paired()
