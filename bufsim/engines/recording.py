@@ -143,6 +143,7 @@ class Recorder:
         self.work_items = array("q")
         self.work_outcome = array("h")
         self._columns = [name for name in vars(self) if not name.startswith("copy")]
+        self._many = buffers > 1
         # what becomes of copies, as lists of rows beside what they get: the columns are made at the end
         self._flushed: list[Sequence[int]] = []
         self._carried: list[tuple[Sequence[int], Sequence[int]]] = []
@@ -169,7 +170,8 @@ class Recorder:
     def size(self, time: float, buffer: int, jobs: int, nbytes: int) -> None:
         """Write a row of the buffer-size series."""
         self.size_time.append(time)
-        self.size_buffer.append(buffer)
+        if self._many:
+            self.size_buffer.append(buffer)
         self.size_jobs.append(jobs)
         self.size_nbytes.append(nbytes)
 
@@ -213,6 +215,9 @@ class Recorder:
         for rows, time, cause in self._lost:
             lost_at[list(rows)], loss[list(rows)] = time, cause
         written = {name: np.asarray(getattr(self, name)) for name in self._columns}
+        if not self._many:
+            # of one buffer alone it is not written
+            written["size_buffer"] = np.broadcast_to(np.int16(0), (len(self.size_time),))
         return {
             **written,
             "copy_flush": flush,

@@ -53,6 +53,7 @@ class BufferState:
         recorder = self.recorder
         self._write_time, self._write_buffer = recorder.size_time.append, recorder.size_buffer.append
         self._write_jobs, self._write_nbytes = recorder.size_jobs.append, recorder.size_nbytes.append
+        self._many = len(model.simulation.buffers) > 1
         self.last_flush_start = -rules.INF
         self.last_flush_end = -rules.INF
         self.flushing = False
@@ -67,7 +68,8 @@ class BufferState:
         self._assignment: Assignment | None = None
         self._leaf_names: dict[int, str] = {}
         self._built_in = all(type(part).__module__.startswith("bufsim.") for part in self.policy.parts())
-        self._every_arrival_counts = bool(self.policy.reads & _CHANGED_BY_ANY_ARRIVAL)
+        reads = self.policy.reads & _CHANGED_BY_ANY_ARRIVAL
+        self._every_arrival_counts = bool(reads) or declared.capacity is not None
         self._draws: list[float] = []
         self._flushes = 0
 
@@ -131,11 +133,12 @@ class BufferState:
         self.nbytes += nbytes
         size = len(self.rows)
         self._write_time(now)
-        self._write_buffer(self.index)
+        if self._many:
+            self._write_buffer(self.index)
         self._write_jobs(size)
         self._write_nbytes(self.nbytes)
         # the answer stands if it can depend on the oldest job only and this is not the oldest
-        return self._every_arrival_counts or size == 1 or self._capacity is not None
+        return self._every_arrival_counts or size == 1
 
     def _make_room(self, row: int, job: vendure.Job) -> bool:
         capacity = self.declared.capacity
