@@ -31,6 +31,12 @@ def test_json_has_the_same(capsys: Printed) -> None:
     assert only == {"name": "mean_wait_s", "unit": "s", "meaning": METRICS["mean_wait_s"].meaning}
 
 
+def test_compare_says_where_the_names_are(capsys: Printed) -> None:
+    with pytest.raises(SystemExit):
+        main(["compare", "--help"])
+    assert "bufsim metrics lists the names" in capsys.readouterr().out
+
+
 def test_it_takes_no_seed(capsys: Printed) -> None:
     with pytest.raises(SystemExit):
         main(["metrics", "--seed"])

@@ -38,7 +38,7 @@ examples:
   bufsim compare --arrivals poisson:80 --until 1h --policy "every(5s)" --policy "age(5s)" --policy "size(400)" -n 50
 
 The words for policies are those of bufsim run --help. A metric is a name (p99_wait, work_saved_share, p99_wait[search])
-or an expression of them ("0.4 * flush_rate_per_s + 0.01 * mean_buffer_size_jobs").
+or an expression of them ("0.4 * flush_rate_per_s + 0.01 * mean_buffer_size_jobs"); bufsim metrics lists the names.
 """
 
 
