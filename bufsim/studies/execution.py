@@ -19,11 +19,14 @@ import pickle
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
 from time import monotonic
+from typing import cast
 
 from bufsim import checks
 from bufsim.engines import compiled_engine
 from bufsim.errors import BufsimError, InvalidTypeError
+from bufsim.studies.culprits import culprit
 from bufsim.studies.processes import end_processes, processes
 from bufsim.studies.replication import Outcome, Task, run, run_for_a_while
 
@@ -71,8 +74,11 @@ def execute(tasks: Sequence[Task], executor: int | Executor | None, keep: Keep, 
         _where_it_pays(tasks, keep, tell)
     elif isinstance(executor, Executor):
         running: Running = {}
+        place = _Place.of(executor)
+        if isinstance(executor, ProcessPoolExecutor):
+            _check_pickle(place, tasks, pickle.dumps)
         try:
-            _on(executor, tasks, getattr(executor, "_max_workers", None), keep, tell, running)
+            _on(place, tasks, keep, tell, running)
         finally:
             # one by one: the executor is the caller's
             for future in running:
@@ -110,7 +116,13 @@ def _where_it_pays(tasks: Sequence[Task], keep: Keep, tell: Tell) -> None:
         tell(1)
         took = monotonic() - begin
         # the first run has set up more than its own; a few show what one takes
-        if done >= 3 and took > 1.0 and took / done * (len(tasks) - done) > WORTH_A_POOL and _can_leave(tasks[done:]):
+        if (
+            done >= 3
+            and took > 1.0
+            and took / done * (len(tasks) - done) > WORTH_A_POOL
+            and cores() > 1
+            and _can_leave(tasks[done:])
+        ):
             _in_processes(cores(), tasks[done:], keep, tell)
             return
 
@@ -122,19 +134,17 @@ def _compiled(tasks: Sequence[Task]) -> bool:
 def _can_leave(tasks: Sequence[Task]) -> bool:
     """Return whether there are processes to go to, and the tasks can go there."""
     try:
-        from loky.backend.reduction import dumps
+        dumps = _dumps()
     except ImportError:
         return False
-    try:
-        dumps(list({id(task.simulation): task.simulation for task in tasks}.values()))
-    except Exception:  # whatever a user's own part raises when it is pickled, it can stay here
-        return False
-    return cores() > 1
+    return _refused(list({id(task.simulation): task.simulation for task in tasks}.values()), dumps) is None
 
 
 def _in_processes(count: int, tasks: Sequence[Task], keep: Keep, tell: Tell) -> None:
     try:
-        _on(processes(count), tasks, count, keep, tell, {})
+        place = _Place.own(count)
+        _check_pickle(place, tasks, _dumps())
+        _on(place, tasks, keep, tell, {})
     except (KeyboardInterrupt, BufsimError):
         # what they do is of no more use, and some may not have outlived it; nothing is called off before, for loky
         # takes a future that was called off while it ends them as a fault of its own
@@ -142,24 +152,46 @@ def _in_processes(count: int, tasks: Sequence[Task], keep: Keep, tell: Tell) -> 
         raise
 
 
-def _on(
-    executor: Executor, tasks: Sequence[Task], workers: int | None, keep: Keep, tell: Tell, running: Running
-) -> None:
-    """Run tasks on an executor; `running` holds what is handed out, also after an error."""
-    _check_pickle(executor, tasks[:1])
+_ANYWHERE = "give executor=<number of processes>, which takes classes and functions defined anywhere"
+_HERE = "leave executor out: then they run in this process"
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where replications run: an executor, its workers if it says how many, its name, and what to do if it fails."""
+
+    executor: Executor
+    workers: int | None
+    name: str
+    way_out: str
+
+    @classmethod
+    def of(cls, executor: Executor) -> _Place:
+        """Return an executor of the caller's."""
+        workers, name = getattr(executor, "_max_workers", None), f"executor {type(executor).__name__}"
+        return cls(executor, workers, name, _ANYWHERE)
+
+    @classmethod
+    def own(cls, count: int) -> _Place:
+        """Return processes of our own."""
+        return cls(processes(count), count, f"executor={count}", _HERE)
+
+
+def _on(place: _Place, tasks: Sequence[Task], keep: Keep, tell: Tell, running: Running) -> None:
+    """Run tasks somewhere; `running` holds what is handed out, also after an error."""
     if _compiled(tasks):
         compiled_engine.prepare(elsewhere=True)
-    waiting = deque(_chunks(tasks, workers or UNKNOWN_WORKERS))
+    waiting = deque(_chunks(tasks, place.workers or UNKNOWN_WORKERS))
     # a worker has its next chunk at hand; those behind wait here, so that what is handed back goes before them, and an
     # interrupt finds the first replications of all scenarios done rather than the first scenario of each chunk
-    most = AT_HAND * workers if workers else len(waiting)
+    most = AT_HAND * place.workers if place.workers else len(waiting)
     try:
         while waiting or running:
             while waiting and len(running) < most:
                 chunk = waiting.popleft()
-                running[_submitted(executor, chunk)] = chunk
+                running[_submitted(place, chunk)] = chunk
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                outcomes = _done(executor, future)
+                outcomes = _done(place, future)
                 keep(outcomes)
                 if left := running[future][len(outcomes) :]:
                     waiting.appendleft(left)
@@ -177,41 +209,52 @@ def _chunks(tasks: Sequence[Task], workers: int) -> list[Sequence[Task]]:
     return [tasks[first : first + size] for first in range(0, len(tasks), size)]
 
 
-def _submitted(executor: Executor, chunk: Sequence[Task]) -> Future[list[Outcome]]:
+def _submitted(place: _Place, chunk: Sequence[Task]) -> Future[list[Outcome]]:
     try:
-        return executor.submit(run_for_a_while, chunk)
+        return place.executor.submit(run_for_a_while, chunk)
     except Exception as error:  # each executor has errors of its own
-        raise _failed(executor, error) from error
+        raise _failed(place, error) from error
 
 
-def _done(executor: Executor, future: Future[list[Outcome]]) -> list[Outcome]:
+def _done(place: _Place, future: Future[list[Outcome]]) -> list[Outcome]:
     try:
         return future.result()
     except Exception as error:  # likewise
-        raise _failed(executor, error) from error
+        raise _failed(place, error) from error
 
 
-def _failed(executor: Executor, error: Exception) -> BufsimError:
+def _failed(place: _Place, error: Exception) -> BufsimError:
     first = next(iter(str(error).splitlines()), "").rstrip(".")
     return BufsimError(
-        f"executor {type(executor).__name__} failed: {type(error).__name__}: {first}; "
-        "either it cannot take your classes and functions to its workers (executor=<number of processes> takes those "
-        "defined anywhere), or a worker died, perhaps for want of memory (with store='study.sqlite' what is finished "
-        "is kept)"
+        f"{place.name} failed: {type(error).__name__}: {first}; either it cannot take your classes and functions to "
+        f"its workers ({place.way_out}), or a worker died, perhaps for want of memory (with store='study.sqlite' what is "
+        "finished is kept)"
     )
 
 
-def _check_pickle(executor: Executor, tasks: Sequence[Task]) -> None:
-    """Say what is wrong before the standard library's processes fail on a class of the main program."""
-    if not isinstance(executor, ProcessPoolExecutor):
+def _check_pickle(place: _Place, tasks: Sequence[Task], dumps: Callable[[object], object]) -> None:
+    """Say what cannot go to another process, before the executor fails on it in words of its own."""
+    scenarios = {task.scenario: task.simulation for task in tasks}
+    if (error := _refused(scenarios, dumps)) is None:
         return
+    found = culprit(scenarios, "scenarios", lambda value: _refused(value, dumps) is not None)
+    way_out = _ANYWHERE if _can_leave(tasks) else _HERE
+    raise InvalidTypeError(f"{place.name} cannot pickle the study: {found}: {error}; {way_out}")
+
+
+def _refused(value: object, dumps: Callable[[object], object]) -> Exception | None:
     try:
-        pickle.dumps(tasks)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise InvalidTypeError(
-            f"executor {type(executor).__name__} cannot pickle the study: {error}; "
-            "give executor=<number of processes>, which takes classes and functions defined anywhere"
-        ) from None
+        dumps(value)
+    except Exception as error:  # whatever a user's own part raises when it is pickled
+        return error
+    return None
+
+
+def _dumps() -> Callable[[object], object]:
+    """Return how our own processes are sent things."""
+    from loky.backend.reduction import dumps
+
+    return cast("Callable[[object], object]", dumps)
 
 
 def cores() -> int:

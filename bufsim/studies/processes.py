@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import Executor
 
 from bufsim.errors import MissingExtraError
@@ -50,6 +52,8 @@ def processes(count: int) -> Executor:
             max_workers=count, timeout=IDLE, initializer=_end_with, initargs=(os.getpid(),)
         )
         _POOL.key = key
+        with _deaf():
+            _POOL.executor.submit(os.getpid)
     return _POOL.executor
 
 
@@ -58,6 +62,19 @@ def end_processes() -> None:
     executor, _POOL.executor = _POOL.executor, None
     if executor is not None:
         executor.shutdown(wait=False, kill_workers=True)  # type: ignore[call-arg]  # loky's
+
+
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """Let processes that are started here not hear an interrupt before they can ignore it: it waits for the parent."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_with(parent: int) -> None:

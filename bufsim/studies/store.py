@@ -7,6 +7,7 @@ may write to one file. A folder of Parquet files would need a file for every rep
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 import time
 import zlib
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import bufsim
-from bufsim.errors import BufsimError, InvalidValueError
+from bufsim.errors import BufsimError, InvalidTypeError, InvalidValueError
 from bufsim.results.tallies import Tally
 from bufsim.studies.packing import layout, packed, unpacked
 
@@ -75,6 +76,8 @@ class Store:
     """
 
     def __init__(self, path: str | Path) -> None:
+        if not isinstance(path, str | os.PathLike):
+            raise InvalidTypeError(f"store must be the path of a file such as 'study.sqlite', got {path!r}")
         self.path = Path(path)
         if self.path.is_dir() or not self.path.absolute().parent.is_dir():
             raise InvalidValueError(f"store must be a file in a folder that is there, got {str(path)!r}")

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import textwrap
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -271,8 +271,37 @@ class Unpicklable(OwnSize):
 
 
 def test_an_executor_that_cannot_take_the_study_says_why():
-    with pytest.raises(BufsimError, match=r"executor ProcessPoolExecutor failed: .* cannot take your classes"):
-        study(Unpicklable(3)).run(2, executor=2, progress=False)
+    # threads take anything, and the error is of the executor
+    class Broken(futures.ThreadPoolExecutor):
+        def submit(self, *arguments):
+            raise RuntimeError("no room.")
+
+    with pytest.raises(BufsimError, match=r"^executor Broken failed: RuntimeError: no room; either it cannot take"):
+        study(Unpicklable(3)).run(2, executor=Broken(1), progress=False)
+
+
+def test_what_cannot_be_pickled_is_named_with_its_place_and_the_way_out():
+    lock = threading.Lock()
+
+    def guarded(job):
+        with lock:
+            return True
+
+    simulation = declare(until=20.0)
+    buffers = [replace(simulation.buffers[0], collect=guarded)]
+    scenarios = {"free": simulation, "guarded": replace(simulation, buffers=buffers)}
+    with pytest.raises(InvalidTypeError) as error:
+        Study(scenarios, seed=1).run(2, executor=2, progress=False)
+    assert str(error.value) == (
+        "executor=2 cannot pickle the study: scenarios['guarded'].buffers[0].collect, which is the function "
+        "test_what_cannot_be_pickled_is_named_with_its_place_and_the_way_out.<locals>.guarded: cannot pickle "
+        "'_thread.lock' object; leave executor out: then they run in this process"
+    )
+    # the way out is one
+    assert Study(scenarios, seed=1).run(2, progress=False).complete
+    # processes of the standard library are told the same, for ours would not take it either
+    with futures.ProcessPoolExecutor(1) as executor, pytest.raises(InvalidTypeError, match="leave executor out"):
+        Study(scenarios, seed=1).run(2, executor=executor, progress=False)
 
 
 def test_an_executor_that_takes_no_more_says_why():

@@ -149,6 +149,15 @@ def test_an_interrupt_prints_no_traceback_of_loky_or_of_a_worker(whom):
     assert done.stderr == ""
 
 
+def hears_interrupts():
+    return signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_processes_do_not_hear_an_interrupt_from_their_start_on_and_their_parent_does():
+    assert not processes(1).submit(hears_interrupts).result()
+    assert hears_interrupts()
+
+
 def test_processes_end_with_their_parent_though_it_is_killed():
     command = [sys.executable, "-c", textwrap.dedent(SCRIPT)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:

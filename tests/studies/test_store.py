@@ -14,7 +14,7 @@ import zlib
 
 import pytest
 
-from bufsim import BufsimError, FlushAtSize, InvalidValueError, Trace
+from bufsim import BufsimError, FlushAtSize, InvalidTypeError, InvalidValueError, Trace
 from bufsim.results.histograms import TIMES
 from bufsim.results.plain import plain
 from bufsim.results.tallies import Tally
@@ -533,3 +533,9 @@ def test_nothing_that_is_read_is_run(path, tally):
         store._connection.execute("INSERT INTO replications VALUES (?, ?, ?, 0, ?)", (*KEY.row(), data))
         with pytest.raises(InvalidValueError, match="cannot be read"):
             store.read(KEY, [0])
+
+
+@pytest.mark.parametrize("store", [5, b"study.sqlite", ["study.sqlite"]])
+def test_a_store_that_is_no_path_is_told(store):
+    with pytest.raises(InvalidTypeError, match=r"^store must be the path of a file such as 'study\.sqlite', got "):
+        study().run(2, store=store, progress=False)
