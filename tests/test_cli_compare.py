@@ -43,7 +43,9 @@ def test_policies_stand_in_rows_and_their_differences_below(capsys: Printed) -> 
     assert rows(printed, "A  size(40) | age(5s)")[0][1] == "40 [40, 40]"
     difference = rows(printed, "B - A")[0]
     assert re.fullmatch(r"-\d\.\d+ \[-\d\.\d+, -\d\.\d+\]", difference[0])
-    assert "better, pairing" in printed
+    assert re.search(r"better, n≈\d+, .\d", printed)
+    told = " ".join(printed.split())
+    assert re.search("n≈ the replications that would show it, and . how many times as many without pairing", told)
     assert "Paired differences over 10 replications. The intervals of policies hold at 95 % each" in printed
     assert "at 95 % together (Holm over 4 comparisons)" in " ".join(printed.split())
 
@@ -99,7 +101,7 @@ def test_many_metrics_go_into_blocks_that_fit_a_terminal(capsys: Printed) -> Non
 def test_what_is_not_separable_says_how_many_replications_would_do(capsys: Printed) -> None:
     assert main([*MODEL, "--policy", "size(40)", "--policy", "size(41)", "-n", "3", "--metric", "mean_wait"]) == 0
     printed = " ".join(capsys.readouterr().out.split())
-    assert re.search(r"not separable, n ≈ \d+", printed)
+    assert re.search(r"not separable, n≈\d+, .\d", printed)
     assert re.search(r"with this noise about \d+ replications would show a difference of", printed)
 
 

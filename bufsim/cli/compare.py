@@ -27,8 +27,8 @@ from bufsim.studies.study_result import StudyResult
 _DESCRIPTION = """\
 Compare flush policies: each runs as often as asked, and all meet the same arrivals and draws. Prints every metric with
 its confidence interval, and for every two policies the paired difference, with a verdict that is adjusted for all the
-comparisons made: better, worse, equivalent (with --margin), identical, or not separable, with the replications that
-would be needed.
+comparisons made: better, worse, equivalent (with --margin), identical, or not separable; with the replications that
+would show the difference, and how many times as many without pairing.
 """
 _EXAMPLES = """\
 examples:
@@ -183,7 +183,8 @@ def basis(result: StudyResult, comparisons: Comparisons) -> str:
         )
     return (
         f"Paired differences over {result.replications} replications. The intervals of policies hold at {level} each, "
-        f"those of differences and the verdicts at {level} {together}."
+        f"those of differences and the verdicts at {level} {together}. Under each difference stand its verdict, n≈ the "
+        "replications that would show it, and × how many times as many without pairing, where that is not 1."  # noqa: RUF001  # times, as books write it
     )
 
 

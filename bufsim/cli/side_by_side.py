@@ -105,15 +105,13 @@ def _written(quantity: Quantity, interval: Interval | None, exact: bool) -> str:
 
 
 def _verdict(row: Compared, exact: bool) -> str:
-    """Return the verdict, with what pairing gained or the replications needed."""
-    if exact:
-        return row.verdict
+    """Return the verdict, the replications needed, and what pairing gained where it gained anything."""
     needed, ratio = row.comparison.replications_needed(), row.comparison.difference.variance_ratio
-    if row.verdict == "not separable" and needed is not None:
-        return f"not separable, n ≈ {float(f'{needed:.2g}'):,.0f}"
-    if row.verdict in ("identical", "equivalent") or math.isinf(ratio):
+    if exact or needed is None:
         return row.verdict
-    return f"{row.verdict}, pairing ×{ratio:.2g}"  # noqa: RUF001  # times, as books write it
+    count = ">1,000,000" if needed > 1_000_000 else f"≈{float(f'{needed:.2g}'):,.0f}"
+    gained = "∞" if math.isinf(ratio) else f"{ratio:.2g}"
+    return f"{row.verdict}, n{count}" + ("" if gained == "1" else f", ×{gained}")  # noqa: RUF001  # times, as books write it
 
 
 def _blocks(labels: list[str], body: Sequence[list[str]]) -> Iterator[list[list[str]]]:

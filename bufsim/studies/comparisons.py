@@ -62,9 +62,17 @@ class Compared:
         said = self.comparison.sentence(self.expression.unit)
         if self.verdict != self.comparison.verdict:
             said = said.replace(f" is {self.comparison.verdict} than ", f" is {self.verdict} than ", 1)
+        return f"{self.expression.name}: {in_words(said)}{self._effort()}"
+
+    def _effort(self) -> str:
+        """Return the replications needed, and what pairing gained: nothing where it gained nothing."""
+        needed = self.comparison.replications_needed()
+        if needed is None:
+            return ""  # there is no difference to show
         ratio = self.comparison.difference.variance_ratio
-        gained = "" if self.verdict == "identical" else f" (without pairing {_times(ratio)} as many replications)"
-        return f"{self.expression.name}: {in_words(said)}{gained}"
+        told = [] if self.verdict == "not separable" else [f"{_about(needed)} replications would show it"]
+        told += [] if f"{ratio:.2g}" == "1" else [f"without pairing {_times(ratio)} as many"]
+        return f" ({', '.join(told)})" if told else ""
 
     def row(self) -> tuple[object, ...]:
         """Return it as a row of `COLUMNS`."""
@@ -231,6 +239,10 @@ def _margins(expressions: Iterable[Expression], margin: object) -> dict[Expressi
         expression = by_name[checks.one_of("a metric in margin", full, by_name)]
         found[expression] = read_margin(f"the margin of {full}", size, expression.unit)
     return found
+
+
+def _about(needed: int) -> str:
+    return "more than a million" if needed > 1_000_000 else f"about {float(f'{needed:.2g}'):,.0f}"
 
 
 def _times(ratio: float) -> str:

@@ -227,8 +227,8 @@ def _failed(place: _Place, error: Exception) -> BufsimError:
     first = next(iter(str(error).splitlines()), "").rstrip(".")
     return BufsimError(
         f"{place.name} failed: {type(error).__name__}: {first}; either it cannot take your classes and functions to "
-        f"its workers ({place.way_out}), or a worker died, perhaps for want of memory (with store='study.sqlite' what is "
-        "finished is kept)"
+        f"its workers ({place.way_out}), or a worker died, perhaps for want of memory (with store='study.sqlite' what "
+        "is finished is kept)"
     )
 
 

@@ -82,8 +82,15 @@ def test_beside_every_difference_stand_what_pairing_gained_and_the_replications_
     assert table[~same].replications_needed.notna().all()
     assert table[same].replications_needed.isna().all()
     for row in compared.rows:
-        assert "without pairing" in row.sentence() or row.verdict == "identical"
-        assert "replications would" in row.sentence() or row.verdict != "not separable"
+        assert ("replications would show" in row.sentence()) == (row.verdict != "identical")
+        gains = f"{row.comparison.difference.variance_ratio:.2g}" != "1" and row.verdict != "identical"
+        assert ("without pairing" in row.sentence()) == gains
+
+
+def test_beside_a_difference_that_is_shown_stands_what_would_have_shown_it(result):
+    (apart,) = result.compare("mean_wait", pairs=[("size 40", "size 80")]).rows
+    tail = r" s \(about \d+ replications would show it, without pairing \d[\d.]* times as many\)$"
+    assert re.search(tail, apart.sentence())
 
 
 def test_a_metric_that_is_neither_good_nor_bad_is_higher_or_lower(result):
