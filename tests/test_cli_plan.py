@@ -62,8 +62,9 @@ def test_a_plan_is_answered_printed_and_written_with_every_number(file: Path, tm
     assert main(["plan", str(file), "-o", str(html)]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("a shop next season, seed 7\nOf 3 options x 2 loads (24 runs, 4 replications each")
-    assert "size 40 | age 5 s keeps its limit at every load up to 2 times today's and has the lowest" in " ".join(printed.split())
-    assert "(on 4 fresh replications)" in " ".join(printed.split())
+    said = " ".join(printed.split())
+    assert "size 40 | age 5 s keeps its limit at every load up to 2 times today's and has the lowest" in said
+    assert "(on 4 fresh replications)" in said
     assert "Binding limit: p99 wait ≤ 5 s" in printed
     assert max(map(len, printed.splitlines()[:-1])) <= 112
     # an interval is not torn
@@ -165,7 +166,8 @@ def test_an_interruption_ends_with_130_and_the_store_goes_on_from_it(
     with monkeypatch.context() as patch:
         patch.setattr(replicating, "execute", interrupted)
         assert main(asked) == 130
-    assert f"bufsim: interrupted; the finished replications are kept in {tmp_path / 'plan.sqlite'}" in capsys.readouterr().err
+    told = f"bufsim: interrupted; the finished replications are kept in {tmp_path / 'plan.sqlite'}"
+    assert told in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
     ran: list[int] = []
 

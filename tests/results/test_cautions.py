@@ -36,8 +36,8 @@ def test_more_work_than_the_workers_can_do_is_named():
     times = [float(second) for second in range(19)]
     result = run(times, policy=FlushAtSize(1), workers=[PushWorkers(2, service=3.0)])
     assert result.warnings() == [
-        "unstable: load 1.43 of the capacity of the workers of queue 'default': no steady state; waits grow with `until`. "
-        "Shown for 20 s only."
+        "unstable: load 1.43 of the capacity of the workers of queue 'default': no steady state; waits grow with "
+        "`until`. Shown for 20 s only."
     ]
     assert run(times, policy=FlushAtSize(1), workers=[PushWorkers(4, service=3.0)]).warnings() == []
 
