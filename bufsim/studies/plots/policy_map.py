@@ -128,7 +128,8 @@ def _title(shown: Cells, quantity: Quantity) -> str:
     passing = sum(cell.verdict == "pass" for cell in shown.cells)
     open_ = sum(cell.verdict == "undecided" for cell in shown.cells)
     told = " and ".join(limit_in_words(one) for one in shown.limits)
-    return f"{passing} of {len(shown.cells)} policies keep {told}{f', {open_} undecided' if open_ else ''}"
+    keeping = f"{passing} of {len(shown.cells)} policies {'keeps' if passing == 1 else 'keep'} {told}"
+    return f"{keeping}, {open_} undecided" if open_ else keeping
 
 
 def _about(study_result: StudyResult, shown: Cells, confidence: float) -> str:

@@ -88,3 +88,17 @@ def test_the_star_and_the_circle_stand_in_their_cells(result):
 def test_sizes_and_ages_that_are_asked_for_are_shown_only(result):
     frame = plots.policy_map_frame(result, "max_wait", size=[2, 8], age=["2.5s"])
     assert cells(frame, "estimate") == {key: MAX_WAIT[key] for key in ((2, 2.5), (8, 2.5))}
+
+
+@pytest.mark.parametrize(
+    ("limit", "title"),
+    [
+        ("max_wait <= 2s", "2 of 6 policies keep max wait ≤ 2 s"),
+        ("max_wait >= 5s", "1 of 6 policies keeps max wait ≥ 5 s"),
+        ("max_wait >= 9s", "0 of 6 policies keep max wait ≥ 9 s"),
+    ],
+)
+def test_its_title_says_how_many_policies_keep_the_limits(result, limit, title):
+    ax = plots.policy_map(result, "max_wait", limits=[limit])
+    said = " ".join(text.get_text() for text in [*ax.texts, *ax.figure.texts, ax.title, ax._left_title])
+    assert title in " ".join(said.split())
