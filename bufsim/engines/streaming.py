@@ -29,7 +29,7 @@ Generic = TypeVar("Generic", bound=np.generic)
 Taken = Callable[[Floats, Ints, Floats], None]
 """Is told of flushes, in order: their starts, their batch sizes, and the arrival times of all that they took."""
 
-JOBS_AT_ONCE = 2**16
+JOBS_AT_ONCE = 2**15
 
 
 class Windows:
