@@ -91,12 +91,18 @@ class _Tqdm:
 
     def __init__(self, bar: Any) -> None:
         self._bar = bar
+        self._has_spoken = False
 
     def advance(self, count: int) -> None:
+        if self._has_spoken:
+            # what was said, such as that the engine compiles, took its time, and no run did: else days would be left
+            self._bar.unpause()
+            self._has_spoken = False
         self._bar.update(count)
 
     def say(self, text: str) -> None:
         self._bar.write(text, file=sys.stderr)
+        self._has_spoken = True
 
 
 class _Calls(_Quiet):

@@ -76,3 +76,20 @@ def test_anything_else_is_refused(wrong):
     assert str(error.value) == (
         f"progress must be True, False or a function of the replications done and all, got {wrong!r}"
     )
+
+
+def test_the_time_that_was_announced_is_not_counted_as_that_of_runs() -> None:
+    with shown(True, 100, 0) as bar:
+        bar.advance(1)
+        before = bar._bar.start_t
+        # half a minute goes by, in which the engine compiles
+        bar.say("it compiles")
+        bar._bar.last_print_t -= 30.0
+        bar._bar.start_t -= 30.0
+        bar.advance(1)
+        assert bar._bar.start_t - before > -1.0
+        # negative control: without a word it is that of runs
+        bar._bar.last_print_t -= 30.0
+        bar._bar.start_t -= 30.0
+        bar.advance(1)
+        assert bar._bar.start_t - before < -29.0
