@@ -4,31 +4,34 @@ import importlib
 import typing
 
 from bufsim.errors import BufsimError, InvalidTypeError, InvalidValueError, MissingExtraError, NotLoweredError
-from bufsim.model.arrivals import Bulk, Deterministic, Poisson, Renewal
-from bufsim.model.buffers import CollectAll, CollectQueues, FlushTime, JobBuffer
-from bufsim.model.bursty import Bursty
-from bufsim.model.capacity import Capacity
-from bufsim.model.cron import FlushCron
+from bufsim.model.arrivals import Bulk, Bursty, Deterministic, Poisson, Renewal
+from bufsim.model.buffers import (
+    Capacity,
+    CollectAll,
+    CollectQueues,
+    DrainAll,
+    DrainAtMost,
+    FlushTime,
+    JobBuffer,
+    Storage,
+)
 from bufsim.model.distributions import Constant, Exponential, Gamma, Geometric, LogNormal, Uniform
-from bufsim.model.drains import DrainAll, DrainAtMost
-from bufsim.model.flush_policy import FlushPolicy
-from bufsim.model.keys import UniformKeys, Zipf
+from bufsim.model.flush_policy import BufferView, FlushPolicy
 from bufsim.model.policies import (
     FlushAfterAge,
     FlushAt,
     FlushAtBytes,
     FlushAtSize,
+    FlushCron,
     FlushEvery,
     FlushWhenIdle,
     NeverFlush,
 )
-from bufsim.model.producers import Producer
+from bufsim.model.producers import Producer, UniformKeys, Zipf
 from bufsim.model.reducers import KeepAll, Merge, SearchIndexReduce, UniqueByKey
 from bufsim.model.stops import Stops
-from bufsim.model.storages import Storage
 from bufsim.model.time_varying import Sinusoid, StepRate, TimeVarying
 from bufsim.model.traces import Trace
-from bufsim.model.views import BufferView
 from bufsim.model.workers import Backoff, GivenTimes, PollingWorkers, PushWorkers
 from bufsim.simulation import Simulation
 
@@ -36,9 +39,8 @@ if typing.TYPE_CHECKING:
     from bufsim import theory
     from bufsim.results.result import Result
     from bufsim.scenario_files import load_scenario
-    from bufsim.studies.costs import cost
-    from bufsim.studies.expressions import metric
-    from bufsim.studies.grids import policy_grid
+    from bufsim.studies.expressions import cost, metric
+    from bufsim.studies.scenarios import policy_grid
     from bufsim.studies.study import Study
     from bufsim.studies.study_result import StudyResult
 
@@ -111,10 +113,10 @@ _LATE = {
     "Result": "bufsim.results.result",
     "Study": "bufsim.studies.study",
     "StudyResult": "bufsim.studies.study_result",
-    "cost": "bufsim.studies.costs",
+    "cost": "bufsim.studies.expressions",
     "load_scenario": "bufsim.scenario_files",
     "metric": "bufsim.studies.expressions",
-    "policy_grid": "bufsim.studies.grids",
+    "policy_grid": "bufsim.studies.scenarios",
     "theory": "bufsim.theory",
 }
 """What no one needs to declare a simulation is imported when it is asked for: where each name stands."""

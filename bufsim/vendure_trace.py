@@ -8,15 +8,10 @@ from typing import Any
 import pandas as pd
 
 from bufsim.errors import InvalidValueError
-from bufsim.model import trace_tables
+from bufsim.model import trace_reading
 from bufsim.model.reducers import PRODUCT, VARIANTS
 from bufsim.model.traces import Trace
-from bufsim.vendure.search_buffers import (
-    ID_LISTS,
-    UPDATE_PRODUCT,
-    UPDATE_VARIANTS,
-    UPDATE_VARIANTS_BY_ID,
-)
+from bufsim.vendure.search_buffers import ID_LISTS, UPDATE_PRODUCT, UPDATE_VARIANTS, UPDATE_VARIANTS_BY_ID
 
 ADDS = "adds.csv"
 FLUSHES = "flushes.csv"
@@ -46,9 +41,9 @@ def read_adds(path: str | Path) -> Trace:
     InvalidValueError
         If a column is missing, or a row's time, kind of job or number of ids is wrong; the message says which row.
     """
-    table = trace_tables.from_file(_file(path, ADDS))
+    table = trace_reading.from_file(_file(path, ADDS))
     kinds = table.column("job_type").fillna("").tolist()
-    counts = trace_tables.whole_numbers(table, "n_ids").tolist()
+    counts = trace_reading.whole_numbers(table, "n_ids").tolist()
     flags = table.column("apply_to_changed_variants_only").tolist()
     ids = [_split(value) for value in table.column("entity_ids").tolist()]
     for row, kind in enumerate(kinds):
@@ -57,9 +52,9 @@ def read_adds(path: str | Path) -> Trace:
         if len(ids[row]) != counts[row] or (kind == UPDATE_PRODUCT and counts[row] != 1):
             table.reject(table.column("entity_ids"), row, f"must hold n_ids = {counts[row]} ids, and one of a product")
     return Trace(
-        trace_tables.seconds(table, "t_ms", "ms", None),
+        trace_reading.seconds(table, "t_ms", "ms", None),
         keys=[_key(kind, of) for kind, of in zip(kinds, ids, strict=True)],
-        queues=trace_tables.names(table, "queue_name"),
+        queues=trace_reading.names(table, "queue_name"),
         data=[_data(*job) for job in zip(kinds, ids, flags, strict=True)],
     )
 
@@ -84,13 +79,13 @@ def read_flushes(path: str | Path) -> pd.DataFrame:
     InvalidValueError
         If a column is missing, a time goes back, or a buffer is flushed twice at one time.
     """
-    table = trace_tables.from_file(_file(path, FLUSHES))
+    table = trace_reading.from_file(_file(path, FLUSHES))
     flushes = pd.DataFrame(
         {
-            "buffer": trace_tables.names(table, "buffer_id"),
-            "start": trace_tables.seconds(table, "t_ms", "ms", None),
+            "buffer": trace_reading.names(table, "buffer_id"),
+            "start": trace_reading.seconds(table, "t_ms", "ms", None),
             "duration": _durations(table),
-            **{name: trace_tables.whole_numbers(table, column) for column, name in _COLUMNS.items()},
+            **{name: trace_reading.whole_numbers(table, column) for column, name in _COLUMNS.items()},
         }
     )
     again = flushes.duplicated(["buffer", "start"]).tolist()
@@ -130,7 +125,7 @@ def _data(kind: str, ids: list[str], only_changed: object) -> dict[str, Any]:
     return data
 
 
-def _durations(table: trace_tables.Table) -> Any:
+def _durations(table: trace_reading.Table) -> Any:
     column = table.column("flush_ms")
     durations = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float)
     for row in (~(durations >= 0.0)).nonzero()[0]:

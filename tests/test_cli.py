@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 import bufsim
-from bufsim.cli import main, output, pictures
+from bufsim.cli import main, printing
+from bufsim.cli import run as pictures
 from bufsim.cli.main import COMMANDS
 
 CATALOGUE = Path(__file__).parents[1] / "data" / "scenarios" / "vendure-catalogue.toml"
@@ -160,7 +161,7 @@ def test_keys_of_several_types_can_be_written(tmp_path: Path) -> None:
         [0, 1, -1, 2], categories=pd.Index([1, "1", (1, "a")], dtype=object, tupleize_cols=False)
     )
     for table_format in ("parquet", "csv"):
-        output.Folder(tmp_path, table_format).table("keys", pd.DataFrame({"key": keys}))
+        printing.Folder(tmp_path, table_format).table("keys", pd.DataFrame({"key": keys}))
     assert pd.read_parquet(tmp_path / "keys.parquet")["key"].tolist()[:2] == ["1", "'1'"]
     assert len(pd.read_csv(tmp_path / "keys.csv", keep_default_na=False)) == 4
 
@@ -203,7 +204,7 @@ def test_a_file_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device", str(path))
 
     with pytest.raises(OSError, match="No space left"):
-        output.Folder(tmp_path, "csv").write("run/jobs.csv", fail)
+        printing.Folder(tmp_path, "csv").write("run/jobs.csv", fail)
     assert files(tmp_path) == []
 
 

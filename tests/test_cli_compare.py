@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 from bufsim.cli import compare, main
-from bufsim.cli.side_by_side import letters
+from bufsim.cli.compare import letters
 from bufsim.errors import InvalidValueError
 from bufsim.model.policies import FlushAfterAge
+from bufsim.plots import StudyPlots
 from bufsim.simulation import Simulation
-from bufsim.studies import replicating, replication
-from bufsim.studies.plots import StudyPlots
+from bufsim.studies import running
 
 CATALOGUE = Path(__file__).parents[1] / "data" / "scenarios" / "vendure-catalogue.toml"
 MODEL = ["compare", "--arrivals", "poisson:10", "--until", "2min", "--seed", "1"]
@@ -222,20 +222,20 @@ def test_a_study_that_is_stored_goes_on_where_it_was(tmp_path: Path, capsys: Pri
         assert arguments[0] == [], "a replication that is in the store was run again"
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(replicating, "execute", refuse)
+        patch.setattr(running, "execute", refuse)
         assert answer(capsys, *TWO, "-n", "4", *store) == first
 
 
 def test_an_interruption_shows_what_is_finished(
     tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    execute = replicating.execute
+    execute = running.execute
 
     def interrupted(tasks: list[object], *others: object) -> None:
         execute(tasks[:6], *others)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(replicating, "execute", interrupted)
+    monkeypatch.setattr(running, "execute", interrupted)
     assert main([*TWO, "-n", "10"]) == 130
     printed = capsys.readouterr()
     assert "3 replications each" in printed.out
@@ -258,13 +258,13 @@ def test_an_interruption_shows_what_is_finished(
 def test_an_interruption_that_leaves_nothing_to_compare_shows_what_there_is(
     first: slice, shown: str, capsys: Printed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    execute = replicating.execute
+    execute = running.execute
 
     def interrupted(tasks: list[object], *others: object) -> None:
         execute(tasks[first], *others)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(replicating, "execute", interrupted)
+    monkeypatch.setattr(running, "execute", interrupted)
     assert main([*TWO, "-n", "10"]) == 130
     printed = capsys.readouterr()
     assert printed.err.endswith("interrupted; the finished replications are not kept without --store FILE\n")
@@ -276,14 +276,14 @@ def test_an_interruption_that_leaves_nothing_to_compare_shows_what_there_is(
 
 
 def test_a_policy_that_fails_is_named_with_its_cause(capsys: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = replication.run_on
+    run = running.run_on
 
     def failing(simulation: Simulation, *arguments: object, **named: object) -> object:
         if simulation.buffers[0].policy == FlushAfterAge(1.0):
             raise RuntimeError("no more disk")
         return run(simulation, *arguments, **named)
 
-    monkeypatch.setattr(replication, "run_on", failing)
+    monkeypatch.setattr(running, "run_on", failing)
     assert main([*TWO, "--policy", "age(1s)", "-n", "2"]) == 0
     printed = capsys.readouterr().out
     assert "2 policies" in printed

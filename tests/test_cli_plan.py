@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from bufsim.cli import main, plan
+from bufsim.report import files as pdf
 from bufsim.scenario_files.plans import read_plan
-from bufsim.studies import replicating
-from bufsim.studies.report import pdf
+from bufsim.studies import running
 
 MODEL = """\
 title = "a shop next season"
@@ -51,8 +51,8 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the page out, which takes seconds to draw."""
-    from bufsim.studies.report import files
-    from bufsim.studies.report.markup import Markup
+    from bufsim.report import files
+    from bufsim.report.markup import Markup
 
     monkeypatch.setattr(files, "page", lambda draft: Markup(f"<p>{draft.source.command}</p>"))
 
@@ -156,7 +156,7 @@ def test_the_command_that_repeats_it_says_what_the_file_does_not(file: Path, tmp
 def test_an_interruption_ends_with_130_and_the_store_goes_on_from_it(
     file: Path, tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    execute = replicating.execute
+    execute = running.execute
     asked = ["plan", str(file), "-o", str(tmp_path / "out" / "plan.html"), "--store", str(tmp_path / "plan.sqlite")]
 
     def interrupted(tasks: list[object], *others: Any) -> None:
@@ -164,7 +164,7 @@ def test_an_interruption_ends_with_130_and_the_store_goes_on_from_it(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(replicating, "execute", interrupted)
+        patch.setattr(running, "execute", interrupted)
         assert main(asked) == 130
     told = f"bufsim: interrupted; the finished replications are kept in {tmp_path / 'plan.sqlite'}"
     assert told in capsys.readouterr().err
@@ -175,7 +175,7 @@ def test_an_interruption_ends_with_130_and_the_store_goes_on_from_it(
         ran.append(len(tasks))
         execute(tasks, *others)  # type: ignore[arg-type]  # passed on
 
-    monkeypatch.setattr(replicating, "execute", counted)
+    monkeypatch.setattr(running, "execute", counted)
     assert main(asked) == 0
     assert ran[0] == 3 * 2 * 4 - 10
 
@@ -187,7 +187,7 @@ def test_an_interruption_without_a_store_says_how_to_keep_what_is_finished(
     def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(replicating, "execute", interrupted)
+    monkeypatch.setattr(running, "execute", interrupted)
     assert main(["plan", str(file), "-o", str(tmp_path / "plan.html")]) == 130
     assert "bufsim: interrupted; the finished replications are not kept without --store FILE" in capsys.readouterr().err
 

@@ -6,8 +6,7 @@ import pytest
 
 from bufsim.cli import main, verify
 from bufsim.verification.claims import CLAIMS, Claim
-from bufsim.verification.extent import Extent
-from bufsim.verification.finding import Finding
+from bufsim.verification.findings import Extent, Finding
 
 Printed = pytest.CaptureFixture[str]
 

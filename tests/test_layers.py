@@ -11,6 +11,7 @@ import bufsim
 
 ROOT = Path(bufsim.__file__).parent
 WINGS = (
+    "statistics",
     "vendure",
     "model",
     "vendure_trace",
@@ -19,15 +20,17 @@ WINGS = (
     "results",
     "simulation",
     "backtest",
-    "studies",
     "spelling",
+    "studies",
+    "plots",
+    "report",
     "scenario_files",
     "verification",
     "cli",
 )
-OPEN_TO_ALL = ("errors", "checks", "memory")
-# a sibling that is reached late, and so may point back
-LATE = {("bufsim.results.result", "bufsim.results.plots")}
+OPEN_TO_ALL = ("errors", "checks", "formats", "memory")
+# the two arrows that point down: `Result.plot` and `StudyResult.plot` reach the plots late
+LATE = {("bufsim.results.result", "bufsim.plots.result_plots")}
 
 
 def modules() -> dict[str, Path]:
@@ -94,6 +97,8 @@ ORDERED = [name for name in MODULES if wing(name) in WINGS]
 def test_a_module_imports_only_from_its_wing_and_those_above(name: str) -> None:
     above = (*OPEN_TO_ALL, *WINGS[: WINGS.index(wing(name)) + 1])
     for target in imports(name, with_types=True):
+        if (name, target) in LATE:
+            continue
         assert wing(target) in above, f"{name} imports {target}"
 
 
@@ -137,7 +142,7 @@ def test_a_cycle_would_be_found() -> None:
 def test_imports_are_read_in_all_their_forms() -> None:
     # negative control: what the tests above look at is there to be seen
     assert "bufsim.checks" in imports("bufsim.model.policies", with_types=True)
-    assert "bufsim.model.views" in imports("bufsim.model.policies", with_types=True)
+    assert "bufsim.model.flush_policy" in imports("bufsim.model.policies", with_types=True)
     assert "bufsim.engines.simpy_engine" in imports("bufsim.engines.simpy_buffers", with_types=True)
     assert "bufsim.engines.simpy_engine" not in imports("bufsim.engines.simpy_buffers", with_types=False)
 

@@ -10,8 +10,7 @@ import pytest
 from bufsim import FlushAfterAge, FlushAtSize, FlushEvery, InvalidTypeError, InvalidValueError
 from bufsim.scenario_files import load_scenario
 from bufsim.scenario_files.plans import read_plan
-from bufsim.studies.costs import cost
-from bufsim.studies.formulas import expression, limit
+from bufsim.studies.expressions import cost, expression, limit
 
 SEASON = Path(__file__).parents[1] / "data" / "scenarios" / "plan-next-season.toml"
 MODEL = """\

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import bufsim as bs
 from bufsim import vendure
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model.sampling import Scaled
+from bufsim.model.distributions import Scaled
 from bufsim.scenario_files import load_scenario, read_scenario, scenario, scenario_text
 
 SCENARIOS = Path(__file__).parents[1] / "data" / "scenarios"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import bufsim as bs
 from bufsim import spelling
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model.sampling import Scaled
+from bufsim.model.distributions import Scaled
 
 BERLIN = ZoneInfo("Europe/Berlin")
 POLICIES = {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from itertools import combinations
 
 from benchmarks.decisions.problems import problems, study, truth
-from bufsim.studies.costs import cost
+from bufsim.studies.expressions import cost
 from bufsim.studies.study_result import StudyResult
 
 Seen = dict[str, float]

@@ -1,28 +1,186 @@
-"""``bufsim compare``: policies under the same arrivals, with intervals, and what can be said of their differences."""
+"""Policies side by side, as text: their metrics with intervals, and under them the paired differences."""
 
 from __future__ import annotations
 
 import argparse
+import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bufsim import checks, spelling
-from bufsim.cli import inputs, study_pictures, studying
-from bufsim.cli.command import DONE, Command, Console
-from bufsim.cli.output import FORMATS, Folder
-from bufsim.cli.side_by_side import SideBySide, all_exact
+from bufsim.cli import inputs
+from bufsim.cli.printing import DONE, FORMATS, Command, Console, Folder, columns
 from bufsim.engines.randomness import fresh_seed
 from bufsim.errors import InvalidValueError
 from bufsim.model.buffers import FlushTime
 from bufsim.model.reducers import KeepAll
+from bufsim.plots.style import need_matplotlib
+from bufsim.plots.subjects import ends
 from bufsim.simulation import Simulation
-from bufsim.studies import summaries
-from bufsim.studies.comparisons import Comparisons
+from bufsim.statistics import Interval
+from bufsim.studies import study_result
+from bufsim.studies.comparisons import Compared, Comparisons
+from bufsim.studies.estimates import UndefinedError, is_exact
+from bufsim.studies.expressions import Expression, expression
+from bufsim.studies.quantities import Quantity
 from bufsim.studies.study import Study
-from bufsim.studies.study_numbers import IncompleteError
-from bufsim.studies.study_result import StudyResult
+from bufsim.studies.study_result import IncompleteError, StudyResult
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+_WIDTH = 118
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def letters(names: Sequence[str]) -> dict[str, str]:
+    """Return a letter for each name, or a number where there are more names than letters.
+
+    Examples
+    --------
+    >>> letters(["every(15min)", "size(200)"])
+    {'every(15min)': 'A', 'size(200)': 'B'}
+    """
+    short = _LETTERS if len(names) <= len(_LETTERS) else [str(number) for number in range(1, len(names) + 1)]
+    return dict(zip(names, short, strict=False))
+
+
+def all_exact(result: StudyResult) -> bool:
+    """Return whether nothing in any of the models is drawn at random."""
+    return all(is_exact(list(result.tallies[name].values())) for name in result.finished)
+
+
+@dataclass(frozen=True, slots=True)
+class SideBySide:
+    """The metrics of a study's policies, and how the policies differ.
+
+    Parameters
+    ----------
+    result : StudyResult
+        What ran.
+    comparisons : Comparisons
+        What was compared.
+    metrics : tuple of str
+        The metrics that are shown, also where there is nothing to compare.
+    """
+
+    result: StudyResult
+    comparisons: Comparisons
+    metrics: tuple[str, ...]
+
+    def text(self) -> str:
+        """Return a row a policy, then two rows a pair, in as many blocks of metrics as the width needs."""
+        asked = dict.fromkeys(expression(metric) for metric in self.metrics)
+        blocks = _blocks(self._labels(), [self._cells(one) for one in asked])
+        return "\n\n".join(columns(block) for block in blocks)
+
+    def _labels(self) -> list[str]:
+        """Return what stands at the left of each row."""
+        short = letters(self.result.finished)
+        policies = [f"{letter}  {name}" for name, letter in short.items()]
+        differences = [label for first, second in self._pairs() for label in (f"{short[first]} - {short[second]}", "")]
+        return ["policy", *policies, *([""] if differences else []), *differences]
+
+    def _pairs(self) -> list[tuple[str, str]]:
+        """Return the pairs in the order of the policies; a metric without a value is not in all of them."""
+        place = {name: number for number, name in enumerate(self.result.finished)}
+        pairs = {(row.first, row.second) for row in self.comparisons.rows}
+        return sorted(pairs, key=lambda pair: (place[pair[0]], place[pair[1]]))
+
+    def _cells(self, metric: Expression) -> list[str]:
+        """Return the column of a metric."""
+        intervals = [self._interval(metric, name) for name in self.result.finished]
+        quantity = Quantity.of(metric, ends([one for one in intervals if one is not None]))
+        exact = all_exact(self.result)
+        cells = [quantity.label, *(_written(quantity, one, exact) for one in intervals)]
+        compared = {(row.first, row.second): row for row in self.comparisons.rows if row.expression == metric}
+        pairs = self._pairs()
+        cells += [""] if pairs else []
+        for pair in pairs:
+            row = compared.get(pair)
+            shown = None if row is None else row.comparison.interval
+            cells += [_written(quantity, shown, exact), "" if row is None else _verdict(row, exact)]
+        return cells
+
+    def _interval(self, metric: Expression, scenario: str) -> Interval | None:
+        try:
+            return self.result.interval(metric, scenario)
+        except UndefinedError:
+            return None
+
+
+def _written(quantity: Quantity, interval: Interval | None, exact: bool) -> str:
+    if interval is None:
+        return "undefined"
+    shown = quantity.interval(interval)
+    return f"{shown.estimate:,.4g}" if exact else str(shown)
+
+
+def _verdict(row: Compared, exact: bool) -> str:
+    """Return the verdict, the replications needed, and what pairing gained where it gained anything."""
+    needed, ratio = row.comparison.replications_needed(), row.comparison.difference.variance_ratio
+    if exact or needed is None:
+        return row.verdict
+    count = ">1,000,000" if needed > 1_000_000 else f"≈{float(f'{needed:.2g}'):,.0f}"
+    gained = "∞" if math.isinf(ratio) else f"{ratio:.2g}"
+    return f"{row.verdict}, n{count}" + ("" if gained == "1" else f", ×{gained}")  # noqa: RUF001  # times, as books write it
+
+
+def _blocks(labels: list[str], body: Sequence[list[str]]) -> Iterator[list[list[str]]]:
+    """Yield the lines of each block: the labels, and as many of the columns as the width holds."""
+    lines, used = [[label] for label in labels], max(map(len, labels))
+    for column in body:
+        width = 2 + max(map(len, column))
+        if len(lines[0]) > 1 and used + width > _WIDTH:
+            yield lines
+            lines, used = [[label] for label in labels], max(map(len, labels))
+        used += width
+        lines = [[*line, cell] for line, cell in zip(lines, column, strict=True)]
+    yield lines
+
+
+DOTS_PER_INCH = 110
+_MOST_ROWS = 40
+
+
+def write(folder: Folder, result: StudyResult, metrics: Sequence[str], margin: object) -> list[str]:
+    """Draw the forest of differences and the Pareto front of the first two metrics, and write a PNG for each.
+
+    Returns
+    -------
+    list of str
+        Why a picture could not be drawn, for each that could not.
+    """
+    need_matplotlib()
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    count = len(result.finished)
+    pairs = count - 1 if result.baseline is not None else count * (count - 1) // 2
+    shown = list(metrics)[: max(_MOST_ROWS // max(pairs, 1), 1)]
+    drawn: dict[str, Callable[[], Axes]] = {"differences": lambda: result.plot.differences(*shown, margin=margin)}
+    if len(metrics) > 1:
+        drawn["pareto"] = lambda: result.plot.pareto(metrics[0], metrics[1])
+    return [problem for name, draw in drawn.items() if (problem := _save(folder, name, draw))]
+
+
+def _save(folder: Folder, name: str, draw: Callable[[], Axes]) -> str:
+    import matplotlib.pyplot as plt
+
+    try:
+        figure = draw().get_figure(root=True)
+    except InvalidValueError as error:
+        why = error.reason if isinstance(error, UndefinedError) else error
+        return f"no picture {name}.png: {why}"
+    assert figure is not None
+    folder.write(f"{name}.png", lambda path: figure.savefig(path, dpi=DOTS_PER_INCH, format="png"))
+    plt.close(figure)
+    return ""
+
 
 _DESCRIPTION = """\
 Compare flush policies: each runs as often as asked, and all meet the same arrivals and draws. Prints every metric with
@@ -45,7 +203,7 @@ or an expression of them ("0.4 * flush_rate_per_s + 0.01 * mean_buffer_size_jobs
 def _add_options(parser: argparse.ArgumentParser) -> None:
     inputs.add_options(parser, several=True)
     asked = parser.add_argument_group("what is asked")
-    studying.add_replications(asked, 30)
+    inputs.add_replications(asked, 30)
     asked.add_argument("--metric", action="append", metavar="NAME", help="what is compared (default: what fits)")
     asked.add_argument(
         "--baseline", metavar="WORDS", help="compare all others with this policy (default: every two with each other)"
@@ -56,7 +214,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         metavar="[METRIC=]SIZE",
         help="a difference that does not matter: 5%%, p99_wait=50ms; smaller ones are equivalent",
     )
-    studying.add_options(parser)
+    inputs.add_study_options(parser)
     output = parser.add_argument_group("what comes out")
     output.add_argument("--out", type=Path, metavar="DIR", help="write tables and pictures there")
     output.add_argument("--format", choices=FORMATS, default="auto", help="of tables (as for bufsim run)")
@@ -70,7 +228,7 @@ def _run(options: argparse.Namespace) -> int:
     seed = fresh_seed() if options.seed is None else options.seed
     study = Study(scenarios, seed=seed, baseline=options.baseline)
     metrics = options.metric or usual_metrics(next(iter(scenarios.values())))
-    result = study.run(options.replications, engine=options.engine, **studying.how(options))
+    result = study.run(options.replications, engine=options.engine, **inputs.how(options))
     margin = _margin(options.margin)
     if not result.finished and not result.complete:
         raise KeyboardInterrupt
@@ -80,7 +238,7 @@ def _run(options: argparse.Namespace) -> int:
     if folder is not None:
         _write(folder, result, comparisons, metrics)
         if not options.no_pictures:
-            for problem in study_pictures.write(folder, result, metrics, margin):
+            for problem in write(folder, result, metrics, margin):
                 console.say(_wrapped(problem))
         answer["files"] = [str(path) for path in folder.written]
         console.say(f"\n{folder.told()}")
@@ -153,7 +311,7 @@ def _tell(console: Console, title: str, result: StudyResult, comparisons: Compar
     engines = " and ".join(sorted({result.engines[name] for name in result.finished}))
     part = ""
     if not result.complete:
-        part = f", INTERRUPTED: this is what was finished (replications: {summaries.counts(result.tallies)})"
+        part = f", INTERRUPTED: this is what was finished (replications: {study_result.counts(result.tallies)})"
     console.say(
         f"{title}: {len(result.finished)} policies, {result.replications} replications each under common random "
         f"numbers, seed {result.seed}, {engines} engine{part}\n"

@@ -7,11 +7,11 @@ import contextlib
 import sys
 from collections.abc import Sequence
 
-from bufsim.cli import compare, metrics, plan, run, studying, verify
-from bufsim.cli.command import INTERRUPTED, WRONG_INPUT, Command, Parser
+from bufsim.cli import compare, inputs, metrics, plan, run, verify
+from bufsim.cli.printing import INTERRUPTED, WRONG_INPUT, Command, Parser
 from bufsim.engines.compilation import silent, telling
 from bufsim.errors import BufsimError
-from bufsim.studies.evaluations import UndefinedError
+from bufsim.studies.estimates import UndefinedError
 
 COMMANDS: tuple[Command, ...] = (run.COMMAND, compare.COMMAND, plan.COMMAND, metrics.COMMAND, verify.COMMAND)
 """All commands, in the order in which --help lists them. A new one is a module with a `Command`, and its name here."""
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _say(f"error: {error.filename or ''}: {error.strerror or error}", WRONG_INPUT)
     except KeyboardInterrupt:
-        return _say(f"interrupted; {studying.left(options)}", INTERRUPTED)
+        return _say(f"interrupted; {inputs.left(options)}", INTERRUPTED)
 
 
 def _quiet(quiet: bool) -> contextlib.AbstractContextManager[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bufsim.cli.command import DONE, Command, Console
+from bufsim.cli.printing import DONE, Command, Console
 from bufsim.results.metrics import METRICS
 
 _DESCRIPTION = """\

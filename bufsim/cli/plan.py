@@ -11,14 +11,13 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from bufsim.cli import studying
-from bufsim.cli.command import Command, Console
+from bufsim.cli import inputs
+from bufsim.cli.printing import Command, Console
 from bufsim.errors import InvalidValueError
+from bufsim.report.draft import Source
+from bufsim.report.files import browser, write_pdf, write_report
 from bufsim.scenario_files.plans import PlanFile, read_plan
-from bufsim.studies.plan_answer import PlanAnswer
-from bufsim.studies.report.draft import Source
-from bufsim.studies.report.files import write_report
-from bufsim.studies.report.pdf import browser, write_pdf
+from bufsim.studies.plan import PlanAnswer
 
 _DESCRIPTION = """\
 Answer a question of capacity planning: which of these flush policies, for this load, at what cost, under which limits?
@@ -52,8 +51,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--pdf", action="store_true", help="print it as PDF too, with a Chromium that is on this machine"
     )
     asked = parser.add_argument_group("in place of what the file says")
-    studying.add_replications(asked, None)
-    studying.add_options(parser)
+    inputs.add_replications(asked, None)
+    inputs.add_study_options(parser)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -65,7 +64,7 @@ def _run(options: argparse.Namespace) -> int:
     file = read_plan(options.plan, replications=options.replications, seed=options.seed)
     _check_copy(file, html)
     console.say(f"{file.plan.title}, seed {file.plan.seed}")
-    answer = file.plan.run(engine=options.engine, **studying.how(options))
+    answer = file.plan.run(engine=options.engine, **inputs.how(options))
     source = Source(
         name=file.path.name,
         text=file.text,

@@ -1,18 +1,54 @@
-"""``bufsim run``: run a scenario, hold it against what was recorded, and write tables and pictures."""
+"""The pictures of a run, as PNG files."""
 
 from __future__ import annotations
 
 import argparse
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bufsim.backtest import Backtest, backtest
-from bufsim.cli import inputs, pictures, summary
-from bufsim.cli.command import DONE, Command, Console
-from bufsim.cli.output import FORMATS, Folder
+from bufsim.cli import inputs, printing
+from bufsim.cli.printing import DONE, FORMATS, Command, Console, Folder
 from bufsim.engines.randomness import fresh_seed
+from bufsim.plots.style import need_matplotlib
 from bufsim.results.result import Result
+from bufsim.simulation import Simulation
+
+DOTS_PER_INCH = 110
+
+
+def write(folder: Folder, simulation: Simulation, results: Mapping[str, Result]) -> None:
+    """Draw the runs, side by side where there are several, and write a PNG for each question.
+
+    buffer_size, batch_sizes and waits come once for each buffer, queue once for each queue with workers.
+    """
+    need_matplotlib()
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from bufsim.plots import result_plots
+
+    runs, labels = tuple(results.values()), list(results)
+    for buffer in simulation.buffers:
+        part = f"-{buffer.id}" if len(simulation.buffers) > 1 else ""
+        for name in ("buffer_size", "batch_sizes", "waits"):
+            _save(folder, f"{name}{part}", getattr(result_plots, name)(*runs, labels=labels, buffer=buffer.id))
+    _save(folder, "loss_at_stop", result_plots.loss_at_stop(*runs, labels=labels))
+    if simulation.workers:
+        _save(folder, "queue", result_plots.queue(*runs, labels=labels))
+
+
+def _save(folder: Folder, name: str, axes: Any) -> None:
+    import matplotlib.pyplot as plt
+
+    figure = np.atleast_1d(axes)[0].figure
+    folder.write(f"{name}.png", lambda path: figure.savefig(path, dpi=DOTS_PER_INCH, format="png"))
+    plt.close(figure)
+
 
 AS_RECORDED = "as recorded"
 
@@ -67,7 +103,7 @@ def _run(options: argparse.Namespace) -> int:
     results[policies] = scenario.simulation.run(seed=seed, engine=options.engine)
     answer |= _tell_runs(console, folder, results)
     if not options.no_pictures:
-        pictures.write(folder, scenario.simulation, results)
+        write(folder, scenario.simulation, results)
     answer["files"] = [str(path) for path in folder.written]
     console.say(f"\n{folder.told()}")
     console.give(answer)
@@ -79,7 +115,7 @@ def _tell_backtest(console: Console, folder: Folder, found: Backtest) -> dict[st
     table = found.summary()
     lines = [["back-test", *map(str, table.columns)]]
     lines += [[str(name), *(f"{value:,.0f}" for value in row)] for name, row in table.iterrows()]
-    console.say(f"\n{summary.columns(lines)}\n\n{textwrap.fill(found.why(), 110)}")
+    console.say(f"\n{printing.columns(lines)}\n\n{textwrap.fill(found.why(), 110)}")
     folder.table("backtest", found.flushes)
     folder.result("backtest", found.result)
     return {"flushes": len(found.flushes), "differ": len(found.differing), "why": found.why()}
@@ -87,9 +123,9 @@ def _tell_backtest(console: Console, folder: Folder, found: Backtest) -> dict[st
 
 def _tell_runs(console: Console, folder: Folder, results: dict[str, Result]) -> dict[str, Any]:
     """Print and write the runs side by side; return them for programs."""
-    metrics = summary.table(results)
+    metrics = printing.table(results)
     *_, result = results.values()
-    console.say(f"\n{summary.text(metrics)}")
+    console.say(f"\n{printing.text(metrics)}")
     for label, one in results.items():
         for warning in one.warnings():
             console.say("\n" + textwrap.fill(f"{label}: {warning}", 110))

@@ -6,10 +6,9 @@ import argparse
 import dataclasses
 import textwrap
 
-from bufsim.cli.command import DONE, NOTHING_QUALIFIES, Command, Console
+from bufsim.cli.printing import DONE, NOTHING_QUALIFIES, Command, Console
 from bufsim.verification.claims import CLAIMS
-from bufsim.verification.extent import Extent
-from bufsim.verification.finding import Finding
+from bufsim.verification.findings import Extent, Finding
 
 _DESCRIPTION = """\
 Check what bufsim claims of itself, on this machine: that the ported classes give what Vendure's own gave, that the

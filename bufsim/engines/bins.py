@@ -1,8 +1,4 @@
-"""The bins of histograms: a few leading bits of a number's double, so that every engine finds the same bin.
-
-A positive double is mantissa × 2^exponent, and its bits, read as a whole number, rise with it: so its leading bits are
-a bin of a grid that is even in each octave [2^e, 2^(e+1)) and logarithmic over the octaves. No logarithm is taken.
-"""
+"""How many ticks of a rule stand before a time: for one number, as the kernel asks, or for arrays, as tables do."""
 
 from __future__ import annotations
 
@@ -10,6 +6,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+
+def ticks_before(origin: Any, period: float, smallest: int, time: Any) -> Any:
+    """Return how many of the ticks origin + k·period, k ≥ `smallest`, stand before `time`: a whole number as a float.
+
+    Ticks are the doubles origin + k·period, as in `bufsim.model.rules.first_tick`, and there are at most 2⁵⁰ of them.
+    """
+    # the quotient is rounded, so that the count may err by one in both directions
+    k = np.maximum(np.floor((time - origin) / period) - 1.0, smallest)
+    for _ in range(3):
+        k = k + (origin + k * period < time)
+    return k - smallest
+
 
 _MANTISSA, _BIAS = 52, 1023
 
@@ -67,7 +76,7 @@ def of_size(number: float) -> int:
     return index(np.float64(number).view(np.int64), SIZES)  # type: ignore[no-any-return]  # a scalar in, a scalar out
 
 
-def before(times: npt.NDArray[np.float64], time: float) -> int:
+def times_before(times: npt.NDArray[np.float64], time: float) -> int:
     """Return how many of the increasing times stand before `time`."""
     low, high = 0, len(times)
     while low < high:

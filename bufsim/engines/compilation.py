@@ -21,65 +21,36 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bufsim.engines import (
-    bins,
-    kernel,
-    kernel_arrivals,
-    kernel_buffers,
-    kernel_flushes,
-    kernel_heap,
-    kernel_in_order,
-    kernel_levels,
-    kernel_policy,
-    kernel_queues,
-    kernel_reduce,
-    kernel_rows,
-    kernel_state,
-    kernel_stops,
-    kernel_sums,
-    kernel_tally,
-    kernel_ticks,
-    kernel_work_tally,
-    ticks,
-)
+from bufsim.engines import bins
+from bufsim.engines.kernel import arrivals, buffers, loop, policy, queues, reduce, state, tallies
 from bufsim.errors import MissingExtraError
 from bufsim.model import rules
-from bufsim.model.running_sum import RunningSum
-from bufsim.model.running_sum import running_sum as in_numpy
+from bufsim.model.arrivals import RunningSum
+from bufsim.model.arrivals import running_sum as in_numpy
 
 # no reference counts: the kernel makes no arrays
 _OPTIONS: dict[str, object] = {"_nrt": False, "error_model": "numpy", "no_cfunc_wrapper": True}
 _MODULES = (
     rules,
     bins,
-    ticks,
-    kernel_state,
-    kernel_rows,
-    kernel_levels,
-    kernel_policy,
-    kernel_ticks,
-    kernel_tally,
-    kernel_work_tally,
-    kernel_heap,
-    kernel_in_order,
-    kernel_queues,
-    kernel_buffers,
-    kernel_flushes,
-    kernel_stops,
-    kernel_arrivals,
-    kernel_reduce,
-    kernel_sums,
-    kernel,
+    state,
+    policy,
+    tallies,
+    queues,
+    buffers,
+    arrivals,
+    reduce,
+    loop,
 )
 # called from several places, and large: a call costs less than its copies take to compile
 _APART: set[object] = {
-    kernel_flushes.start_flush,
-    kernel_ticks.close_gap,
-    kernel_tally.change_level,
-    kernel_levels.note_mark,
+    buffers.start_flush,
+    tallies.close_gap,
+    tallies.change_level,
+    tallies.note_mark,
 }
 
-Kernel = Callable[[kernel_state.State], int]
+Kernel = Callable[[state.State], int]
 Say = Callable[[str], None]
 
 COMPILES = "bufsim compiles its engine, once: some 20 s"
@@ -139,7 +110,7 @@ def compiled() -> Kernel:
     """
     entry = _entry()
     if not hasattr(entry.call, "overloads"):
-        return lambda state: kernel.run(kernel_state.with_attributes(state))
+        return lambda given: loop.run(state.with_attributes(given))
     kernel_run: Kernel = _called(entry)
     return kernel_run
 
@@ -168,12 +139,12 @@ def _entry() -> _Entry:
         ) from None
     for function in _functions():
         register_jitable(forceinline=function not in _APART, **_OPTIONS)(function)
-    return _jitted(kernel.run, "kernel.run")
+    return _jitted(loop.run, "loop.run")
 
 
 @functools.cache
 def _sum_entry() -> _Entry:
-    return _jitted(kernel_sums.running_sum, "kernel_sums.running_sum")
+    return _jitted(arrivals.running_sum, "arrivals.running_sum")
 
 
 def _jitted(function: Any, name: str) -> _Entry:

@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bufsim import memory
-from bufsim.engines import kernel_state as ks
-from bufsim.engines.jobs import Jobs
+from bufsim.engines.kernel import state as ks
 from bufsim.engines.recording import COMPLETED, PENDING, Recording, RowOrder, cause_names
-from bufsim.engines.workload import Workload
+from bufsim.engines.workload import Jobs, Workload
 from bufsim.model.declaration import Declaration
 
 Columns = dict[str, Any]

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from bufsim import memory
 from bufsim.checks import integer
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model.distribution import BLOCK, FloatArray
-from bufsim.model.sampling import as_distribution, sample
+from bufsim.model.distributions import BLOCK, FloatArray, as_distribution, sample
+from bufsim.model.stops import Stops
 
 _WORDS = 4
 
@@ -205,3 +205,10 @@ def _own(source: object, what: str) -> FloatArray:
         where = int(np.argmax(wrong))
         raise InvalidValueError(f"{what} must be finite and >= 0, got {float(values[where])!r} at position {where}")
     return values
+
+
+def stop_times(stops: Stops | None, *, seed: int, replication: int, until: float) -> list[tuple[float, float]]:
+    """Return the (stop, restart) times of a run, s, for the stops before `until`."""
+    if stops is None:
+        return []
+    return stops.times(stream(seed, "server", "stops", replication), until)

@@ -12,10 +12,9 @@ from bufsim.engines import order
 from bufsim.engines.recording import BUFFER, CAPACITY, IN_FLIGHT, RACE, STORAGE
 from bufsim.errors import BufsimError, InvalidValueError
 from bufsim.model import rules
-from bufsim.model.buffers import JobBuffer
-from bufsim.model.drains import DrainAll
+from bufsim.model.buffers import DrainAll, JobBuffer
+from bufsim.model.flush_policy import BufferView
 from bufsim.model.reducers import Assignment, KeepAll, Reduce
-from bufsim.model.views import BufferView
 
 if TYPE_CHECKING:
     from bufsim.engines.environment import Moment

@@ -1,10 +1,10 @@
-"""The SimPy engine: the readable one, which takes any policy, storage strategy, `collect`, `reduce` and process."""
+"""The ported service inside a run."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,16 +13,52 @@ import simpy
 from bufsim import memory, vendure
 from bufsim.engines import order
 from bufsim.engines.environment import Environment, Moment
+from bufsim.engines.randomness import stop_times
 from bufsim.engines.recording import DOWN, Recorder, Recording, cause_names
 from bufsim.engines.simpy_buffers import BufferState
 from bufsim.engines.simpy_queues import QueueState
-from bufsim.engines.simpy_service import SimulatedService
-from bufsim.engines.stop_times import stop_times
 from bufsim.engines.workload import Workload
 from bufsim.errors import BufsimError, InvalidValueError
 from bufsim.model.buffers import CollectAll, CollectQueues
 from bufsim.model.declaration import Declaration
 from bufsim.vendure import Job
+
+
+class SimulatedService(vendure.JobBufferService):
+    """The ported service inside a run: a job that is added arrives in the simulation, and is recorded."""
+
+    def __init__(self, strategy: vendure.JobBufferStorageStrategy, arrive: Callable[[vendure.Job], bool]) -> None:
+        super().__init__(strategy, _Handed())
+        self._arrive = arrive
+
+    def register(self, buffers: Iterable[vendure.JobBuffer]) -> None:
+        """Register the declared buffers."""
+        for buffer in buffers:
+            super().add_buffer(buffer)
+
+    def add(self, job: vendure.Job) -> bool:
+        """Let `job` arrive now; return whether a buffer collects it."""
+        return self._arrive(job)
+
+    def add_buffer(self, buffer: vendure.JobBuffer) -> NoReturn:
+        """Refuse: the buffers of a run are declared."""
+        raise BufsimError(f"buffers are declared before a run; put {buffer.id!r} into Simulation(buffers=[...])")
+
+    def remove_buffer(self, buffer: vendure.JobBuffer) -> NoReturn:
+        """Refuse: the buffers of a run are declared."""
+        raise BufsimError(f"buffers are declared before a run; leave {buffer.id!r} out of Simulation(buffers=[...])")
+
+    def flush(self, buffers: object = None) -> NoReturn:
+        """Refuse: a flush takes time in a run, and is recorded."""
+        raise BufsimError("inside a run, flush with model.flush('buffer id'): it takes its time and is recorded")
+
+
+class _Handed:
+    """The job queue strategy inside a run: the service returns what it was given, and the model puts it into queues."""
+
+    def add(self, job: vendure.Job) -> vendure.Job:
+        return job
+
 
 Outcome = TypeVar("Outcome")
 Arrival = tuple[float, str, Hashable, int, object]

@@ -13,15 +13,14 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from bufsim.engines import kernel_arrays
-from bufsim.engines import kernel_state as ks
-from bufsim.engines.accumulators import Accumulators
-from bufsim.engines.jobs import Jobs
+from bufsim.engines import arrays
+from bufsim.engines.arrays import Accumulators
+from bufsim.engines.kernel import state as ks
+from bufsim.engines.kernel.state import Floats, Ints
 from bufsim.engines.kernel_recording import flush_columns
-from bufsim.engines.kernel_state import Floats, Ints
 from bufsim.engines.lowering import Lowered, rows_of_a_job
 from bufsim.engines.recording import cause_names
-from bufsim.engines.workload import Workload
+from bufsim.engines.workload import Jobs, Workload
 from bufsim.model import rules
 from bufsim.model.declaration import Declaration
 
@@ -48,7 +47,7 @@ class Windows:
     """
 
     def __init__(self, lowered: Lowered, simulation: Declaration, workload: Workload, taken: Taken | None) -> None:
-        self.state = kernel_arrays.counting_state(lowered, len(cause_names(simulation)))
+        self.state = arrays.counting_state(lowered, len(cause_names(simulation)))
         self._simulation = simulation
         self._blocks: Iterator[Jobs] = workload.job_blocks()
         self._taken = taken
@@ -145,7 +144,7 @@ class Windows:
         first, last, room = _plan(run["row_first"], run["live_row"], run["row"], more, rows.whole.shape[1])
         if room:
             whole, small = _moved(rows.whole, first, last, room), _moved(rows.small, first, last, room)
-            if kernel_arrays.searches(self.state.buffers):
+            if arrays.searches(self.state.buffers):
                 positions = np.empty(room, np.int64)
             self.state = self.state._replace(rows=ks.Rows(whole, rows.lost_at, small), positions=positions)
             run["row_first"] = run["live_row"]

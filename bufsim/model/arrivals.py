@@ -1,25 +1,99 @@
-"""Arrival processes: when a producer creates jobs."""
+"""Gaps between arrivals, and the times to which they add up."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from bufsim import memory
-from bufsim.checks import Seconds, Written, integer, not_negative, positive, seconds
+from bufsim.checks import Seconds, Written, integer, not_negative, one_of, positive, seconds
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model import reprs
-from bufsim.model.distribution import BLOCK, DistributionLike, FloatArray
-from bufsim.model.distributions import Constant, Geometric
-from bufsim.model.gaps import before, cumulated
-from bufsim.model.running_sum import RunningSum, running_sum
-from bufsim.model.sampling import as_distribution, mean, sample, scaled
+from bufsim.model import declared
+from bufsim.model.distributions import (
+    BLOCK,
+    Constant,
+    DistributionLike,
+    FloatArray,
+    Geometric,
+    as_distribution,
+    mean,
+    sample,
+    scaled,
+)
+
+
+def exponential_gaps(generator: np.random.Generator, mean: float) -> Iterator[FloatArray]:
+    """Yield blocks of exponential gaps without end."""
+    while True:
+        gaps = generator.standard_exponential(BLOCK)
+        gaps *= mean
+        yield gaps
+
+
+def accumulate(gaps: FloatArray, now: float) -> float:
+    """Turn gaps into times after `now`, in place, and return the last of them."""
+    gaps[0] += now
+    np.cumsum(gaps, out=gaps)
+    return float(gaps[-1])
+
+
+def cumulated(gap_blocks: Iterator[FloatArray], until: float) -> Iterator[FloatArray]:
+    """Yield the partial sums below `until`, block by block; the blocks of gaps are overwritten."""
+    now = 0.0
+    while now < until:
+        times = next(gap_blocks)
+        now = accumulate(times, now)
+        yield from before(until, times)
+
+
+def before(until: float, times: FloatArray) -> Iterator[FloatArray]:
+    """Yield the sorted `times` below `until`, if there are any."""
+    kept = times if times[-1] < until else times[: np.searchsorted(times, until)]
+    if kept.size:
+        yield kept
+
+
+RunningSum = Callable[[FloatArray, float, float, FloatArray], float]
+"""What `running_sum` is; another may only be faster, and gives the same bits."""
+
+
+def running_sum(gaps: FloatArray, scale: float, now: float, times: FloatArray) -> float:
+    """Write now + the running sum of gaps·scale into `times`, and return the last.
+
+    Parameters
+    ----------
+    gaps : array
+        An even number of gaps; they are used up.
+    scale : float
+        What one gap counts for, s.
+    now : float
+        The time before the first gap, s.
+    times : array
+        As long as `gaps`; the gaps in even places, added up, are its first half, those in odd places its second.
+
+    Examples
+    --------
+    >>> times = np.empty(4)
+    >>> running_sum(np.array([1.0, 10.0, 2.0, 20.0]), 0.5, 100.0, times)
+    116.5
+    >>> times
+    array([100.5, 101.5, 106.5, 116.5])
+    """
+    gaps *= scale
+    gaps[0] += now
+    # a running sum waits for each addition; as the parts of complex numbers, two halves run at once
+    halves = gaps.view(np.complex128)
+    np.cumsum(halves, out=halves)
+    times[: len(halves)] = halves.real
+    np.add(halves.imag, halves.real[-1], out=times[len(halves) :])
+    return float(times[-1])
+
 
 _PIECE = 65_536
 """Jobs in one block of bulk arrivals, so that memory stays bounded however large the bulks are."""
@@ -114,7 +188,7 @@ class Poisson(Arrivals):
         """Return the process with `factor` times the rate."""
         return Poisson(self.rate * positive("factor", factor))
 
-    __repr__ = reprs.call
+    __repr__ = declared.call
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -162,7 +236,7 @@ class Renewal(Arrivals):
         """Return the process whose gaps are `factor` times as short."""
         return Renewal(scaled(self.distribution, 1.0 / positive("factor", factor)))
 
-    __repr__ = reprs.call
+    __repr__ = declared.call
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -218,7 +292,7 @@ class Deterministic(Arrivals):
         """Return the process with an interval `factor` times as short, and the same offset."""
         return Deterministic(self.interval / positive("factor", factor), self.offset)
 
-    __repr__ = reprs.call
+    __repr__ = declared.call
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -288,7 +362,7 @@ class Bulk(Arrivals):
         """Return the process with `factor` times as many bulks of the same sizes."""
         return Bulk(self.arrivals.scaled(factor), self.size)
 
-    __repr__ = reprs.call
+    __repr__ = declared.call
 
 
 def as_arrivals(name: str, value: object) -> Arrivals:
@@ -316,3 +390,111 @@ def _repeated(times: FloatArray, counts: npt.NDArray[np.int64]) -> Iterator[Floa
         # the first bulk may have begun in the piece before
         inside[0] -= first - (ends[low] - counts[low])
         yield np.repeat(times[low : high + 1], inside)
+
+
+_CYCLES = 1024
+"""Pairs of a high and a low phase that are drawn at once."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Bursty(Arrivals):
+    """A Poisson process whose rate switches between high and low phases of exponential length (MMPP-2).
+
+    Parameters
+    ----------
+    high_rate : float
+        Jobs per second in a high phase, > 0.
+    low_rate : float
+        Jobs per second in a low phase, 0 <= low_rate <= high_rate; 0 makes it an on/off process.
+    mean_high, mean_low : float, str or timedelta
+        Mean lengths of the phases, s, > 0.
+    start : {"stationary", "high", "low"}, default "stationary"
+        The phase at time 0; "stationary" draws it with the long-run probability of each.
+
+    Notes
+    -----
+    Arrivals of a Poisson process of rate 1 are carried to where the integral of the rate reaches them (time change).
+
+    References
+    ----------
+    W. Fischer and K. Meier-Hellstern, The Markov-modulated Poisson process (MMPP) cookbook, Performance Evaluation 18
+    (1993).
+
+    Examples
+    --------
+    >>> Bursty(100, 0, 1, 9).mean_rate
+    10.0
+    """
+
+    high_rate: float
+    low_rate: float
+    mean_high: float
+    mean_low: float
+    start: Literal["stationary", "high", "low"] = field(default="stationary", kw_only=True)
+
+    if TYPE_CHECKING:  # what it takes is more than what it holds
+
+        def __init__(
+            self,
+            high_rate: float,
+            low_rate: float,
+            mean_high: Seconds,
+            mean_low: Seconds,
+            *,
+            start: Literal["stationary", "high", "low"] = ...,
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "high_rate", positive("high_rate", self.high_rate))
+        object.__setattr__(self, "low_rate", not_negative("low_rate", self.low_rate))
+        object.__setattr__(self, "mean_high", positive("mean_high", seconds("mean_high", self.mean_high)))
+        object.__setattr__(self, "mean_low", positive("mean_low", seconds("mean_low", self.mean_low)))
+        one_of("start", self.start, ("stationary", "high", "low"))
+        if self.low_rate > self.high_rate:
+            raise InvalidValueError(f"low_rate must be <= high_rate = {self.high_rate!r}, got {self.low_rate!r}")
+
+    def blocks(self, generator: np.random.Generator, until: float) -> Iterator[FloatArray]:
+        """Yield the arrival times before `until` in blocks; the phases come from a child of `generator`."""
+        units = cumulated(exponential_gaps(generator, 1.0), math.inf)
+        waiting = next(units)
+        for ends, integral, rates in self._phases(generator.spawn(1)[0]):
+            while inside := int(np.searchsorted(waiting, integral[-1])):
+                phase = np.searchsorted(integral, waiting[:inside], side="right") - 1
+                times = ends[phase] + (waiting[:inside] - integral[phase]) / rates[phase]
+                # rounding must not carry a job into the next phase
+                np.minimum(times, ends[phase + 1], out=times)
+                yield from before(until, times)
+                if times[-1] >= until:
+                    return
+                waiting = waiting[inside:] if inside < len(waiting) else next(units)
+            if ends[-1] >= until:
+                return
+
+    def _phases(self, generator: np.random.Generator) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
+        """Yield blocks of phases without end: their limits in time, the rate's integral there, and the rates."""
+        high, low = (self.high_rate, self.mean_high), (self.low_rate, self.mean_low)
+        share = self.mean_high / (self.mean_high + self.mean_low)
+        starts_high = generator.random() < share if self.start == "stationary" else self.start == "high"
+        rates, means = (
+            np.tile(pair, _CYCLES) for pair in zip(*((high, low) if starts_high else (low, high)), strict=True)
+        )
+        now = reached = 0.0
+        while True:
+            lengths = generator.standard_exponential(2 * _CYCLES) * means
+            ends = np.cumsum(np.concatenate(([now], lengths)))
+            integral = np.cumsum(np.concatenate(([reached], lengths * rates)))
+            yield ends, integral, rates
+            now, reached = float(ends[-1]), float(integral[-1])
+
+    @property
+    def mean_rate(self) -> float:
+        """The rates, weighted by the mean lengths of their phases."""
+        jobs = self.high_rate * self.mean_high + self.low_rate * self.mean_low
+        return jobs / (self.mean_high + self.mean_low)
+
+    def scaled(self, factor: float) -> Bursty:
+        """Return the process with `factor` times both rates, and the same phases."""
+        factor = positive("factor", factor)
+        return replace(self, high_rate=self.high_rate * factor, low_rate=self.low_rate * factor)
+
+    __repr__ = declared.call

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 from bufsim import checks
 from bufsim.checks import Seconds
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model import reprs
-from bufsim.model.buffers import CollectAll, CollectQueues, JobBuffer
+from bufsim.model import declared
+from bufsim.model.buffers import CollectAll, CollectQueues, JobBuffer, Storage
 from bufsim.model.flush_policy import CheckedEvery
 from bufsim.model.policies import FlushEvery
 from bufsim.model.producers import Producer
 from bufsim.model.reducers import Reduce
 from bufsim.model.stops import Stops
-from bufsim.model.storages import Storage
 from bufsim.model.workers import PollingWorkers, PushWorkers, Workers
 
 _SMALLEST_TICK = 2.0**-50
@@ -139,4 +138,4 @@ class Declaration:
         served = {workers.queue: workers for workers in self.workers}
         return served.get(queue, served.get(None))
 
-    __repr__ = reprs.call
+    __repr__ = declared.call

@@ -1,18 +1,128 @@
-"""Distributions of non-negative times and sizes: small values of our own."""
+"""What a distribution is: something to draw from, and a mean. Frozen scipy.stats objects are wrapped to be values."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from bufsim.checks import Measure, finite, measure, not_negative, positive
-from bufsim.errors import InvalidValueError
-from bufsim.model import reprs
-from bufsim.model.distribution import Distribution, FloatArray
+from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.model import declared
+
+FloatArray = npt.NDArray[np.float64]
+
+BLOCK = 8192
+"""Draws in one block: streams extend by whole blocks, so that values do not depend on how many are asked for."""
+
+
+class FrozenScipy(Protocol):
+    """What is used of a frozen scipy.stats distribution."""
+
+    dist: Any
+    args: tuple[Any, ...]
+    kwds: dict[str, Any]
+
+    def rvs(self, size: Any = ..., random_state: Any = ...) -> Any:
+        """Return draws."""
+
+    def mean(self) -> Any:
+        """Return the mean."""
+
+
+class Distribution(ABC):
+    """A distribution of non-negative numbers; a subclass says how to draw, and what is expected."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def draw(self, generator: np.random.Generator, size: int) -> npt.NDArray[Any]:
+        """Return `size` independent draws."""
+
+    @abstractmethod
+    def expected_value(self) -> float:
+        """Return the mean."""
+
+
+DistributionLike = Distribution | FrozenScipy | float
+
+
+class Scipy(Distribution):
+    """A frozen scipy.stats distribution as a value: equal, hashed and written by its name and parameters.
+
+    Parameters
+    ----------
+    frozen : scipy.stats frozen distribution
+        For example ``scipy.stats.gamma(2.0, scale=0.5)``. Its parameters are plain numbers.
+
+    Notes
+    -----
+    You need not write this: wherever a distribution is due, the frozen object itself will do.
+    """
+
+    __slots__ = ("frozen",)
+
+    frozen: Any
+
+    def __init__(self, frozen: Any) -> None:
+        parameters = [*frozen.args, *frozen.kwds.values()]
+        if not all(isinstance(value, Real) for value in parameters):
+            raise InvalidTypeError(
+                f"the parameters of {_written(frozen)} must be plain numbers, one distribution at a time"
+            )
+        object.__setattr__(self, "frozen", frozen)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"cannot assign to {name!r}: a distribution is a value")
+
+    def __reduce__(self) -> tuple[type[Scipy], tuple[Any]]:
+        return Scipy, (self.frozen,)
+
+    def __repr__(self) -> str:
+        return _written(self.frozen)
+
+    def __eq__(self, other: object) -> bool:
+        return self._identity() == other._identity() if isinstance(other, Scipy) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def _identity(self) -> tuple[object, ...]:
+        """Return what two equal distributions share; one that scipy does not name is equal to itself only."""
+        name = _name(self.frozen.dist)
+        return (name or id(self.frozen), self.frozen.args, tuple(sorted(self.frozen.kwds.items())))
+
+    def draw(self, generator: np.random.Generator, size: int) -> npt.NDArray[Any]:
+        """Return `size` independent draws."""
+        return np.asarray(self.frozen.rvs(size=size, random_state=generator))
+
+    def expected_value(self) -> float:
+        """Return the mean; inf or nan where the distribution has none."""
+        return float(self.frozen.mean())
+
+
+def _written(frozen: Any) -> str:
+    """Return a frozen scipy.stats distribution as code."""
+    parts = [repr(_plain(value)) for value in frozen.args]
+    parts += [f"{name}={_plain(value)!r}" for name, value in frozen.kwds.items()]
+    name = _name(frozen.dist)
+    return f"{f'scipy.stats.{name}' if name else type(frozen.dist).__name__}({', '.join(parts)})"
+
+
+def _name(kind: Any) -> str | None:
+    """Return what scipy.stats calls a distribution; None if it has no name there, as a histogram."""
+    named = type(kind).__module__.startswith("scipy.") and kind.name != "Distribution"
+    return str(kind.name) if named and kind.name else None
+
+
+def _plain(value: object) -> object:
+    """Return a numpy scalar as Python's own number, whose repr is code."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -47,7 +157,7 @@ class Constant(Distribution):
         """Return the value."""
         return self.value
 
-    __repr__ = reprs.call
+    __repr__ = declared.call
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -84,7 +194,7 @@ class Exponential(Distribution):
         """Return the mean."""
         return self.mean
 
-    __repr__ = reprs.call
+    __repr__ = declared.call
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -123,7 +233,7 @@ class Uniform(Distribution):
         """Return the middle."""
         return 0.5 * (self.low + self.high)
 
-    __repr__ = reprs.call
+    __repr__ = declared.call
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -166,7 +276,7 @@ class Gamma(Distribution):
         """Return the mean."""
         return self.mean
 
-    __repr__ = reprs.call
+    __repr__ = declared.call
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -210,7 +320,7 @@ class LogNormal(Distribution):
         """Return the mean."""
         return self.mean
 
-    __repr__ = reprs.call
+    __repr__ = declared.call
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -244,7 +354,7 @@ class Geometric(Distribution):
         """Return the mean."""
         return self.mean
 
-    __repr__ = reprs.call
+    __repr__ = declared.call
 
 
 def _scv(value: object) -> float:
@@ -253,3 +363,129 @@ def _scv(value: object) -> float:
     if scv == 0.0:
         raise InvalidValueError("scv must be > 0, got 0; without variation it is a Constant")
     return scv
+
+
+_CHOICES = (
+    "a number, Constant, Exponential, Uniform, Gamma, LogNormal, Geometric, "
+    "or a frozen scipy.stats distribution such as scipy.stats.gamma(2.0, scale=0.5)"
+)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Scaled(Distribution):
+    """Another distribution's draws, each multiplied by a factor.
+
+    Parameters
+    ----------
+    distribution : number, Distribution or frozen scipy.stats distribution
+        What is drawn.
+    factor : float
+        What each draw is multiplied by, > 0.
+
+    Examples
+    --------
+    >>> from bufsim import Geometric
+    >>> Scaled(Geometric(5), 0.1)
+    Scaled(Geometric(5.0), 0.1)
+    """
+
+    distribution: DistributionLike
+    factor: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "distribution", as_distribution("distribution", self.distribution))
+        object.__setattr__(self, "factor", positive("factor", self.factor))
+
+    def draw(self, generator: np.random.Generator, size: int) -> FloatArray:
+        """Return `size` independent draws."""
+        return np.multiply(sample(self.distribution, generator, size), self.factor, dtype=np.float64)
+
+    def expected_value(self) -> float:
+        """Return the mean."""
+        return mean(self.distribution) * self.factor
+
+    __repr__ = declared.call
+
+
+def as_distribution(name: str, value: object) -> Distribution:
+    """Return `value` as a distribution; a number becomes a `Constant`.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name, for the message.
+    value : number, Distribution or frozen scipy.stats distribution
+        What the user gave.
+
+    Raises
+    ------
+    InvalidTypeError
+        If it is none of these.
+    InvalidValueError
+        If it is a negative or not finite number.
+    """
+    if isinstance(value, Distribution):
+        return value
+    if isinstance(value, bool):
+        raise InvalidTypeError(f"{name} must be {_CHOICES}, got {value!r}")
+    if isinstance(value, Real):
+        return Constant(not_negative(name, value))
+    # told by its attributes: an import of scipy would cost more than the rest of bufsim
+    if all(hasattr(value, attribute) for attribute in ("rvs", "mean", "dist")):
+        return Scipy(value)
+    hint = "; give it its parameters" if hasattr(value, "rvs") and callable(value) else ""
+    raise InvalidTypeError(f"{name} must be {_CHOICES}, got {value!r}{hint}")
+
+
+def sample(distribution: DistributionLike, generator: np.random.Generator, size: int) -> FloatArray:
+    """Return `size` independent draws as float64, all finite and >= 0.
+
+    Raises
+    ------
+    InvalidValueError
+        If a draw is negative or not finite; the message names the distribution.
+    """
+    known = as_distribution("distribution", distribution)
+    draws = np.asarray(known.draw(generator, size), dtype=np.float64)
+    if draws.shape != (size,):
+        raise InvalidValueError(f"{known!r} must draw an array of shape ({size},), got {draws.shape}")
+    # NaN fails both comparisons
+    if size and not (draws.min() >= 0.0 and draws.max() < math.inf):
+        wrong = draws[~((draws >= 0.0) & (draws < math.inf))][0]
+        raise InvalidValueError(f"draws of {known!r} must be finite and >= 0, got {float(wrong)!r}; truncate it at 0")
+    return draws
+
+
+def mean(distribution: DistributionLike) -> float:
+    """Return the distribution's mean.
+
+    Examples
+    --------
+    >>> mean(Gamma(3, 2))
+    3.0
+    """
+    return as_distribution("distribution", distribution).expected_value()
+
+
+def scaled(distribution: DistributionLike, factor: float) -> Distribution:
+    """Return the distribution of `factor` times the draws.
+
+    Examples
+    --------
+    >>> from bufsim import Geometric
+    >>> scaled(Gamma(3, 2), 0.5)
+    Gamma(1.5, 2.0)
+    >>> scaled(Geometric(3), 0.5)
+    Scaled(Geometric(3.0), 0.5)
+    """
+    known = as_distribution("distribution", distribution)
+    factor = positive("factor", factor)
+    if isinstance(known, Constant):
+        return Constant(known.value * factor)
+    if isinstance(known, Exponential | Gamma | LogNormal):
+        return replace(known, mean=known.mean * factor)
+    if isinstance(known, Uniform):
+        return Uniform(known.low * factor, known.high * factor)
+    if isinstance(known, Scaled):
+        return Scaled(known.distribution, known.factor * factor)
+    return Scaled(known, factor)

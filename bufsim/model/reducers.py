@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bufsim.model import reprs
+from bufsim.model import declared
 from bufsim.vendure import Job
 
 
@@ -70,7 +70,7 @@ class KeepAll(Reduce):
         """Return the jobs."""
         return jobs
 
-    __repr__ = reprs.call
+    __repr__ = declared.call
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -95,7 +95,7 @@ class UniqueByKey(Reduce):
                 reference.append(position)
         return Assignment(carrier, reference, [1] * len(reference))
 
-    __repr__ = reprs.call
+    __repr__ = declared.call
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -127,7 +127,7 @@ class Merge(Reduce):
         """Return one new job per queue, whose data lists the data of the jobs that it carries."""
         return [_merged(jobs, assignment, place) for place in range(len(assignment.reference))]
 
-    __repr__ = reprs.call
+    __repr__ = declared.call
 
 
 VARIANTS = "variants:"
@@ -180,7 +180,7 @@ class SearchIndexReduce(Reduce):
             for place, key in enumerate(first_key)
         ]
 
-    __repr__ = reprs.call
+    __repr__ = declared.call
 
 
 def variant_ids(key: str) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 from bufsim import checks
 from bufsim.checks import Seconds
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model import reprs
+from bufsim.model import declared
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -91,4 +91,4 @@ class Stops:
             yield at
             at = at + self.downtime
 
-    __repr__ = reprs.call
+    __repr__ = declared.call

@@ -13,10 +13,9 @@ import numpy as np
 
 from bufsim.checks import Seconds, not_negative, positive, seconds
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model import reprs
-from bufsim.model.arrivals import Arrivals
-from bufsim.model.distribution import BLOCK, FloatArray
-from bufsim.model.gaps import accumulate, before
+from bufsim.model import declared
+from bufsim.model.arrivals import Arrivals, accumulate, before
+from bufsim.model.distributions import BLOCK, FloatArray
 
 _ROUNDING = 1.0 + 1e-12
 """How far a rate may exceed its bound by rounding: 0.1 + 0.2 is above 0.3."""
@@ -90,7 +89,7 @@ class Sinusoid(Rate):
         """Return `factor` times this rate, with the same period."""
         return Sinusoid(self.mean * factor, self.amplitude * factor, self.period)
 
-    __repr__ = reprs.call
+    __repr__ = declared.call
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -148,7 +147,7 @@ class StepRate(Rate):
         """Return `factor` times this rate, with the same edges."""
         return StepRate(self.edges, tuple(rate * factor for rate in self.rates), repeat=self.repeat)
 
-    __repr__ = reprs.call
+    __repr__ = declared.call
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -184,7 +183,7 @@ class ScaledRate(Rate):
         """Return the rate with both factors in one."""
         return ScaledRate(self.rate, self.factor * factor)
 
-    __repr__ = reprs.call
+    __repr__ = declared.call
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -270,4 +269,4 @@ class TimeVarying(Arrivals):
         rate = self.rate.scaled(factor) if isinstance(self.rate, Rate) else ScaledRate(self.rate, factor)
         return TimeVarying(rate, self.max_rate * factor)
 
-    __repr__ = reprs.call
+    __repr__ = declared.call

@@ -16,10 +16,9 @@ import pandas as pd
 
 from bufsim.checks import NBytes, Seconds, positive
 from bufsim.errors import InvalidTypeError
-from bufsim.model import reprs, trace_columns, trace_tables
-from bufsim.model.arrivals import Arrivals
-from bufsim.model.distribution import BLOCK, FloatArray
-from bufsim.model.gaps import before
+from bufsim.model import declared, trace_reading
+from bufsim.model.arrivals import Arrivals, before
+from bufsim.model.distributions import BLOCK, FloatArray
 
 IntArray = npt.NDArray[np.int64]
 
@@ -67,15 +66,15 @@ class Trace(Arrivals):
         queues: Sequence[str] | None = None,
         data: Sequence[Any] | None = None,
     ) -> None:
-        checked = trace_columns.times(times)
+        checked = trace_reading.times(times)
         object.__setattr__(self, "times", checked)
         for name, values, checked_column in (
-            ("keys", keys, trace_columns.keys),
-            ("nbytes", nbytes, trace_columns.nbytes),
-            ("queues", queues, trace_columns.queues),
+            ("keys", keys, trace_reading.keys),
+            ("nbytes", nbytes, trace_reading.nbytes),
+            ("queues", queues, trace_reading.queues),
             ("data", data, tuple),
         ):
-            column = None if values is None else checked_column(trace_columns.column(name, values, len(checked)))
+            column = None if values is None else checked_column(trace_reading.column(name, values, len(checked)))
             object.__setattr__(self, name, column)
 
     @classmethod
@@ -118,7 +117,7 @@ class Trace(Arrivals):
         >>> Trace.from_frame(pd.DataFrame({"t": [1500, 2500], "id": [7, 7]}), time="t", unit="ms", key="id")
         Trace(<2 times, 1.5 .. 2.5 s, with keys>)
         """
-        return cls._from_table(trace_tables.from_frame(df), time, unit, key, nbytes, queue, origin)
+        return cls._from_table(trace_reading.from_frame(df), time, unit, key, nbytes, queue, origin)
 
     @classmethod
     def read(
@@ -146,12 +145,12 @@ class Trace(Arrivals):
         InvalidValueError
             As `from_frame`; for a CSV file the message also says on which line.
         """
-        return cls._from_table(trace_tables.from_file(Path(path)), time, unit, key, nbytes, queue, origin)
+        return cls._from_table(trace_reading.from_file(Path(path)), time, unit, key, nbytes, queue, origin)
 
     @classmethod
     def _from_table(
         cls,
-        table: trace_tables.Table,
+        table: trace_reading.Table,
         time: str,
         unit: str,
         key: str | None,
@@ -160,10 +159,10 @@ class Trace(Arrivals):
         origin: Any,
     ) -> Trace:
         return cls(
-            trace_tables.seconds(table, time, unit, origin),
+            trace_reading.seconds(table, time, unit, origin),
             keys=None if key is None else table.column(key).tolist(),
-            nbytes=None if nbytes is None else trace_tables.whole_numbers(table, nbytes),
-            queues=None if queue is None else trace_tables.names(table, queue),
+            nbytes=None if nbytes is None else trace_reading.whole_numbers(table, nbytes),
+            queues=None if queue is None else trace_reading.names(table, queue),
         )
 
     def __len__(self) -> int:
@@ -289,7 +288,7 @@ class ScaledTrace(Arrivals):
         """Return the same trace with both factors in one."""
         return self.trace.scaled(self.factor * positive("factor", factor))
 
-    __repr__ = reprs.call
+    __repr__ = declared.call
 
 
 def _slices(times: FloatArray, until: float) -> Iterator[FloatArray]:

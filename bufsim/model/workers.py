@@ -13,10 +13,8 @@ import numpy.typing as npt
 from bufsim import checks
 from bufsim.checks import Seconds, Written
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model import reprs
-from bufsim.model.distribution import Distribution, DistributionLike
-from bufsim.model.distributions import Constant
-from bufsim.model.sampling import as_distribution
+from bufsim.model import declared
+from bufsim.model.distributions import Constant, Distribution, DistributionLike, as_distribution
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -55,7 +53,7 @@ class Backoff:
             raise InvalidValueError(f"factor must be >= 1, got {self.factor!r}")
         object.__setattr__(self, "factor", float(self.factor))
 
-    __repr__ = reprs.call
+    __repr__ = declared.call
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -131,7 +129,7 @@ class _Workers:
         backoff: Backoff | Seconds = self.backoff
         object.__setattr__(self, "backoff", backoff if isinstance(backoff, Backoff) else Backoff(backoff))
 
-    __repr__ = reprs.call
+    __repr__ = declared.call
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -8,18 +8,16 @@ from typing import Literal, Protocol, get_args
 
 import pandas as pd
 
+from bufsim.engines.randomness import stop_times
 from bufsim.engines.recording import Recording
-from bufsim.engines.stop_times import stop_times
 from bufsim.engines.workload import Workload
 from bufsim.errors import BufsimError
 from bufsim.model.declaration import Declaration
 from bufsim.model.workers import service_source
 from bufsim.results import tallying
-from bufsim.results.copies import Copies, Floats
-from bufsim.results.records import Tables
-from bufsim.results.schemas import SCHEMAS, TableName
+from bufsim.results.measures import Window
+from bufsim.results.records import SCHEMAS, Copies, Floats, TableName, Tables
 from bufsim.results.tallies import Tally
-from bufsim.results.window import Window
 
 RecordLevel = Literal["all", "flushes", "summary"]
 """What is recorded of a run: all tables; the flushes, and the tally; the tally alone."""

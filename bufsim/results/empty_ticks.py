@@ -18,12 +18,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bufsim.engines import ticks
-from bufsim.model.cron import FlushCron
+from bufsim.engines import bins
 from bufsim.model.flush_policy import AllOf, AnyOf, CheckedEvery, FlushPolicy
-from bufsim.model.policies import FlushAt, FlushEvery
+from bufsim.model.policies import FlushAt, FlushCron, FlushEvery
+from bufsim.results.measures import Window
 from bufsim.results.steps import Steps
-from bufsim.results.window import Window
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
@@ -113,7 +112,7 @@ class _Regular:
 
     def before(self, times: Floats, gap: Whole) -> Whole:
         """Return how many ticks stand before each time, as they are in its gap."""
-        counted = ticks.before(self.origin[gap], self.period, self.smallest, times)
+        counted = bins.ticks_before(self.origin[gap], self.period, self.smallest, times)
         return counted.astype(np.int64)  # type: ignore[no-any-return]  # arrays in, an array out
 
     def listed(self, begin: Floats, in_gap: Whole) -> tuple[Floats, Whole]:

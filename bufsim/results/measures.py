@@ -1,12 +1,252 @@
-"""What is kept of a sample of durations, and of a level over time: sums, peaks and a histogram."""
+"""The part of a run that metrics look at: [warm_up, until)."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
-from bufsim.results.histograms import TIMES, Floats, Histogram
+from bufsim.engines import bins
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part [start, end) of a run that metrics look at: the one place where the warm-up is cut.
+
+    Parameters
+    ----------
+    start : float
+        The end of the warm-up, s.
+    end : float
+        The end of the run, s. Nothing happens at or after it.
+
+    Examples
+    --------
+    >>> Window(10.0, 60.0).span
+    50.0
+    """
+
+    start: float
+    end: float
+
+    @property
+    def span(self) -> float:
+        """Its length, s."""
+        return self.end - self.start
+
+    def first(self, times: Floats) -> int:
+        """Return the first position at which increasing `times` lie in the window."""
+        return int(np.searchsorted(times, self.start, side="left"))
+
+    def holds(self, times: Floats) -> npt.NDArray[np.bool_]:
+        """Return which times lie in the window; a missing one does not."""
+        return (times >= self.start) & (times < self.end)
+
+    def share_of(self, intervals: Sequence[tuple[float, float]]) -> float:
+        """Return how many seconds of these intervals, which do not meet, lie in the window."""
+        if not intervals:
+            return 0.0
+        begin, end = np.array(intervals).T
+        return float(self.overlap(begin, end).sum())
+
+    def overlap(self, begin: Floats, end: Floats) -> Floats:
+        """Return for how long each [begin, end) lies in the window, s; an end that has not come is the window's end."""
+        overlap: Floats = np.fmin(end, self.end) - np.maximum(begin, self.start)
+        return np.maximum(overlap, 0.0, out=overlap)
+
+
+Numbers = npt.NDArray[np.signedinteger] | Floats
+
+_WHOLE = [(kind, int(np.iinfo(kind).max)) for kind in (np.int8, np.int16, np.int32, np.int64)]
+_AT_ONCE = 2**14
+"""So many values, and what is computed on the way to their bins, stay in the processor's cache."""
+_SLACK = 1.0 - 1e-12
+"""A share q of n may come out as k + 10⁻¹⁶ instead of k in floating point; the rank is k then."""
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A grid for values ≥ 0: bin 0 for zeros, bin 1 for (0, 2^low), 2^bits bins an octave, and one for 2^high and more.
+
+    Parameters
+    ----------
+    bins : Bins
+        Its bins, as the engines find them.
+    whole : bool
+        Whether the values are whole numbers: those below 2^(bits + 1) then have bins of their own.
+
+    Notes
+    -----
+    The middle of a bin differs from any value in it by at most a share of 2^−(bits + 1) of the value: by 1/1024 < 0.1 %
+    on `TIMES`; on `SIZES` by 0 below 256 and by at most 1/256 < 0.4 % above. Values in (0, 2^low) count as 2^(low − 1),
+    values from 2^high on as the largest.
+
+    Examples
+    --------
+    >>> TIMES.index(np.array([0.0, 1.0, 1.01])).tolist()
+    [0, 15362, 15367]
+    """
+
+    bins: bins.Bins
+    whole: bool
+
+    @property
+    def size(self) -> int:
+        """The number of bins."""
+        return self.bins.last + 1
+
+    def index(self, values: npt.NDArray[np.float64 | np.int64]) -> npt.NDArray[np.int64]:
+        """Return the bin of each value ≥ 0."""
+        bits = np.ascontiguousarray(values, dtype=np.float64).view(np.int64)
+        index = np.empty(len(bits), np.int64)
+        for first in range(0, len(bits), _AT_ONCE):
+            part = slice(first, first + _AT_ONCE)
+            index[part] = bins.index(bits[part], self.bins)
+        return index
+
+    def counts(self, values: npt.NDArray[np.float64 | np.int64]) -> npt.NDArray[np.int64]:
+        """Return how many values lie in each bin."""
+        return np.bincount(self.index(values), minlength=self.size)
+
+    def weights(self, values: npt.NDArray[np.float64 | np.int64], weights: Floats) -> Floats:
+        """Return the sum of the weights of the values in each bin."""
+        return np.bincount(self.index(values), weights=weights, minlength=self.size).astype(np.float64, copy=False)
+
+    @cached_property
+    def edges(self) -> Floats:
+        """The lower edge of each bin, and at last infinity: bin i is [edges[i], edges[i + 1])."""
+        octaves = bins.first_of(np.arange(2, self.bins.last + 1), self.bins).view(np.float64)
+        return np.concatenate(([0.0, math.ulp(0.0)], octaves, [math.inf]))
+
+    @cached_property
+    def middles(self) -> Floats:
+        """The value that stands for each bin."""
+        low, high = self.edges[:-1], self.edges[1:]
+        if self.whole:
+            low, high = np.ceil(low), np.ceil(high) - 1.0
+        middles = low + (high - low) / 2.0
+        middles[0] = 0.0
+        return middles
+
+    def quantile(self, counts: Numbers, q: float, *, first: int = 0, largest: float = math.inf) -> float:
+        """Return the q-quantile: the middle of the bin of the least value with at least a share q at or below it.
+
+        Parameters
+        ----------
+        counts : array
+            Counts, or weights such as seconds, of the bins from `first` on.
+        q : float
+            In (0, 1].
+        first : int
+            The bin of counts[0].
+        largest : float
+            The largest value, where it is known: no quantile is above it.
+
+        Returns
+        -------
+        float
+            nan without counts.
+        """
+        total = np.cumsum(counts)
+        if not len(total) or not total[-1] > 0:
+            return math.nan
+        place = int(np.searchsorted(total, q * float(total[-1]) * _SLACK, side="left"))
+        return min(float(self.middles[first + place]), largest)
+
+
+TIMES = Grid(bins.TIMES, whole=False)
+"""Seconds, from 1 ns to 34 years, in bins of at most 1/512 of their values."""
+SIZES = Grid(bins.SIZES, whole=True)
+"""Numbers of jobs: exact below 256, above in bins of at most 1/128 of their values."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Histogram:
+    """The counts, or weights such as seconds, of a grid's bins that are not empty.
+
+    Whole numbers are held in the narrowest type that holds them: the histograms of many runs lie in memory together.
+
+    Parameters
+    ----------
+    bins : array of int8 to int64
+        The bins that are not empty, ascending.
+    amounts : array of int8 to int64, or of float64
+        One number for each of them.
+
+    Examples
+    --------
+    >>> Histogram.of(np.array([0, 0, 5, 0, 1]))
+    Histogram(bins=array([2, 4], dtype=int8), amounts=array([5, 1], dtype=int8))
+    """
+
+    bins: npt.NDArray[np.signedinteger]
+    amounts: Numbers
+
+    def __post_init__(self) -> None:
+        for name in ("bins", "amounts"):
+            object.__setattr__(self, name, _narrow(getattr(self, name)))
+
+    @classmethod
+    def of(cls, counts: Numbers) -> Histogram:
+        """Return the histogram of all bins of a grid."""
+        some = np.flatnonzero(counts)
+        return cls(some, counts[some])
+
+    @property
+    def first(self) -> int:
+        """The first bin that is not empty; 0 if all are."""
+        return int(self.bins[0]) if len(self.bins) else 0
+
+    @property
+    def counts(self) -> Numbers:
+        """The numbers of all bins from the first that is not empty to the last."""
+        if not len(self.bins):
+            return np.zeros(0, np.result_type(self.amounts, np.int64))
+        counts = np.zeros(int(self.bins[-1]) - self.first + 1, np.result_type(self.amounts, np.int64))
+        # a type that is wide enough for the difference
+        counts[self.bins.astype(np.intp) - self.first] = self.amounts
+        return counts
+
+    def quantile(self, grid: Grid, q: float, *, largest: float = math.inf) -> float:
+        """Return the q-quantile; see `Grid.quantile`."""
+        return grid.quantile(self.counts, q, first=self.first, largest=largest)
+
+    def __add__(self, other: Histogram) -> Histogram:
+        """Return the histogram of both together, on the same grid."""
+        ends = [int(part.bins[-1]) + 1 for part in (self, other) if len(part.bins)]
+        both = np.zeros(max(ends, default=0), np.result_type(self.amounts, other.amounts, np.int64))
+        for part in (self, other):
+            both[part.bins] += part.amounts
+        return Histogram.of(both)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Histogram):
+            return NotImplemented
+        return np.array_equal(self.bins, other.bins) and np.array_equal(self.amounts, other.amounts)
+
+    def __hash__(self) -> int:
+        return hash((self.bins.tobytes(), self.amounts.tobytes()))
+
+
+def _narrow(numbers: Numbers) -> Numbers:
+    """Return whole numbers ≥ 0 in the narrowest type that holds them all; others as they are."""
+    if numbers.dtype.kind != "i":
+        return numbers
+    largest = int(numbers.max(initial=0))
+    narrow = next(kind for kind, most in _WHOLE if largest <= most)
+    narrowed: npt.NDArray[np.signedinteger] = numbers.astype(narrow, copy=False)
+    return narrowed
+
+
+def rank(q: float, n: int) -> int:
+    """Return the position, from 0, of the q-quantile among n sorted values: the least with a share q at or below it."""
+    return max(math.ceil(q * n * _SLACK), 1) - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,31 +1,253 @@
-"""The result of a run: its tables and metrics, and what made them."""
+"""How a result shows itself: a header line, and a table of the main metrics with a column for each buffer and queue."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import math
+import platform
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from bufsim import checks
 from bufsim.engines.recording import Recording
 from bufsim.engines.workload import Workload
-from bufsim.errors import InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.formats import duration, number, percent
 from bufsim.model.declaration import Declaration
-from bufsim.results import cautions, display, files, metrics, samples, times
+from bufsim.results import files, metrics, warnings
 from bufsim.results.contents import RECORD_LEVELS, TABLES_OF, Contents, FromRecording, Kept, RecordLevel, reduced
-from bufsim.results.records import check_conservation
-from bufsim.results.schemas import TableName
-from bufsim.results.tallies import Tally
-from bufsim.results.versions import versions_of
-from bufsim.results.window import Floats, Window
+from bufsim.results.measures import Floats, Window, rank
+from bufsim.results.records import OUTCOMES, SCHEMAS, TableName, check_conservation
+from bufsim.results.tallies import BufferTally, Tally
 
 if TYPE_CHECKING:
-    from bufsim.results.plots import ResultPlots
+    from bufsim.plots.result_plots import ResultPlots
+
+
+MetricOf = Callable[[str, str], float]
+"""From a metric's name and a buffer or queue to the number."""
+Cells = tuple[str, list[str]]
+Table = tuple[list[str], list[Cells]]
+"""The names over the columns, and rows of a label and a cell a column."""
+_ALWAYS_SHOWN = ("flushed", "buffered", "lost")
+
+
+def header(seed: int, replication: int, engine: str, tally: Tally) -> str:
+    """Return the line that says what ran, and that no job came or went unseen."""
+    counts = dict(zip(OUTCOMES, tally.outcomes, strict=True))
+    parts = [f"{number(n)} {name.replace('_', ' ')}" for name, n in counts.items() if n or name in _ALWAYS_SHOWN]
+    created = f"{number(tally.jobs)} jobs created"
+    if tally.rows != tally.jobs:
+        created += f", {number(tally.rows)} with their copies"
+    run = [f"seed {seed}", f"replication {replication}" if replication else "", f"{engine} engine"]
+    run.append(duration(tally.window.end))
+    if tally.window.start:
+        run.append(f"metrics from {duration(tally.window.start)} on")
+    said = " · ".join([part for part in run if part])
+    return f"Result  {said} · {created} = {' + '.join(parts)}   (conservation holds)"
+
+
+def buffer_table(tally: Tally, metric: MetricOf) -> Table:
+    """Return the buffers, and the rows of their table."""
+    names = list(tally.buffers)
+
+    def row(label: str, cell: Callable[[str], str]) -> Cells:
+        return label, [cell(name) for name in names]
+
+    def one(label: str, metric_name: str, write: Callable[[float], str] = number) -> Cells:
+        return row(label, lambda name: write(metric(metric_name, name)))
+
+    def pair(label: str, first: str, second: str) -> Cells:
+        return row(label, lambda name: f"{number(metric(first, name))} / {number(metric(second, name))}")
+
+    rows = [
+        one("peak buffer size, jobs", "peak_buffer_size_jobs"),
+        pair("wait, mean / p99, s", "mean_wait_s", "p99_wait_s"),
+        row("flushes, by cause", lambda name: _flushes(tally.buffers[name])),
+        one("empty ticks", "empty_tick_count"),
+        one("largest batch, jobs", "largest_batch_size_jobs"),
+        one("longest flush, s", "longest_flush_s"),
+        row("jobs after reduce", lambda name: number(tally.buffers[name].reduced_jobs)),
+        one("work saved by reduce", "work_saved_share", percent),
+        one("lost, jobs", "lost_jobs"),
+        pair("lost if stopped at a random moment, mean / p99, jobs", "mean_loss_at_stop_jobs", "p99_loss_at_stop_jobs"),
+    ]
+    return names, rows
+
+
+def queue_table(tally: Tally, metric: MetricOf) -> Table:
+    """Return the queues that have workers, and the rows of their table."""
+    names = [name for name, queue in tally.queues.items() if queue.concurrency]
+
+    def pair(label: str, first: str, second: str) -> Cells:
+        return label, [f"{number(metric(first, name))} / {number(metric(second, name))}" for name in names]
+
+    rows = [
+        ("utilisation of workers", [percent(metric("utilisation", name)) for name in names]),
+        pair("wait in the queue, mean / p99, s", "mean_queue_wait_s", "p99_queue_wait_s"),
+        pair("arrival to finish, mean / p99, s", "mean_end_to_end_s", "p99_end_to_end_s"),
+        ("largest job, items", [number(metric("largest_work_items", name)) for name in names]),
+    ]
+    return names, rows if names else []
+
+
+def text(title: str, tables: Sequence[Table], notes: Sequence[str]) -> str:
+    """Return the header, the tables and the notes as plain text."""
+    width = max((len(label) for _, rows in tables for label, _ in rows), default=0)
+    lines = [title]
+    for names, rows in tables:
+        widths = [max(map(len, column)) for column in zip(names, *(cells for _, cells in rows), strict=True)]
+        for label, cells in [("", names), *rows] if rows else []:
+            aligned = "  ".join(cell.ljust(size) for cell, size in zip(cells, widths, strict=True))
+            lines.append(f"{label:<{width}}  {aligned}".rstrip())
+    return "\n".join([*lines, *notes])
+
+
+def page(title: str, tables: Sequence[Table], notes: Sequence[str]) -> str:
+    """Return the header, the tables and the notes as HTML."""
+    parts = [f"<p>{_escaped(title)}</p>"]
+    for names, rows in tables:
+        if rows:
+            head = "".join(f"<th>{_escaped(name)}</th>" for name in names)
+            body = "".join(_html_row(label, cells) for label, cells in rows)
+            parts.append(f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>")
+    parts.extend(f"<p>{_escaped(note)}</p>" for note in notes)
+    return "".join(parts)
+
+
+def _html_row(label: str, cells: list[str]) -> str:
+    return f"<tr><th>{_escaped(label)}</th>" + "".join(f"<td>{_escaped(cell)}</td>" for cell in cells) + "</tr>"
+
+
+def _escaped(text: str) -> str:
+    from html import escape  # late: its table of entities is slow to import
+
+    return escape(text)
+
+
+def _flushes(buffer: BufferTally) -> str:
+    causes = ", ".join(f"{number(count)} {cause}" for cause, count in buffer.causes.items())
+    return f"{number(buffer.flushes)} ({causes})" if len(buffer.causes) > 1 else number(buffer.flushes)
+
+
+class _Source(NamedTuple):
+    """The table that has a sample, the columns of its begin and end, and the column that groups it."""
+
+    table: TableName
+    begin: str
+    end: str
+    group: str
+
+
+_SOURCES: Mapping[str, _Source] = {
+    "wait_s": _Source("jobs", "created_at", "flushed_at", "buffer"),
+    "end_to_end_s": _Source("jobs", "created_at", "finished_at", "queue"),
+    "queue_wait_s": _Source("work", "queued_at", "started_at", "queue"),
+}
+SAMPLES = frozenset(_SOURCES)
+
+
+def durations(table: Callable[[TableName], pd.DataFrame], window: Window, name: str, of: str | None) -> Floats:
+    """Return the sorted durations whose end lies in the window, s.
+
+    Parameters
+    ----------
+    table : callable
+        Gives a table by its name.
+    window : Window
+        The part of the run that counts.
+    name : str
+        One of `SAMPLES`.
+    of : str or None
+        A buffer or a queue; None for all.
+    """
+    source = _SOURCES[name]
+    rows = table(source.table)
+    begin, end = rows[source.begin].to_numpy(), rows[source.end].to_numpy()
+    seen = window.holds(end)
+    if of is not None:
+        seen &= (rows[source.group] == of).to_numpy()
+    values: Floats = np.sort(end[seen] - begin[seen])
+    return values
+
+
+def quantile(values: Floats, q: float) -> float:
+    """Return the q-quantile of sorted values: the least with at least a share q at or below it; nan of none.
+
+    Examples
+    --------
+    >>> quantile(np.array([1.0, 2.0, 3.0, 4.0]), 0.5)
+    2.0
+    """
+    return float(values[rank(q, len(values))]) if len(values) else float("nan")
+
+
+_DURATIONS = frozenset({"oldest_age", "mean_age", "busy_time"})
+"""The columns in seconds that are not times of the run."""
+
+
+def sample(buffer_size: pd.DataFrame, step: float, until: float) -> pd.DataFrame:
+    """Return the step functions of `buffer_size` at 0, step, 2·step, ... before `until`, after all events of a time."""
+    grid = np.arange(math.ceil(until / step) + 1) * step
+    grid = grid[grid < until]
+    buffers = buffer_size["buffer"].cat
+    codes, count = buffers.codes.to_numpy(), len(buffers.categories)
+    changed_at = buffer_size["time"].to_numpy()
+    rows = np.empty((len(grid), count), np.intp)
+    for code in range(count):
+        own = np.flatnonzero(codes == code)
+        rows[:, code] = own[np.searchsorted(changed_at[own], grid, side="right") - 1]
+    found = buffer_size.iloc[rows.ravel()].reset_index(drop=True)
+    found["time"] = np.repeat(grid, count)
+    return found
+
+
+def dated(name: TableName, table: pd.DataFrame, origin: datetime | str | None) -> pd.DataFrame:
+    """Return a table with its times as timedeltas; if the run began at `origin`, as dates and times."""
+    try:
+        start = None if origin is None else pd.Timestamp(origin)
+    except (TypeError, ValueError):
+        raise InvalidTypeError(
+            f"origin must be a datetime, or a text such as '2026-03-29 08:00', got {origin!r}"
+        ) from None
+    columns = {}
+    for column in SCHEMAS[name]:
+        if column.unit == "s":
+            # a column without any time would get another resolution
+            span = pd.to_timedelta(table[column.name], unit="s").astype("timedelta64[ns]")
+            columns[column.name] = span if start is None or column.name in _DURATIONS else start + span
+    return table.assign(**columns)
+
+
+_LIBRARY_OF_ENGINE = {"simpy": "simpy", "compiled": "numba"}
+
+
+@functools.cache
+def versions_of(engine: str) -> dict[str, str]:
+    """Return the versions of bufsim, Python, NumPy, pandas and the library that an engine runs on.
+
+    Examples
+    --------
+    >>> list(versions_of("simpy"))
+    ['bufsim', 'python', 'numpy', 'pandas', 'simpy']
+    """
+    from importlib.metadata import version  # late: slow to import
+
+    from bufsim import __version__  # late: the package itself imports this module
+
+    libraries = ["numpy", "pandas", *filter(None, [_LIBRARY_OF_ENGINE.get(engine)])]
+    return {
+        "bufsim": __version__,
+        "python": platform.python_version(),
+        **{library: version(library) for library in libraries},
+    }
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -166,14 +388,14 @@ class Result:
         [0, 1, 0, 0, 1]
         """
         step = checks.positive("dt", checks.seconds("dt", dt))
-        return times.sample(self.buffer_size, step, self.window.end)
+        return sample(self.buffer_size, step, self.window.end)
 
     def to_timedelta(self, origin: datetime | str | None = None) -> dict[TableName, pd.DataFrame]:
         """Return copies of the tables with times as timedeltas; given the moment of second 0, as dates and times.
 
         Durations, such as ages, are timedeltas in either case.
         """
-        return {name: times.dated(name, self._table(name), origin) for name in TABLES_OF[self.recorded]}
+        return {name: dated(name, self._table(name), origin) for name in TABLES_OF[self.recorded]}
 
     # the metrics
 
@@ -212,10 +434,10 @@ class Result:
         (0.5, 2.0)
         """
         metric = metrics.find(name)
-        if metric.quantile is None or metric.quantile.of not in samples.SAMPLES or self.recorded != "all":
+        if metric.quantile is None or metric.quantile.of not in SAMPLES or self.recorded != "all":
             return metric(self.tally, of)
         metric.part(self.tally, of)  # refuses a name that is not there
-        return samples.quantile(self._durations(metric.quantile.of, of), metric.quantile.q)
+        return quantile(self._durations(metric.quantile.of, of), metric.quantile.q)
 
     def summary(self) -> pd.DataFrame:
         """Return all metrics of each buffer, each queue and the model.
@@ -248,11 +470,11 @@ class Result:
         if self._warnings is not None:
             return list(self._warnings)
         assert isinstance(self.simulation, Declaration)
-        return cautions.cautions(self.simulation, self.tally)
+        return warnings.cautions(self.simulation, self.tally)
 
     def _durations(self, name: str, of: str | None) -> Floats:
         if (name, of) not in self._sorted:
-            self._sorted[name, of] = samples.durations(self._contents.table, self.window, name, of)
+            self._sorted[name, of] = durations(self._contents.table, self.window, name, of)
         return self._sorted[name, of]
 
     @cached_property
@@ -329,18 +551,18 @@ class Result:
     def plot(self) -> ResultPlots:
         """The pictures of this result."""
         # late: the plots are made of results, and matplotlib is slow to import
-        from bufsim.results.plots import ResultPlots
+        from bufsim.plots.result_plots import ResultPlots
 
         return ResultPlots(self)
 
     def __repr__(self) -> str:
-        return display.text(*self._shown())
+        return text(*self._shown())
 
     def _repr_html_(self) -> str:
-        return display.page(*self._shown())
+        return page(*self._shown())
 
-    def _shown(self) -> tuple[str, list[display.Table], list[str]]:
-        title = display.header(self.seed, self.replication, self.engine, self.tally)
+    def _shown(self) -> tuple[str, list[Table], list[str]]:
+        title = header(self.seed, self.replication, self.engine, self.tally)
         loaded = ["Loaded from a file: the simulation is known as text only."] * isinstance(self.simulation, str)
-        tables = [display.buffer_table(self.tally, self.metric), display.queue_table(self.tally, self.metric)]
+        tables = [buffer_table(self.tally, self.metric), queue_table(self.tally, self.metric)]
         return title, tables, [*loaded, *self.warnings()]

@@ -10,18 +10,16 @@ import numpy as np
 import pandas as pd
 
 from bufsim.engines import bins, compiled_engine
-from bufsim.engines import kernel_levels as kl
-from bufsim.engines.accumulators import Accumulators
+from bufsim.engines.arrays import Accumulators
+from bufsim.engines.kernel import tallies as kl
+from bufsim.engines.randomness import stop_times
 from bufsim.engines.recording import LOSS_CAUSES
-from bufsim.engines.stop_times import stop_times
 from bufsim.engines.workload import Workload
 from bufsim.model.declaration import Declaration
 from bufsim.results import records
-from bufsim.results.histograms import SIZES, Floats, Histogram
-from bufsim.results.measures import Level, LevelDistribution, Sample
-from bufsim.results.series import Series
+from bufsim.results.measures import SIZES, Floats, Histogram, Level, LevelDistribution, Sample, Window
+from bufsim.results.steps import Series
 from bufsim.results.tallies import BufferLevels, BufferTally, QueueLevels, QueueTally, Tally
-from bufsim.results.window import Window
 
 
 def summary(simulation: Declaration, workload: Workload) -> Tally:

@@ -18,11 +18,9 @@ from operator import add
 from typing import Any, TypeVar
 
 from bufsim.errors import BufsimError
-from bufsim.results.copies import OUTCOMES
-from bufsim.results.histograms import Histogram
-from bufsim.results.measures import Level, LevelDistribution, Sample
-from bufsim.results.series import Series
-from bufsim.results.window import Window
+from bufsim.results.measures import Histogram, Level, LevelDistribution, Sample, Window
+from bufsim.results.records import OUTCOMES
+from bufsim.results.steps import Series
 
 
 @dataclass(frozen=True, slots=True)

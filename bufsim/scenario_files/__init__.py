@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bufsim.scenario_files.scenario import Scenario, document, read_scenario, scenario
-from bufsim.scenario_files.writing import scenario_text
+from bufsim.scenario_files.scenario import Scenario, document, read_scenario, scenario, scenario_text
 from bufsim.simulation import Simulation
 
 __all__ = ["Scenario", "document", "load_scenario", "read_scenario", "scenario", "scenario_text"]

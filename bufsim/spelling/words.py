@@ -1,42 +1,103 @@
-"""The words for the model's values: which word makes what, and what its arguments may be."""
+"""Words for moments in time: a cron's start, and what Python prints for one."""
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from bufsim import vendure
 from bufsim.errors import InvalidValueError
-from bufsim.model.arrivals import Bulk, Deterministic, Poisson, Renewal
-from bufsim.model.buffers import CollectAll, CollectQueues, FlushTime
-from bufsim.model.bursty import Bursty
-from bufsim.model.capacity import Capacity
-from bufsim.model.distributions import Constant, Exponential, Gamma, Geometric, LogNormal, Uniform
-from bufsim.model.drains import DrainAll, DrainAtMost
+from bufsim.model.arrivals import Bulk, Bursty, Deterministic, Poisson, Renewal
+from bufsim.model.buffers import Capacity, CollectAll, CollectQueues, DrainAll, DrainAtMost, FlushTime, Storage
+from bufsim.model.distributions import Constant, Exponential, Gamma, Geometric, LogNormal, Scaled, Uniform
 from bufsim.model.flush_policy import CheckedEvery
-from bufsim.model.keys import UniformKeys, Zipf
 from bufsim.model.policies import (
     FlushAfterAge,
     FlushAt,
     FlushAtBytes,
     FlushAtSize,
+    FlushCron,
     FlushEvery,
     FlushWhenIdle,
     NeverFlush,
 )
+from bufsim.model.producers import UniformKeys, Zipf
 from bufsim.model.reducers import KeepAll, Merge, SearchIndexReduce, UniqueByKey
-from bufsim.model.sampling import Scaled
 from bufsim.model.stops import Stops
-from bufsim.model.storages import Storage
 from bufsim.model.time_varying import Sinusoid, StepRate, TimeVarying
 from bufsim.model.traces import Trace
 from bufsim.model.workers import Backoff, GivenTimes, PollingWorkers, PushWorkers
-from bufsim.spelling import moments
 from bufsim.vendure_trace import read_adds
+
+
+def cron(expression: str, start: object, zone: object = None) -> FlushCron:
+    """Return the policy of a cron expression; `zone` names the time zone of a `start` that has none."""
+    try:
+        moment = dt.datetime.fromisoformat(start) if isinstance(start, str) else start
+    except ValueError:
+        raise InvalidValueError(
+            f"start must be an ISO 8601 datetime such as '2026-03-29T00:00:00+01:00', got {start!r}"
+        ) from None
+    if zone is not None and isinstance(moment, dt.datetime):
+        moment = moment.replace(tzinfo=time_zone(zone))
+    return FlushCron(expression, moment)  # type: ignore[arg-type]  # it says what it takes
+
+
+def time_zone(key: object) -> ZoneInfo:
+    """Return the time zone of an IANA name."""
+    try:
+        return ZoneInfo(key)  # type: ignore[arg-type]  # a wrong type is one of the errors
+    except (LookupError, TypeError, ValueError):
+        raise InvalidValueError(
+            f"a time zone must have a name that this machine knows, such as 'Europe/Berlin', got {key!r}; "
+            "where none is known, pip install tzdata"
+        ) from None
+
+
+def datetime(
+    year: int,
+    month: int,
+    day: int,
+    hour: int = 0,
+    minute: int = 0,
+    second: int = 0,
+    microsecond: int = 0,
+    *,
+    fold: int = 0,
+    tzinfo: dt.tzinfo | None = None,
+) -> dt.datetime:
+    """Return a datetime, as Python prints one."""
+    try:
+        return dt.datetime(year, month, day, hour, minute, second, microsecond, tzinfo, fold=fold)
+    except (TypeError, ValueError) as error:
+        raise InvalidValueError(f"a datetime must exist: {error}") from None
+
+
+def fixed_zone(offset: dt.timedelta) -> dt.timezone:
+    """Return a time zone with a fixed offset from UTC."""
+    try:
+        return dt.timezone(offset)
+    except (TypeError, ValueError) as error:
+        raise InvalidValueError(f"a time zone must have an offset of less than a day: {error}") from None
+
+
+def timedelta(days: float = 0, seconds: float = 0, microseconds: float = 0) -> dt.timedelta:
+    """Return a duration, as Python prints one."""
+    try:
+        return dt.timedelta(days, seconds, microseconds)
+    except (TypeError, OverflowError) as error:
+        raise InvalidValueError(f"a timedelta must be made of numbers: {error}") from None
+
+
+def utc() -> dt.timezone:
+    """Return UTC."""
+    return dt.UTC
 
 
 @dataclass(frozen=True)
@@ -133,7 +194,7 @@ _POLICIES = {
     "idle": Word(FlushWhenIdle),
     "every": Word(FlushEvery),
     "at": Word(FlushAt, {"times": "seconds"}, gathers=True),
-    "cron": Word(moments.cron, {"start": "moment"}, python="FlushCron"),
+    "cron": Word(cron, {"start": "moment"}, python="FlushCron"),
     "never": Word(NeverFlush),
     "checked_every": _ON_GRID,
     "checked": _ON_GRID,
@@ -157,9 +218,9 @@ _STORAGE_STRATEGIES = {
     "testing": Word(lambda: vendure.TestingJobBufferStorageStrategy, python="TestingJobBufferStorageStrategy"),
 }
 _ZONES = {
-    "zoneinfo.ZoneInfo": Word(moments.time_zone),
-    "datetime.timezone": Word(moments.fixed_zone, {"offset": "offset"}),
-    "datetime.timezone.utc": Word(moments.utc),
+    "zoneinfo.ZoneInfo": Word(time_zone),
+    "datetime.timezone": Word(fixed_zone, {"offset": "offset"}),
+    "datetime.timezone.utc": Word(utc),
 }
 _WORKERS = {"service": "service", "backoff": "backoff"}
 
@@ -188,11 +249,9 @@ ROLES: dict[str, Role] = {
     "flag": Role("flag", plain=True),
     "path": Role("path of a file", plain=True, path=True),
     "policy": Role("flush policy", _POLICIES),
-    "moment": Role(
-        "datetime", {"datetime.datetime": Word(moments.datetime, {"tzinfo": "zone"})}, plain=True, names=True
-    ),
+    "moment": Role("datetime", {"datetime.datetime": Word(datetime, {"tzinfo": "zone"})}, plain=True, names=True),
     "zone": Role("time zone", _ZONES),
-    "offset": Role("offset from UTC", {"datetime.timedelta": Word(moments.timedelta)}),
+    "offset": Role("offset from UTC", {"datetime.timedelta": Word(timedelta)}),
     "arrivals": Role("arrival process", _ARRIVALS),
     "rate": Role("rate", _RATES),
     "times": Role("distribution of times", _TIMES, measure="seconds", plain=True),

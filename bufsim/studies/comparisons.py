@@ -1,24 +1,180 @@
-"""Comparisons of scenarios: paired differences with a verdict in words, adjusted for all that were asked for."""
+"""How an answer shows itself: in sentences, and in a notebook with its table below them."""
 
 from __future__ import annotations
 
+import html
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from bufsim import checks
 from bufsim.errors import InvalidValueError
-from bufsim.studies.amounts import margin as read_margin
-from bufsim.studies.evaluations import UndefinedError
+from bufsim.statistics import Comparison, Interval, Margin, ParetoPoint, judge, paired_difference, pareto_front
+from bufsim.statistics.intervals import FloatArray
+from bufsim.statistics.selection import Place
+from bufsim.studies.estimates import Evaluation, UndefinedError
 from bufsim.studies.expressions import Expression
-from bufsim.studies.labels import in_words
-from bufsim.studies.statistics import Comparison, Margin, judge, paired_difference
-from bufsim.studies.statistics.intervals import FloatArray
-from bufsim.studies.told import Told
+from bufsim.studies.expressions import margin as read_margin
+from bufsim.studies.scenarios import in_words
+
+
+class Told(ABC):
+    """An answer that is told in sentences, and whose numbers can be had as a table."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def sentences(self) -> list[str]:
+        """Return the answer in words, a sentence or a few an element."""
+
+    @abstractmethod
+    def table(self) -> pd.DataFrame:
+        """Return the answer's numbers."""
+
+    def __repr__(self) -> str:
+        return "\n".join(self.sentences())
+
+    def _repr_html_(self) -> str:
+        told = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in self.sentences())
+        return told + str(self.table().to_html(index=False))
+
+
+def tie_in_words(tie: Comparison, unit: str) -> str:
+    """Return a rival that is not separable from the choice, with the replications that would show the difference."""
+    if tie.verdict == "identical":
+        return f"{tie.first} (the same in every replication)"
+    needed = tie.replications_needed()
+    more = "no number of replications would show it"
+    if needed is not None:
+        count = "more than a million" if needed > 1_000_000 else f"about {float(f'{needed:.2g}'):,.0f}"
+        more = f"{count} replications would be needed"
+    return f"{tie.first} (difference {tie.interval} {unit}".rstrip() + f"; {more})"
+
+
+def percent(share: Interval) -> Interval:
+    """Return a share in per cent."""
+    return replace(share, estimate=100.0 * share.estimate, low=100.0 * share.low, high=100.0 * share.high)
+
+
+def against(difference: Interval, unit: str, today: str, exact: bool) -> str:
+    """Return a difference as "3 [2, 4] % less than today's", or that its sign is not shown."""
+    if exact and difference.low == difference.high == 0.0:
+        return f"the same as today's {today}"
+    if difference.low <= 0.0 <= difference.high:
+        return f"not separable from today's {today} (difference {difference}{unit})"
+    if difference.low > 0.0:
+        return f"{_shown(difference, exact)}{unit} more than today's {today}"
+    less = replace(difference, estimate=-difference.estimate, low=-difference.high, high=-difference.low)
+    return f"{_shown(less, exact)}{unit} less than today's {today}"
+
+
+def _shown(interval: Interval, exact: bool) -> str:
+    """Return an interval; of a number without error the number alone."""
+    return str(interval).split(" [")[0] if exact and interval.low == interval.high else str(interval)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class FrontPoint:
+    """A scenario's place with respect to the front.
+
+    Parameters
+    ----------
+    scenario : str
+        Its name.
+    place : {"on the front", "not separable", "dominated"}
+        See `bufsim.statistics.ParetoPoint`.
+    x, y : Interval
+        The two objectives, each with its own interval.
+    dominated_by : str or None
+        A scenario that is better in both, as far as it was seen.
+    """
+
+    scenario: str
+    place: Place
+    x: Interval
+    y: Interval
+    dominated_by: str | None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Front(Told):
+    """The Pareto front of two objectives over scenarios, with intervals and what is not separable from it.
+
+    Parameters
+    ----------
+    x, y : Expression
+        The objectives.
+    points : tuple of FrontPoint
+        In the study's order.
+    """
+
+    x: Expression
+    y: Expression
+    points: tuple[FrontPoint, ...]
+
+    def named(self, place: Place) -> tuple[str, ...]:
+        """Return the scenarios at a place."""
+        return tuple(point.scenario for point in self.points if point.place == place)
+
+    def sentences(self) -> list[str]:
+        """Return the front, what is not separable from it, and how many are dominated."""
+        near = self.named("not separable")
+        axes = [axis.name if axis.better else f"{axis.name} (less taken as better)" for axis in (self.x, self.y)]
+        said = [f"On the front of {' and '.join(axes)}: {', '.join(self.named('on the front'))}."]
+        if near:
+            said.append(f"Not separable from it: {', '.join(near)}.")
+        return [*said, f"Dominated: {len(self.named('dominated'))} of {len(self.points)}."]
+
+    def table(self) -> pd.DataFrame:
+        """Return a row a scenario: scenario, place, dominated_by, and both objectives with their ends."""
+        columns = ["scenario", "place", "dominated_by"]
+        for expression in (self.x, self.y):
+            columns += [expression.name, f"{expression.name} low", f"{expression.name} high"]
+        rows = [
+            (point.scenario, point.place, point.dominated_by, *_ends(point.x), *_ends(point.y)) for point in self.points
+        ]
+        return pd.DataFrame(rows, columns=columns)
+
+
+def front(
+    x: Expression,
+    y: Expression,
+    scenarios: Sequence[str],
+    evaluate: Callable[[Expression, str], Evaluation],
+    *,
+    confidence: float = 0.95,
+) -> Front:
+    """Place scenarios with respect to the Pareto front of two objectives (see `statistics.pareto_front`).
+
+    Of an objective that is by itself neither good nor bad, such as the flush rate, less counts as better, and the
+    sentences say so; ``expression.named("batch size", better="higher")`` says otherwise.
+    """
+    samples = {name: np.array([evaluate(axis, name).values() for axis in (x, y)]) for name in scenarios}
+    lower = [axis.better != "higher" for axis in (x, y)]
+    placed = pareto_front(samples, confidence=confidence, lower_is_better=lower)
+    return Front(x, y, tuple(_point(point, x, y, evaluate, confidence) for point in placed))
+
+
+def _point(
+    point: ParetoPoint,
+    x: Expression,
+    y: Expression,
+    evaluate: Callable[[Expression, str], Evaluation],
+    confidence: float,
+) -> FrontPoint:
+    intervals = [evaluate(axis, point.name).interval(confidence) for axis in (x, y)]
+    return FrontPoint(point.name, point.place, intervals[0], intervals[1], point.dominated_by)
+
+
+def _ends(interval: Interval) -> tuple[float, float, float]:
+    return interval.estimate, interval.low, interval.high
+
 
 Word = Literal["better", "worse", "higher", "lower", "equivalent", "identical", "not separable"]
 Pairs = list[tuple[str, str]] | tuple[tuple[str, str], ...]

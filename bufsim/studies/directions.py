@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from bufsim.results.metric import Metric
+from bufsim.results.metrics import Metric
 
 Better = Literal["lower", "higher"]
 """Where the better values lie."""

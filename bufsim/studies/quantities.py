@@ -8,11 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import cast
 
-from bufsim.results.plots import units
-from bufsim.results.plots.units import Unit
-from bufsim.studies.expressions import Expression
-from bufsim.studies.limits import Limit
-from bufsim.studies.statistics import Interval
+from bufsim import formats
+from bufsim.formats import Unit
+from bufsim.statistics import Interval
+from bufsim.studies.expressions import Expression, Limit
 
 PERCENT = Unit("%", 0.01)
 _ENDINGS = re.compile(r"_(s|jobs|per_s|items|share|count|nbytes)$")
@@ -68,7 +67,7 @@ class Quantity:
     def written(self, value: float) -> str:
         """Return a value by itself, in the unit in which it reads well."""
         unit = _unit(self.expression, abs(value))
-        return f"{units.number(float(f'{value / unit.size:.4g}'))} {unit.name}".rstrip()
+        return f"{formats.full_number(float(f'{value / unit.size:.4g}'))} {unit.name}".rstrip()
 
     def beyond(self, value: float, *, up: bool) -> str:
         """Return a value in three digits, rounded up or down: so that a limit there is kept."""
@@ -76,14 +75,14 @@ class Quantity:
         scaled = value / unit.size
         step = 10.0 ** (math.floor(math.log10(abs(scaled))) - 2) if scaled else 1.0
         rounded = (math.ceil if up else math.floor)(scaled / step) * step
-        return f"{units.number(float(f'{rounded:.3g}'))} {unit.name}".rstrip()
+        return f"{formats.full_number(float(f'{rounded:.3g}'))} {unit.name}".rstrip()
 
 
 def _unit(expression: Expression, largest: float) -> Unit:
     if expression.unit == "s":
-        return units.time_unit(largest)
+        return formats.time_unit(largest)
     if expression.unit == "bytes":
-        return units.byte_unit(largest)
+        return formats.byte_unit(largest)
     if expression.unit in ("1/s", "per s"):
         return next((unit for unit in _RATE_UNITS if largest >= 0.1 * unit.size), _RATE_UNITS[-1])
     if expression.unit == "" and expression.is_metric and _is_share(expression.terms[0].metric):
@@ -100,7 +99,7 @@ def limit_in_words(one: Limit) -> str:
 
     Examples
     --------
-    >>> from bufsim.studies.formulas import limit
+    >>> from bufsim.studies.expressions import limit
     >>> limit_in_words(limit("p99_wait <= 2s"))
     'p99 wait ≤ 2 s'
     """

@@ -10,15 +10,14 @@ import pandas as pd
 
 from bufsim.errors import InvalidValueError
 from bufsim.simulation import Simulation
-from bufsim.studies.evaluations import UndefinedError
-from bufsim.studies.expressions import Expression
+from bufsim.statistics import Interval, paired_difference
+from bufsim.studies.comparisons import Told
+from bufsim.studies.estimates import UndefinedError
+from bufsim.studies.expressions import Expression, Limit, LimitVerdict
 from bufsim.studies.limit_checks import check_limits, joint
-from bufsim.studies.limits import Limit, LimitVerdict
-from bufsim.studies.statistics import Interval, paired_difference
 from bufsim.studies.study import Study
 from bufsim.studies.study_result import StudyResult
-from bufsim.studies.told import Told
-from bufsim.studies.variations import Variation, variations
+from bufsim.studies.what_if import Variation, variations
 
 BASE = "as assumed"
 COLUMNS = ["assumption", "value", "moved", "metric", "difference", "low", "high", "unit", "limits", "confidence", "n"]

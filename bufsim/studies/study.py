@@ -15,16 +15,13 @@ from bufsim.engines.randomness import fresh_seed
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model.flush_policy import FlushPolicy
 from bufsim.simulation import Engine, Simulation
+from bufsim.statistics import SequentialPlan
 from bufsim.studies import progress as bars
 from bufsim.studies.comparisons import Pairs
-from bufsim.studies.effort import Effort
 from bufsim.studies.expressions import Expression
-from bufsim.studies.goals import Goals, Metrics
-from bufsim.studies.grids import grid
-from bufsim.studies.options import Coordinates, find_scenario
-from bufsim.studies.replicating import Replicating
-from bufsim.studies.statistics import SequentialPlan
-from bufsim.studies.stopped import Stopped, run_until
+from bufsim.studies.running import Effort, Replicating
+from bufsim.studies.scenarios import Coordinates, find_scenario, grid
+from bufsim.studies.stopping import Goals, Metrics, Stopped, run_until
 from bufsim.studies.study_result import StudyResult
 
 
@@ -41,7 +38,8 @@ class Study:
     baseline : str or FlushPolicy, optional
         The scenario that stands for what is done today: its name, that without its load, or the policy that was varied.
     **over
-        For fields of the simulation lists of values: a scenario for every combination, see `bufsim.studies.grids.grid`.
+        For fields of the simulation lists of values: a scenario for every combination, see
+        `bufsim.studies.scenarios.grid`.
 
     Examples
     --------

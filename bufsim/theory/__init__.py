@@ -5,30 +5,54 @@ as elsewhere, ``"30s"``. Arrivals are Poisson and
 flushes take no time unless its first lines say otherwise; a wait is the flush's start − the arrival.
 """
 
-from bufsim.theory.arrivals import bulks_by_size, bursty_periodic, bytes_only, sinusoidal_periodic
-from bufsim.theory.bursty import bursty_size_or_age
-from bufsim.theory.capacity import periodic_at_most, periodic_with_capacity
-from bufsim.theory.closed_form import ClosedForm
-from bufsim.theory.flush_time import bulk_service, flush_when_free, group_commit, periodic_with_flush_time
-from bufsim.theory.idle import idle_only, idle_or_age, min_and_max
-from bufsim.theory.losses import (
+from bufsim.theory.closed_form import QUANTITIES, ClosedForm, Quantity
+from bufsim.theory.flushing import (
+    bulk_service,
+    flush_when_free,
+    group_commit,
+    periodic_with_flush_time,
     race_loss_exponential_window,
     race_loss_periodic,
     race_loss_size,
     retries,
     stop_loss_periodic,
     stop_loss_size,
+    unique_keys_of_batch,
+    unique_keys_periodic,
 )
 from bufsim.theory.optimal import best_period, best_policies, cost_of_age, cost_of_period, cost_of_size
-from bufsim.theory.periodic import aged_only_drain, periodic, periodic_with_jitter, random_flush
-from bufsim.theory.quantities import QUANTITIES, Quantity
-from bufsim.theory.reduction import unique_keys_of_batch, unique_keys_periodic
-from bufsim.theory.size_and_age import age_only, size_only, size_only_renewal, size_or_age
-from bufsim.theory.timers import age_checked_every, repeating_timer, size_or_clock, size_or_timer, size_until
-from bufsim.theory.transient import bulks_and_workers_from_empty, mean_in_system_at
+from bufsim.theory.traffic import (
+    bulks_by_size,
+    bursty_periodic,
+    bursty_size_or_age,
+    bytes_only,
+    periodic_at_most,
+    periodic_with_capacity,
+    sinusoidal_periodic,
+)
+from bufsim.theory.triggers import (
+    age_checked_every,
+    age_only,
+    aged_only_drain,
+    idle_only,
+    idle_or_age,
+    min_and_max,
+    periodic,
+    periodic_with_jitter,
+    random_flush,
+    repeating_timer,
+    size_only,
+    size_only_renewal,
+    size_or_age,
+    size_or_clock,
+    size_or_timer,
+    size_until,
+)
 from bufsim.theory.workers import (
     bulks_and_one_worker,
     bulks_and_workers,
+    bulks_and_workers_from_empty,
+    mean_in_system_at,
     periodic_then_one_worker,
     size_then_workers,
 )

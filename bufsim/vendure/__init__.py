@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from bufsim.vendure.job import Job, JobState
-from bufsim.vendure.job_buffer import JobBuffer
+from bufsim.vendure.job_buffer import JobBuffer, JobQueueStrategy
 from bufsim.vendure.job_queue import JobQueue, JobQueueService
-from bufsim.vendure.job_queue_strategy import JobQueueStrategy
 from bufsim.vendure.search_buffers import CollectionJobBuffer, SearchIndexJobBuffer, ids_of, number_of_ids
 from bufsim.vendure.service import Batch, JobBufferService
 from bufsim.vendure.storage import (

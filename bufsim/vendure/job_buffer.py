@@ -1,4 +1,4 @@
-"""A job buffer: which jobs it takes, and what becomes of them at a flush."""
+"""A job queue strategy: what takes jobs on after a flush."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from bufsim.vendure.job import Job
+
+
+class JobQueueStrategy(Protocol):
+    """Anything that takes jobs one by one."""
+
+    def add(self, job: Job) -> Job:
+        """Put `job` on its queue, and return the job as the queue has it."""
 
 
 class JobBuffer(Protocol):

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from bufsim import checks
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.vendure.job import Job
-from bufsim.vendure.job_buffer import JobBuffer
-from bufsim.vendure.job_queue_strategy import JobQueueStrategy
+from bufsim.vendure.job_buffer import JobBuffer, JobQueueStrategy
 from bufsim.vendure.storage import JobBufferStorageStrategy
 
 logger = logging.getLogger("bufsim.vendure")

@@ -46,7 +46,7 @@ from bufsim import (
     Zipf,
 )
 from bufsim.model.arrivals import Arrivals
-from bufsim.model.distribution import Distribution
+from bufsim.model.distributions import Distribution
 
 from . import generated
 from .generated import QUEUES, Steps

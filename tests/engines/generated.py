@@ -40,7 +40,7 @@ from bufsim import (
     UniqueByKey,
 )
 from bufsim.engines.workload import Workload
-from bufsim.model.distribution import Distribution
+from bufsim.model.distributions import Distribution
 from bufsim.model.workers import service_source
 
 from .oracle import Arrival, Draws, Oracle

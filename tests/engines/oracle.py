@@ -10,11 +10,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bufsim.model.buffers import JobBuffer
+from bufsim.model.buffers import DrainAtMost, JobBuffer
 from bufsim.model.declaration import Declaration
-from bufsim.model.drains import DrainAtMost
+from bufsim.model.flush_policy import BufferView
 from bufsim.model.reducers import KeepAll, Merge, UniqueByKey
-from bufsim.model.views import BufferView
 from bufsim.model.workers import PollingWorkers, Workers
 
 STOP, FLUSH_END, ARRIVAL, FLUSH_DUE, SERVICE_END, START = range(6)

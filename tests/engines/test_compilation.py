@@ -26,7 +26,7 @@ from bufsim import FlushAtSize, FlushEvery, JobBuffer, Poisson, Producer, PushWo
 from bufsim.cli import main
 from bufsim.engines import compilation, compiled_engine
 from bufsim.engines.compilation import COMPILES, COMPILES_ALWAYS, compiled, silent, telling
-from bufsim.studies.replication import Task, run, run_for_a_while
+from bufsim.studies.running import Task, run, run_for_a_while
 from tests.studies.small import declare, study
 
 RUN = """
@@ -235,7 +235,7 @@ def test_every_constant_that_a_function_of_the_kernel_reads_is_in_the_digest() -
                 missing.append(f"{function.__module__}.{name}")
     assert missing == []
     assert len(functions) > 50
-    assert "bufsim.engines.kernel_queues.COMPLETED" in in_digest
+    assert "bufsim.engines.kernel.queues.COMPLETED" in in_digest
 
 
 # where nothing can be kept, or what is kept cannot be read

@@ -11,13 +11,14 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 
 import bufsim
 from bufsim import Result, Simulation
-from bufsim.engines import compiled_engine, kernel, kernel_flushes, kernel_queues, kernel_reduce
+from bufsim.engines import compiled_engine
+from bufsim.engines.kernel import buffers, loop, queues, reduce
 from bufsim.engines.workload import Workload
 from bufsim.model.arrivals import Arrivals
-from bufsim.model.distribution import Distribution
-from bufsim.model.drains import Drain
+from bufsim.model.buffers import Drain
+from bufsim.model.distributions import Distribution
 from bufsim.model.flush_policy import AllOf, AnyOf, CheckedEvery, FlushPolicy
-from bufsim.model.keys import Keys
+from bufsim.model.producers import Keys
 from bufsim.model.reducers import Reduce
 from bufsim.model.time_varying import Rate
 from bufsim.model.traces import ScaledTrace
@@ -31,7 +32,7 @@ quick = settings(max_examples=200, phases=[Phase.generate, Phase.shrink], suppre
 
 def uncompiled(simulation: Simulation) -> Result:
     workload = Workload(simulation.producers, seed=SEED, until=simulation.until)
-    record = compiled_engine.run(simulation, workload, kernel_run=kernel.run)
+    record = compiled_engine.run(simulation, workload, kernel_run=loop.run)
     return Result.of(simulation, workload, "compiled", record)
 
 
@@ -72,7 +73,7 @@ def test_engines_give_the_same_tables_on_models_of_every_built_in_part() -> None
 
 def services_end_before_flushes_are_due(state: Any, now: float) -> int:
     if state.run[0].ends > 0 and state.heap[0].time == now:
-        kernel_queues.end(state, now)
+        queues.end(state, now)
         return 0
     return DUE_OR_SERVICE(state, now)
 
@@ -80,24 +81,24 @@ def services_end_before_flushes_are_due(state: Any, now: float) -> int:
 def flushes_of_later_buffers_are_due_first(state: Any, now: float) -> int:
     for buffer in reversed(range(len(state.buffers))):
         if state.buffers[buffer].ring_at == now:
-            return kernel_flushes.ring(state, buffer, now)
+            return buffers.ring(state, buffer, now)
     return DUE_OR_SERVICE(state, now)
 
 
 def flushes_of_later_buffers_end_first(state: Any, now: float) -> int:
     for buffer in reversed(range(len(state.buffers))):
         if state.buffers[buffer].end_at == now:
-            return kernel_reduce.end_flush(state, buffer, now)
+            return reduce.end_flush(state, buffer, now)
     return STOP_OR_FLUSH_END(state, now)
 
 
 def flushes_are_due_before_arrivals(state: Any, before: float, up_to: float) -> int:
     if state.jobs.time[state.run[0].job - state.run[0].job_first] == up_to:
-        return kernel.due_or_service(state, up_to)
+        return loop.due_or_service(state, up_to)
     return ARRIVALS(state, before, up_to)
 
 
-DUE_OR_SERVICE, STOP_OR_FLUSH_END, ARRIVALS = kernel.due_or_service, kernel.stop_or_flush_end, kernel.arrivals
+DUE_OR_SERVICE, STOP_OR_FLUSH_END, ARRIVALS = loop.due_or_service, loop.stop_or_flush_end, loop.arrivals
 BROKEN: dict[str, list[Callable[..., int]]] = {
     "due_or_service": [services_end_before_flushes_are_due, flushes_of_later_buffers_are_due_first],
     "stop_or_flush_end": [flushes_of_later_buffers_end_first],
@@ -110,7 +111,7 @@ BROKEN: dict[str, list[Callable[..., int]]] = {
     [pytest.param(name, one, id=one.__name__) for name, several in BROKEN.items() for one in several],
 )
 def test_a_broken_tie_rule_is_caught(name: str, broken: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernel, name, broken)
+    monkeypatch.setattr(loop, name, broken)
 
     def differs(simulation: Simulation) -> bool:
         try:

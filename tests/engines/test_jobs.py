@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bufsim.engines.jobs import Jobs, constant, in_order, merged, no_jobs
+from bufsim.engines.workload import Jobs, constant, in_order, merged, no_jobs
 
 
 def jobs_of(code: int, times: list[float], first: int = 0) -> Jobs:

@@ -22,12 +22,13 @@ from bufsim import (
     Simulation,
     Trace,
 )
-from bufsim.engines import compiled_engine, kernel, kernel_flushes, streaming
-from bufsim.engines import kernel_state as ks
+from bufsim.engines import compiled_engine, streaming
+from bufsim.engines.kernel import buffers, loop
+from bufsim.engines.kernel import state as ks
 from bufsim.engines.workload import Workload
 from bufsim.model import rules
 from bufsim.results import streamed
-from bufsim.studies.packing import packed
+from bufsim.studies.store import packed
 
 from .compiled_models import simulations
 
@@ -44,7 +45,7 @@ def uncompiled(monkeypatch: pytest.MonkeyPatch) -> Callable[[Simulation], bytes]
 
     def counted_by(simulation: Simulation) -> bytes:
         with monkeypatch.context() as patch:
-            patch.setattr(compiled_engine, "compiled", lambda: lambda state: kernel.run(ks.with_attributes(state)))
+            patch.setattr(compiled_engine, "compiled", lambda: lambda state: loop.run(ks.with_attributes(state)))
             return counted(simulation)
 
     return counted_by
@@ -68,7 +69,7 @@ def test_a_broken_count_is_seen(uncompiled: Callable[[Simulation], bytes], monke
         producers=[Producer("p", Poisson(5.0))], buffers=[JobBuffer("b", policy=FlushAtSize(3))], until=20.0
     )
     assert uncompiled(simulation) == counted(simulation)
-    monkeypatch.setattr(kernel_flushes.kt, "count_flush", lambda *arguments: None)
+    monkeypatch.setattr(buffers.kt, "count_flush", lambda *arguments: None)
     assert uncompiled(simulation) != counted(simulation)
 
 
@@ -82,7 +83,7 @@ def test_it_stops_for_each_thing_that_it_lacks_and_goes_on() -> None:
     statuses: list[int] = []
 
     def watched(state: ks.State) -> int:
-        statuses.append(kernel.run(state))
+        statuses.append(loop.run(state))
         return statuses[-1]
 
     compiled_engine.count(simulation, workload(simulation), kernel_run=watched)
@@ -98,7 +99,7 @@ def test_it_asks_for_more_jobs_only_when_all_it_has_are_through(monkeypatch: pyt
     seen: list[tuple[int, int, int]] = []
 
     def watched(state: ks.State) -> int:
-        status = kernel.run(state)
+        status = loop.run(state)
         seen.append((status, int(state.run[0].job), int(state.run[0].jobs)))
         return status
 
@@ -120,7 +121,7 @@ def test_its_tracebacks_name_the_functions_and_lines(monkeypatch: pytest.MonkeyP
         until=9.0,
     )
     with pytest.raises(ArithmeticError, match=r"^the flush of 2 jobs that starts at 2\.0 has no end$") as error:
-        compiled_engine.run(simulation, workload(simulation), kernel_run=kernel.run)
+        compiled_engine.run(simulation, workload(simulation), kernel_run=loop.run)
     frames = traceback.extract_tb(error.value.__traceback__)
     assert {"run", "due_or_service", "ring"} <= {frame.name for frame in frames}
     assert all(frame.line for frame in frames)
@@ -134,7 +135,7 @@ def test_it_needs_no_numba_uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
     simulation = Simulation(
         producers=[Producer("p", Trace([0.5, 1.0]))], buffers=[JobBuffer("b", policy=FlushEvery(2.0))], until=9.0
     )
-    record = compiled_engine.run(simulation, workload(simulation), kernel_run=kernel.run)
+    record = compiled_engine.run(simulation, workload(simulation), kernel_run=loop.run)
     assert record.flush_start.tolist() == [2.0]
     with pytest.raises(AssertionError, match="compiled"):
         compiled_engine.run(simulation, workload(simulation))

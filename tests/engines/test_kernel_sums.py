@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bufsim import FlushEvery, JobBuffer, Poisson, Producer, Simulation
-from bufsim.engines import compilation, compiled_engine, kernel_sums
+from bufsim.engines import compilation, compiled_engine
+from bufsim.engines.kernel import arrivals
 from bufsim.engines.workload import Workload
-from bufsim.model.distribution import BLOCK
-from bufsim.model.running_sum import RunningSum, running_sum
+from bufsim.model.arrivals import RunningSum, running_sum
+from bufsim.model.distributions import BLOCK
 
 Sums = tuple[float, list[float]]
 
@@ -28,7 +29,7 @@ GAPS = st.lists(st.floats(0.0, 1e6), min_size=1, max_size=20).map(lambda gaps: g
 POSITIVE = st.floats(1e-9, 1e9)
 
 
-@pytest.mark.parametrize("add_up", [kernel_sums.running_sum, compilation.running_sum()], ids=["in Python", "compiled"])
+@pytest.mark.parametrize("add_up", [arrivals.running_sum, compilation.running_sum()], ids=["in Python", "compiled"])
 @given(gaps=GAPS, scale=POSITIVE, now=st.floats(0.0, 1e9))
 def test_it_has_the_same_bits(add_up: RunningSum, gaps: list[float], scale: float, now: float) -> None:
     assert sums(add_up, gaps, scale, now) == sums(running_sum, gaps, scale, now)

@@ -21,7 +21,7 @@ from bufsim import (
     Storage,
 )
 from bufsim.engines import compiled_engine
-from bufsim.model.drains import Drain
+from bufsim.model.buffers import Drain
 from bufsim.model.reducers import Assignment, Reduce
 from bufsim.vendure import InMemoryJobBufferStorageStrategy, Job
 

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from bufsim.engines.randomness import Draws, Reader, endless, fresh_seed, stream
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model.distribution import BLOCK
-from bufsim.model.distributions import Exponential
+from bufsim.model.distributions import BLOCK, Exponential
 
 WHAT = "service times of queue 'q'"
 

@@ -37,7 +37,7 @@ from .small import batches, column, columns, declare, producer, simulate
 
 
 # numpy warns of the NaN finish of unfinished work when the jobs table takes a flush's last finish; that belongs in
-# bufsim/results/copies.py (_last_of_flush), and this line goes once it is mended there
+# bufsim/results/records.py (_last_of_flush), and this line goes once it is mended there
 @pytest.mark.filterwarnings("ignore:invalid value encountered in maximum:RuntimeWarning")
 @settings(max_examples=300)
 @given(simulations())

@@ -34,11 +34,10 @@ from bufsim import (
 )
 from bufsim.engines import compiled_engine, streaming
 from bufsim.engines.compilation import compiled
-from bufsim.engines.jobs import Jobs
-from bufsim.engines.kernel_state import State
-from bufsim.engines.workload import Workload
+from bufsim.engines.kernel.state import State
+from bufsim.engines.workload import Jobs, Workload
 from bufsim.results import streamed
-from bufsim.studies.packing import packed
+from bufsim.studies.store import packed
 
 from .compiled_models import simulations
 

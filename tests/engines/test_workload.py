@@ -12,12 +12,9 @@ from hypothesis import strategies as st
 
 from bufsim.engines.workload import Jobs, Workload
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model.arrivals import Bulk, Deterministic, Poisson, Renewal
-from bufsim.model.bursty import Bursty
-from bufsim.model.distribution import BLOCK
-from bufsim.model.distributions import Exponential, Gamma, Geometric, Uniform
-from bufsim.model.keys import UniformKeys, Zipf
-from bufsim.model.producers import Producer
+from bufsim.model.arrivals import Bulk, Bursty, Deterministic, Poisson, Renewal
+from bufsim.model.distributions import BLOCK, Exponential, Gamma, Geometric, Uniform
+from bufsim.model.producers import Producer, UniformKeys, Zipf
 from bufsim.model.time_varying import Sinusoid, TimeVarying
 from bufsim.model.traces import Trace
 

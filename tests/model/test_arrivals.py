@@ -13,10 +13,8 @@ from hypothesis import strategies as st
 
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import arrivals as module
-from bufsim.model.arrivals import Arrivals, Bulk, Deterministic, Poisson, Renewal
-from bufsim.model.bursty import Bursty
-from bufsim.model.distribution import BLOCK
-from bufsim.model.distributions import Constant, Exponential, Gamma, Geometric, LogNormal, Uniform
+from bufsim.model.arrivals import Arrivals, Bulk, Bursty, Deterministic, Poisson, Renewal
+from bufsim.model.distributions import BLOCK, Constant, Exponential, Gamma, Geometric, LogNormal, Uniform
 from bufsim.model.time_varying import Sinusoid, StepRate, TimeVarying
 from bufsim.model.traces import ScaledTrace, Trace
 

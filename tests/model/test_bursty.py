@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bufsim.errors import InvalidValueError
-from bufsim.model.bursty import Bursty
+from bufsim.model.arrivals import Bursty
 
 
 def counts(process: Bursty, until: float, replications: int) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 
 from bufsim.errors import InvalidTypeError
-from bufsim.model.distribution import Scipy
+from bufsim.model.distributions import Scipy
 
 
 def test_two_are_equal_if_their_names_and_parameters_are():

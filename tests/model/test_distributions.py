@@ -10,9 +10,20 @@ import pytest
 import scipy.stats
 
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model.distribution import Distribution
-from bufsim.model.distributions import Constant, Exponential, Gamma, Geometric, LogNormal, Uniform
-from bufsim.model.sampling import Scaled, as_distribution, mean, sample, scaled
+from bufsim.model.distributions import (
+    Constant,
+    Distribution,
+    Exponential,
+    Gamma,
+    Geometric,
+    LogNormal,
+    Scaled,
+    Uniform,
+    as_distribution,
+    mean,
+    sample,
+    scaled,
+)
 
 # distribution, mean, variance
 CLOSED_FORMS = [

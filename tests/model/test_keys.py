@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model.keys import UniformKeys, Zipf
+from bufsim.model.producers import UniformKeys, Zipf
 
 
 def generator() -> np.random.Generator:

@@ -10,8 +10,7 @@ import scipy.stats
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model.arrivals import Poisson
 from bufsim.model.distributions import Constant, Gamma
-from bufsim.model.keys import UniformKeys, Zipf
-from bufsim.model.producers import Producer
+from bufsim.model.producers import Producer, UniformKeys, Zipf
 from bufsim.model.traces import ScaledTrace, Trace
 
 TRACE = Trace([1.0, 2.0, 3.0], keys=["a", "b", "a"], nbytes=[1, 2, 3], queues=["q", "p", "q"], data=["x", "y", "z"])

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bufsim.model.running_sum import running_sum
+from bufsim.model.arrivals import running_sum
 
 
 @given(st.lists(st.floats(0.0, 100.0), min_size=2, max_size=40), st.sampled_from((0.25, 1.0, 2.0)), st.floats(0.0, 1e3))

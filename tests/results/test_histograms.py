@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bufsim.engines import bins
-from bufsim.results.histograms import SIZES, TIMES, Histogram, rank
+from bufsim.results.measures import SIZES, TIMES, Histogram, rank
 
 times = st.floats(min_value=2.0**-30, max_value=2.0**30, exclude_max=True)
 shares = st.floats(min_value=0.001, max_value=1.0)

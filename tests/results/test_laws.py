@@ -24,7 +24,7 @@ from bufsim import (
     Storage,
     Trace,
 )
-from bufsim.results.copies import OUTCOMES
+from bufsim.results.records import OUTCOMES
 
 #: multiples of 1/8 below 100: sums of them are exact
 eighths = st.lists(st.integers(0, 800).map(lambda k: k / 8), min_size=1, max_size=60).map(sorted)

@@ -22,8 +22,7 @@ from bufsim import (
 )
 from bufsim.engines.recording import LOSS_CAUSES
 from bufsim.results import metrics
-from bufsim.results.metric import Quantile
-from bufsim.results.metrics import METRICS, find
+from bufsim.results.metrics import METRICS, Quantile, find
 
 from .small import run
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from bufsim.results.histograms import Histogram
-from bufsim.results.plain import built, plain
+from bufsim.results.files import built, plain
+from bufsim.results.measures import Histogram
 
 from .small import run
 

@@ -25,8 +25,7 @@ from bufsim import (
 from bufsim.engines.recording import Recording
 from bufsim.engines.simpy_engine import Model
 from bufsim.engines.workload import Workload
-from bufsim.results.copies import Copies
-from bufsim.results.records import Tables, check_conservation
+from bufsim.results.records import Copies, Tables, check_conservation
 
 from .small import declare, rows, run
 

@@ -9,15 +9,7 @@ from engines.generated import SEED, simulations
 from hypothesis import given, settings
 
 import bufsim
-from bufsim import (
-    BufsimError,
-    FlushAtSize,
-    FlushEvery,
-    InvalidValueError,
-    JobBuffer,
-    PushWorkers,
-    Result,
-)
+from bufsim import BufsimError, FlushAtSize, FlushEvery, InvalidValueError, JobBuffer, PushWorkers, Result
 from bufsim.engines.simpy_engine import Model
 from bufsim.engines.workload import Workload
 from bufsim.results.metrics import METRICS

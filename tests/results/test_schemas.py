@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from bufsim import FlushAtSize, FlushEvery, JobBuffer, Merge, PushWorkers, Stops
-from bufsim.results.schemas import SCHEMAS, schema
+from bufsim.results.records import SCHEMAS, schema
 
 from .small import run
 

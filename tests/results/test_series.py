@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from bufsim import FlushAtSize, FlushEvery, JobBuffer, Poisson, Producer, PushWorkers, Simulation
-from bufsim.results.series import BINS, Series
-from bufsim.results.steps import Steps
+from bufsim.results.steps import BINS, Series, Steps
 
 FINE = 400
 

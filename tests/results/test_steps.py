@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bufsim.results.measures import Window
 from bufsim.results.steps import Steps, distribution, lasting_peak, level, presence
-from bufsim.results.window import Window
 
 #: 0 on [0, 1), 2 on [1, 3), 5 for no time at 3, 1 from 3 on
 STEPS = Steps(np.array([1.0, 3.0, 3.0]), np.array([2, 5, 1]))

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from bufsim import Result, Simulation
 from bufsim.engines.recording import LOSS_CAUSES
-from bufsim.results.copies import OUTCOMES
-from bufsim.results.histograms import SIZES, TIMES, Histogram
-from bufsim.results.measures import LevelDistribution, Sample
+from bufsim.results.measures import SIZES, TIMES, Histogram, LevelDistribution, Sample
+from bufsim.results.records import OUTCOMES
 
 from .oracle import Oracle, integral, time_at
 

@@ -17,7 +17,7 @@ from bufsim import (
     PushWorkers,
     Simulation,
 )
-from bufsim.studies.packing import packed
+from bufsim.studies.store import packed
 from bufsim.studies.study import Study
 
 POLICIES = (FlushAtSize(7), FlushAfterAge(2.0), FlushEvery(3.0) | FlushAtSize(20))

@@ -6,8 +6,8 @@ import re
 import pytest
 
 from bufsim import InvalidTypeError, InvalidValueError
-from bufsim.studies.amounts import amount, margin
-from bufsim.studies.statistics import Margin
+from bufsim.statistics import Margin
+from bufsim.studies.expressions import amount, margin
 
 
 @pytest.mark.parametrize(

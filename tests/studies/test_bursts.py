@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from bufsim import Bulk, Bursty, FlushEvery, JobBuffer, Poisson, Producer, Simulation, Trace
 from bufsim.model.arrivals import Arrivals
 from bufsim.model.traces import ScaledTrace
-from bufsim.studies.bursts import SHARE, Burst, busiest, with_longer_bursts
+from bufsim.studies.what_if import SHARE, Burst, busiest, with_longer_bursts
 
 # ten seconds: the busiest second is [3, 4), with three of the eight jobs
 TIMES = [0.5, 2.0, 3.0, 3.25, 3.75, 4.0, 7.0, 10.0]

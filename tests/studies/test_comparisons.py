@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from bufsim import FlushAfterAge, FlushAtSize, FlushEvery, InvalidValueError
-from bufsim.studies.costs import cost
-from bufsim.studies.expressions import metric
-from bufsim.studies.statistics import holm
+from bufsim.statistics import holm
+from bufsim.studies.expressions import cost, metric
 from bufsim.studies.study import Study
 from tests.studies.small import declare
 

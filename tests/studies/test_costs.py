@@ -5,8 +5,7 @@ import re
 import pytest
 
 from bufsim import InvalidValueError
-from bufsim.studies.costs import cost
-from bufsim.studies.expressions import metric
+from bufsim.studies.expressions import cost, metric
 
 
 def test_a_cost_is_prices_times_rates():

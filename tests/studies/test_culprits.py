@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bufsim.studies.culprits import culprit
+from bufsim.studies.running import culprit
 from tests.studies.small import declare
 
 

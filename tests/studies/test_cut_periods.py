@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bufsim import FlushAtSize, FlushEvery, JobBuffer, Poisson, Producer, Simulation
-from bufsim.studies.cut_periods import cut_periods
+from bufsim.studies.warnings import cut_periods
 
 
 def said(policy, until, warm_up=0.0):

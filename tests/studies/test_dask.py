@@ -61,22 +61,22 @@ def test_both_workers_take_part(client):
 
 
 def _count_from(number):
-    from bufsim.studies import replication
+    from bufsim.studies import running
 
-    run = replication.Task.run
-    replication.tasks_done = number
+    run = running.Task.run
+    running.tasks_done = number
 
     def counted(task, drawn):
-        replication.tasks_done += 1
+        running.tasks_done += 1
         return run(task, drawn)
 
-    replication.Task.run = counted
+    running.Task.run = counted
 
 
 def _tasks_done():
-    from bufsim.studies import replication
+    from bufsim.studies import running
 
-    return replication.tasks_done
+    return running.tasks_done
 
 
 def test_an_interrupt_gives_a_part_and_leaves_the_cluster_as_it_was(client):

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from bufsim.studies.difference_words import against, percent, tie_in_words
-from bufsim.studies.statistics import Interval
-from bufsim.studies.statistics.verdicts import compare
+from bufsim.statistics import Interval
+from bufsim.statistics.comparisons import compare
+from bufsim.studies.comparisons import against, percent, tie_in_words
 
 
 def interval(estimate: float, low: float, high: float) -> Interval:

@@ -6,21 +6,12 @@ import math
 import numpy as np
 import pytest
 
-from bufsim import (
-    Bulk,
-    FlushAtSize,
-    InvalidTypeError,
-    Poisson,
-    Producer,
-    StepRate,
-    TimeVarying,
-    Trace,
-    Uniform,
-)
-from bufsim.studies import effort, execution, replicating
+from bufsim import Bulk, FlushAtSize, InvalidTypeError, Poisson, Producer, StepRate, TimeVarying, Trace, Uniform
 from bufsim.studies import progress as bars
-from bufsim.studies.effort import USUAL, Cost, Effort, jobs_by_scenario, measured, seconds_of
-from bufsim.studies.replicating import Replicating
+from bufsim.studies import running as effort
+from bufsim.studies import running as execution
+from bufsim.studies import running as replicating
+from bufsim.studies.running import USUAL, Cost, Effort, Replicating, jobs_by_scenario, measured, seconds_of
 from tests.studies.small import Failing, OwnSize, declare, study
 
 EFFORT = Effort(scenarios=60, replications=30, jobs=72_000.0, left=1800, seconds=25.3, workers=1)

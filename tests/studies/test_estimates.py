@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from bufsim import Bursty, FlushAfterAge, FlushAtSize, InvalidValueError, JobBuffer, Producer, Simulation
 from bufsim.results import metrics
-from bufsim.results.histograms import SIZES, TIMES, Histogram
+from bufsim.results.measures import SIZES, TIMES, Histogram
+from bufsim.statistics import quantile_interval_from_counts
 from bufsim.studies.estimates import Measured, cumulative
-from bufsim.studies.statistics import quantile_interval_from_counts
 from bufsim.studies.study import Study
 from tests.studies.small import declare
 

@@ -15,11 +15,9 @@ from bufsim import (
     Simulation,
 )
 from bufsim.results import metrics
-from bufsim.studies.costs import cost
-from bufsim.studies.estimates import Measured
-from bufsim.studies.evaluations import UndefinedError
-from bufsim.studies.expressions import metric
-from bufsim.studies.statistics import mean_interval
+from bufsim.statistics import mean_interval
+from bufsim.studies.estimates import Measured, UndefinedError
+from bufsim.studies.expressions import cost, metric
 from bufsim.studies.study import Study
 from tests.studies.small import declare
 

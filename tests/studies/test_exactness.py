@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from bufsim import Exponential, FlushEvery, JobBuffer, Poisson, Producer, PushWorkers, Simulation, Trace
 from bufsim.model.arrivals import Arrivals
-from bufsim.studies.exactness import is_exact
+from bufsim.studies.estimates import is_exact
 from bufsim.studies.study import Study
 
 

@@ -35,10 +35,9 @@ from bufsim import (
     UniqueByKey,
     Zipf,
 )
-from bufsim.model.distribution import Distribution
-from bufsim.studies import execution, replication
-from bufsim.studies.execution import at_once, execute
-from bufsim.studies.replication import Task, run, run_for_a_while
+from bufsim.model.distributions import Distribution
+from bufsim.studies import running
+from bufsim.studies.running import Task, at_once, execute, run, run_for_a_while
 from bufsim.studies.study import Study
 from tests.studies.small import OwnSize, bits, declare, study
 
@@ -55,7 +54,7 @@ def alone():
 
 
 def bits_of(result):
-    from bufsim.studies.packing import packed
+    from bufsim.studies.store import packed
 
     return packed(result.tally)
 
@@ -120,18 +119,18 @@ def test_in_processes_of_the_callers_the_results_are_the_same(alone):
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize(("chunks", "most"), [(1, 64), (3, 2), (8, 1)])
 def test_neither_chunks_nor_the_order_of_completion_matter(alone, monkeypatch, seed, chunks, most):
-    monkeypatch.setattr(execution, "CHUNKS_PER_WORKER", chunks)
-    monkeypatch.setattr(execution, "UNKNOWN_WORKERS", 1)
-    monkeypatch.setattr(execution, "MOST_IN_CHUNK", most)
+    monkeypatch.setattr(running, "CHUNKS_PER_WORKER", chunks)
+    monkeypatch.setattr(running, "UNKNOWN_WORKERS", 1)
+    monkeypatch.setattr(running, "MOST_IN_CHUNK", most)
     spy = Spy(seed)
     assert run_on(spy) == alone
     assert max(spy.chunks) <= most
 
 
 def test_what_a_worker_hands_back_is_run_elsewhere(alone, monkeypatch):
-    monkeypatch.setattr(replication, "PATIENCE", 0.0)
-    monkeypatch.setattr(execution, "UNKNOWN_WORKERS", 1)
-    monkeypatch.setattr(execution, "CHUNKS_PER_WORKER", 2)
+    monkeypatch.setattr(running, "PATIENCE", 0.0)
+    monkeypatch.setattr(running, "UNKNOWN_WORKERS", 1)
+    monkeypatch.setattr(running, "CHUNKS_PER_WORKER", 2)
     spy = Spy(1)
     assert run_on(spy) == alone
     # each worker ran one of its chunk: 14, 13, ... 1
@@ -173,7 +172,7 @@ def test_nor_is_it_after_an_interrupt():
 
 
 def test_after_an_interrupt_what_has_not_started_is_called_off(monkeypatch):
-    monkeypatch.setattr(execution, "MOST_IN_CHUNK", 1)
+    monkeypatch.setattr(running, "MOST_IN_CHUNK", 1)
     spy = Spy()
     submitted = []
     submit = spy.submit
@@ -212,7 +211,7 @@ SCRIPT = """
     from dataclasses import dataclass
     from bufsim import *
     from bufsim.studies.study import Study
-    from bufsim.studies.packing import packed
+    from bufsim.studies.store import packed
 
     @dataclass(frozen=True)
     class Mine(FlushPolicy):
@@ -322,7 +321,7 @@ def test_what_came_in_before_an_executor_failed_is_in_the_store(tmp_path, monkey
             future.result(10)
             return future
 
-    monkeypatch.setattr(execution, "MOST_IN_CHUNK", 1)
+    monkeypatch.setattr(running, "MOST_IN_CHUNK", 1)
     with pytest.raises(BufsimError, match="failed: MemoryError: full"):
         study().run(3, executor=Fragile(), store=tmp_path / "study.sqlite", progress=False)
     counts = []
@@ -367,16 +366,16 @@ def without(name):
 
 def long_enough(monkeypatch):
     """Let the least work be worth a pool, once three are done."""
-    monkeypatch.setattr(execution, "WORTH_A_POOL", 0.0)
+    monkeypatch.setattr(running, "WORTH_A_POOL", 0.0)
     # each look at the clock is a second later
     seconds = iter(range(10**6))
-    monkeypatch.setattr(execution, "monotonic", lambda: float(next(seconds)))
+    monkeypatch.setattr(running, "monotonic", lambda: float(next(seconds)))
 
 
 def went_to(monkeypatch):
     pools = []
-    processes = execution.processes
-    monkeypatch.setattr(execution, "processes", lambda count: pools.append(count) or processes(count))
+    processes = running.processes
+    monkeypatch.setattr(running, "processes", lambda count: pools.append(count) or processes(count))
     return pools
 
 
@@ -388,7 +387,7 @@ def test_short_work_stays_here(monkeypatch):
 
 def test_long_work_goes_to_processes_and_changes_nothing(alone, monkeypatch):
     pools = went_to(monkeypatch)
-    monkeypatch.setattr(execution, "cores", lambda: 2)
+    monkeypatch.setattr(running, "cores", lambda: 2)
     with monkeypatch.context() as patched:
         long_enough(patched)
         assert run_on(None) == alone
@@ -399,7 +398,7 @@ def test_long_work_goes_to_processes_and_changes_nothing(alone, monkeypatch):
 def test_long_work_stays_where_it_must(monkeypatch, reason):
     pools = went_to(monkeypatch)
     long_enough(monkeypatch)
-    monkeypatch.setattr(execution, "cores", lambda: 1 if reason == "one core" else 2)
+    monkeypatch.setattr(running, "cores", lambda: 1 if reason == "one core" else 2)
     if reason == "no loky":
         monkeypatch.setattr(builtins, "__import__", without("loky"))
     policies = [Unpicklable(3)] if reason.startswith("a part") else [FlushAtSize(3), FlushAtSize(4)]
@@ -411,7 +410,7 @@ def test_long_work_stays_where_it_must(monkeypatch, reason):
 def test_how_many_run_at_once_is_known_as_far_as_the_executor_says():
     assert at_once(3, 1.0) == 3
     assert at_once(None, 1.0) == 1
-    assert at_once(None, 1000.0) == execution.cores()
+    assert at_once(None, 1000.0) == running.cores()
     assert at_once(Spy(), 1.0) == 1
     with futures.ThreadPoolExecutor(5) as executor:
         assert at_once(executor, 1.0) == 5
@@ -427,14 +426,14 @@ def test_nothing_to_do_starts_nothing():
 @pytest.mark.parametrize("engine", ["compiled", "simpy"])
 def test_neighbours_share_what_is_drawn(monkeypatch, engine):
     drawn = []
-    stream = replication.Workload.stream
+    stream = running.Workload.stream
 
     def noted(self, name, purpose):
         if purpose == "arrivals":
             drawn.append(self.replication)
         return stream(self, name, purpose)
 
-    monkeypatch.setattr(replication.Workload, "stream", noted)
+    monkeypatch.setattr(running.Workload, "stream", noted)
     fresh = Study(declare(workers=[]), policy=[FlushAtSize(n) for n in (2, 3, 4)], arrivals_scale=[1, 2], seed=1)
     fresh.run(3, progress=False, engine=engine)
     # once for each load and replication, whatever the order in the grid
@@ -457,9 +456,9 @@ def test_what_is_shared_in_several_blocks_gives_the_same_to_the_bit():
 
 
 def test_what_takes_much_room_is_not_kept(monkeypatch):
-    monkeypatch.setattr(replication, "MOST_KEPT", 10)
+    monkeypatch.setattr(running, "MOST_KEPT", 10)
     tasks = [Task(str(n), one, 1, 0, "compiled") for n, one in enumerate(ALL.scenarios.values())][:3]
-    drawn = replication.Drawn()
+    drawn = running.Drawn()
     workload = drawn.workload(tasks[0])
     assert drawn.workload(tasks[1]) is workload
     assert workload.jobs() is not workload.jobs()
@@ -470,8 +469,8 @@ def test_what_takes_much_room_is_not_kept(monkeypatch):
 def test_blocks_of_jobs_are_kept_too():
     producers = [Producer(name, Poisson(300.0)) for name in ("edits", "imports")]
     simulation = declare(producers=producers, until=120.0)
-    workload = replication.Drawn().workload(Task("a", simulation, 1, 0, "compiled"))
-    fresh = replication.Workload(simulation.producers, seed=1, until=120.0)
+    workload = running.Drawn().workload(Task("a", simulation, 1, 0, "compiled"))
+    fresh = running.Workload(simulation.producers, seed=1, until=120.0)
     begun = next(workload.job_blocks())  # what is not read to its end is not kept
     first, again = list(workload.job_blocks()), list(workload.job_blocks())
     assert len(first) > 1
@@ -491,7 +490,7 @@ def test_blocks_of_jobs_are_kept_too():
 )
 def test_what_meets_other_draws_shares_nothing(other):
     one = Task("a", declare(), 1, 0, "simpy")
-    drawn = replication.Drawn()
+    drawn = running.Drawn()
     workload = drawn.workload(one)
     assert drawn.workload(other(one)) is not workload
 
@@ -543,5 +542,5 @@ def test_what_comes_back_is_small():
 def test_a_worker_runs_for_a_while_but_at_least_once(monkeypatch):
     tasks = [Task("a", declare(until=5.0), 1, number, "simpy") for number in range(5)]
     assert run_for_a_while(tasks) == list(run(tasks))
-    monkeypatch.setattr(replication, "PATIENCE", 0.0)
+    monkeypatch.setattr(running, "PATIENCE", 0.0)
     assert run_for_a_while(tasks) == list(run(tasks))[:1]

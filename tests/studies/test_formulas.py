@@ -8,9 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bufsim import BufsimError, InvalidTypeError, InvalidValueError
-from bufsim.studies.costs import cost
-from bufsim.studies.expressions import metric
-from bufsim.studies.formulas import expression, limit, one_objective
+from bufsim.studies.expressions import cost, expression, limit, metric, one_objective
 from tests.studies.test_expressions import expressions
 
 

@@ -25,9 +25,9 @@ from bufsim import (
     Storage,
     Trace,
 )
-from bufsim.studies import grids
-from bufsim.studies.grids import grid, policy_grid
-from bufsim.studies.replication import drawn_from
+from bufsim.studies import scenarios
+from bufsim.studies.running import drawn_from
+from bufsim.studies.scenarios import grid, policy_grid
 from tests.studies.small import declare
 
 
@@ -156,7 +156,7 @@ def test_values_that_look_the_same_are_to_be_named():
 
 def test_a_grid_that_explodes_is_refused_before_it_is_made(monkeypatch):
     sizes = [FlushAtSize(n) for n in range(1, 1001)]
-    monkeypatch.setattr(grids, "_with", None)  # nothing is made
+    monkeypatch.setattr(scenarios, "_with", None)  # nothing is made
     with pytest.raises(InvalidValueError) as error:
         grid(declare(), {"policy": sizes, "arrivals_scale": list(range(1, 101)), "concurrency": [1, 2]})
     assert str(error.value) == (

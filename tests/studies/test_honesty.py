@@ -11,7 +11,7 @@ import pytest
 
 from bufsim import FlushAfterAge, FlushAtSize, FlushEvery, FlushWhenIdle, JobBuffer, Poisson, Producer, Simulation
 from bufsim.engines.workload import Workload
-from bufsim.studies.costs import cost
+from bufsim.studies.expressions import cost
 from bufsim.studies.study import Study
 
 PROBLEMS = Path(__file__).parent / "data" / "problems.json"
@@ -90,7 +90,7 @@ def test_looking_again_while_replications_grow_names_no_more_differences(equal_p
 
 
 def _p_value(first, second):
-    from bufsim.studies.statistics import paired_difference
+    from bufsim.statistics import paired_difference
 
     return paired_difference(first, second).p_value
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bufsim import FlushAfterAge, FlushAt, FlushAtBytes, FlushAtSize, FlushEvery, FlushWhenIdle, NeverFlush
-from bufsim.studies.labels import differ_in_one, in_words, label, labels, without_common
+from bufsim.studies.scenarios import differ_in_one, in_words, label, labels, without_common
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,9 @@ from bufsim import (
     Simulation,
     Trace,
 )
-from bufsim.studies.expressions import metric
-from bufsim.studies.formulas import limit
+from bufsim.statistics import Interval
+from bufsim.studies.expressions import limit, metric
 from bufsim.studies.limit_checks import LimitCheck, LimitChecks, joint
-from bufsim.studies.statistics import Interval
 from bufsim.studies.study import Study
 from tests.studies.small import declare
 

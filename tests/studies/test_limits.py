@@ -6,9 +6,8 @@ import re
 import pytest
 
 from bufsim import InvalidTypeError, InvalidValueError
-from bufsim.studies.expressions import metric
-from bufsim.studies.limits import Limit
-from bufsim.studies.statistics import Interval
+from bufsim.statistics import Interval
+from bufsim.studies.expressions import Limit, metric
 
 
 def interval(low, high, estimate=None):

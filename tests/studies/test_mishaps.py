@@ -14,7 +14,7 @@ from bufsim import (
 )
 from bufsim.model.arrivals import Arrivals
 from bufsim.model.workers import GivenTimes, Workers
-from bufsim.studies.mishaps import Mishap, mishaps
+from bufsim.studies.what_if import Mishap, mishaps
 
 NAMES = [
     "half as many jobs again",

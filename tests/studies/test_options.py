@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bufsim import FlushAfterAge, FlushAtSize, InvalidValueError
-from bufsim.studies.options import Option, options
+from bufsim.studies.scenarios import Option, options
 from bufsim.studies.study import Study
 from tests.studies.small import declare
 

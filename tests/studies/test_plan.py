@@ -17,10 +17,9 @@ from bufsim import (
     PushWorkers,
     Simulation,
 )
-from bufsim.studies import replicating
-from bufsim.studies.formulas import limit
-from bufsim.studies.plan import Plan
-from bufsim.studies.plan_answer import PLANNED, PlanAnswer
+from bufsim.studies import running
+from bufsim.studies.expressions import limit
+from bufsim.studies.plan import PLANNED, Plan, PlanAnswer
 
 TODAY = FlushAfterAge(5.0)
 POLICIES = [FlushAtSize(size) | FlushAfterAge(5.0) for size in (10, 20, 40)]
@@ -138,7 +137,7 @@ def test_without_a_load_the_highest_is_planned_for_and_without_loads_todays() ->
 
 
 def test_an_interrupt_keeps_what_is_finished_in_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    execute, store = replicating.execute, tmp_path / "plan.sqlite"
+    execute, store = running.execute, tmp_path / "plan.sqlite"
     ran: list[int] = []
 
     def counted(tasks: list[object], *others: Any) -> None:
@@ -150,17 +149,17 @@ def test_an_interrupt_keeps_what_is_finished_in_the_store(tmp_path: Path, monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(replicating, "execute", interrupted)
+        patch.setattr(running, "execute", interrupted)
         with pytest.raises(KeyboardInterrupt):
             Plan(simulation(), **ASKED).run(progress=False, store=store)
-    monkeypatch.setattr(replicating, "execute", counted)
+    monkeypatch.setattr(running, "execute", counted)
     Plan(simulation(), **ASKED).run(progress=False, store=store)
     assert ran[0] == 12 * 6 - 30
 
 
 @pytest.mark.parametrize("when", [1, 2, 3, 4])
 def test_an_interrupt_at_any_later_time_is_no_answer(when: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    execute, calls = replicating.execute, []
+    execute, calls = running.execute, []
 
     def interrupted(tasks: list[object], *others: Any) -> None:
         calls.append(len(tasks))
@@ -168,7 +167,7 @@ def test_an_interrupt_at_any_later_time_is_no_answer(when: int, monkeypatch: pyt
             raise KeyboardInterrupt
         execute(tasks, *others)  # type: ignore[arg-type]  # passed on
 
-    monkeypatch.setattr(replicating, "execute", interrupted)
+    monkeypatch.setattr(running, "execute", interrupted)
     with pytest.raises(KeyboardInterrupt):
         Plan(simulation(), **ASKED | {"head_room": [4]}).run(progress=False)
     assert len(calls) > when

@@ -20,7 +20,7 @@ from bufsim import (
     Simulation,
     Trace,
 )
-from bufsim.studies.costs import cost
+from bufsim.studies.expressions import cost
 from bufsim.studies.study import Study
 from tests.studies.small import Failing, declare
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bufsim import FlushAfterAge, FlushAtSize, InvalidValueError, JobBuffer, Poisson, Producer, Simulation
-from bufsim.studies.costs import cost
+from bufsim.studies.expressions import cost
 from bufsim.studies.study import Study
 from bufsim.studies.study_result import StudyResult
 

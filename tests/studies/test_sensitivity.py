@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from bufsim import FlushAtSize, FlushEvery, InvalidValueError, JobBuffer, Poisson, Producer, PushWorkers, Simulation
-from bufsim.studies import replicating, replication
-from bufsim.studies.formulas import expression, limit
+from bufsim.studies import running
+from bufsim.studies.expressions import expression, limit
 from bufsim.studies.sensitivity import BASE, Sensitivity, sensitivity
 
 WAIT, QUEUED = expression("mean_wait"), expression("utilisation")
@@ -72,20 +72,20 @@ def test_an_interrupt_is_not_half_an_answer(monkeypatch: pytest.MonkeyPatch) -> 
     def interrupt(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(replicating, "execute", interrupt)
+    monkeypatch.setattr(running, "execute", interrupt)
     with pytest.raises(KeyboardInterrupt):
         sensitivity(model(), [WAIT], seed=3, replications=4, progress=False)
 
 
 def test_a_variation_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    run_on = replication.run_on
+    run_on = running.run_on
 
     def failing(simulation: Simulation, *arguments: object, **named: object) -> object:
         if simulation.workers[0].service != model().workers[0].service:
             raise RuntimeError("too slow")
         return run_on(simulation, *arguments, **named)  # type: ignore[arg-type]  # passed on
 
-    monkeypatch.setattr(replication, "run_on", failing)
+    monkeypatch.setattr(running, "run_on", failing)
     with pytest.raises(InvalidValueError, match=r"with service time, (lower|higher) the model failed: RuntimeError"):
         sensitivity(model(), [WAIT], seed=3, replications=2, progress=False)
 

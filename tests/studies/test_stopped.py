@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bufsim import FlushAfterAge, FlushAtSize, InvalidValueError, NeverFlush
-from bufsim.studies.statistics import Margin
+from bufsim.statistics import Margin
 from bufsim.studies.study import Study
 from tests.studies.small import declare
 

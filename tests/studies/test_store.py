@@ -15,12 +15,11 @@ import zlib
 import pytest
 
 from bufsim import BufsimError, FlushAtSize, InvalidTypeError, InvalidValueError, Trace
-from bufsim.results.histograms import TIMES
-from bufsim.results.plain import plain
+from bufsim.results.files import plain
+from bufsim.results.measures import TIMES
 from bufsim.results.tallies import Tally
 from bufsim.studies import store as stores
-from bufsim.studies.packing import packed, unpacked
-from bufsim.studies.store import Key, Store
+from bufsim.studies.store import Key, Store, packed, unpacked
 from tests.studies.small import Failing, OwnSize, bits, declare, study
 
 KEY = Key("of a simulation", "compiled", 7)
@@ -404,13 +403,13 @@ class OtherKind:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("bufsim.studies.packing.Tally", Wider),
-        ("bufsim.studies.packing.Tally", OtherKind),
-        ("bufsim.studies.packing.TIMES", dataclasses.replace(TIMES, whole=True)),
-        ("bufsim.studies.packing.BINS", 64),
-        ("bufsim.studies.packing.OUTCOMES", ("buffered",)),
-        ("bufsim.studies.packing.LOSS_CAUSES", ("buffer", "capacity")),
-        ("bufsim.studies.packing.FORMAT", 99),
+        ("bufsim.studies.store.Tally", Wider),
+        ("bufsim.studies.store.Tally", OtherKind),
+        ("bufsim.studies.store.TIMES", dataclasses.replace(TIMES, whole=True)),
+        ("bufsim.studies.store.BINS", 64),
+        ("bufsim.studies.store.OUTCOMES", ("buffered",)),
+        ("bufsim.studies.store.LOSS_CAUSES", ("buffer", "capacity")),
+        ("bufsim.studies.store.FORMAT", 99),
         ("bufsim.studies.store._SCHEMA", (*stores._SCHEMA, "CREATE TABLE IF NOT EXISTS more (name TEXT)")),
     ],
 )

@@ -28,9 +28,9 @@ from bufsim import (
 )
 from bufsim.engines.randomness import stream
 from bufsim.studies import progress as bars
-from bufsim.studies import replication
+from bufsim.studies import running
 from bufsim.studies.study import Study
-from bufsim.studies.study_numbers import IncompleteError
+from bufsim.studies.study_result import IncompleteError
 from tests.studies.small import POLICIES, Failing, OwnSize, bits, declare, study
 
 # what is declared
@@ -285,7 +285,7 @@ def test_of_many_scenarios_a_part_says_from_how_many_to_how_many_replications_th
 @pytest.mark.parametrize("count", [1, 2])
 def test_an_interrupted_pool_has_done_the_first_replications_of_all_scenarios(count, monkeypatch):
     # a worker hands back all but one of its chunk
-    monkeypatch.setattr(replication, "PATIENCE", 0.0)
+    monkeypatch.setattr(running, "PATIENCE", 0.0)
 
     def stop(done, total):
         if done >= 30:

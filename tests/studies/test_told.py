@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bufsim.studies.told import Told
+from bufsim.studies.comparisons import Told
 
 
 @dataclass(frozen=True, repr=False)

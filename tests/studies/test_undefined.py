@@ -10,7 +10,7 @@ import pytest
 
 from bufsim import FlushAfterAge, FlushAtSize, NeverFlush
 from bufsim.errors import InvalidValueError
-from bufsim.studies.evaluations import UndefinedError
+from bufsim.studies.estimates import UndefinedError
 from bufsim.studies.study import Study
 from tests.studies.small import Failing, declare
 

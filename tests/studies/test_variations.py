@@ -17,7 +17,7 @@ from bufsim import (
     Simulation,
 )
 from bufsim.model.workers import GivenTimes, Workers
-from bufsim.studies.variations import variations
+from bufsim.studies.what_if import variations
 
 
 def simulation(*workers: Workers, flush_time: FlushTime | str = "0s") -> Simulation:

@@ -22,10 +22,10 @@ from bufsim import (
     Simulation,
     Trace,
 )
-from bufsim.results.series import BINS
-from bufsim.studies.statistics import check_warm_up
+from bufsim.results.steps import BINS
+from bufsim.statistics import check_warm_up
 from bufsim.studies.study import Study
-from bufsim.studies.warm_up import flush_cycle, judged, levels
+from bufsim.studies.warnings import flush_cycle, judged, levels
 
 
 def queue(until, warm_up=0.0, rate=0.72):

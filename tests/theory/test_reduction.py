@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bufsim import theory
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.theory import poisson
+from bufsim.theory import closed_form
 
 
 @given(keys=st.integers(1, 4), batch_size=st.integers(1, 5), exponent=st.floats(0.0, 3.0))
@@ -29,7 +29,7 @@ def test_distinct_keys_agree_with_the_list_of_all_batches(keys: int, batch_size:
 
 @given(rate=st.floats(0.1, 20.0), keys=st.integers(1, 20), exponent=st.floats(0.0, 2.0))
 def test_a_periodic_batch_is_a_mixture_of_fixed_ones(rate: float, keys: int, exponent: float) -> None:
-    sizes, chances = poisson.support(rate)
+    sizes, chances = closed_form.support(rate)
     distinct = [
         theory.unique_keys_of_batch(batch_size=int(size), keys=keys, exponent=exponent).mean_distinct
         for size in sizes[1:]

@@ -6,12 +6,19 @@ from typing import Any
 import pytest
 
 from bufsim.vendure import Job, JobState
-from bufsim.verification.job_replay import differing, differing_fields, recorded_job
-from bufsim.verification.recorded import UNDEFINED, Vector, job_of, of_level
+from bufsim.verification.replays import (
+    UNDEFINED,
+    Vector,
+    differing_fields,
+    differing_job,
+    job_of,
+    of_level,
+    recorded_job,
+)
 
 
 def test_a_job_survives_the_in_memory_storage_as_recorded() -> None:
-    assert differing() == []
+    assert differing_job() == []
 
 
 @pytest.mark.parametrize("vector", of_level("roundtrip", "in-memory"), ids=lambda vector: vector["name"])

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bufsim.errors import InvalidValueError
-from bufsim.vendure.job_data import serialisable
-from bufsim.verification.recorded import decoded
+from bufsim.vendure.job import serialisable
+from bufsim.verification.replays import decoded
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 JSON = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3))

@@ -10,7 +10,7 @@ from bufsim.vendure import (
     JobQueueService,
     SearchIndexJobBuffer,
 )
-from bufsim.verification.stand_ins import RecordedBuffer, RecordedQueue
+from bufsim.verification.replays import RecordedBuffer, RecordedQueue
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bufsim.errors import InvalidValueError
-from bufsim.verification import recorded
-from bufsim.verification.recorded import of_level, vectors, why_left_out
+from bufsim.verification import replays
+from bufsim.verification.replays import of_level, vectors, why_left_out
 
 
 def test_every_vector_is_run_or_left_out_for_a_named_reason() -> None:
@@ -29,6 +29,6 @@ def test_every_vector_is_run_or_left_out_for_a_named_reason() -> None:
 
 
 def test_cases_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(recorded, "_DATA", tmp_path)
+    monkeypatch.setattr(replays, "_DATA", tmp_path)
     with pytest.raises(InvalidValueError, match=r"are missing from the installation \(vectors\.json\.gz\); install it"):
         vectors.__wrapped__()

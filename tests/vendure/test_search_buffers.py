@@ -16,7 +16,7 @@ from bufsim.vendure import (
     JobBufferService,
     SearchIndexJobBuffer,
 )
-from bufsim.verification.reduce_replay import differing
+from bufsim.verification.replays import differing_reduce
 
 CATALOGUE = Path(__file__).parents[2] / "data" / "vendure-catalogue"
 IDS_FIELD = {"update-variants": "variantIds", "update-variants-by-id": "ids", "": "collectionIds"}
@@ -41,13 +41,13 @@ class KeepsAll(CollectionJobBuffer):
 
 
 def test_the_reductions_equal_their_record() -> None:
-    assert differing() == []
+    assert differing_reduce() == []
 
 
 def test_reductions_without_the_quirks_differ_from_the_record() -> None:
     with pytest.raises(InvalidTypeError):
         KeepsAll().reduce([])
-    names = differing({"SearchIndexJobBuffer": KeepsFirst, "CollectionJobBuffer": KeepsAll})
+    names = differing_reduce({"SearchIndexJobBuffer": KeepsFirst, "CollectionJobBuffer": KeepsAll})
     assert sum("SearchIndex" in name for name in names) > 50
     assert sum("Collection" in name for name in names) > 50
 

@@ -9,25 +9,24 @@ from hypothesis import strategies as st
 
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.vendure import Batch, InMemoryJobBufferStorageStrategy, Job, JobBufferService
-from bufsim.verification.service_replay import differing
-from bufsim.verification.stand_ins import RecordedBuffer, RecordedQueue, tags
+from bufsim.verification.replays import RecordedBuffer, RecordedQueue, differing_service, tags
 
 from .doubles import NoTake, Reversing
 
 
 @pytest.mark.parametrize("storage", [InMemoryJobBufferStorageStrategy, NoTake])
 def test_the_services_equal_their_record(storage: type) -> None:
-    assert differing(storage) == []
+    assert differing_service(storage) == []
 
 
 def test_services_over_a_storage_that_reverses_the_order_differ_from_the_record() -> None:
-    assert len(differing(Reversing)) > 100
+    assert len(differing_service(Reversing)) > 100
 
 
 def test_a_replay_leaves_the_log_as_it_was(caplog: pytest.LogCaptureFixture) -> None:
     logger = logging.getLogger("bufsim.vendure")
     before = (list(logger.handlers), logger.propagate)
-    differing(InMemoryJobBufferStorageStrategy)
+    differing_service(InMemoryJobBufferStorageStrategy)
     assert (list(logger.handlers), logger.propagate) == before
     assert caplog.records == []
 

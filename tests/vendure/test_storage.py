@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bufsim.errors import InvalidTypeError
 from bufsim.vendure import InMemoryJobBufferStorageStrategy, Job, TestingJobBufferStorageStrategy
-from bufsim.verification.storage_replay import differing
+from bufsim.verification.replays import differing_storage
 
 from .doubles import Copying, Reversing
 
@@ -24,12 +24,12 @@ STEPS = st.lists(
     [("in-memory", InMemoryJobBufferStorageStrategy), ("testing", TestingJobBufferStorageStrategy)],
 )
 def test_the_storage_equals_its_record(strategy: str, storage: type) -> None:
-    assert differing(strategy, storage) == []
+    assert differing_storage(strategy, storage) == []
 
 
 @pytest.mark.parametrize("storage", [Reversing, Copying])
 def test_a_storage_that_does_as_redis_or_sql_does_differs_from_the_record(storage: type) -> None:
-    assert len(differing("in-memory", storage)) > 50
+    assert len(differing_storage("in-memory", storage)) > 50
 
 
 def test_jobs_are_told_apart_by_identity_not_by_what_they_carry() -> None:

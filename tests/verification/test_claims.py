@@ -12,21 +12,12 @@ import pandas as pd
 import pytest
 
 from bufsim import FlushEvery, JobBuffer, Poisson, Producer, Simulation, theory
-from bufsim.engines import kernel
+from bufsim.engines.kernel import loop
 from bufsim.results.result import Result
 from bufsim.vendure import InMemoryJobBufferStorageStrategy, Job
-from bufsim.verification import (
-    closed_forms,
-    conservation,
-    coverage,
-    random_models,
-    server_trace,
-    two_engines,
-    vendure_classes,
-)
+from bufsim.verification import models, replays
 from bufsim.verification.claims import CLAIMS, Claim, findings
-from bufsim.verification.extent import Extent
-from bufsim.verification.finding import Finding
+from bufsim.verification.findings import Extent, Finding
 
 SMALL = Extent(seed=1, models=25, replications=12, studies=40)
 
@@ -50,7 +41,7 @@ def test_a_check_that_breaks_down_fails_and_says_how() -> None:
 
 
 def test_all_recorded_cases_are_replayed() -> None:
-    found = vendure_classes.check(SMALL)
+    found = replays.check(SMALL)
     assert found.count == 1313
     assert "1,313 recorded cases replayed (1,430 on SQL, Redis" in found.checked
 
@@ -61,8 +52,8 @@ def test_a_port_that_tells_equal_jobs_apart_no_more_is_caught(monkeypatch: pytes
             super().add(buffer_id, job)
             return Job(queue_name=job.queue_name, data=job.data)
 
-    monkeypatch.setattr(vendure_classes, "InMemoryJobBufferStorageStrategy", ByValue)
-    found = vendure_classes.check(SMALL)
+    monkeypatch.setattr(replays, "InMemoryJobBufferStorageStrategy", ByValue)
+    found = replays.check(SMALL)
     assert found.verdict == "FAILS"
     assert "differ, the first '" in found.checked
 
@@ -71,26 +62,26 @@ def test_a_port_that_tells_equal_jobs_apart_no_more_is_caught(monkeypatch: pytes
 
 
 def test_the_model_gives_every_recorded_batch() -> None:
-    found = server_trace.check(SMALL)
+    found = replays.check_server_trace(SMALL)
     assert (found.count, found.verdict) == (324, "holds")
 
 
 def test_a_clock_that_is_10_ms_off_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    read = server_trace.vendure_trace.read_flushes
+    read = replays.vendure_trace.read_flushes
 
     def late(path: str | Path) -> pd.DataFrame:
         flushes = read(path)
         return flushes.assign(start=flushes["start"] + 0.01)
 
-    monkeypatch.setattr(server_trace.vendure_trace, "read_flushes", late)
-    found = server_trace.check(SMALL)
+    monkeypatch.setattr(replays.vendure_trace, "read_flushes", late)
+    found = replays.check_server_trace(SMALL)
     assert found.verdict == "FAILS"
     assert "batches differ" in found.checked
 
 
 def test_a_trace_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(server_trace, "_PLACES", (tmp_path / "nowhere",))
-    found = Claim(server_trace.SUBJECT, server_trace.check).finding(SMALL)
+    monkeypatch.setattr(replays, "_PLACES", (tmp_path / "nowhere",))
+    found = Claim(replays.SERVER_TRACE, replays.check_server_trace).finding(SMALL)
     assert found.verdict == "FAILS"
     assert "the recorded trace is missing from the installation (vendure-catalogue); install it again" in found.checked
 
@@ -99,9 +90,9 @@ def test_a_trace_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_random_models_are_always_the_same_and_have_every_kind_of_part() -> None:
-    made = list(random_models.models(1, 60))
-    assert made[:5] == list(random_models.models(1, 5))
-    assert made[:5] != list(random_models.models(2, 5))
+    made = list(models.models(1, 60))
+    assert made[:5] == list(models.models(1, 5))
+    assert made[:5] != list(models.models(2, 5))
     text = repr(made)
     for part in (
         *("FlushAtSize", "FlushAtBytes", "FlushAfterAge", "FlushWhenIdle", "FlushEvery", "FlushAt(", "NeverFlush"),
@@ -113,7 +104,7 @@ def test_random_models_are_always_the_same_and_have_every_kind_of_part() -> None
 
 def test_random_models_are_full_of_ties() -> None:
     ties = 0
-    for simulation in random_models.models(1, 25):
+    for simulation in models.models(1, 25):
         times = simulation.run(1).buffer_size["time"]
         ties += int(times.duplicated().sum())
     assert ties > 200
@@ -123,32 +114,32 @@ def test_an_engine_that_breaks_a_tie_rule_is_caught(monkeypatch: pytest.MonkeyPa
     from bufsim.engines import compiled_engine
     from bufsim.engines.workload import Workload
 
-    arrivals = kernel.arrivals
+    arrivals = loop.arrivals
 
     def late(state: Any, before: float, up_to: float) -> int:
         if state.jobs.time[state.run[0].job - state.run[0].job_first] == up_to:
-            return kernel.due_or_service(state, up_to)
+            return loop.due_or_service(state, up_to)
         return arrivals(state, before, up_to)
 
-    monkeypatch.setattr(kernel, "arrivals", late)
+    monkeypatch.setattr(loop, "arrivals", late)
     run = Simulation.run
 
     def uncompiled(simulation: Simulation, seed: int, *, engine: str) -> Result:
         if engine == "simpy":
             return run(simulation, seed)
         workload = Workload(simulation.producers, seed=seed, until=simulation.until)
-        record = compiled_engine.run(simulation, workload, kernel_run=kernel.run)
+        record = compiled_engine.run(simulation, workload, kernel_run=loop.run)
         return Result.of(simulation, workload, "compiled", record)
 
     monkeypatch.setattr(Simulation, "run", uncompiled)
-    found = two_engines.check(SMALL)
+    found = models.check_two_engines(SMALL)
     assert found.verdict == "FAILS"
     assert "differs in" in found.checked
 
 
 def test_without_the_compiled_engine_the_line_is_not_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    found = two_engines.check(SMALL)
+    found = models.check_two_engines(SMALL)
     assert (found.verdict, found.holds) == ("not checked", False)
     assert 'pip install "bufsim[compiled]"' in found.checked
 
@@ -174,15 +165,15 @@ def test_a_job_that_gets_lost_is_caught(broken: Callable[[Result], dict[str, pd.
         producers=[Producer("jobs", Poisson(5.0))], buffers=[JobBuffer("b", policy=FlushEvery(1.0))], until=10.5
     )
     result = simulation.run(1)
-    assert conservation.laws_broken(simulation, result) == []
+    assert models.laws_broken(simulation, result) == []
     tables = {name: getattr(result, name) for name in ("jobs", "flushes", "buffer_size")}
     changed = SimpleNamespace(seed=result.seed, **(tables | broken(result)))
-    assert conservation.laws_broken(simulation, changed)  # type: ignore[arg-type]  # it has the tables of a result
+    assert models.laws_broken(simulation, changed)  # type: ignore[arg-type]  # it has the tables of a result
 
 
 def test_a_broken_law_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conservation, "laws_broken", lambda simulation, result: ["every job has a row"])
-    found = conservation.check(SMALL)
+    monkeypatch.setattr(models, "laws_broken", lambda simulation, result: ["every job has a row"])
+    found = models.check_conservation(SMALL)
     assert (found.verdict, "model 0: every job has a row" in found.checked) == ("FAILS", True)
 
 
@@ -191,11 +182,11 @@ def test_a_broken_law_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_formula_that_is_two_percent_off_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     known = [
-        closed_forms.Known(one.name, one.simulation, {name: 1.02 * truth for name, truth in one.truths.items()})
-        for one in closed_forms.known_models()
+        models.Known(one.name, one.simulation, {name: 1.02 * truth for name, truth in one.truths.items()})
+        for one in models.known_models()
     ]
-    monkeypatch.setattr(closed_forms, "known_models", lambda: iter(known))
-    found = closed_forms.check(SMALL)
+    monkeypatch.setattr(models, "known_models", lambda: iter(known))
+    found = models.check_closed_forms(SMALL)
     assert found.verdict == "FAILS"
     assert " off" in found.checked
 
@@ -206,7 +197,7 @@ def test_a_formula_that_is_two_percent_off_is_caught(monkeypatch: pytest.MonkeyP
 def test_intervals_round_a_wrong_value_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     form = theory.size_or_age(rate=10.0, size=40, age=5.0)
     monkeypatch.setattr(theory, "size_or_age", lambda **known: Off(form))
-    found = coverage.check(SMALL)
+    found = models.check_coverage(SMALL)
     assert found.verdict == "FAILS"
     assert "outside" in found.checked
 
@@ -222,10 +213,10 @@ class Off:
 
 
 def test_the_bounds_are_binomial() -> None:
-    low, high = coverage.bounds(200, 4)
+    low, high = models.bounds(200, 4)
     assert (low, high) == (177, 199)
     # with more studies the shares draw nearer to 95 %
-    low, high = coverage.bounds(1000, 4)
+    low, high = models.bounds(1000, 4)
     assert 0.92 < low / 1000 < 0.95 < high / 1000 < 0.98
 
 

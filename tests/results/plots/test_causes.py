@@ -9,9 +9,9 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from bufsim import FlushAfterAge, FlushAt, FlushAtBytes, FlushAtSize, FlushEvery, FlushPolicy, FlushWhenIdle
-from bufsim.model.cron import FlushCron
-from bufsim.results.plots.causes import AGE, BYTES, CLOCK, FAMILIES, IDLE, OTHER, SIZE, Causes, family, short
-from bufsim.results.plots.style import POLICY_COLOURS
+from bufsim.model.policies import FlushCron
+from bufsim.plots.style import POLICY_COLOURS
+from bufsim.results.causes import AGE, BYTES, CLOCK, FAMILIES, IDLE, OTHER, SIZE, Causes, family, short
 
 # what people without red or green receptors see of linear RGB: G. M. Machado, M. M. Oliveira, L. A. F. Fernandes,
 # "A physiologically-based model for simulation of color vision deficiency", IEEE TVCG 15 (2009), severity 1

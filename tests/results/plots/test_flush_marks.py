@@ -3,19 +3,19 @@ from __future__ import annotations
 import numpy as np
 
 from bufsim import Capacity, DrainAtMost, FlushAtSize, FlushEvery
-from bufsim.model.storages import Storage
-from bufsim.results.plots import flush_marks
+from bufsim.model.buffers import Storage
+from bufsim.plots import levels
 from bufsim.vendure import InMemoryJobBufferStorageStrategy
 from tests.results.plots import small
 
 
 def found(**others):
     times = others.pop("times", None)
-    return flush_marks.heights(small.simulation(times, **others).run(seed=1), "search")
+    return levels.heights(small.simulation(times, **others).run(seed=1), "search")
 
 
 def test_a_flush_finds_what_it_takes_when_it_takes_all():
-    heights = flush_marks.heights(small.first(), "search")
+    heights = levels.heights(small.first(), "search")
     assert heights["time"].tolist() == [3.0, 9.0, 16.5]
     assert heights["size"].tolist() == [3, 1, 2]
     assert heights["end"].tolist() == [4.0, 10.0, 17.5]
@@ -51,5 +51,5 @@ def test_a_flush_whose_storage_lost_jobs_stands_at_its_batch():
 
 
 def test_a_run_without_flushes_has_no_heights():
-    assert len(flush_marks.heights(small.never(), "search")) == 0
-    assert flush_marks.heights(small.never(), "search")["size"].dtype == np.int64
+    assert len(levels.heights(small.never(), "search")) == 0
+    assert levels.heights(small.never(), "search")["size"].dtype == np.int64

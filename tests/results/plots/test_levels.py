@@ -6,9 +6,9 @@ import pytest
 from bufsim import FlushEvery, Producer, PushWorkers, Simulation, Stops, Storage
 from bufsim.model.buffers import JobBuffer
 from bufsim.model.traces import Trace
-from bufsim.results.plots import levels
+from bufsim.plots import levels
+from bufsim.results.measures import Window
 from bufsim.results.steps import Steps
-from bufsim.results.window import Window
 from tests.results.plots import small
 
 

@@ -4,9 +4,8 @@ import inspect
 
 import pytest
 
-from bufsim.results.plots import ResultPlots
-from bufsim.results.plots.method_docs import drawn_by
-from bufsim.studies.plots import StudyPlots
+from bufsim.plots import StudyPlots
+from bufsim.plots.result_plots import ResultPlots, drawn_by
 
 METHODS = [
     pytest.param(method, id=f"{kind.__name__}.{name}")

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.axes import Axes
 
 from bufsim import FlushAtSize, JobBuffer, Poisson, Producer, PushWorkers, Simulation
-from bufsim.results import plots
+from bufsim.plots import result_plots
 from tests.results.plots import small
 
 
@@ -23,7 +23,7 @@ def key(ax):
 
 
 def test_the_frame_holds_what_waits_what_is_served_and_what_each_flush_brought():
-    frame = plots.queue_frame(small.first())
+    frame = result_plots.queue_frame(small.first())
     assert rows(frame, "waiting", "time", "jobs") == [(0, 0), (4, 2), (6, 1), (8, 0), (10, 0), (17.5, 1), (19.5, 0)]
     assert rows(frame, "in_service", "time", "jobs")[:3] == [(0, 0), (4, 1), (6, 1)]
     assert rows(frame, "flush", "time", "jobs", "cause") == [
@@ -34,13 +34,13 @@ def test_the_frame_holds_what_waits_what_is_served_and_what_each_flush_brought()
 
 
 def test_a_mark_stands_at_each_flush_s_end_at_the_queue_it_leaves_behind():
-    ax = plots.queue(small.first())
+    ax = result_plots.queue(small.first())
     marks = {line.get_marker(): (line.get_xdata().tolist(), line.get_ydata().tolist()) for line in ax.lines[1:]}
     assert marks == {"o": ([4.0], [2]), "^": ([10.0, 17.5], [0, 1])}
 
 
 def test_the_busy_workers_have_a_strip_of_their_own():
-    ax = plots.queue(small.first())
+    ax = result_plots.queue(small.first())
     (strip,) = ax.child_axes
     assert strip.lines[0].get_ydata().tolist() == [0, 1, 1, 1, 1, 0, 1, 1, 1]
     assert strip.get_ylabel() == "busy\nworkers"
@@ -51,7 +51,7 @@ def test_the_busy_workers_have_a_strip_of_their_own():
 
 def test_title_and_labels_say_what_is_seen():
     result = small.first()
-    ax = plots.queue(result)
+    ax = result_plots.queue(result)
     # busy from 4 to 12 and from 17.5 to 20
     assert ax.get_title(loc="left") == "Queue default: peak 2 waiting, workers 52 % busy"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("time, s", "waiting, jobs")
@@ -60,25 +60,25 @@ def test_title_and_labels_say_what_is_seen():
 
 
 def test_a_queue_without_workers_has_no_strip():
-    ax = plots.queue(small.simulation(workers=[]).run(seed=1))
+    ax = result_plots.queue(small.simulation(workers=[]).run(seed=1))
     assert ax.child_axes == []
     assert ax.get_title(loc="left") == "Queue default: peak 6 waiting, no workers"
 
 
 def test_stops_are_crosses_at_what_waited():
-    ax = plots.queue(small.stopped())
+    ax = result_plots.queue(small.stopped())
     (cross,) = [line for line in ax.lines if line.get_marker() == "x"]
     assert cross.get_xdata().tolist() == [2.5, 17.0]
 
 
 def test_queues_are_panels():
-    axes = plots.queue(small.two_buffers())
+    axes = result_plots.queue(small.two_buffers())
     assert isinstance(axes, np.ndarray)
-    assert isinstance(plots.queue(small.two_buffers(), queue="email"), Axes)
+    assert isinstance(result_plots.queue(small.two_buffers(), queue="email"), Axes)
 
 
 def test_several_results_lie_over_each_other():
-    ax = plots.queue(small.first(), small.never(), labels=["today", "never"])
+    ax = result_plots.queue(small.first(), small.never(), labels=["today", "never"])
     assert key(ax) == ["today: peak 2 waiting, workers 52 % busy", "never: peak 0 waiting, workers 0 % busy"]
 
 
@@ -92,16 +92,16 @@ def test_a_queue_behind_many_flushes_shows_its_range(size):
     )
     result = simulation.run(seed=1)
     assert (len(result.flushes) > 2000) == (size == 4)
-    ax = plots.queue(result)
+    ax = result_plots.queue(result)
     assert "average and range in each 1.33 s" in key(ax)
 
 
 @pytest.mark.parametrize("run", [small.never, small.empty])
 def test_a_queue_without_jobs_says_so(run):
-    assert "No job came to this queue." in texts(plots.queue(run()))
+    assert "No job came to this queue." in texts(result_plots.queue(run()))
 
 
 def test_a_given_ax_is_drawn_on_and_no_figure_is_made():
     figure, ax = plt.subplots()
-    assert plots.queue(small.first(), ax=ax) is ax
+    assert result_plots.queue(small.first(), ax=ax) is ax
     assert plt.get_fignums() == [figure.number]

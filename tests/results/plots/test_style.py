@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.results.plots import style
+from bufsim.plots import style
 
 
 def test_one_ax_is_not_enough_for_two_panels():

@@ -4,7 +4,7 @@ import pytest
 
 from bufsim import FlushAtSize, FlushEvery
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.results.plots import subjects
+from bufsim.plots import subjects
 from tests.results.plots import small
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bufsim.results.plots.thinning import envelope, rows_to_draw
+from bufsim.plots.style import envelope, rows_to_draw
 
 steps = st.lists(st.tuples(st.integers(0, 40), st.integers(-9, 9)), min_size=1, max_size=60).map(
     lambda pairs: (np.array(sorted(time for time, _ in pairs)) / 4.0, np.array([level for _, level in pairs]))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bufsim.results.plots import units
+from bufsim import formats
 
 
 @pytest.mark.parametrize(
@@ -19,19 +19,19 @@ from bufsim.results.plots import units
     ],
 )
 def test_a_time_is_written_in_the_unit_in_which_it_reads_well(longest, unit):
-    assert units.time_unit(longest).name == unit
+    assert formats.time_unit(longest).name == unit
 
 
 @pytest.mark.parametrize(("most", "unit"), [(0, "bytes"), (9999, "bytes"), (1e4, "kB"), (1e6, "MB"), (1e9, "GB")])
 def test_bytes_are_written_in_the_unit_in_which_they_read_well(most, unit):
-    assert units.byte_unit(most).name == unit
+    assert formats.byte_unit(most).name == unit
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(0, "0"), (1e6, "1,000,000"), (1999.6, "2,000"), (0.5, "0.5"), (2 / 3, "0.667"), (-3.0, "-3")]
 )
 def test_a_number_has_three_digits_or_is_whole(value, text):
-    assert units.number(value) == text
+    assert formats.full_number(value) == text
 
 
 @pytest.mark.parametrize(
@@ -48,4 +48,4 @@ def test_a_number_has_three_digits_or_is_whole(value, text):
     ],
 )
 def test_a_share_reads_as_nothing_or_all_only_if_it_is(share, text):
-    assert units.percent(share) == text
+    assert formats.careful_percent(share) == text

@@ -27,7 +27,7 @@ from bufsim import (
     UniqueByKey,
     Zipf,
 )
-from bufsim.studies.grids import policy_grid
+from bufsim.studies.scenarios import policy_grid
 from bufsim.studies.study import Study
 from bufsim.studies.study_result import StudyResult
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 
-from bufsim.studies.plots.beeswarm import beeswarm, below, stacked
+from bufsim.plots.placing import beeswarm, below, stacked
 
 
 def test_dots_of_one_row_do_not_touch():

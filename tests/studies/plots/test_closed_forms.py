@@ -22,8 +22,8 @@ from bufsim import (
     Zipf,
     theory,
 )
+from bufsim.plots.load_ramp import by_rate, saved_by_batch, size_and_age
 from bufsim.studies.expressions import metric
-from bufsim.studies.plots.closed_forms import by_rate, saved_by_batch, size_and_age
 from tests.studies.plots.small import declare
 
 BOTH = FlushAtSize(40) | FlushAfterAge(5.0)

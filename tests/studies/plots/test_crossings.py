@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from bufsim.studies.plots.crossings import crossings
-from bufsim.studies.statistics import Interval
+from bufsim.plots.load_ramp import crossings
+from bufsim.statistics import Interval
 
 LOADS = [1.0, 10.0, 100.0]
 

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bufsim import FlushAtSize
+from bufsim import FlushAtSize, plots
 from bufsim.errors import InvalidValueError
-from bufsim.studies import plots
 from tests.studies.plots import small
 
 

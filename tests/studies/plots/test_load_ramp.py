@@ -5,9 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from bufsim import Deterministic, FlushAfterAge, FlushAtSize, Poisson, PushWorkers
+from bufsim import Deterministic, FlushAfterAge, FlushAtSize, Poisson, PushWorkers, plots
 from bufsim.errors import InvalidValueError
-from bufsim.studies import plots
 from bufsim.studies.expressions import metric
 from tests.studies.plots import small
 

@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bufsim import FlushAtSize
+from bufsim import FlushAtSize, plots
 from bufsim.errors import InvalidValueError
-from bufsim.studies import plots
 from bufsim.studies.expressions import metric
 from tests.studies.plots import small
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from bufsim.studies.plots.placing import Spot, write
+from bufsim.plots.placing import Spot, write
 
 
 def boxes(ax):

@@ -8,10 +8,10 @@ import matplotlib.pyplot as plt
 import pytest
 from matplotlib.axes import Axes
 
+from bufsim import plots
 from bufsim.errors import InvalidValueError
-from bufsim.results.plots import style
-from bufsim.studies import plots
-from bufsim.studies.plots.subjects import at_load
+from bufsim.plots import style
+from bufsim.plots.subjects import at_load
 from tests.studies.plots import small
 
 NAMES = ("pareto", "load_ramp", "work_saved", "policy_map", "differences", "warm_up", "replications", "smore")
@@ -168,5 +168,5 @@ def test_a_policy_has_the_same_colour_in_every_plot():
 
 
 def test_plots_load_matplotlib_and_scipy_when_they_draw():
-    code = "import sys, bufsim.studies.plots; sys.exit('matplotlib' in sys.modules or 'scipy' in sys.modules)"
+    code = "import sys, bufsim.plots; sys.exit('matplotlib' in sys.modules or 'scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -8,9 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bufsim import Deterministic, FlushAfterAge, FlushAtSize
-from bufsim.studies import plots
-from bufsim.studies.grids import policy_grid
+from bufsim import Deterministic, FlushAfterAge, FlushAtSize, plots
+from bufsim.studies.scenarios import policy_grid
 from tests.studies.plots import small
 
 TODAY = FlushAtSize(4) | FlushAfterAge(20.0)

@@ -6,11 +6,10 @@ import matplotlib.pyplot as plt
 import pytest
 
 from bufsim.errors import InvalidValueError
-from bufsim.studies.costs import cost
-from bufsim.studies.expressions import metric
-from bufsim.studies.plots.quantities import ends, set_axis, written
+from bufsim.plots.subjects import ends, set_axis, written
+from bufsim.statistics import Interval
+from bufsim.studies.expressions import cost, metric
 from bufsim.studies.quantities import Quantity
-from bufsim.studies.statistics import Interval
 
 
 def interval(estimate, low, high):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from bufsim import plots
 from bufsim.errors import InvalidValueError
-from bufsim.studies import plots
-from bufsim.studies.plots.replications import odd
+from bufsim.plots.replications import odd
 from tests.studies.plots import small
 
 METRIC = "mean_buffer_size"

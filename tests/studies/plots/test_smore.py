@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bufsim.studies import plots
+from bufsim import plots
 from tests.studies.plots import small
 
 PARTS = ("mean", "p5", "median", "p95")

@@ -5,9 +5,8 @@ from matplotlib.colors import to_rgb
 
 from bufsim import Deterministic, FlushAtSize, TimeVarying
 from bufsim.errors import InvalidValueError
-from bufsim.results.plots import style
-from bufsim.studies.plots import subjects
-from bufsim.studies.plots.subjects import Subject
+from bufsim.plots import style, subjects
+from bufsim.plots.subjects import ScenarioSubject
 from tests.studies.plots import small
 
 
@@ -61,7 +60,7 @@ def test_a_failed_scenario_leaves_the_colours_of_the_others():
 
 
 def subject(place):
-    return Subject("name", "option", "label", place, 1.0, False)
+    return ScenarioSubject("name", "option", "label", place, 1.0, False)
 
 
 def test_the_first_policies_look_as_they_do_in_pictures_of_results():
@@ -75,7 +74,7 @@ def test_up_to_24_policies_look_different():
 
 
 def test_today_has_a_colour_that_no_other_policy_has_and_takes_none_of_theirs():
-    today = Subject("name", "option", "label", 3, 1.0, True)
+    today = ScenarioSubject("name", "option", "label", 3, 1.0, True)
     assert (today.colour, today.ink, today.dashes) == ("#000000", "#000000", "-")
     assert today.colour not in {subject(place).colour for place in range(12)}
     # sizes 2, 4 (today) and 8
@@ -84,7 +83,7 @@ def test_today_has_a_colour_that_no_other_policy_has_and_takes_none_of_theirs():
 
 
 def test_today_and_six_more_are_told_apart_by_colour():
-    today = Subject("name", "option", "label", 0, 1.0, True)
+    today = ScenarioSubject("name", "option", "label", 0, 1.0, True)
     six = [subject(place) for place in range(6)]
     assert subjects.told_apart([today, *six])
     assert len({one.colour for one in [today, *six]}) == 7
@@ -98,13 +97,13 @@ def test_letters_are_dark_enough_in_every_colour():
 
 
 def test_a_study_says_how_sure_it_is_and_at_which_load():
-    about = subjects.about(small.ramp(), 0.9, load=2.0)
+    about = subjects.about_study(small.ramp(), 0.9, load=2.0)
     assert about == "n = 3 replications · 90 % intervals, each by itself · 2 times today's load · seed 7"
-    assert "load" not in subjects.about(small.exact(), 0.9, load=1.0)
+    assert "load" not in subjects.about_study(small.exact(), 0.9, load=1.0)
 
 
 def test_what_could_mislead_is_said_first():
-    assert subjects.about(small.broken(), 0.95).startswith(
+    assert subjects.about_study(small.broken(), 0.95).startswith(
         "n = 3 replications · INTERRUPTED: a part of the study · 1 scenario not finished"
     )
 
@@ -123,7 +122,7 @@ def test_an_arrival_rate_that_is_not_declared_is_that_which_was_seen():
 
 def test_short_labels_leave_out_what_all_but_todays_have_in_common():
     def named(label, *, is_today=False):
-        return Subject(label, label, label, 0, 1.0, is_today)
+        return ScenarioSubject(label, label, label, 0, 1.0, is_today)
 
     grid = [named("size 4 | age 1 s"), named("size 8 | age 2 s")]
     assert subjects.shortened(grid) == (["4 | 1 s", "8 | 2 s"], "size | age")

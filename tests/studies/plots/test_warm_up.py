@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bufsim import Deterministic, FlushAtSize
+from bufsim import Deterministic, FlushAtSize, plots
 from bufsim.errors import InvalidValueError
-from bufsim.studies import plots
-from bufsim.studies.plots.warm_up import moving_average
+from bufsim.plots.warm_up import moving_average
 from tests.studies.plots import small
 
 BINS = 128

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bufsim import FlushAtSize, FlushEvery, InvalidValueError, Merge, PushWorkers, Trace, UniqueByKey
-from bufsim.studies import plots
+from bufsim import FlushAtSize, FlushEvery, InvalidValueError, Merge, PushWorkers, Trace, UniqueByKey, plots
 from tests.studies.plots import small
 
 SIZES = [FlushAtSize(2), FlushAtSize(4), FlushAtSize(8)]

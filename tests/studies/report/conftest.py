@@ -18,9 +18,8 @@ from bufsim import (
     UniqueByKey,
     Zipf,
 )
-from bufsim.studies.plan import Plan
-from bufsim.studies.plan_answer import PlanAnswer
-from bufsim.studies.report.draft import Source
+from bufsim.report.draft import Source
+from bufsim.studies.plan import Plan, PlanAnswer
 
 TODAY = FlushAtSize(20) | FlushAfterAge(2.0)
 POLICIES = [FlushAtSize(size) | FlushAfterAge(age) for size in (20, 40, 80) for age in (2.0, 5.0)]

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bufsim.studies.report.markup import BREAK, Markup, bullets, content, paragraphs, table, tag
+from bufsim.report.markup import BREAK, Markup, bullets, content, paragraphs, table, tag
 
 
 @settings(deadline=None, derandomize=True)

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import math
 
-from bufsim.studies.formulas import expression
+from bufsim.report.draft import COLUMNS, About, Numbers
+from bufsim.statistics import Interval
+from bufsim.studies.expressions import expression
 from bufsim.studies.quantities import Quantity
-from bufsim.studies.report.numbers import COLUMNS, About, Numbers
-from bufsim.studies.statistics import Interval
 
 WAIT = expression("mean_wait")
 SHORT = Interval(0.01234, 0.0121, 0.0126, 0.95, 30, "t")

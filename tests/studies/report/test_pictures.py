@@ -5,18 +5,18 @@ import re
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 
-from bufsim.studies.report import pictures
+from bufsim.report import draft
 
 
 def drawn(name: str = "one") -> str:
-    with pictures.settings():
-        figure = pictures.new_figure(3.0, 2.0)
+    with draft.settings():
+        figure = draft.new_figure(3.0, 2.0)
         ax = figure.subplots()
         ax.plot([0.0, 1.0, 2.0], [1.123456789, 3.0, 2.0], label="a")
         ax.fill_between([0.0, 1.0], [0.0, 1.0], hatch="///")
         ax.legend()
         ax.set_title("a < b")
-        return str(pictures.svg(figure, name, "what is < to be seen"))
+        return str(draft.svg(figure, name, "what is < to be seen"))
 
 
 def test_a_picture_is_always_the_same_and_has_no_date() -> None:

@@ -2,17 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from bufsim import (
-    FlushAfterAge,
-    FlushAt,
-    FlushAtBytes,
-    FlushAtSize,
-    FlushEvery,
-    FlushPolicy,
-    FlushWhenIdle,
-    NeverFlush,
-)
-from bufsim.studies.report.policy_words import described, settings
+from bufsim import FlushAfterAge, FlushAt, FlushAtBytes, FlushAtSize, FlushEvery, FlushPolicy, FlushWhenIdle, NeverFlush
+from bufsim.report.answer import described, settings
 
 WORDS = {
     "at 400 jobs": FlushAtSize(400),

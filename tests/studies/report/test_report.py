@@ -12,12 +12,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bufsim.studies.plan_answer import PLANNED, PlanAnswer
-from bufsim.studies.report import appendix, files, options
-from bufsim.studies.report.draft import Draft, Source
-from bufsim.studies.report.files import write_report
-from bufsim.studies.report.markup import Markup
-from bufsim.studies.report.page import page
+from bufsim.report import answer as appendix
+from bufsim.report import files, options
+from bufsim.report.draft import Draft, Source
+from bufsim.report.files import write_report
+from bufsim.report.markup import Markup
+from bufsim.report.page import page
+from bufsim.studies.plan import PLANNED, PlanAnswer
 
 VOID = {"meta", "br"}
 
@@ -200,8 +201,8 @@ def test_another_process_and_other_settings_of_matplotlib_give_the_same_bytes(wr
 import matplotlib
 matplotlib.rcParams.update({{"font.size": 20.0, "axes.grid": True, "svg.fonttype": "none"}})
 from tests.studies.report.conftest import small_plan
-from bufsim.studies.report.draft import Source
-from bufsim.studies.report.files import write_report
+from bufsim.report.draft import Source
+from bufsim.report.files import write_report
 text = open({str(written.with_suffix(".toml"))!r}, encoding="utf-8").read()
 source = Source("plan.toml", text, "bufsim plan plan.toml", [("plan.toml", 3, "ab" * 32)])
 write_report(small_plan().run(progress=False), {str(tmp_path / "plan.html")!r}, source=source)
@@ -254,7 +255,7 @@ def test_the_plan_is_copied_as_it_is(written: Path) -> None:
 
 
 def test_without_a_file_the_plan_is_shown_as_it_was_made(answer: PlanAnswer) -> None:
-    html = appendix.section(Draft(answer))
+    html = appendix.appendix_section(Draft(answer))
     assert "The plan was made in Python:" in html
     assert "replications = 6" in html
 

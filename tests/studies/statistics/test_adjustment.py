@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bufsim.errors import InvalidValueError, MissingExtraError
-from bufsim.studies.statistics import holm, judge, paired_difference
+from bufsim.statistics import holm, judge, paired_difference
 
 pytestmark = pytest.mark.usefixtures("no_collection")
 

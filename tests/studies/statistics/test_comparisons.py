@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from bufsim.errors import InvalidValueError
-from bufsim.studies.statistics import paired_difference, ratio_values
+from bufsim.statistics import paired_difference, ratio_values
 
 pairs = st.lists(st.tuples(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3)), min_size=3, max_size=30)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from bufsim.errors import InvalidValueError
-from bufsim.studies.statistics import Interval, mean_interval
+from bufsim.statistics import Interval, mean_interval
 
 
 def interval(estimate, low, high):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bufsim.errors import InvalidValueError
-from bufsim.studies.statistics import level_distribution, level_mean_interval, level_quantile_interval
+from bufsim.statistics import level_distribution, level_mean_interval, level_quantile_interval
 
 steps = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 4)), min_size=1, max_size=30)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bufsim.errors import InvalidValueError
-from bufsim.studies.statistics import Margin
+from bufsim.statistics import Margin
 
 
 def test_a_margin_is_absolute_or_a_share_of_the_size_beside_it():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from bufsim.errors import InvalidValueError
-from bufsim.studies.statistics import observations_needed, order_statistic_interval
+from bufsim.statistics import observations_needed, order_statistic_interval
 
 
 def test_a_hundred_crashes_do_not_bound_the_99_percent_quantile():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bufsim.errors import InvalidValueError
-from bufsim.studies.statistics import mean_interval, pareto_front
+from bufsim.statistics import mean_interval, pareto_front
 
 pytestmark = pytest.mark.usefixtures("no_collection")
 

@@ -9,12 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from bufsim.errors import InvalidValueError
-from bufsim.studies.statistics import (
-    mean_interval,
-    order_statistic_interval,
-    quantile_interval,
-    quantile_interval_from_counts,
-)
+from bufsim.statistics import mean_interval, order_statistic_interval, quantile_interval, quantile_interval_from_counts
 
 samples_of_runs = st.lists(st.lists(st.integers(0, 8), max_size=30), min_size=2, max_size=8).filter(
     lambda runs: sum(map(bool, runs)) > 1 and any(len(run) > 1 for run in runs)
@@ -138,7 +133,7 @@ def test_millions_of_jobs_take_no_grid(monkeypatch):
     rng = np.random.default_rng(98)
     samples = [rng.exponential(1.0, 3000) for _ in range(10)]
     narrowed = quantile_interval(samples, 0.9)
-    monkeypatch.setattr("bufsim.studies.statistics.inversion.WIDTH", 100_000)
+    monkeypatch.setattr("bufsim.statistics.quantiles.WIDTH", 100_000)
     assert quantile_interval(samples, 0.9) == narrowed
 
 

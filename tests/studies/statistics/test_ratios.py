@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bufsim.errors import InvalidValueError
-from bufsim.studies.statistics import mean_interval, ratio_interval, ratio_values
+from bufsim.statistics import mean_interval, ratio_interval, ratio_values
 
 
 def test_pseudo_values_by_hand():

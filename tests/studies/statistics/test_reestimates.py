@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from bufsim.errors import InvalidValueError
-from bufsim.studies.statistics import mean_interval, reestimate, select_best
+from bufsim.statistics import mean_interval, reestimate, select_best
 
 
 def test_the_winner_of_ten_is_too_good_and_its_fresh_value_is_not(agrees):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from bufsim.errors import InvalidValueError
-from bufsim.studies.statistics import Margin, SequentialPlan, select_best
+from bufsim.statistics import Margin, SequentialPlan, select_best
 
 
 def costs(generate, problem, rng, replications):

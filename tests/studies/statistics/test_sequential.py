@@ -8,15 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.studies.statistics import (
-    Margin,
-    SequentialPlan,
-    compare,
-    mean_interval,
-    paired_difference,
-    ratio_values,
-    too_wide,
-)
+from bufsim.statistics import Margin, SequentialPlan, compare, mean_interval, paired_difference, ratio_values, too_wide
 
 pytestmark = pytest.mark.usefixtures("no_collection")
 

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.studies.statistics.student_t import critical_value, inner_probability, lower_tail, statistic
+from bufsim.statistics.intervals import critical_value, inner_probability, lower_tail, statistic
 
 
 @pytest.mark.parametrize("confidence", [0.5, 0.9, 0.95, 0.999999])

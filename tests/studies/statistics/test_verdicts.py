@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bufsim.errors import InvalidValueError
-from bufsim.studies.statistics import Margin, compare, judge, paired_difference
+from bufsim.statistics import Margin, compare, judge, paired_difference
 
 pytestmark = pytest.mark.usefixtures("no_collection")
 

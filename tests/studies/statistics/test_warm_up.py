@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bufsim.errors import InvalidValueError
-from bufsim.studies.statistics import check_warm_up, mser
+from bufsim.statistics import check_warm_up, mser
 
 
 def by_definition(series, batch):

@@ -1,0 +1,271 @@
+"""What a command is: its words, its options, and how it prints."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import io
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pandas as pd
+
+from bufsim.errors import InvalidValueError, MissingExtraError
+from bufsim.formats import number, percent
+from bufsim.results.metrics import find
+from bufsim.results.records import SCHEMAS
+from bufsim.results.result import Result
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction["Parser"]
+
+DONE, NOTHING_QUALIFIES, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line, without all that would be right."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the options, and end."""
+        self.exit(WRONG_INPUT, f"bufsim: error: {message}; see {self.prog} --help\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command of the command line.
+
+    Parameters
+    ----------
+    name : str
+        The word behind ``bufsim``.
+    summary : str
+        What it does, in one line.
+    description : str
+        What its --help says first.
+    examples : str
+        What its --help says last.
+    add_options : callable
+        Adds the command's own options to its parser.
+    run : callable
+        Takes the options, and returns the exit code.
+    without_seed : str
+        What it does without a root seed; empty: it takes none.
+    """
+
+    name: str
+    summary: str
+    description: str
+    examples: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+    without_seed: str = "one is drawn and told"
+
+    def add_to(self, commands: Subparsers) -> None:
+        """Add the command, with its own options and those that every command has."""
+        parser = commands.add_parser(
+            self.name,
+            help=self.summary,
+            description=self.description,
+            epilog=self.examples,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        self.add_options(parser)
+        common = parser.add_argument_group("every command")
+        if self.without_seed:
+            said = f"root seed, 0 or more; without it, {self.without_seed}"
+            common.add_argument("--seed", type=_seed, metavar="N", help=said)
+        common.add_argument("--json", action="store_true", help="print one JSON object in place of tables")
+        common.add_argument("--quiet", action="store_true", help="print nothing but errors")
+        parser.set_defaults(command=self)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 0, got {text!r}")
+    return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """Where a command prints: text for people, or one JSON object for programs, or nothing.
+
+    Parameters
+    ----------
+    as_json : bool
+        Whether programs read it.
+    quiet : bool
+        Whether nothing is printed.
+    """
+
+    as_json: bool
+    quiet: bool
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> Console:
+        """Return the console that the options ask for."""
+        return cls(options.json, options.quiet)
+
+    def say(self, text: str = "") -> None:
+        """Print text for people."""
+        if not (self.quiet or self.as_json):
+            _print(text)
+
+    def give(self, answer: Mapping[str, Any]) -> None:
+        """Print the whole answer for programs."""
+        if self.as_json and not self.quiet:
+            _print(json.dumps(_plain(answer), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # who has read enough (| head) does not stop the run: the files are still wanted
+        sys.stdout = io.StringIO()
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can hold it: what is not a number becomes null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+FORMATS = ("auto", "parquet", "csv")
+
+
+class Folder:
+    """A directory that files are written into: under a temporary name first, then renamed.
+
+    Parameters
+    ----------
+    path : Path
+        Made if it is not there.
+    table_format : {"auto", "parquet", "csv"}
+        How tables are written; "auto" is Parquet if pyarrow is installed, else CSV.
+
+    Attributes
+    ----------
+    written : list of Path
+        The files, in order.
+    """
+
+    def __init__(self, path: Path, table_format: str) -> None:
+        has_pyarrow = importlib.util.find_spec("pyarrow") is not None
+        if table_format == "parquet" and not has_pyarrow:
+            raise MissingExtraError(
+                "--format parquet needs pyarrow: pip install 'bufsim[parquet]', or take --format csv"
+            )
+        if path.exists() and not path.is_dir():
+            raise InvalidValueError(f"--out must be a directory, got the file {str(path)!r}")
+        self.path = path
+        self.suffix = ("parquet" if has_pyarrow else "csv") if table_format == "auto" else table_format
+        self.written: list[Path] = []
+
+    def write(self, name: str, write: Callable[[Path], object]) -> None:
+        """Let `write` make the file of a name."""
+        final = self.path / name
+        final.parent.mkdir(parents=True, exist_ok=True)
+        temporary = final.with_name(f".{os.getpid()}-{final.name}")
+        try:
+            write(temporary)
+            temporary.replace(final)
+        finally:
+            temporary.unlink(missing_ok=True)
+        self.written.append(final)
+
+    def table(self, name: str, table: pd.DataFrame, *, index: bool = False) -> None:
+        """Write one table."""
+        if self.suffix == "parquet":
+            self.write(f"{name}.parquet", lambda path: _uniform(table).to_parquet(path, index=index))
+        else:
+            self.write(f"{name}.csv", lambda path: table.to_csv(path, index=index))
+
+    def result(self, name: str, result: Result) -> None:
+        """Write a result's tables into a directory of its own."""
+        for table in SCHEMAS:
+            self.table(f"{name}/{table}", getattr(result, table))
+
+    def told(self) -> str:
+        """Return in words what has been written."""
+        pictures = sum(path.suffix == ".png" for path in self.written)
+        tables = f"{len(self.written) - pictures} tables ({self.suffix})"
+        return f"in {self.path}: {tables}{f', {pictures} pictures (png)' if pictures else ''}"
+
+
+def _uniform(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with keys of several types as Python writes them: a Parquet column has one type."""
+    for name, column in table.items():
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            categories = column.cat.categories
+            if len(set(map(type, categories))) > 1 or isinstance(categories, pd.MultiIndex):
+                table = table.assign(**{str(name): column.cat.rename_categories([repr(key) for key in categories])})
+    return table
+
+
+ROWS: Mapping[str, tuple[str, ...]] = {
+    "jobs that arrived": ("arrivals_jobs",),
+    "buffer size, average / peak, jobs": ("mean_buffer_size_jobs", "peak_buffer_size_jobs"),
+    "wait, mean / p99, s": ("mean_wait_s", "p99_wait_s"),
+    "flushes": ("flush_count",),
+    "batch size, mean / largest, jobs": ("mean_batch_size_jobs", "largest_batch_size_jobs"),
+    "longest flush, s": ("longest_flush_s",),
+    "jobs handed to the queue": ("handed_jobs",),
+    "work saved by reduce": ("work_saved_share",),
+    "items in one job of the queue, largest": ("largest_work_items",),
+    "queue size, average / peak, jobs": ("mean_queue_size_jobs", "peak_queue_size_jobs"),
+    "workers in service": ("utilisation",),
+    "arrival to finish, mean / p99, s": ("mean_end_to_end_s", "p99_end_to_end_s"),
+    "lost if stopped at random, mean / p99, jobs": ("mean_loss_at_stop_jobs", "p99_loss_at_stop_jobs"),
+    "jobs lost": ("lost_jobs",),
+}
+"""The rows of the summary, and the metrics in each; of all buffers and queues together."""
+_BEHIND_THE_FLUSH = ("mean_queue_size_jobs", "utilisation", "mean_end_to_end_s")
+
+
+def table(results: Mapping[str, Result]) -> pd.DataFrame:
+    """Return the summary's metrics, a row each, and the runs, a column each."""
+    names = [name for row in ROWS.values() for name in row]
+    frame = pd.DataFrame({label: [result.metric(name) for name in names] for label, result in results.items()}, names)
+    return frame.rename_axis(index="metric")
+
+
+def text(metrics: pd.DataFrame) -> str:
+    """Return the summary for people: one line a row, numbers in three digits; without workers nothing on the queue."""
+    served = bool(metrics.loc["utilisation"].notna().any())
+    values = metrics.to_dict(orient="index")
+    lines = [["", *map(str, metrics.columns)]]
+    for row, names in ROWS.items():
+        if served or names[0] not in _BEHIND_THE_FLUSH:
+            cells = [[_written(name, value) for value in values[name].values()] for name in names]
+            lines.append([row, *(" / ".join(cell) for cell in zip(*cells, strict=True))])
+    return columns(lines)
+
+
+def columns(lines: list[list[str]]) -> str:
+    """Return lines of cells in columns, the first to the left.
+
+    Examples
+    --------
+    >>> print(columns([["", "a"], ["flushes", "41"]]))
+              a
+    flushes  41
+    """
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    rows = []
+    for first, *others in lines:
+        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
+        rows.append("  ".join(cells).rstrip())
+    return "\n".join(rows)
+
+
+def _written(name: str, value: float) -> str:
+    return percent(value) if find(name).unit == "" else number(value)

@@ -1,0 +1,179 @@
+"""Arrivals on the compiled engine: one by one, or many at once where nothing else happens between them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bufsim.engines.kernel import buffers as kb
+from bufsim.engines.kernel import buffers as kf
+from bufsim.engines.kernel import queues as kq
+from bufsim.engines.kernel import state as ks
+from bufsim.engines.kernel import tallies as kt
+from bufsim.engines.kernel.state import Floats, Jobs, Rows, Sizes, State, bytes_of, queue_of
+from bufsim.engines.recording import DOWN
+from bufsim.model import rules
+
+
+def absorb(state: State, before: float, up_to: float) -> None:
+    """Let jobs arrive in the only buffer, as long as nothing else comes first and its policy need not be asked.
+
+    Jobs arrive at times < `before` (stops and flush ends come first at one instant) and ≤ `up_to` (the rest comes
+    later). This is `arrive` without its branches, for the jobs that only wait.
+    """
+    run, b, times = state.run[0], state.buffers[0], state.jobs.time
+    if not b.flushing and (b.jobs == 0 or b.idle):
+        return
+    first = run.job
+    end = run.jobs
+    if not b.flushing:
+        end = min(end, first + b.next_size - 1 - b.jobs)
+    end = run.job_first + coming(times, first - run.job_first, end - run.job_first, before, up_to)
+    if run.counts_bytes and end > first:
+        end = below_bytes(run, state.jobs, state.sizes, b, first, end)
+    if end == first:
+        return
+    if b.jobs == 0:  # it was empty, and is flushing
+        b.head = first
+    if run.records:
+        write_climb(run, state.sizes, times, b, first, end)
+    if run.tallies:
+        kt.count_climb(run, state.tally, state.jobs, state.rows, b, first, end)
+    b.tail = end - 1
+    b.jobs += end - first
+    b.rings = 0
+    run.job = run.row = end
+
+
+def coming(times: Floats, first: int, end: int, before: float, up_to: float) -> int:
+    """Return the first position from `first` to `end` at which no job comes in time, by steps that double."""
+    low, step = first, 1
+    while low + step <= end and times[low + step - 1] < before and times[low + step - 1] <= up_to:
+        low += step
+        step *= 2
+    high = min(low + step - 1, end)
+    while low < high:
+        middle = (low + high) // 2
+        if times[middle] < before and times[middle] <= up_to:
+            low = middle + 1
+        else:
+            high = middle
+    return max(low, first)
+
+
+def below_bytes(run: Any, jobs: Jobs, sizes: Sizes, b: Any, first: int, end: int) -> int:
+    """Return before which job the bytes reach a size at which the policy must be asked; write them down until there."""
+    most = rules.NO_LIMIT if b.flushing else b.next_bytes
+    held = b.held
+    for job in range(first, end):
+        grown = held + bytes_of(run, jobs, job)
+        if grown >= most:
+            end = job
+            break
+        held = grown
+        if run.records:
+            sizes.nbytes[run.size_row + job - first] = held
+    b.held = held
+    return end
+
+
+def write_climb(run: Any, sizes: Sizes, times: Floats, b: Any, first: int, end: int) -> None:
+    """Write the sizes of the only buffer while the jobs from `first` to `end` come, one by one."""
+    n, i, size = end - first, run.size_row, b.jobs + 1
+    to, come = sizes.time[i : i + n], times[first - run.job_first : end - run.job_first]
+    jobs = sizes.jobs[i : i + n]
+    for k in range(n):
+        to[k] = come[k]
+    for k in range(n):
+        jobs[k] = size + k
+    run.size_row = i + n
+
+
+def arrive(state: State) -> int:
+    """Let the next job arrive: into every buffer that collects it, then ask their policies; return 0, or a lack."""
+    run, jobs = state.run[0], state.jobs
+    job = run.job
+    now = jobs.time[job - run.job_first]
+    queue = queue_of(run, jobs, job)
+    first, last = state.queues[queue].collectors_first, state.queues[queue].collectors_last
+    # what is missing must be told before anything has changed
+    for i in range(first, last):
+        if kf.lacks_flush_draw(run, state.buffers[state.lists[i]], state.lists[i]):
+            return ks.MORE_FLUSH_DRAWS
+    if first == last and kq.lacks_service_draws(run, state.queues, state.spans, 1):
+        return ks.MORE_WORK_DRAWS
+    run.job = job + 1
+    if first == last:
+        pass_by(state, job, queue, now)
+        return 0
+    for i in range(first, last):
+        enter(state, state.lists[i], job, i > first, now)
+    for i in range(first, last):
+        if state.buffers[state.lists[i]].asked:
+            kf.ask(state, state.lists[i], now)
+    return 0
+
+
+def enter(state: State, buffer: int, job: int, further: bool, now: float) -> None:
+    """Let a job come to a buffer that collects it."""
+    run, b = state.run[0], state.buffers[buffer]
+    row = new_row(run, state.rows, job, buffer)
+    if run.tallies:
+        kt.count_arrival(run, b, further, now)
+    b.asked = False
+    if run.down:
+        kb.lose(run, state.rows, state.tally, b, row, now, DOWN)
+    else:
+        b.asked = kb.store(state, b, buffer, row, bytes_of(run, state.jobs, job), now)
+
+
+def pass_by(state: State, job: int, queue: int, now: float) -> None:
+    """Put a job that no buffer collects straight into its queue."""
+    run = state.run[0]
+    row = new_row(run, state.rows, job, -1)
+    run.passed += 1
+    if now >= run.start:
+        run.passed_by += 1
+    if run.down:
+        kb.mark_lost(run, state.rows, row, now, DOWN)
+        if run.tallies:
+            kt.count_loss(run, state.tally, 0, True, 1, now, DOWN)
+        return
+    work = kq.add_work(run, state.works, -1, queue, -1, now)
+    kq.carry(run, state.rows, state.works, row, work)
+    kq.hand_over(state, work, now)
+
+
+def new_row(run: Any, rows: Rows, job: int, buffer: int) -> int:
+    """Write a row for a job in a buffer; return it."""
+    row = run.row
+    run.row = row + 1
+    at = row - run.row_first
+    if not run.single:
+        rows.whole[ks.ROW_JOB, at] = job
+    if run.marks_rows:
+        rows.small[ks.ROW_GONE, at] = 0
+    if run.records and not run.contiguous:
+        rows.small[ks.ROW_BUFFER, at] = buffer
+        rows.whole[ks.ROW_FLUSH, at] = -1
+        rows.whole[ks.ROW_WORK, at] = -1
+        if run.losses:
+            rows.lost_at[at] = np.nan
+            rows.small[ks.ROW_LOSS, at] = -1
+    return row
+
+
+def running_sum(gaps: Floats, scale: float, now: float, times: Floats) -> float:
+    """Write now + the running sum of gaps·scale into `times`, and return the last: `model.running_sum` to the bit."""
+    half = len(gaps) // 2
+    even, odd = gaps[0] * scale + now, gaps[1] * scale
+    times[0], times[half] = even, odd
+    for i in range(1, half):
+        even += gaps[2 * i] * scale
+        odd += gaps[2 * i + 1] * scale
+        times[i], times[half + i] = even, odd
+    for i in range(half, 2 * half):
+        times[i] += even
+    last: float = times[2 * half - 1]
+    return last

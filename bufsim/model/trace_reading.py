@@ -1,0 +1,289 @@
+"""The columns of a trace, checked: times, keys, sizes and queue names, one value a job."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import math
+import reprlib
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bufsim import checks
+from bufsim.checks import did_you_mean, one_of
+from bufsim.errors import InvalidTypeError, InvalidValueError, MissingExtraError
+from bufsim.model.distributions import FloatArray
+
+IntArray = npt.NDArray[np.int64]
+Place = Callable[[int], str]
+
+
+def times(times: object) -> FloatArray:
+    """Return a checked, read-only copy."""
+    numbers = checks.all_seconds("times", times)
+    try:
+        given = np.asarray(numbers)
+    except ValueError:
+        # a ragged list
+        given = np.empty(0, dtype=object)
+    # truth values are no times
+    if given.dtype.kind not in "iuf":
+        raise InvalidTypeError(f"times must be a sequence of numbers, got {reprlib.repr(times)}")
+    if given.ndim != 1 or not given.size:
+        raise InvalidValueError(f"times must be one sequence of at least one number, got shape {given.shape}")
+    checked = given.astype(np.float64)
+    check_times(checked, lambda row: f"times[{row}]", lambda row: float(checked[row]))
+    # turns -0.0 into 0.0: equal traces have equal bytes
+    checked += 0.0
+    checked.setflags(write=False)
+    return checked
+
+
+def column(name: str, values: Sequence[Any] | npt.NDArray[Any], n: int) -> tuple[Any, ...]:
+    """Return one value a job as a tuple of Python's own objects."""
+    if isinstance(values, str) or not hasattr(values, "__len__"):
+        raise InvalidTypeError(f"{name} must be a sequence with one value a job, got {reprlib.repr(values)}")
+    if len(values) != n:
+        raise InvalidValueError(f"{name} must have one value a job, got {len(values)} values for {n} times")
+    return tuple(values.tolist() if hasattr(values, "tolist") else values)
+
+
+def keys(keys: tuple[Any, ...]) -> tuple[Hashable, ...]:
+    """Return the keys with every missing value as None."""
+    for row, key in enumerate(keys):
+        try:
+            hash(key)
+        except TypeError:
+            raise InvalidTypeError(f"keys[{row}] must be hashable, got {key!r}; give its id, or a tuple") from None
+    return tuple(None if _missing(key) else key for key in keys)
+
+
+def nbytes(sizes: tuple[Any, ...]) -> IntArray:
+    """Return the sizes as a read-only array."""
+    sizes = tuple(
+        checks.nbytes(f"nbytes[{row}]", size, at_least=0) if isinstance(size, str) else size
+        for row, size in enumerate(sizes)
+    )
+    for row, size in enumerate(sizes):
+        if isinstance(size, bool) or not isinstance(size, int):
+            raise InvalidTypeError(f"nbytes[{row}] must be a whole number, got {size!r}")
+        if size < 0:
+            raise InvalidValueError(f"nbytes[{row}] must be >= 0, got {size!r}")
+    checked = np.array(sizes, dtype=np.int64)
+    checked.setflags(write=False)
+    return checked
+
+
+def queues(queues: tuple[Any, ...]) -> tuple[str, ...]:
+    """Return the queue names."""
+    for row, queue in enumerate(queues):
+        if not isinstance(queue, str) or not queue:
+            raise InvalidValueError(f"queues[{row}] must be a queue's name, got {queue!r}")
+    return queues
+
+
+def _missing(key: object) -> bool:
+    """Return whether a key stands for none."""
+    return key is None or key is pd.NA or key is pd.NaT or (isinstance(key, float) and math.isnan(key))
+
+
+def check_times(times: FloatArray, place: Place, value: Callable[[int], object]) -> None:
+    """Raise unless the times are finite, non-decreasing and >= 0; say which one is not."""
+    row = first(~np.isfinite(times))
+    if row is not None:
+        missing = "is missing" if np.isnan(times[row]) else f"must be finite, got {value(row)!s}"
+        raise InvalidValueError(f"{place(row)} {missing}")
+    row = first(np.diff(times) < 0.0)
+    if row is not None:
+        raise InvalidValueError(
+            f"{place(row + 1)} goes back: {value(row + 1)!s} after {value(row)!s}; sort the jobs by time first"
+        )
+    if times[0] < 0.0:
+        raise InvalidValueError(f"{place(0)} must be >= 0 s, got {value(0)!s}; give an earlier origin, or leave it out")
+
+
+def first(wrong: npt.NDArray[np.bool_]) -> int | None:
+    """Return the position of the first true value, if there is one."""
+    return int(np.argmax(wrong)) if wrong.any() else None
+
+
+# the second number divides: 1/1000 is not a double, and x / 1000 is the double nearest to x ms
+# pandas 3 reads floats exactly, and warns when told to; pandas 2 must be told
+_PRECISE: dict[str, Any] = {"float_precision": "round_trip"} if pd.__version__.startswith("2.") else {}
+
+_UNITS = {"s": (1.0, 1.0), "ms": (1.0, 1e3), "us": (1.0, 1e6), "min": (60.0, 1.0), "h": (3600.0, 1.0)}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table and how to say where one of its rows is.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The table.
+    place : callable
+        Names a row, counted from 0: "row 5 (line 7 of trace.csv)".
+    """
+
+    frame: pd.DataFrame
+    place: Place
+
+    def column(self, name: str) -> pd.Series[Any]:
+        """Return the one column of that name."""
+        columns = [str(column) for column in self.frame.columns]
+        if name not in self.frame.columns:
+            raise InvalidValueError(
+                f"column {name!r} is missing; there are {', '.join(map(repr, columns))}{did_you_mean(name, columns)}"
+            )
+        found = self.frame[name]
+        if not isinstance(found, pd.Series):
+            raise InvalidValueError(f"column {name!r} must be there once, got it {found.shape[1]} times; rename one")
+        return found
+
+    def reject(self, column: pd.Series[Any], row: int, rule: str) -> NoReturn:
+        """Raise the error of one cell."""
+        value = column.iloc[[row]].tolist()[0]
+        raise InvalidValueError(f"{column.name} in {self.place(row)} {rule}, got {value!r}")
+
+
+def from_frame(frame: object) -> Table:
+    """Return a DataFrame as a table with at least one row."""
+    if not isinstance(frame, pd.DataFrame):
+        raise InvalidTypeError(f"df must be a pandas DataFrame, got {type(frame).__name__}; for a file use Trace.read")
+    return _not_empty(Table(frame, lambda row: f"row {row}"), "df")
+
+
+def from_file(path: Path) -> Table:
+    """Return a CSV or Parquet file as a table with at least one row."""
+    kind = path.name.lower()
+    if kind.endswith((".parquet", ".pq")):
+        return _not_empty(Table(_parquet(path), lambda row: f"row {row} of {path.name}"), path.name)
+    if kind.endswith((".csv", ".csv.gz")):
+        return _not_empty(Table(_csv(path), lambda row: f"row {row} ({_line(path, row)} of {path.name})"), path.name)
+    raise InvalidValueError(f"path must end in .csv, .csv.gz, .parquet or .pq, got {path.name!r}")
+
+
+def seconds(table: Table, name: str, unit: str, origin: Any) -> FloatArray:
+    """Return a column of times as checked seconds from the origin."""
+    one_of("unit", unit, _UNITS)
+    column = table.column(name)
+    if column.dtype == object or pd.api.types.is_string_dtype(column):
+        column = _parsed(table, column)
+    kind = column.dtype.kind
+    if kind == "M" or isinstance(column.dtype, pd.DatetimeTZDtype):
+        times = _since(name, column, unit, origin)
+    elif pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        times = _numbers(table, name, column, unit, origin)
+    else:
+        raise InvalidTypeError(f"column {name!r} must hold numbers or datetimes, got {column.dtype}")
+    check_times(times, lambda row: f"{name} in {table.place(row)}", lambda row: column.iloc[row])
+    return times
+
+
+def whole_numbers(table: Table, name: str) -> npt.NDArray[np.int64]:
+    """Return a column of sizes as checked int64."""
+    column = table.column(name)
+    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    row = first(~((values >= 0.0) & (values < 2.0**53) & (values == np.floor(values))))
+    if row is not None:
+        table.reject(column, row, "must be a whole number >= 0")
+    return values.astype(np.int64)
+
+
+def names(table: Table, name: str) -> list[str]:
+    """Return a column of queue names."""
+    column = table.column(name)
+    values = column.tolist()
+    for row, value in enumerate(values):
+        if not isinstance(value, str) or not value:
+            table.reject(column, row, "must be a queue's name")
+    return values
+
+
+def _not_empty(table: Table, name: str) -> Table:
+    if table.frame.empty:
+        raise InvalidValueError(f"{name} must have at least one row, got none")
+    return table
+
+
+def _csv(path: Path) -> pd.DataFrame:
+    try:
+        # only an empty cell is missing: a key may well be called "NA"
+        frame: pd.DataFrame = pd.read_csv(path, keep_default_na=False, na_values=[""], low_memory=False, **_PRECISE)
+        return frame
+    except pd.errors.EmptyDataError:
+        raise InvalidValueError(f"{path.name} must have a header and at least one row, got an empty file") from None
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise InvalidValueError(f"{path.name} must be a CSV file in UTF-8: {error}") from None
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except ImportError:
+        raise MissingExtraError("Parquet files need pyarrow: pip install 'bufsim[parquet]'") from None
+
+
+def _line(path: Path, row: int) -> str:
+    """Return the line on which a data row starts; quoted line breaks and blank lines count."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8", newline="") as file:
+        reader = csv.reader(file)
+        start, found = 1, -1
+        for record in reader:
+            # pandas skips blank lines; the first record is the header
+            found += bool(record)
+            if found == row + 1:
+                break
+            start = reader.line_num + 1
+    return f"line {start}"
+
+
+def _parsed(table: Table, column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column of text as numbers or, if its first value is no number, as datetimes."""
+    numbers = pd.to_numeric(column, errors="coerce")
+    dated = bool(pd.isna(numbers.iloc[0])) and bool(pd.notna(column.iloc[0]))
+    values = pd.to_datetime(column, errors="coerce", format="ISO8601", utc=True) if dated else numbers
+    row = first((values.isna() & column.notna()).to_numpy())
+    if row is not None:
+        rule = (
+            "must be a number, or an ISO 8601 datetime"
+            if row == 0
+            else f"must be a {'datetime' if dated else 'number'}"
+        )
+        table.reject(column, row, rule)
+    return values
+
+
+def _numbers(table: Table, name: str, column: pd.Series[Any], unit: str, origin: Any) -> FloatArray:
+    """Return numbers as seconds; the origin is in the column's unit."""
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan) if column.hasnans else column.to_numpy()
+    if origin == "first":
+        origin = values[0]
+    if origin is not None:
+        if isinstance(origin, bool) or not isinstance(origin, int | float | np.number):
+            raise InvalidTypeError(
+                f"origin must be a number in {unit}, as column {name!r} is, or 'first', got {origin!r}"
+            )
+        values = values - origin
+    factor, divisor = _UNITS[unit]
+    return values.astype(np.float64) * factor / divisor
+
+
+def _since(name: str, column: pd.Series[Any], unit: str, origin: Any) -> FloatArray:
+    """Return datetimes as seconds since the origin, by default the first of them."""
+    if unit != "s":
+        raise InvalidValueError(f"unit is for numbers, and column {name!r} holds datetimes, got {unit!r}; leave it out")
+    try:
+        start = column.iloc[0] if origin in (None, "first") else pd.Timestamp(origin)
+        passed = column - start
+    except (TypeError, ValueError) as error:
+        raise InvalidTypeError(f"origin must be a datetime as column {name!r} is, got {origin!r}: {error}") from None
+    return passed.to_numpy(dtype="timedelta64[ns]") / np.timedelta64(1, "s")

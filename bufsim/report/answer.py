@@ -1,0 +1,285 @@
+"""A flush policy in the words of other systems."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bufsim.formats import byte_unit, duration, full_number, readable_duration
+from bufsim.model.flush_policy import AllOf, AnyOf, CheckedEvery, FlushPolicy
+from bufsim.model.policies import (
+    FlushAfterAge,
+    FlushAt,
+    FlushAtBytes,
+    FlushAtSize,
+    FlushEvery,
+    FlushWhenIdle,
+    NeverFlush,
+)
+from bufsim.report.draft import About, Draft, interval_of, sentences, verdict
+from bufsim.report.markup import Content, Markup, bullets, content, table, tag
+from bufsim.report.options import written
+from bufsim.results.metrics import find
+from bufsim.statistics import Interval
+from bufsim.studies.expressions import Expression, Limit
+
+
+def described(policy: FlushPolicy) -> str:
+    """Return what a policy does, in words.
+
+    Examples
+    --------
+    >>> described(FlushAtSize(400) | FlushAfterAge(10.0))
+    'at 400 jobs, or when the oldest job is 10 s old'
+    """
+    match policy:
+        case AnyOf():
+            return ", or ".join(map(described, policy.members))
+        case AllOf():
+            return " and ".join(f"{described(member)}" for member in policy.members)
+        case CheckedEvery():
+            return f"{described(policy.policy)}, looked at every {readable_duration(policy.period)}"
+        case FlushAtSize():
+            return f"at {full_number(policy.size)} jobs"
+        case FlushAtBytes():
+            return f"at {_bytes(policy.nbytes)}"
+        case FlushAfterAge():
+            return f"when the oldest job is {readable_duration(policy.age)} old"
+        case FlushWhenIdle():
+            return f"when no job has come for {readable_duration(policy.idle)}"
+        case FlushEvery():
+            return f"every {readable_duration(policy.period)}"
+        case FlushAt():
+            return f"at {len(policy.times)} given times"
+        case NeverFlush():
+            return "never"
+    return repr(policy)
+
+
+def settings(policy: FlushPolicy) -> list[tuple[str, str]]:
+    """Return where a policy is set, a system and what to write there; of other systems only those that say nearly it.
+
+    Vendure has no flush policy of its own: somebody calls flush. Kafka counts bytes from a batch's first record, Vector
+    and Ray Serve the age from it, OpenTelemetry Python the time from the last export's end.
+    """
+    leaves = policy.members if isinstance(policy, AnyOf) else (policy,)
+    by_kind = {type(leaf): leaf for leaf in leaves}
+    others = _elsewhere(by_kind) if len(by_kind) == len(leaves) == 2 else ()
+    return [("bufsim", repr(policy)), ("Vendure", _vendure(policy)), *others]
+
+
+def _vendure(policy: FlushPolicy) -> str:
+    if isinstance(policy, FlushEvery):
+        return f"a scheduled task that calls flush every {readable_duration(policy.period)}"
+    return f"call flush {described(policy)}; bufferSize tells the size (there is no such setting)"
+
+
+def _elsewhere(leaves: dict[type[FlushPolicy], FlushPolicy]) -> Iterator[tuple[str, str]]:
+    match leaves.get(FlushAtSize), leaves.get(FlushAtBytes), leaves.get(FlushAfterAge), leaves.get(FlushEvery):
+        case FlushAtSize(size), None, FlushAfterAge(age), None:
+            yield "Vector", f"batch.max_events = {size}, batch.timeout_secs = {age:g}"
+            yield "Ray Serve", f"max_batch_size={size}, batch_wait_timeout_s={age:g}"
+        case None, FlushAtBytes(nbytes), FlushAfterAge(age), None:
+            yield "Kafka producer", f"batch.size={nbytes}, linger.ms={1e3 * age:.0f}"
+        case FlushAtSize(size), None, None, FlushEvery(period, anchor="flush_end"):
+            yield "OpenTelemetry", f"OTEL_BSP_MAX_EXPORT_BATCH_SIZE={size}, OTEL_BSP_SCHEDULE_DELAY={1e3 * period:.0f}"
+
+
+def _bytes(nbytes: float) -> str:
+    unit = byte_unit(nbytes)
+    return f"{full_number(nbytes / unit.size)} {unit.name}"
+
+
+_TABLE = re.compile(r"^\[\[?(?P<name>[^\]]+)\]\]?", re.MULTILINE)
+
+
+def question_section(draft: Draft) -> Markup:
+    """Return the section."""
+    plan = draft.answer.plan
+    wanted = "lowest" if plan.is_cost else "highest"
+    others = ", ".join(draft.label(repr(one)) for one in plan.policies)
+    text = verbatim(draft.source.text) if draft.source else ""
+    return content(
+        tag("p", tag("b", "Today: "), f"flush {described(plan.today)} (", tag("code", repr(plan.today)), ")."),
+        tag("p", tag("b", f"Tried instead, {len(plan.policies)}: "), others, "."),
+        tag("p", tag("b", f"Planned for: {plan.load:g} times today's arrivals. "), _loads(draft)),
+        table(("Must be kept", "What it is"), map(_limit, plan.limits), caption="Limits") if plan.limits else None,
+        table(
+            ("Price", "of", "What it is"),
+            _terms(plan.objective),
+            caption=f"Objective: the {wanted} {plan.objective.name}, which is the sum of these",
+        ),
+        (tag("p", "As the plan file says it:"), tag("pre", text)) if text else None,
+    )
+
+
+def _loads(draft: Draft) -> str:
+    plan = draft.answer.plan
+    listed = ", ".join(f"{scale:g}" for scale in plan.loads if scale <= plan.load)
+    several = "," in listed
+    limits = "The limits must be kept at " + (
+        f"each of {listed} times, and values count at {plan.load:g}" if several else f"{listed} times"
+    )
+    return f"{limits}."
+
+
+def _limit(limit: Limit) -> tuple[Content, Content]:
+    expression = limit.expression
+    assert isinstance(expression, Expression)
+    return tag("code", str(limit)), "; ".join(meaning for _, _, meaning in _terms(expression))
+
+
+def _terms(expression: Expression) -> Iterator[tuple[str, Content, str]]:
+    for term in expression.terms:
+        metric = find(term.metric)
+        of = f" of {term.of}" if term.of else ""
+        yield f"{term.factor:g}", tag("code", f"{metric.name}{of}"), f"{metric.meaning}{of}"
+    if expression.constant:
+        yield f"{expression.constant:g}", "", "a constant"
+
+
+def verbatim(text: str) -> str:
+    r"""Return what stands in a TOML text from [plan] to the next table.
+
+    Examples
+    --------
+    >>> verbatim("[a]\nb = 1\n[plan]\nc = 2\n[[d]]\n")
+    '[plan]\nc = 2'
+    """
+    starts = [(match.start(), match["name"].split(".")[0].strip()) for match in _TABLE.finditer(text)]
+    ends = [start for start, _ in starts[1:]] + [len(text)]
+    return "\n".join(text[start:end].strip() for (start, name), end in zip(starts, ends, strict=True) if name == "plan")
+
+
+_SECTION = "0 answer"
+
+
+def answer_section(draft: Draft) -> Markup:
+    """Return the section."""
+    found = draft.answer.recommendation
+    return content(
+        tag("p", _headline(draft), class_="headline"),
+        tag("div", sentences(found.sentences()), class_="sentence"),
+        _today_and_choice(draft) if found.qualifies else None,
+        _settings(draft) if found.qualifies else None,
+        tag("h3", "Valid for"),
+        bullets(_valid_for(draft)),
+        _sign_off(),
+    )
+
+
+def _headline(draft: Draft) -> str:
+    found = draft.answer.recommendation
+    if found.choice is None:
+        return "No policy qualifies."
+    policy = next(one for one in draft.answer.plan.options if repr(one) == found.choice.name)
+    ties = len(found.ties)
+    also = "" if not ties else f" ({ties} other{'s' if ties > 1 else ''} not separable from it)"
+    return f"Flush {described(policy)}{also}."
+
+
+def _today_and_choice(draft: Draft) -> Markup:
+    """Return what is limited and the value, of today's policy and of the choice, at the load planned for."""
+    answer, plan, choice = draft.answer, draft.answer.plan, draft.answer.recommendation.choice
+    assert choice is not None
+    chosen, today = answer.scenario(choice.name), answer.scenario(answer.today)
+    checks = {str(check.limit): check for check in choice.checks if check.scenario == chosen}
+    rows: list[tuple[Content, ...]] = []
+    for limit in plan.limits:
+        asked, check = limit.expression, checks[str(limit)]
+        assert isinstance(asked, Expression)
+        before = interval_of(answer.study, asked, today, plan.confidence)
+        rows.append((draft.told(str(limit)), *_pair(draft, asked, before, check.interval), verdict(check.verdict)))
+    before = interval_of(answer.study, plan.objective, today, plan.confidence)
+    rows.append((f"{plan.objective.name}", *_pair(draft, plan.objective, before, choice.value), ""))
+    fresh = f"n = {choice.fresh} fresh replications" if choice.fresh else "the replications that chose it"
+    caption = (
+        f"At {plan.load:g} times today's load, {100.0 * plan.confidence:g} % intervals: today's policy on the study's "
+        f"{answer.study.replications} replications, the choice on {fresh}"
+    )
+    head = ("Limit or value", draft.label(answer.today), draft.label(choice.name), "Choice")
+    return table(head, rows, caption=caption)
+
+
+def _pair(draft: Draft, asked: Expression, before: Interval | None, after: Interval | None) -> tuple[Content, Content]:
+    """Return an expression of today's policy and of the choice, in one unit."""
+    shown = draft.quantity(asked, [before, after])
+    told = (draft.answer.today, before), (draft.answer.favourite, after)
+    cells = [
+        written(draft.numbers.interval(About(_SECTION, who, draft.answer.plan.load), shown, one), shown.unit.name)
+        for who, one in told
+    ]
+    return cells[0], cells[1]
+
+
+def _settings(draft: Draft) -> Markup:
+    policy = next(one for one in draft.answer.plan.options if repr(one) == draft.answer.favourite)
+    rows = [(system, tag("code", words)) for system, words in settings(policy)]
+    caption = "Settings; of other systems, those that say nearly the same"
+    return table(("System", "Setting"), rows, caption=caption, class_="settings")
+
+
+def _valid_for(draft: Draft) -> Iterator[Content]:
+    plan, answer = draft.answer.plan, draft.answer
+    scales = [scale for scale in plan.loads if scale <= plan.load]
+    rate = draft.written("arrival_rate_per_s", answer.scenario(answer.favourite))
+    span = f"{min(scales):g} to {plan.load:g}" if len(scales) > 1 else f"{plan.load:g}"
+    yield f"{span} times today's arrivals; at {plan.load:g} times these are {rate} jobs a second."
+    until, warm_up = duration(plan.simulation.until), duration(plan.simulation.warm_up)
+    not_counted = f", of which the first {warm_up} are not counted" if plan.simulation.warm_up else ""
+    yield f"Runs of {until}{not_counted}, with the load of section 2."
+    if plan.assumptions:
+        count = len(plan.assumptions)
+        yield f"{count} assumptions without data, listed in section 2. Section 9 tells which of them matters most."
+
+
+def _sign_off() -> Markup:
+    fields = ("Prepared by", "Checked by", "Approved by", "Date")
+    return tag("div", (tag("span", tag("span", "", class_="line"), name) for name in fields), class_="sign-off")
+
+
+_WORDS = (
+    ("job", "a unit of background work: queue name, data, maybe a key and a size in bytes"),
+    ("job buffer", "collects jobs before they reach the job queue"),
+    ("flush", "empties a buffer: its jobs are reduced and go to the job queue as one batch"),
+    ("flush policy", "when the next flush is due"),
+    ("batch size, reduced size", "jobs taken by a flush; jobs left of them after reduce"),
+    ("buffer size", "jobs in the buffer at a moment"),
+    ("wait", "from a job's arrival to the start of its flush"),
+    ("end to end", "from a job's arrival to the end of its service"),
+    ("job queue, workers", "what serves jobs after the flush"),
+    ("replication", "one of several independent runs of the same model"),
+    ("interval, n", "an estimate [low, high] that holds the expected value at the level said; from n replications"),
+    ("exact", "without error: nothing in it is drawn at random"),
+    ("common random numbers", "all policies meet the same arrivals and draws, so that differences are the policies'"),
+    ("pass, fail, undecided", "the whole interval is within the limit; none of it is; it straddles the limit"),
+    ("not separable", "the interval of the difference holds 0: neither is shown to be better"),
+    ("warm-up", "the start of each run, which is not counted"),
+)
+
+
+def appendix_section(draft: Draft) -> Markup:
+    """Return the appendix."""
+    return content(
+        _plan(draft),
+        tag("h3", "Words"),
+        table(("Word", "Meaning"), _WORDS, class_="facts"),
+    )
+
+
+def _plan(draft: Draft) -> Markup:
+    source = draft.source
+    if source is None:
+        plan = draft.answer.plan
+        lines = [f"{name} = {getattr(plan, name)!r}" for name in type(plan).__dataclass_fields__]
+        return content(tag("p", "The plan was made in Python:"), tag("pre", "\n".join(lines)))
+    rows = [(name, f"{rows:,}", tag("code", sha256, class_="hash")) for name, rows, sha256 in source.inputs]
+    return content(
+        tag("h3", "To repeat it"),
+        tag("pre", source.command),
+        tag("p", "gives this file again, byte by byte, with the versions in section 8."),
+        tag("h3", "What was read"),
+        table(("File", "Lines", "SHA-256"), rows, class_="facts"),
+        tag("h3", f"{source.name} in full"),
+        tag("pre", source.text),
+    )

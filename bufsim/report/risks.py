@@ -1,0 +1,408 @@
+"""Section 5, head-room: at how much more load which limit breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bufsim.formats import duration
+from bufsim.plots import result_plots, style
+from bufsim.plots.load_ramp import load_ramp, load_ramp_frame
+from bufsim.report.draft import About, Draft, interval_of, sign, verdict
+from bufsim.report.markup import Content, Markup, bullets, content, paragraphs, table, tag
+from bufsim.report.options import shown_options, written
+from bufsim.report.short_list import SingleRuns
+from bufsim.studies.expressions import Expression, Limit
+from bufsim.studies.expressions import expression as read_expression
+from bufsim.studies.limit_checks import check_limits, joint
+from bufsim.studies.plan import PLANNED
+from bufsim.studies.quantities import Quantity
+from bufsim.studies.sensitivity import Effect, Sensitivity
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+_HEADROOM = "5 head-room"
+
+
+def headroom_section(draft: Draft) -> Markup:
+    """Return the section."""
+    found = draft.answer.recommendation
+    if not draft.answer.plan.limits:
+        return tag("p", "The plan has no limits that could break.")
+    told = found.head_room.sentences() if found.head_room else []
+    return content(
+        paragraphs(told) if told else _nothing(draft),
+        _loads(draft),
+        [_ramp(draft, limit) for limit in draft.answer.plan.limits],
+    )
+
+
+def _nothing(draft: Draft) -> Markup:
+    why = "no policy qualifies" if not draft.answer.recommendation.qualifies else "only one load was run"
+    return tag("p", f"No head-room was looked for, because {why}.")
+
+
+def _loads(draft: Draft) -> Markup | None:
+    room = draft.answer.recommendation.head_room
+    if room is None:
+        return None
+    plan = draft.answer.plan
+    rows = []
+    for scale, checks in room.loads:
+        cells: list[Content] = []
+        for check in checks:
+            expression = check.limit.expression
+            assert isinstance(expression, Expression)
+            shown = draft.quantity(expression, [check.interval])
+            exact = draft.exact.get(check.scenario, False)
+            text = draft.numbers.interval(About(_HEADROOM, room.option, scale), shown, check.interval, exact=exact)
+            cells.append(content(sign(check.verdict), " ", written(text, shown.unit.name)))
+        rows.append((f"× {scale:g}", *cells))  # noqa: RUF001  # times, as books write it
+    caption = (
+        f"{draft.label(room.option)} at rising loads, times today's: up to the load planned for on the study's "
+        f"replications, beyond it on fresh ones; {draft.basis}, each by itself. Loads are gone through upwards until "
+        "one does not pass."
+    )
+    return table(("Load", *(draft.told(str(limit)) for limit in plan.limits)), rows, caption=caption)
+
+
+def _ramp(draft: Draft, limit: Limit) -> Markup | None:
+    expression = limit.expression
+    assert isinstance(expression, Expression)
+    plan, study = draft.answer.plan, draft.answer.study
+    if len(plan.loads) < 2:
+        return None
+    shown = shown_options(draft)
+    place = plan.limits.index(limit) + 1
+    return draft.figure(
+        f"ramp-{place}",
+        f"{draft.quantity(expression, []).name} at rising load",
+        lambda ax: load_ramp(study, expression, ax=ax, limit=limit, scenarios=shown, confidence=plan.confidence),
+        lambda: load_ramp_frame(study, expression, limit=limit, scenarios=shown, confidence=plan.confidence),
+        height=3.3,
+    )
+
+
+_FAILURE = "6 if it goes wrong"
+_AT_A_STOP = ("mean_loss_at_stop_jobs", "p95_loss_at_stop_jobs", "p99_loss_at_stop_jobs")
+_BESIDES = ("peak_buffer_size_jobs", "peak_queue_size_jobs", "lost_jobs")
+_OUTAGE = 600.0
+
+
+def failure_section(draft: Draft, runs: SingleRuns) -> Markup:
+    """Return the section."""
+    return content(_at_a_stop(draft), _curve(draft, runs), _mishaps(draft))
+
+
+def _at_a_stop(draft: Draft) -> Markup:
+    """Return what a stop at a random moment would lose, today and with the favourite."""
+    answer, study = draft.answer, draft.answer.study
+    options = list(dict.fromkeys([answer.favourite, answer.today]))
+    columns = []
+    for name in _AT_A_STOP:
+        asked = read_expression(name)
+        intervals = [interval_of(study, asked, answer.scenario(one), answer.plan.confidence) for one in options]
+        columns.append((asked, draft.quantity(asked, intervals)))
+    rows = [
+        (
+            draft.label(one),
+            *(
+                written(
+                    draft.measured(About(_FAILURE, one, answer.plan.load), asked, study, answer.scenario(one), shown)
+                )
+                for asked, shown in columns
+            ),
+        )
+        for one in options
+    ]
+    caption = (
+        f"Jobs lost if the server stops at a random moment, from the share of the time that each buffer size lasts; "
+        f"at {answer.plan.load:g} times today's load; {draft.basis}"
+    )
+    return table(
+        ("Policy", "mean, jobs", "95 % of stops lose at most", "99 % of stops lose at most"), rows, caption=caption
+    )
+
+
+def _curve(draft: Draft, runs: SingleRuns) -> Markup:
+    options = list(dict.fromkeys([draft.answer.favourite, draft.answer.today]))
+    shown = [runs.median(one) for one in options]
+    labels = [draft.label(one) for one in options]
+    numbers = ", ".join(f"{label}: replication {one.number}" for label, one in zip(labels, shown, strict=True))
+    return draft.figure(
+        "loss",
+        "One run each: jobs lost if the server stops at a random moment",
+        lambda ax: result_plots.loss_at_stop(*(one.result for one in shown), labels=labels, ax=ax),
+        lambda: result_plots.loss_at_stop_frame(*(one.result for one in shown), labels=labels),
+        caption=f"The median run of each ({numbers}).",
+        height=2.8,
+    )
+
+
+def _mishaps(draft: Draft) -> Markup:
+    """Return what becomes of the favourite's limits where something goes wrong."""
+    answer, result = draft.answer, draft.answer.mishaps
+    plan = answer.plan
+    asked = list(dict.fromkeys([*answer.expressions, *map(read_expression, _BESIDES)]))
+    rows = []
+    quantities = [
+        draft.quantity(one, [interval_of(result, one, name, plan.confidence) for name in result.finished])
+        for one in asked
+    ]
+    for name in result.finished:
+        checks = check_limits(plan.limits, [name], result.measured, confidence=plan.confidence)
+        cells = [
+            written(draft.measured(About(_FAILURE, name, plan.load), one, result, name, shown))
+            for one, shown in zip(asked, quantities, strict=True)
+        ]
+        kept = [verdict(joint(checks))] if plan.limits else []
+        rows.append((name, *kept, *cells))
+    head = ["", *(["Limits"] if plan.limits else []), *(shown.label for shown in quantities)]
+    caption = (
+        f"{draft.label(answer.favourite)} at {plan.load:g} times today's load, and where something goes wrong; "
+        f"n = {result.replications} fresh replications, {100.0 * plan.confidence:g} % intervals, each by itself"
+    )
+    failed = result.failures.drop_duplicates("scenario")
+    notes = [f"{one.scenario} could not be run: {one.error}" for one in failed.itertuples()]
+    return content(
+        table(head, rows, caption=caption, class_="narrow"),
+        bullets(f"{_begun(one.name)}: {one.meaning}." for one in answer.may_go_wrong()),
+        _outage(draft),
+        (tag("p", note) for note in notes),
+    )
+
+
+def _outage(draft: Draft) -> Markup | None:
+    """Return what piles up while no worker runs: what the flushes hand over, which do not wait for the workers."""
+    answer, result = draft.answer, draft.answer.mishaps
+    if not answer.plan.simulation.workers or PLANNED not in result.finished:
+        return None
+    rate = read_expression("handed_rate_per_s")
+    jobs = (_OUTAGE * rate).named(f"jobs handed over in {duration(_OUTAGE)}", unit="jobs")
+    text = draft.measured(About(_FAILURE, "all workers down", answer.plan.load), jobs, result, PLANNED)
+    return tag(
+        "p",
+        f"If all workers are down, the flushes go on, and what they hand over waits in the queues: {text} jobs in "
+        f"{duration(_OUTAGE)} on average (n = {result.replications}), on top of those that wait already. How soon they "
+        "are worked off is not modelled.",
+    )
+
+
+def _begun(name: str) -> str:
+    return name[0].upper() + name[1:]
+
+
+MOST = 5
+"""As many assumptions are shown."""
+_LOWER, _HIGHER = "#88CCEE", "#332288"
+_HEIGHT = 0.36
+
+
+def tornado_frame(sensitivity: Sensitivity, expression: Expression) -> pd.DataFrame:
+    """Return what `tornado` draws: the rows of one metric, of those assumptions that are shown."""
+    table, shown = sensitivity.table(), [effect.variation.name for effect in sensitivity.moving(expression)[:MOST]]
+    return table[(table["metric"] == expression.name) & table["assumption"].isin(shown)]
+
+
+def tornado(
+    sensitivity: Sensitivity, expression: Expression, *, ax: Axes | None = None, limit: Limit | None = None
+) -> Axes:
+    """Draw how far each assumption, divided and multiplied by a factor, moves a metric from its value as assumed.
+
+    The bars are the estimates, the thin lines across their ends the intervals of the differences, each by itself. An
+    assumption that does not move it in any replication has none.
+
+    Parameters
+    ----------
+    sensitivity : Sensitivity
+        What was found.
+    expression : Expression
+        Which of its metrics.
+    ax : Axes, optional
+        Where to draw. None: a new figure.
+    limit : Limit, optional
+        What the metric must not exceed, or must reach.
+
+    Returns
+    -------
+    Axes
+    """
+    from matplotlib.patches import Patch
+
+    (one,) = style.axes(ax, 1)
+    effects, base = sensitivity.moving(expression)[:MOST], sensitivity.base[expression]
+    quantity = Quantity.of(expression, [base.estimate])
+    zero = quantity.scaled(base.estimate)
+    for place, effect in enumerate(effects):
+        _bars(one, effect, quantity, zero, place)
+    one.axvline(zero, color=style.INK, linewidth=1.0)
+    _limit(one, limit, quantity)
+    one.set_yticks(range(len(effects)), [f"{effect.variation.name}\n{effect.variation.value}" for effect in effects])
+    one.set_ylim(len(effects) - 0.4, -0.6)
+    one.set_xlabel(quantity.label)
+    factor = f"{sensitivity.factor:g}"
+    key = [
+        Patch(facecolor=_LOWER, edgecolor=style.INK, hatch="///", label=f"divided by {factor}"),
+        Patch(facecolor=_HIGHER, edgecolor=style.INK, label=f"multiplied by {factor}"),
+    ]
+    about = f"n = {base.n} replications · {100.0 * base.confidence:g} % intervals of the differences, each by itself"
+    style.head(one, f"{quantity.name}, as assumed {quantity.written(base.estimate)}", subtitle=about, key=key)
+    one.spines["left"].set_visible(False)
+    one.tick_params(axis="y", length=0.0, labelsize=8.0)
+    return one
+
+
+def _bars(ax: Axes, effect: Effect, quantity: Quantity, zero: float, place: int) -> None:
+    looks = ((effect.lower, _LOWER, "///", -1.0), (effect.higher, _HIGHER, "", 1.0))
+    for gap, colour, hatch, side in looks:
+        shown = quantity.interval(gap)
+        y = place + side * _HEIGHT / 2.0
+        ax.barh(y, shown.estimate, _HEIGHT, left=zero, color=colour, edgecolor=style.INK, linewidth=0.6, hatch=hatch)
+        ax.plot([zero + shown.low, zero + shown.high], [y, y], color="black", linewidth=1.4, solid_capstyle="butt")
+
+
+def _limit(ax: Axes, limit: Limit | None, quantity: Quantity) -> None:
+    """Draw the limit, or say at the edge where it is."""
+    if limit is None:
+        return
+    bound, (low, high) = quantity.scaled(limit.bound), ax.get_xlim()
+    text = f"limit {quantity.written(limit.bound)}"
+    if low <= bound <= high:
+        ax.axvline(bound, color="black", linewidth=0.9, linestyle=(0, (5, 3)))
+        x, said = bound, text
+    else:
+        x, said = (high, f"{text} →") if bound > high else (low, f"← {text}")
+    left = x > (low + high) / 2.0
+    place: dict[str, Any] = {"ha": "right" if left else "left", "va": "bottom", "fontsize": 8.0}
+    ax.annotate(said, (x, 0.0), (-4.0 if left else 4.0, 3.0), ax.get_xaxis_transform(), "offset points", **place)
+
+
+_LIMITS = "9 limits"
+_NOT_MODELLED = (
+    "One server, and one flush of a buffer at a time: no contention between servers for a shared storage.",
+    "A policy's effect on the load itself (a server that is slower while it flushes): arrivals are given.",
+    "Storage that fails, and a job queue that refuses jobs; a job does not create jobs.",
+    "Network, CPU and memory, but for the times and sizes that the plan gives.",
+)
+
+
+def limits_section(draft: Draft) -> Markup:
+    """Return the section."""
+    found = draft.answer.sensitivity
+    shown = [one for one in dict.fromkeys([most_threatened(draft), *draft.answer.expressions]) if one in found.base]
+    return content(
+        tag("h3", "Which assumption moves the answer most"),
+        tag("p", _how(draft)),
+        (_picture(draft, expression, place) for place, expression in enumerate(shown, 1)),
+        _effects(draft, shown) if shown else None,
+        (tag("p", said) for said in _unmoved(draft, shown)),
+        (tag("p", f"{draft.told(said)}.") for said in found.undefined),
+        tag("h3", "Not decided"),
+        _undecided(draft),
+        tag("h3", "Not modelled"),
+        bullets(_NOT_MODELLED),
+    )
+
+
+def most_threatened(draft: Draft) -> Expression:
+    """Return what is limited and comes nearest to its limit, or farthest beyond it, where an assumption is moved.
+
+    Without limits it is the objective.
+    """
+    found, plan = draft.answer.sensitivity, draft.answer.plan
+    left = {}
+    for limit in plan.limits:
+        expression = limit.expression
+        assert isinstance(expression, Expression)
+        if expression not in found.base:
+            continue
+        base = found.base[expression].estimate
+        moves = [gap.estimate for effect in found.of(expression) for gap in (effect.lower, effect.higher)]
+        left[expression] = min(limit.room(base + move) for move in moves)
+    return min(left, key=lambda one: left[one], default=plan.objective)
+
+
+def _how(draft: Draft) -> str:
+    found = draft.answer.sensitivity
+    return (
+        f"Each assumption alone was divided and multiplied by {found.factor:g}, for "
+        f"{draft.label(draft.answer.favourite)} at {draft.answer.plan.load:g} times today's load, on fresh "
+        "replications under common random numbers. What would have been chosen under other assumptions was not looked "
+        "at: change the plan, and run it again."
+    )
+
+
+def _picture(draft: Draft, expression: Expression, place: int) -> Markup:
+    found = draft.answer.sensitivity
+    if not found.moving(expression):
+        return content()
+    bounds = [limit for limit in draft.answer.plan.limits if limit.expression == expression]
+    return draft.figure(
+        f"tornado-{place}",
+        f"What moves {draft.quantity(expression, []).name} most",
+        lambda ax: tornado(found, expression, ax=ax, limit=bounds[0] if bounds else None),
+        lambda: tornado_frame(found, expression),
+        height=1.5 + 0.32 * min(len(found.moving(expression)), MOST),
+    )
+
+
+def _effects(draft: Draft, expressions: list[Expression]) -> Markup:
+    found, plan = draft.answer.sensitivity, draft.answer.plan
+    rows: list[tuple[Content, ...]] = []
+    for expression in expressions:
+        quantity = draft.quantity(expression, [found.base[expression]])
+        for effect in found.moving(expression)[:MOST]:
+            cells = [
+                written(
+                    draft.numbers.interval(
+                        About(_LIMITS, f"{effect.variation.name} {said}", plan.load),
+                        quantity,
+                        gap,
+                        name=f"{expression.name}, difference",
+                    )
+                )
+                for said, gap in ((f"÷ {found.factor:g}", effect.lower), (f"× {found.factor:g}", effect.higher))  # noqa: RUF001
+            ]
+            kept = [verdict(one) for one in effect.verdicts] if plan.limits else []
+            rows.append((effect.variation.name, effect.variation.value, quantity.label, *_mixed(cells, kept)))
+    signs = (f"÷ {found.factor:g}", f"× {found.factor:g}")  # noqa: RUF001  # times, as books write it
+    columns = [part for sign in signs for part in ((sign, "limits") if plan.limits else (sign,))]
+    caption = (
+        f"Differences from the model as assumed; n = {plan.replications}, {100.0 * plan.confidence:g} % intervals, "
+        "each by itself; limits: all of them"
+    )
+    return table(("Assumption", "Value", "Moves", *columns), rows, caption=caption)
+
+
+def _unmoved(draft: Draft, expressions: list[Expression]) -> Iterator[str]:
+    """Return what does not move each of some metrics, which needs no row of zeros."""
+    found = draft.answer.sensitivity
+    for expression in expressions:
+        names = [effect.variation.name for effect in found.of(expression) if not effect.moves]
+        if names:
+            name = draft.quantity(expression, []).name
+            count = f"n = {draft.answer.plan.replications} replications"
+            yield f"Not moved in any of {count}: {name} by {', '.join(names)}."
+
+
+def _mixed(cells: list[Markup], kept: list[Markup]) -> Iterator[Markup]:
+    for place, cell in enumerate(cells):
+        yield cell
+        if kept:
+            yield kept[place]
+
+
+def _undecided(draft: Draft) -> Markup:
+    open_ = [one for one in draft.answer.recommendation.considered if one.verdict == "undecided"]
+    if not open_:
+        return tag("p", "Every policy passes or fails.")
+    said = []
+    for one in open_:
+        checks = [check for check in one.checks if check.verdict == "undecided"]
+        listed = "; ".join(f"{check.limit} ({check.shown()})" for check in checks)
+        said.append(draft.told(f"{one.name}: {listed or one.reason}"))
+    return bullets(said)

@@ -1,0 +1,195 @@
+"""Single runs for pictures: of a policy the median and the worst of its replications."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+import numpy as np
+
+from bufsim.plots import result_plots
+from bufsim.report.draft import About, Draft
+from bufsim.report.markup import Content, Markup, content, table, tag
+from bufsim.report.options import shown_options, written
+from bufsim.results.metrics import CAUSE_METRICS
+from bufsim.results.result import Result
+from bufsim.simulation import Engine
+from bufsim.studies.expressions import Expression, expression
+from bufsim.studies.plan import PlanAnswer
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class SingleRun(NamedTuple):
+    """One replication, run again with all its tables."""
+
+    number: int
+    result: Result
+
+
+@dataclass(slots=True)
+class SingleRuns:
+    """The median and the worst replication of some policies, at the load planned for.
+
+    Parameters
+    ----------
+    answer : PlanAnswer
+        What is reported.
+    by : Expression
+        What replications are ordered by: more of it is worse, unless more of it is better.
+    """
+
+    answer: PlanAnswer
+    by: Expression
+    kept: dict[tuple[str, int], SingleRun] = field(default_factory=dict)
+
+    def median(self, option: str) -> SingleRun:
+        """Return the replication in the middle, of two the lower."""
+        order = self._order(option)
+        return self._run(option, order[(len(order) - 1) // 2])
+
+    def worst(self, option: str) -> SingleRun:
+        """Return the replication that did worst."""
+        return self._run(option, self._order(option)[-1])
+
+    def _order(self, option: str) -> list[int]:
+        """Return the replications of an option, the best first."""
+        scenario = self.answer.scenario(option)
+        study = self.answer.study
+        values = study.measured(self.by, scenario).raw()
+        sign = -1.0 if self.by.better == "higher" else 1.0
+        order = np.argsort(np.nan_to_num(sign * values, nan=np.inf), kind="stable")
+        return [list(study.tallies[scenario])[place] for place in order]
+
+    def _run(self, option: str, number: int) -> SingleRun:
+        if (option, number) not in self.kept:
+            study, scenario = self.answer.study, self.answer.scenario(option)
+            engine = cast("Engine", study.engines[scenario])
+            result = study.scenarios[scenario].run(study.seed, engine=engine, replication=number)
+            self.kept[option, number] = SingleRun(number, result)
+        return self.kept[option, number]
+
+
+_SECTION = "7 short list"
+_PAGES = 3
+_FLUSHES = (
+    "flush_rate_per_s",
+    "mean_batch_size_jobs",
+    "largest_batch_size_jobs",
+    "longest_flush_s",
+    "work_saved_share",
+)
+_USE = (
+    "mean_buffer_size_jobs",
+    "peak_buffer_size_jobs",
+    "peak_buffer_nbytes",
+    "mean_wait_s",
+    "p99_wait_s",
+    "utilisation",
+    "peak_queue_size_jobs",
+    "p99_end_to_end_s",
+    "lost_jobs",
+)
+_IF_ANY = ("peak_buffer_nbytes", "lost_jobs")
+
+
+def section(draft: Draft, runs: SingleRuns) -> Markup:
+    """Return the section."""
+    options = shown_options(draft)[:_PAGES]
+    return content(_page(draft, runs, option, place) for place, option in enumerate(options, 1))
+
+
+def _page(draft: Draft, runs: SingleRuns, option: str, place: int) -> Markup:
+    median, worst = runs.median(option), runs.worst(option)
+    buffer = busiest(median)
+    return tag(
+        "div",
+        tag("h3", f"7.{place} {draft.label(option)}"),
+        tag("p", _what(draft, runs, median, worst, buffer)),
+        tag(
+            "div",
+            _table(draft, option, _flush_metrics(draft, option), "Flushes, and what causes them"),
+            _table(draft, option, _USE, "What it holds and uses"),
+            class_="side-by-side",
+        ),
+        _sizes(draft, median, worst, buffer, place),
+        _batches(draft, median, buffer, place),
+        _waits(draft, median, buffer, place),
+        class_="policy",
+    )
+
+
+def busiest(run: SingleRun) -> str:
+    """Return the buffer that the most jobs come to."""
+    return str(run.result.jobs["buffer"].value_counts().index[0])
+
+
+def _what(draft: Draft, runs: SingleRuns, median: SingleRun, worst: SingleRun, buffer: str) -> str:
+    of = f"Pictures are of buffer {buffer}. " if len(draft.answer.plan.simulation.buffers) > 1 else ""
+    name = draft.quantity(runs.by, []).name
+    return (
+        f"{of}Replications are ordered by {name}: the median is replication {median.number}, the worst {worst.number}. "
+        f"At {draft.answer.plan.load:g} times today's load."
+    )
+
+
+def _sizes(draft: Draft, median: SingleRun, worst: SingleRun, buffer: str, place: int) -> Markup:
+    shown = {f"median run, replication {median.number}": median.result}
+    shown |= {f"worst run, replication {worst.number}": worst.result}
+    labels, results = list(shown), list(shown.values())
+    return draft.figure(
+        f"size-{place}",
+        "One run in each panel: the buffer size, with every flush and its cause",
+        lambda panels: result_plots.buffer_size(*results, ax=panels, labels=labels, buffer=buffer),
+        lambda: result_plots.buffer_size_frame(*results, labels=labels, buffer=buffer).query("mark != 'size'"),
+        height=2.25 * len(results),
+        panels=(len(results), 1),
+    )
+
+
+def _batches(draft: Draft, median: SingleRun, buffer: str, place: int) -> Markup:
+    return draft.figure(
+        f"batches-{place}",
+        f"One run: batch sizes by cause (the median run, replication {median.number})",
+        lambda ax: result_plots.batch_sizes(median.result, ax=ax, buffer=buffer),
+        lambda: result_plots.batch_sizes_frame(median.result, buffer=buffer),
+        height=2.7,
+    )
+
+
+def _waits(draft: Draft, median: SingleRun, buffer: str, place: int) -> Markup:
+    def draw(ax: Axes) -> None:
+        result_plots.waits(median.result, ax=ax, buffer=buffer)
+        ax.set_ylabel("share of jobs")
+
+    return draft.figure(
+        f"waits-{place}",
+        f"One run: the share of jobs with at most this wait (the median run, replication {median.number})",
+        draw,
+        lambda: result_plots.waits_frame(median.result, buffer=buffer).iloc[:: max(len(median.result.jobs) // 200, 1)],
+        height=2.6,
+    )
+
+
+def _flush_metrics(draft: Draft, option: str) -> list[str]:
+    """Return the metrics of flushes, with the shares of those causes that occur."""
+    study, scenario = draft.answer.study, draft.answer.scenario(option)
+    shares = [metric.name for metric in CAUSE_METRICS]
+    seen = [name for name in shares if study.measured(name, scenario).raw().max() > 0.0]
+    return [*_FLUSHES, *seen]
+
+
+def _table(draft: Draft, option: str, metrics: list[str] | tuple[str, ...], title: str) -> Markup:
+    answer, study = draft.answer, draft.answer.study
+    scenario = answer.scenario(option)
+    rows: list[tuple[Content, ...]] = []
+    for name in metrics:
+        asked = expression(name)
+        values = study.measured(asked, scenario).raw()
+        if np.isnan(values).any() or (name in _IF_ANY and not values.any()):
+            continue
+        shown = draft.quantity(asked, [study.interval(asked, scenario)])
+        text = draft.measured(About(_SECTION, option, answer.plan.load), asked, study, scenario, shown)
+        rows.append((shown.label, written(text)))
+    return table(("Metric, all buffers", "Value"), rows, caption=f"{title}; {draft.basis}", class_="half")

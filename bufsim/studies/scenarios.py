@@ -1,0 +1,370 @@
+"""Scenarios: what a study varies, and what each is called."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+
+from bufsim import checks, formats
+from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.model.buffers import JobBuffer
+from bufsim.model.flush_policy import FlushPolicy
+from bufsim.model.policies import FlushAfterAge, FlushAtSize, FlushEvery, FlushWhenIdle
+from bufsim.model.workers import PollingWorkers, PushWorkers
+from bufsim.results.causes import short
+from bufsim.simulation import Simulation
+
+_NUMBER = r"[0-9][0-9.e+-]*"
+_LEAF = re.compile(
+    rf"Flush(AtSize|AtBytes|AfterAge|WhenIdle|Every)\(({_NUMBER})(?:, phase=({_NUMBER}))?(?:, anchor='(\w+)')?\)"
+)
+_WORDS = {"AtSize": "size", "AtBytes": "bytes", "AfterAge": "age", "WhenIdle": "idle", "Every": "every"}
+_CHECKED = re.compile(rf"\.checked_every\(({_NUMBER})(?:, phase={_NUMBER})?\)")
+_JOINTS = re.compile(r"( [|&·] )")
+_MOST = 40
+
+
+def in_words(text: str) -> str:
+    """Return a text with the flush policies that stand in it, as code, in few words.
+
+    Examples
+    --------
+    >>> in_words("FlushAtSize(400) | FlushAfterAge(15.0) costs less than today's FlushEvery(2.0)")
+    "size 400 | age 15 s costs less than today's every 2 s"
+    """
+    told = _LEAF.sub(_leaf, text).replace("NeverFlush()", "never")
+    return _CHECKED.sub(lambda found: f" checked every {_duration(float(found[1]))}", told)
+
+
+def label(name: str) -> str:
+    """Return a scenario's name with its flush policies in few words, cut where it is long.
+
+    Examples
+    --------
+    >>> label("FlushAtSize(256) | FlushAfterAge(1.0) · arrivals ×2")
+    'size 256 | age 1 s · ×2'
+    >>> label("FlushAtSize(100).checked_every(0.5)")
+    'size 100 checked every 500 ms'
+    """
+    return short(in_words(name).replace(" · arrivals ", " · "), _MOST)
+
+
+def _leaf(found: re.Match[str]) -> str:
+    kind, value, phase, anchor = found.groups()
+    if kind == "AtSize":
+        amount = formats.full_number(float(value))
+    elif kind == "AtBytes":
+        unit = formats.byte_unit(float(value))
+        amount = f"{formats.full_number(float(value) / unit.size)} {unit.name}"
+    else:
+        amount = _duration(float(value))
+    shifted = f" + {_duration(float(phase))}" if phase else ""
+    anchored = f" after its {anchor.replace('_', ' ')}" if anchor else ""
+    return f"{_WORDS[kind]} {amount}{shifted}{anchored}"
+
+
+def _duration(seconds: float) -> str:
+    """Return a duration in digits enough to tell nearly equal ones apart."""
+    unit = formats.time_unit(seconds)
+    amount = seconds / unit.size
+    return f"{formats.full_number(amount) if amount == round(amount) else f'{amount:.6g}'} {unit.name}"
+
+
+def labels(names: Sequence[str]) -> list[str]:
+    """Return a label for each name; names that would look the same are kept whole."""
+    made = [label(name) for name in names]
+    return [name if made.count(text) > 1 else text for name, text in zip(names, made, strict=True)]
+
+
+def without_common(texts: Sequence[str]) -> tuple[list[str], str]:
+    """Return the labels without the words that all of them begin their parts with, and what was left out.
+
+    Examples
+    --------
+    >>> without_common(["size 256 | age 1 s", "size 64 | age 500 ms"])
+    (['256 | 1 s', '64 | 500 ms'], 'size | age')
+    >>> without_common(["size 256", "age 1 s"])
+    (['size 256', 'age 1 s'], '')
+    """
+    # every other piece is a joint
+    pieces = [_JOINTS.split(text) for text in texts]
+    heads = {"".join(_each(one, lambda part: part.partition(" ")[0])) for one in pieces}
+    if len(texts) < 2 or len(heads) > 1 or any(" " not in part for one in pieces for part in one[::2]):
+        return list(texts), ""
+    return ["".join(_each(one, lambda part: part.partition(" ")[2])) for one in pieces], heads.pop()
+
+
+def _each(pieces: Sequence[str], change: Callable[[str], str]) -> list[str]:
+    return [piece if place % 2 else change(piece) for place, piece in enumerate(pieces)]
+
+
+def differ_in_one(texts: Sequence[str]) -> bool:
+    """Whether labels are the same but for one number with its unit.
+
+    Examples
+    --------
+    >>> differ_in_one(["size 256 | age 1 s", "size 64 | age 1 s"]), differ_in_one(["size 256", "age 1 s"])
+    (True, False)
+    """
+    shorter, template = without_common(texts)
+    pieces = [_JOINTS.split(text) for text in shorter]
+    return bool(template) and sum(len(set(part)) > 1 for part in zip(*pieces, strict=True)) == 1
+
+
+SCALE = "arrivals_scale"
+Coordinates = Mapping[str, Mapping[str, object]]
+"""Of each scenario of a grid, the value of each field that is varied."""
+_JOINT = " · "
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """Something that can be chosen, such as a flush policy, with its scenario at each load.
+
+    Parameters
+    ----------
+    name : str
+        What the scenarios have in common.
+    scenarios : tuple of (float, str)
+        The scale of the arrivals and the scenario's name, the lowest load first.
+    missing : tuple of str
+        Those of the scenarios that did not finish.
+    load : float, optional
+        The load at which the option's value counts; None: today's.
+    """
+
+    name: str
+    scenarios: tuple[tuple[float, str], ...]
+    missing: tuple[str, ...] = ()
+    load: float | None = None
+
+    def base(self) -> str:
+        """Return the scenario at the load that counts: by default today's, scale 1, or without it the lowest."""
+        by_scale = dict(self.scenarios)
+        return by_scale.get(1.0 if self.load is None else self.load, self.scenarios[0][1])
+
+    def base_scale(self) -> float:
+        """Return the scale of that load."""
+        return next(scale for scale, name in self.scenarios if name == self.base())
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of its scenarios finished."""
+        return not self.missing
+
+
+def options(
+    scenarios: Mapping[str, Simulation],
+    coordinates: Coordinates,
+    finished: Collection[str],
+    *,
+    up_to: float | None = None,
+    load: float | None = None,
+) -> tuple[Option, ...]:
+    """Return the options of a study, in its order.
+
+    Parameters
+    ----------
+    scenarios : mapping of str to Simulation
+        All scenarios.
+    coordinates : mapping
+        Of those of a grid, what was varied.
+    finished : collection of str
+        Which finished.
+    up_to : float, optional
+        The highest scale of the arrivals that counts; None: all.
+    load : float, optional
+        The scale at which an option's value counts; None: today's.
+    """
+    groups: dict[str, list[tuple[float, str]]] = {}
+    for name, simulation in scenarios.items():
+        scale = _scale(coordinates.get(name, {}))
+        if up_to is None or scale <= up_to:
+            groups.setdefault(option_name(name, simulation, coordinates), []).append((scale, name))
+    if not groups:
+        raise InvalidValueError(f"up_to must reach the lowest load of the study, got {up_to}; leave it out")
+    for found in groups.values():
+        _check_load(load, sorted(scale for scale, _ in found))
+    return tuple(
+        Option(name, tuple(sorted(found)), tuple(one for _, one in found if one not in finished), load)
+        for name, found in groups.items()
+    )
+
+
+def _check_load(load: float | None, scales: list[float]) -> None:
+    if load is not None and load not in scales:
+        listed = ", ".join(f"{scale:g}" for scale in scales)
+        raise InvalidValueError(f"load must be one of the study's loads that count, {listed}, got {load!r}")
+
+
+def option_name(name: str, simulation: Simulation, coordinates: Coordinates) -> str:
+    """Return a scenario's name without its load; the policy where nothing else was varied."""
+    if SCALE not in coordinates.get(name, {}):
+        return name
+    parts = [part for part in name.split(_JOINT) if not part.startswith("arrivals ")]
+    return _JOINT.join(parts) or ", ".join(repr(buffer.policy) for buffer in simulation.buffers)
+
+
+def find_scenario(what: object, scenarios: Mapping[str, Simulation], coordinates: Coordinates) -> str:
+    """Return the scenario that is meant by its name, by its option's name, or by the policy that was varied."""
+    text = what if isinstance(what, str) else repr(what)
+    if text in scenarios:
+        return text
+    found = {one.name: one.base() for one in options(scenarios, coordinates, scenarios)}
+    return found[text] if text in found else checks.one_of("baseline", text, scenarios)
+
+
+def _scale(coordinates: Mapping[str, object]) -> float:
+    value = coordinates.get(SCALE, 1.0)
+    return checks.positive(SCALE, value)
+
+
+MOST_SCENARIOS = 10_000
+_OF_SIMULATION = {field.name for field in fields(Simulation)}
+_OF_BUFFERS = {field.name for field in fields(JobBuffer)} - {"id"}
+_OF_WORKERS = {field.name for kind in (PushWorkers, PollingWorkers) for field in fields(kind)} - {"queue"}
+_SCALE = "arrivals_scale"
+
+
+def grid(simulation: Simulation, over: Mapping[str, Sequence[object]]) -> dict[str, Simulation]:
+    """Return a simulation for every combination of the values, by a name that says its values.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        What is varied.
+    over : mapping of str to sequence
+        For each field its values: a field of the simulation (``until``, ``storage``, ``workers``), of all its buffers
+        (``policy``, ``drain``, ``capacity``), of all its workers that have it (``concurrency``, ``service``), or
+        ``arrivals_scale``.
+
+    Raises
+    ------
+    InvalidValueError
+        If a field is unknown, has no values or the same value twice, or there are too many combinations.
+
+    Examples
+    --------
+    >>> from bufsim import FlushEvery, Poisson, Producer
+    >>> simulation = Simulation(
+    ...     producers=[Producer("edits", Poisson(100.0))],
+    ...     buffers=[JobBuffer("search", policy=FlushEvery("5s"))],
+    ...     until="1min",
+    ... )
+    >>> list(grid(simulation, {"policy": [FlushEvery(2.0)], "arrivals_scale": [1, 2]}))
+    ['FlushEvery(2.0) · arrivals ×1', 'FlushEvery(2.0) · arrivals ×2']
+    """
+    values = {name: _values(name, given) for name, given in over.items()}
+    sizes = [f"{len(given):,} values of {name}" for name, given in values.items()]
+    if (count := math.prod(map(len, values.values()))) > MOST_SCENARIOS:
+        raise InvalidValueError(
+            f"a grid must have at most {MOST_SCENARIOS:,} combinations, got {count:,} ({' × '.join(sizes)}); "  # noqa: RUF001  # times
+            "leave out values, or split it"
+        )
+    # each variation is made once: scenarios that meet the same jobs and draws share what these follow from
+    order = sorted(values, key=_place)
+    made: dict[tuple[str, ...], Simulation] = {(): simulation}
+    scenarios: dict[str, Simulation] = {}
+    for combination in itertools.product(*values.values()):
+        chosen = dict(zip(values, combination, strict=True))
+        path: tuple[str, ...] = ()
+        for name in order:
+            before, path = made[path], (*path, repr(chosen[name]))
+            if path not in made:
+                made[path] = _with(before, name, chosen[name])
+        scenarios[_label(chosen)] = made[path]
+    return scenarios
+
+
+def policy_grid(
+    *,
+    size: Sequence[int] = (),
+    age: Sequence[float | str] = (),
+    idle: Sequence[float | str] = (),
+    every: Sequence[float | str] = (),
+) -> list[FlushPolicy]:
+    """Return the flush policies for every combination of the values given, joined by ``|``.
+
+    Examples
+    --------
+    >>> policy_grid(size=[100, 200], age=["5s"])
+    [FlushAtSize(100) | FlushAfterAge(5.0), FlushAtSize(200) | FlushAfterAge(5.0)]
+    """
+    kinds: list[tuple[Callable[..., FlushPolicy], Sequence[object]]] = [
+        (FlushAtSize, size),
+        (FlushAfterAge, age),
+        (FlushWhenIdle, idle),
+        (FlushEvery, every),
+    ]
+    leaves = [[kind(value) for value in values] for kind, values in kinds if len(values)]
+    if not leaves:
+        raise InvalidValueError("policy_grid needs values for size, age, idle or every, got none")
+    policies = []
+    for combination in itertools.product(*leaves):
+        policy = combination[0]
+        for leaf in combination[1:]:
+            policy = policy | leaf
+        policies.append(policy)
+    return policies
+
+
+def _values(name: str, given: object) -> Sequence[object]:
+    known = sorted(_OF_SIMULATION | _OF_BUFFERS | _OF_WORKERS | {_SCALE})
+    checks.one_of("a grid's field", name, known)
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise InvalidTypeError(f"{name} must be a list of values to try, got {given!r}; write {name}=[{given!r}]")
+    if not given:
+        raise InvalidValueError(
+            f"{name} must have at least one value to try, got none; leave it out to keep the one there"
+        )
+    twice = [text for text, count in Counter(map(repr, given)).items() if count > 1]
+    if twice:
+        raise InvalidValueError(
+            f"{name} must have values that are written differently, got {twice[0]} more than once; "
+            "leave one out, or give named scenarios: {'a': simulation, 'b': another}"
+        )
+    return given
+
+
+def _place(name: str) -> int:
+    """Return when a field is varied: a whole before its parts, and what draws follow from before the rest."""
+    if name in ("producers", "workers", "until"):
+        return 0
+    if name == _SCALE or name in _OF_WORKERS:
+        return 1
+    return 2 if name in _OF_SIMULATION else 3
+
+
+def _with(simulation: Simulation, name: str, value: object) -> Simulation:
+    """Return the simulation with another value for a field, wherever the field stands."""
+    if name == _SCALE:
+        return simulation.scaled(arrivals=checks.positive(_SCALE, value))
+    changes = {name: value}
+    if name in _OF_SIMULATION:
+        return replace(simulation, **changes)  # type: ignore[arg-type]  # the field checks its value
+    if name in _OF_BUFFERS:
+        buffers = tuple(replace(buffer, **changes) for buffer in simulation.buffers)  # type: ignore[arg-type]  # likewise
+        return replace(simulation, buffers=buffers)
+    if not any(hasattr(pool, name) for pool in simulation.workers):
+        listed = ", ".join(map(repr, simulation.workers)) or "none"
+        raise InvalidValueError(
+            f"{name} is a field of workers, and no workers of the simulation have it, which has {listed}; "
+            "give it such workers"
+        )
+    workers = tuple(replace(pool, **changes) if hasattr(pool, name) else pool for pool in simulation.workers)  # type: ignore[arg-type]  # likewise
+    return replace(simulation, workers=workers)
+
+
+def _label(chosen: Mapping[str, object]) -> str:
+    """Return the name of a combination: policies as they are, other values with their field's name."""
+    parts = []
+    for name, value in chosen.items():
+        if name == _SCALE:
+            parts.append(f"arrivals ×{value:g}")  # noqa: RUF001  # times, as books write it
+        else:
+            parts.append(repr(value) if isinstance(value, FlushPolicy) else f"{name} {value!r}")
+    return " · ".join(parts)

@@ -1,0 +1,265 @@
+"""Windows that cut the period of a policy: then rates and levels are off, however many replications there are."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bufsim.formats import number
+from bufsim.model.flush_policy import CheckedEvery
+from bufsim.model.policies import FlushEvery
+from bufsim.results import warnings as of_run
+from bufsim.results.measures import Window
+from bufsim.results.steps import BINS
+from bufsim.results.tallies import Tally
+from bufsim.simulation import Simulation
+from bufsim.statistics import WarmUpCheck, check_warm_up
+from bufsim.studies.comparisons import Told
+from bufsim.studies.estimates import Floats
+
+MATTERS = 0.01
+"""A rate that is off by less is not worth a word."""
+
+
+def cut_periods(simulation: Simulation, tallies: Sequence[Tally]) -> list[str]:
+    """Return a sentence for each clock whose ticks in [warm_up, until) are too few or too many for its length.
+
+    A window of k periods should hold k ticks. It holds fewer or more when it cuts a period; and one fewer when it
+    starts at 0, where the first tick finds nothing, since the tick at `until` lies outside. Whole periods after a
+    warm-up hold exactly k. A clock counts by the share of the flushes that it started.
+    """
+    found = []
+    for buffer in simulation.buffers:
+        causes = Counter[str]()
+        for tally in tallies:
+            causes.update(tally.buffers[buffer.id].causes)
+        for part in buffer.policy.parts():
+            if isinstance(part, CheckedEvery) or (isinstance(part, FlushEvery) and part.anchor == "clock"):
+                found.append(_said(simulation, part, _share(part, causes)))
+    return list(dict.fromkeys(sentence for sentence in found if sentence))
+
+
+def _share(clock: FlushEvery | CheckedEvery, causes: Counter[str]) -> float:
+    """Return the share of the flushes that started at the clock's ticks."""
+    leaves = {repr(part) for part in clock.parts()}
+    return sum(causes[leaf] for leaf in leaves) / max(causes.total(), 1)
+
+
+def _said(simulation: Simulation, clock: FlushEvery | CheckedEvery, share: float) -> str:
+    start, end, period = simulation.warm_up, simulation.until, clock.period
+    periods = (end - start) / period
+    off = _ticks(start, end, period, clock.phase) / periods - 1.0
+    if abs(off) * share <= MATTERS:
+        return ""
+    begin = start or period
+    return (
+        f"cut period: {clock!r} has {100.0 * abs(off):.1f} % {'fewer' if off < 0.0 else 'more'} ticks than "
+        f"{number(periods)} periods should have, so that the flushes that it starts are off by as much: "
+        f"warm_up={begin:g} and until={begin + math.ceil(periods) * period:g} hold whole periods"
+    )
+
+
+def _ticks(start: float, end: float, period: float, phase: float) -> int:
+    """Return how many ticks lie in [start, end); not counted is one at 0, when there is no job yet."""
+    first = max(math.ceil((start - phase) / period), 0)
+    if phase + first * period == 0.0:
+        first = 1
+    return max(math.ceil((end - phase) / period) - first, 0)
+
+
+LEVELS = ("buffered", "unfinished")
+"""The levels of a tally that are looked at: jobs in buffers, and works in the queues that have workers."""
+_CALLED = {"buffered": "jobs in buffers", "unfinished": "jobs in queues and in service"}
+_LEAST_BINS = 60
+_LEAST_CYCLES = 3
+_CYCLES_IN_A_BIN = 4
+_BINS_OF_CYCLES = 4
+_MATTERS = 0.01
+_ABOUT = 1.02
+"""A cycle is estimated: three that are a little too long count as three."""
+
+
+def levels(tallies: Sequence[Tally], level: str) -> Floats:
+    """Return a level over the whole run, a row a replication, a column for each of `BINS` equal bins of [0, until)."""
+    return np.array([getattr(tally, level).averages for tally in tallies])
+
+
+def judged(tallies: Sequence[Tally], level: str) -> WarmUpCheck:
+    """Return what the start of the runs does to a level in the window [warm_up, until).
+
+    Notes
+    -----
+    A buffer swings between its flushes, all replications at once where a clock or an age flushes it. Bins and thirds of
+    a run cut such cycles where they happen to lie, which looks like a trend. So where a cycle is not far shorter than a
+    bin, the level is averaged over whole cycles, of at least four bins together, from each of many times on: these
+    averages do not swing. Of runs that hold fewer than three cycles nothing can be told, and the warning says so.
+
+    Without cycles of that length the bins are judged as they are, without those that the warm-up touches. Where fewer
+    than 60 are left each counts as several, which changes no average. A period of the arrivals is no flush cycle, and
+    of several buffers only the longest cycle is averaged over.
+    """
+    window, table = tallies[0].window, levels(tallies, level)
+    width, cycle = window.end / BINS, flush_cycle(tallies)
+    if _LEAST_CYCLES * cycle > window.span * _ABOUT:
+        return _too_few(tallies, cycle)
+    if cycle > width / _CYCLES_IN_A_BIN:
+        reach = cycle * max(
+            1, min(math.ceil(_BINS_OF_CYCLES * width / cycle), int(window.span / _LEAST_CYCLES / cycle))
+        )
+        return check_warm_up(_averages_over(table, window, reach), window.start, window.end - reach)
+    within = table[:, math.ceil(window.start / width - 1e-9) :]
+    repeated = np.repeat(within, -(-_LEAST_BINS // within.shape[1]), axis=1)
+    return check_warm_up(repeated, window.start, window.end)
+
+
+def flush_cycle(tallies: Sequence[Tally]) -> float:
+    """Return the longest mean time between flushes, or ticks that found nothing, of a buffer, s; 0 without flushes.
+
+    It is the mean number of jobs that one of them took over the rate at which jobs were stored: whole cycles, also
+    where the window cuts one. A buffer that holds less than 1 % of what is buffered counts for nothing.
+    """
+    everything = sum(tally.all_buffers.levels.size.integral for tally in tallies)
+    span = tallies[0].window.span
+    # a tick at 0, when there is no job yet, ends no cycle
+    at_once = int(tallies[0].window.start == 0.0)
+    cycles = [0.0]
+    for name in tallies[0].buffers:
+        parts = [tally.buffers[name] for tally in tallies]
+        flushes, stored = sum(part.flushes for part in parts), sum(part.stored for part in parts)
+        held = sum(part.levels.size.integral for part in parts)
+        if flushes and stored and held >= _MATTERS * everything:
+            ends = flushes + sum(max(part.empty_ticks - at_once, 0) for part in parts)
+            taken = sum(part.batch_jobs for part in parts) / ends
+            cycles.append(taken / stored * span * len(parts))
+    return max(cycles)
+
+
+def _averages_over(table: Floats, window: Window, reach: float) -> Floats:
+    """Return the averages over [t, t + reach) of a level, for as many t in [warm_up, until - reach] as it has bins."""
+    edges = np.linspace(0.0, window.end, BINS + 1)
+    area = np.concatenate((np.zeros((len(table), 1)), np.cumsum(table, axis=1)), axis=1) * (window.end / BINS)
+    begin = np.linspace(window.start, window.end - reach, BINS)
+    return np.array([np.interp(begin + reach, edges, row) - np.interp(begin, edges, row) for row in area]) / reach
+
+
+def _too_few(tallies: Sequence[Tally], cycle: float) -> WarmUpCheck:
+    window = tallies[0].window
+    way_out = number(window.start + _LEAST_CYCLES * cycle)
+    return WarmUpCheck(
+        None,
+        0.0,
+        f"the start cannot be judged, since the runs hold {number(window.span / cycle)} flush cycles of about "
+        f"{number(cycle)} s, and at least {_LEAST_CYCLES} tell a start from a swing: "
+        f"set `until` to {way_out} s or more",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WarmUp:
+    """What the start of the runs does to one level of a scenario.
+
+    Parameters
+    ----------
+    scenario : str
+        Whose.
+    level : {"buffered", "unfinished"}
+        Which.
+    check : WarmUpCheck
+        What was found: where MSER-5 would cut, the bias, and a warning or none.
+    """
+
+    scenario: str
+    level: str
+    check: WarmUpCheck
+
+    def sentence(self) -> str:
+        """Return the warning, or that there is none."""
+        said = self.check.warning or "the start does no harm that shows"
+        return f"{self.scenario}, {_CALLED[self.level]}: {said}"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class WarmUps(Told):
+    """What the start of the runs does, by scenario and level.
+
+    Parameters
+    ----------
+    rows : tuple of WarmUp
+        Scenario by scenario.
+    """
+
+    rows: tuple[WarmUp, ...]
+
+    def warnings(self) -> list[str]:
+        """Return a sentence for each level that starts away from where it goes, or is still moving at the end."""
+        way_out = " (unless a run is meant to start like that and to end, as an import does)"
+        return [f"warm-up: {row.sentence()}{way_out}" for row in self.rows if row.check.warning]
+
+    def sentences(self) -> list[str]:
+        """Return a sentence a level."""
+        return [row.sentence() for row in self.rows]
+
+    def table(self) -> pd.DataFrame:
+        """Return a row a level: scenario, level, suggested (s, nan if none), relative_bias, warning."""
+        rows = [
+            (row.scenario, row.level, row.check.warm_up, row.check.relative_bias, row.check.warning)
+            for row in self.rows
+        ]
+        frame = pd.DataFrame(rows, columns=["scenario", "level", "suggested", "relative_bias", "warning"])
+        return frame.astype({"suggested": float})
+
+
+def warm_ups(tallies: Mapping[str, Sequence[Tally]]) -> WarmUps:
+    """Return what the start does in each scenario, for each of its levels that is not 0 throughout."""
+    return WarmUps(
+        tuple(
+            WarmUp(name, level, judged(found, level))
+            for name, found in tallies.items()
+            for level in LEVELS
+            if levels(found, level).any()
+        )
+    )
+
+
+def cautions(scenarios: Mapping[str, Simulation], tallies: Mapping[str, Sequence[Tally]]) -> list[str]:
+    """Return a sentence for each thing that can mislead.
+
+    "warm-up": a level starts away from where it goes, or is still moving when the runs end. "cut period": the window
+    cuts a period of a policy. And what single runs are warned of ("never due", "unstable", "large job"), with how many
+    of the replications it was seen in.
+
+    Parameters
+    ----------
+    scenarios : mapping of str to Simulation
+        What ran.
+    tallies : mapping of str to sequence of Tally
+        What is kept of their replications.
+    """
+    found = warm_ups(tallies).warnings()
+    for name, kept in tallies.items():
+        found += [_of(sentence, name) for sentence in cut_periods(scenarios[name], kept)]
+        found += _of_runs(name, scenarios[name], kept)
+    return found
+
+
+def _of_runs(name: str, simulation: Simulation, tallies: Sequence[Tally]) -> list[str]:
+    """Return each kind of warning once, in the words of the first replication that has it."""
+    seen: dict[str, list[str]] = {}
+    for tally in tallies:
+        for sentence in of_run.cautions(simulation, tally):
+            seen.setdefault(sentence.split(":")[0], []).append(sentence)
+    return [
+        f"{_of(sentences[0], name)} (so in {len(sentences)} of {len(tallies)} replications)"
+        for sentences in seen.values()
+    ]
+
+
+def _of(sentence: str, scenario: str) -> str:
+    """Return a warning with its scenario's name after its kind."""
+    kind, said = sentence.split(": ", 1)
+    return f"{kind}: {scenario}: {said}"
