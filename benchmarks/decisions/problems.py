@@ -11,7 +11,7 @@ from typing import Any
 import bufsim as bs
 from bufsim.studies.study import Study
 
-DATA = Path(__file__).parents[2] / "tests" / "studies" / "data" / "problems.json"
+DATA = Path(__file__).parents[2] / "tests" / "data" / "decisions" / "problems.json"
 Problem = Mapping[str, Any]
 
 # Problem 3 counts the flush at `until`; bufsim's runs cover [0, until), so that its runs end a hair later.

@@ -34,7 +34,14 @@ class Claim:
             return Finding(self.subject, f"{type(error).__name__}: {error}", "FAILS")
 
 
-CLAIMS = tuple(Claim(module.SUBJECT, module.check) for module in (replays, replays, models, models, models, models))
+CLAIMS = (
+    Claim(replays.RECORDED, replays.check_recorded),
+    Claim(replays.SERVER_TRACE, replays.check_server_trace),
+    Claim(models.TWO_ENGINES, models.check_two_engines),
+    Claim(models.CONSERVATION, models.check_conservation),
+    Claim(models.CLOSED_FORMS, models.check_closed_forms),
+    Claim(models.COVERAGE, models.check_coverage),
+)
 
 
 def findings(extent: Extent) -> Iterator[Finding]:

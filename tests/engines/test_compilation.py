@@ -19,6 +19,7 @@ from types import FunctionType, ModuleType
 
 import numba
 import pytest
+from bufsim_tests.studies_small import declare, study
 from numba.core import caching
 
 import bufsim
@@ -27,7 +28,6 @@ from bufsim.cli import main
 from bufsim.engines import compilation, compiled_engine
 from bufsim.engines.compilation import COMPILES, COMPILES_ALWAYS, compiled, silent, telling
 from bufsim.studies.running import Task, run, run_for_a_while
-from tests.studies.small import declare, study
 
 RUN = """
 MORE = 1

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from bufsim_tests.compiled_models import classes, simulations
 from hypothesis import HealthCheck, Phase, find, given, settings
 
 import bufsim
@@ -22,8 +23,6 @@ from bufsim.model.producers import Keys
 from bufsim.model.reducers import Reduce
 from bufsim.model.time_varying import Rate
 from bufsim.model.traces import ScaledTrace
-
-from .compiled_models import classes, simulations
 
 SEED = 11
 TABLES = ("jobs", "flushes", "buffer_size", "work")

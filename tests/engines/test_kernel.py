@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
+from bufsim_tests.compiled_models import simulations
 from hypothesis import HealthCheck, given, settings
 
 from bufsim import (
@@ -29,8 +30,6 @@ from bufsim.engines.workload import Workload
 from bufsim.model import rules
 from bufsim.results import streamed
 from bufsim.studies.store import packed
-
-from .compiled_models import simulations
 
 SEED = 13
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from bufsim_tests.engines_small import batches, column, columns, declare, producer, simulate
+from bufsim_tests.generated import SEED, expected, rows_of, simulations
 from hypothesis import given, settings
 
 from bufsim import (
@@ -29,9 +31,6 @@ from bufsim import (
 )
 from bufsim.engines import order
 from bufsim.engines.workload import Workload
-
-from .generated import SEED, expected, rows_of, simulations
-from .small import batches, column, columns, declare, producer, simulate
 
 # --- the oracle -------------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from bufsim_tests.engines_small import column, columns, declare, producer, simulate
 
 from bufsim import (
     Backoff,
@@ -18,8 +19,6 @@ from bufsim import (
     Uniform,
 )
 from bufsim.engines.workload import Workload
-
-from .small import column, columns, declare, producer, simulate
 
 ELSEWHERE = JobBuffer("b", policy=NeverFlush(), collect=lambda job: False)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from bufsim_tests.engines_small import batches, column, columns, producer, simulate
 
 from bufsim import (
     Capacity,
@@ -19,8 +20,6 @@ from bufsim import (
     Stops,
     Storage,
 )
-
-from .small import batches, column, columns, producer, simulate
 
 DURABLE = Storage(durable=True)
 

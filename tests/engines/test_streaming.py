@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 import pytest
+from bufsim_tests.compiled_models import simulations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -38,8 +39,6 @@ from bufsim.engines.kernel.state import State
 from bufsim.engines.workload import Jobs, Workload
 from bufsim.results import streamed
 from bufsim.studies.store import packed
-
-from .compiled_models import simulations
 
 SEED = 5
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import simpy
+from bufsim_tests.engines_small import batches, column, columns, declare, producer, simulate
 
 from bufsim import (
     BufferView,
@@ -25,8 +26,6 @@ from bufsim import (
     Storage,
 )
 from bufsim.vendure import InMemoryJobBufferStorageStrategy, Job, SearchIndexJobBuffer
-
-from .small import batches, column, columns, declare, producer, simulate
 
 INF = float("inf")
 

@@ -6,6 +6,7 @@ import pickle
 from dataclasses import dataclass, replace
 
 import pytest
+from bufsim_tests.policy_strategies import gridless, leaves, periods, policies, times, views
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -23,8 +24,6 @@ from bufsim import (
     NeverFlush,
 )
 from bufsim.model.flush_policy import AllOf, AnyOf, CheckedEvery
-
-from .policy_strategies import gridless, leaves, periods, policies, times, views
 
 INF = math.inf
 VIEW = BufferView(now=7.0, size=2, nbytes=5, oldest_at=3.0, newest_at=7.0, last_flush_start=1.0, last_flush_end=2.0)

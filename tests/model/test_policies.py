@@ -7,6 +7,7 @@ from dataclasses import FrozenInstanceError, fields
 
 import numpy as np
 import pytest
+from bufsim_tests.policy_strategies import few, leaves, periods, times, views
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,8 +24,6 @@ from bufsim import (
     InvalidValueError,
     NeverFlush,
 )
-
-from .policy_strategies import few, leaves, periods, times, views
 
 INF = math.inf
 VIEW = BufferView(now=7.0, size=2, nbytes=5, oldest_at=3.0, newest_at=7.0, last_flush_start=1.0, last_flush_end=2.0)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from bufsim_tests.results_small import run
+
 from bufsim import (
     FlushAfterAge,
     FlushAt,
@@ -11,8 +13,6 @@ from bufsim import (
     PollingWorkers,
     PushWorkers,
 )
-
-from .small import run
 
 
 def test_a_policy_that_never_comes_due_for_the_last_jobs_is_named():

@@ -6,12 +6,11 @@ import zipfile
 
 import pandas as pd
 import pytest
-from engines.generated import SEED, simulations
+from bufsim_tests.generated import SEED, simulations
+from bufsim_tests.results_small import declare, run
 from hypothesis import given, settings
 
 from bufsim import InvalidTypeError, InvalidValueError, MissingExtraError, PushWorkers, Result, UniqueByKey
-
-from .small import declare, run
 
 TABLES = ("jobs", "flushes", "buffer_size", "work")
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from engines.generated import SEED, simulations
+from bufsim_tests.generated import SEED, simulations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

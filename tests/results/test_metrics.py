@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from bufsim_tests.results_small import run
 
 from bufsim import (
     Capacity,
@@ -23,8 +24,6 @@ from bufsim import (
 from bufsim.engines.recording import LOSS_CAUSES
 from bufsim.results import metrics
 from bufsim.results.metrics import METRICS, Quantile, find
-
-from .small import run
 
 #: the buffer holds 1 job on [1, 2), 2 on [2, 4), 3 at 4; 1 on [6, 9), 2 on [9, 11)
 RESULT = run(

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from bufsim_tests.results_small import run
 
 from bufsim.results.files import built, plain
 from bufsim.results.measures import Histogram
-
-from .small import run
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from engines.generated import SEED, simulations
+from bufsim_tests.generated import SEED, simulations
+from bufsim_tests.results_small import declare, rows, run
 from hypothesis import given, settings
 
 from bufsim import (
@@ -26,8 +27,6 @@ from bufsim.engines.recording import Recording
 from bufsim.engines.simpy_engine import Model
 from bufsim.engines.workload import Workload
 from bufsim.results.records import Copies, Tables, check_conservation
-
-from .small import declare, rows, run
 
 
 def record_of(simulation, seed=1) -> Recording:

@@ -5,7 +5,8 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from engines.generated import SEED, simulations
+from bufsim_tests.generated import SEED, simulations
+from bufsim_tests.results_small import declare, rows, run
 from hypothesis import given, settings
 
 import bufsim
@@ -13,8 +14,6 @@ from bufsim import BufsimError, FlushAtSize, FlushEvery, InvalidValueError, JobB
 from bufsim.engines.simpy_engine import Model
 from bufsim.engines.workload import Workload
 from bufsim.results.metrics import METRICS
-
-from .small import declare, rows, run
 
 TABLES = ("jobs", "flushes", "buffer_size", "work")
 

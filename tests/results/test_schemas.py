@@ -2,11 +2,10 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+from bufsim_tests.results_small import run
 
 from bufsim import FlushAtSize, FlushEvery, JobBuffer, Merge, PushWorkers, Stops
 from bufsim.results.records import SCHEMAS, schema
-
-from .small import run
 
 RUNS = {
     "plain": lambda: run([1.0, 2.0, 3.0]),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from engines.compiled_models import arrivals, distributions, simulations
+from bufsim_tests.compiled_models import arrivals, distributions, simulations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

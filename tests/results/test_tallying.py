@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from engines.generated import SEED, simulations
+from bufsim_tests.generated import SEED, simulations
+from bufsim_tests.results_oracle import Oracle, integral, time_at
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,8 +15,6 @@ from bufsim import Result, Simulation
 from bufsim.engines.recording import LOSS_CAUSES
 from bufsim.results.measures import SIZES, TIMES, Histogram, LevelDistribution, Sample
 from bufsim.results.records import OUTCOMES
-
-from .oracle import Oracle, integral, time_at
 
 close = pytest.approx
 

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+from bufsim_tests.studies_small import declare
+
 from bufsim import FlushAfterAge, FlushAtSize, FlushEvery, NeverFlush
 from bufsim.studies.study import Study
-from tests.studies.small import declare
 
 
 def warned(**policies):
@@ -24,7 +25,7 @@ def test_each_warning_names_its_scenario_and_in_how_many_replications_it_was_see
 
 
 def test_a_scenario_that_failed_is_not_judged():
-    from tests.studies.small import Failing
+    from bufsim_tests.studies_small import Failing
 
     scenarios = {"fails": declare(Failing()), "fine": declare(FlushAtSize(10) | FlushAfterAge(1.0), until=64.0)}
     result = Study(scenarios, seed=3).run(3, progress=False)

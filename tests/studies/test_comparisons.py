@@ -4,12 +4,12 @@ import re
 
 import numpy as np
 import pytest
+from bufsim_tests.studies_small import declare
 
 from bufsim import FlushAfterAge, FlushAtSize, FlushEvery, InvalidValueError
 from bufsim.statistics import holm
 from bufsim.studies.expressions import cost, metric
 from bufsim.studies.study import Study
-from tests.studies.small import declare
 
 POLICIES = {
     "size 40": FlushAtSize(40) | FlushAfterAge(5.0),

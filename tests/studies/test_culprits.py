@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from bufsim_tests.studies_small import declare
 
 from bufsim.studies.running import culprit
-from tests.studies.small import declare
 
 
 @pytest.mark.parametrize(

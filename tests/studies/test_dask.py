@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import distributed
 import pytest
+from bufsim_tests.studies_small import POLICIES, Failing, OwnSize, bits, declare, study
 
 from bufsim import BufsimError, FlushPolicy
 from bufsim.studies.study import Study
-from tests.studies.small import POLICIES, Failing, OwnSize, bits, declare, study
 
 
 @pytest.fixture(scope="module")

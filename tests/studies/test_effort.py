@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from bufsim_tests.studies_small import Failing, OwnSize, declare, study
 
 from bufsim import Bulk, FlushAtSize, InvalidTypeError, Poisson, Producer, StepRate, TimeVarying, Trace, Uniform
 from bufsim.studies import progress as bars
@@ -12,7 +13,6 @@ from bufsim.studies import running as effort
 from bufsim.studies import running as execution
 from bufsim.studies import running as replicating
 from bufsim.studies.running import USUAL, Cost, Effort, Replicating, jobs_by_scenario, measured, seconds_of
-from tests.studies.small import Failing, OwnSize, declare, study
 
 EFFORT = Effort(scenarios=60, replications=30, jobs=72_000.0, left=1800, seconds=25.3, workers=1)
 

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from bufsim_tests.studies_small import declare
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +14,6 @@ from bufsim.results.measures import SIZES, TIMES, Histogram
 from bufsim.statistics import quantile_interval_from_counts
 from bufsim.studies.estimates import Measured, cumulative
 from bufsim.studies.study import Study
-from tests.studies.small import declare
 
 qs = st.floats(0.01, 0.99)
 

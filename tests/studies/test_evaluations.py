@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from bufsim_tests.studies_small import declare
 
 from bufsim import (
     Bursty,
@@ -19,7 +20,6 @@ from bufsim.statistics import mean_interval
 from bufsim.studies.estimates import Measured, UndefinedError
 from bufsim.studies.expressions import cost, metric
 from bufsim.studies.study import Study
-from tests.studies.small import declare
 
 N = 8
 POLICIES = {"size": FlushAtSize(20) | FlushAfterAge(3.0), "clock": FlushEvery(2.0)}

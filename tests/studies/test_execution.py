@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 import scipy.stats
+from bufsim_tests.studies_small import OwnSize, bits, declare, study
 
 from bufsim import (
     BufsimError,
@@ -39,7 +40,6 @@ from bufsim.model.distributions import Distribution
 from bufsim.studies import running
 from bufsim.studies.running import Task, at_once, execute, run, run_for_a_while
 from bufsim.studies.study import Study
-from tests.studies.small import OwnSize, bits, declare, study
 
 ALL = study(*(FlushAtSize(n) for n in range(2, 8)), OwnSize(5))
 

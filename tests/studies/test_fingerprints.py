@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
+from bufsim_tests.studies_small import POLICIES, OwnSize, declare, study
 
 from bufsim import (
     Exponential,
@@ -40,7 +41,6 @@ from bufsim import (
 )
 from bufsim.studies.fingerprints import fingerprint, fingerprints
 from bufsim.studies.study import Study
-from tests.studies.small import POLICIES, OwnSize, declare, study
 
 
 def made(text, name="Mine", **names):
@@ -106,9 +106,9 @@ def test_it_is_the_same_in_another_process():
     # where strings, and sets of them, are hashed in another way
     code = f"""
         import sys
-        sys.path.insert(0, {str(Path(__file__).parents[2])!r})
-        from tests.studies.test_fingerprints import CLASS, FUNCTION, fingerprint, made
-        from tests.studies.small import OwnSize, declare
+        sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+        from studies.test_fingerprints import CLASS, FUNCTION, fingerprint, made
+        from bufsim_tests.studies_small import OwnSize, declare
         print(*map(fingerprint, (declare(), declare(OwnSize(3)), made(CLASS), made(FUNCTION))))
     """
     said = {

@@ -6,10 +6,10 @@ import re
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from studies.test_expressions import expressions
 
 from bufsim import BufsimError, InvalidTypeError, InvalidValueError
 from bufsim.studies.expressions import cost, expression, limit, metric, one_objective
-from tests.studies.test_expressions import expressions
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from bufsim_tests.studies_small import declare
 
 from bufsim import FlushAfterAge, FlushAtSize, FlushEvery
 from bufsim.studies.expressions import metric
 from bufsim.studies.study import Study
-from tests.studies.small import declare
 
 POLICIES = {
     "small": FlushAtSize(20),

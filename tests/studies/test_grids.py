@@ -4,6 +4,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from bufsim_tests.studies_small import declare
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,7 +29,6 @@ from bufsim import (
 from bufsim.studies import scenarios
 from bufsim.studies.running import drawn_from
 from bufsim.studies.scenarios import grid, policy_grid
-from tests.studies.small import declare
 
 
 def only(simulation, **over):

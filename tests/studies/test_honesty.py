@@ -14,7 +14,7 @@ from bufsim.engines.workload import Workload
 from bufsim.studies.expressions import cost
 from bufsim.studies.study import Study
 
-PROBLEMS = Path(__file__).parent / "data" / "problems.json"
+PROBLEMS = Path(__file__).parents[1] / "data" / "decisions" / "problems.json"
 
 
 @pytest.fixture(scope="module")

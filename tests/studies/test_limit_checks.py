@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from bufsim_tests.studies_small import declare
 
 from bufsim import (
     FlushAfterAge,
@@ -21,7 +22,6 @@ from bufsim.statistics import Interval
 from bufsim.studies.expressions import limit, metric
 from bufsim.studies.limit_checks import LimitCheck, LimitChecks, joint
 from bufsim.studies.study import Study
-from tests.studies.small import declare
 
 POLICIES = {
     "small": FlushAtSize(10) | FlushAfterAge(5.0),

@@ -3,11 +3,11 @@ from __future__ import annotations
 import re
 
 import pytest
+from bufsim_tests.studies_small import declare
 
 from bufsim import FlushAfterAge, FlushAtSize, InvalidValueError
 from bufsim.studies.scenarios import Option, options
 from bufsim.studies.study import Study
-from tests.studies.small import declare
 
 ONE, TWO = FlushAtSize(10), FlushAtSize(20) | FlushAfterAge(2.0)
 

@@ -10,11 +10,11 @@ import time
 
 import loky
 import pytest
+from bufsim_tests.studies_small import POLICIES, OwnSize, bits, study
 
 from bufsim import BufsimError
 from bufsim.studies import running as own
 from bufsim.studies.running import end_processes, processes
-from tests.studies.small import POLICIES, OwnSize, bits, study
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +112,7 @@ def test_an_interrupted_study_lets_its_processes_work_no_longer():
 SCRIPT = """
     import os, sys
     from bufsim.studies.running import processes
-    from tests.studies.small import study
+    from bufsim_tests.studies_small import study
     pool = processes(2)
     pids = set()
     while len(pids) < 2:
@@ -124,7 +124,7 @@ SCRIPT = """
 
 INTERRUPTED = """
     import os, signal, sys, threading
-    from tests.studies.small import study
+    from bufsim_tests.studies_small import study
 
     send = {"process": os.kill, "group": os.killpg}[sys.argv[1]]
     for pause in (0.0, 0.05, 0.1, 0.2, 0.3):
@@ -156,7 +156,7 @@ def hears_interrupts():
 def test_processes_do_not_hear_an_interrupt_from_their_start_on_and_their_parent_does():
     # in a new process, where all that loky needs is started with them
     code = (
-        "from tests.studies.test_processes import hears_interrupts; from bufsim.studies.running import processes; "
+        "from studies.test_processes import hears_interrupts; from bufsim.studies.running import processes; "
         "print(processes(1).submit(hears_interrupts).result(), hears_interrupts())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)

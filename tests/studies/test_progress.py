@@ -3,11 +3,11 @@ from __future__ import annotations
 import builtins
 
 import pytest
+from studies.test_execution import without
 
 from bufsim import InvalidTypeError, MissingExtraError
 from bufsim.studies import progress as bars
 from bufsim.studies.progress import shown
-from tests.studies.test_execution import without
 
 
 def test_a_function_is_called_with_the_replications_done_and_all():

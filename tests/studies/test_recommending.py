@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from bufsim_tests.studies_small import Failing, declare
 
 from bufsim import (
     Exponential,
@@ -22,7 +23,6 @@ from bufsim import (
 )
 from bufsim.studies.expressions import cost
 from bufsim.studies.study import Study
-from tests.studies.small import Failing, declare
 
 COST = cost(per_flush=40.0, per_job_second=1.0)
 TODAY = FlushAtSize(80) | FlushAfterAge(5.0)

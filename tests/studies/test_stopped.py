@@ -3,11 +3,11 @@ from __future__ import annotations
 import re
 
 import pytest
+from bufsim_tests.studies_small import declare
 
 from bufsim import FlushAfterAge, FlushAtSize, InvalidValueError, NeverFlush
 from bufsim.statistics import Margin
 from bufsim.studies.study import Study
-from tests.studies.small import declare
 
 POLICIES = {"a": FlushAtSize(40) | FlushAfterAge(5.0), "b": FlushAtSize(42) | FlushAfterAge(5.0)}
 

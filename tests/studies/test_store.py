@@ -13,6 +13,7 @@ import time
 import zlib
 
 import pytest
+from bufsim_tests.studies_small import Failing, OwnSize, bits, declare, study
 
 from bufsim import BufsimError, FlushAtSize, InvalidTypeError, InvalidValueError, Trace
 from bufsim.results.files import plain
@@ -20,7 +21,6 @@ from bufsim.results.measures import TIMES
 from bufsim.results.tallies import Tally
 from bufsim.studies import store as stores
 from bufsim.studies.store import Key, Store, packed, unpacked
-from tests.studies.small import Failing, OwnSize, bits, declare, study
 
 KEY = Key("of a simulation", "compiled", 7)
 
@@ -226,7 +226,7 @@ def test_another_value_in_a_closure_is_another_scenario(path):
 
 STUDY = """
     import sys
-    from tests.studies.small import OwnSize, study
+    from bufsim_tests.studies_small import OwnSize, study
     from bufsim import FlushAtSize
     planned = study(*(FlushAtSize(n) for n in range(5, 11)), OwnSize(3), seed=1)
     executor = int(sys.argv[2]) if len(sys.argv) > 2 else None

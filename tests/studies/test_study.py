@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from bufsim_tests.studies_small import POLICIES, Failing, OwnSize, bits, declare, study
 
 from bufsim import (
     CollectQueues,
@@ -31,7 +32,6 @@ from bufsim.studies import progress as bars
 from bufsim.studies import running
 from bufsim.studies.study import Study
 from bufsim.studies.study_result import IncompleteError
-from tests.studies.small import POLICIES, Failing, OwnSize, bits, declare, study
 
 # what is declared
 

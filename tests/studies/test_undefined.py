@@ -7,12 +7,12 @@ import pickle
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from bufsim_tests.studies_small import Failing, declare
 
 from bufsim import FlushAfterAge, FlushAtSize, NeverFlush
 from bufsim.errors import InvalidValueError
 from bufsim.studies.estimates import UndefinedError
 from bufsim.studies.study import Study
-from tests.studies.small import Failing, declare
 
 POLICIES = {"size": FlushAtSize(7), "never": NeverFlush(), "age": FlushAfterAge(2.0)}
 SAYS = (

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 
 import pytest
+from bufsim_tests.theory_examples import EXAMPLES
 
 from bufsim import theory
 from bufsim.errors import BufsimError
-
-from .examples import EXAMPLES
 
 CASES = [(name, argument) for name, form in EXAMPLES.items() for argument in form.parameters]
 

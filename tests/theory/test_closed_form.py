@@ -9,12 +9,11 @@ import sys
 
 import numpy as np
 import pytest
+from bufsim_tests.theory_examples import EXAMPLES
 
 from bufsim import theory
 from bufsim.errors import InvalidValueError
 from bufsim.theory.closed_form import closed_form
-
-from .examples import EXAMPLES
 
 FORMS = [pytest.param(form, id=name) for name, form in EXAMPLES.items()]
 FORM = EXAMPLES["periodic"]

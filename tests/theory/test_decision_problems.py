@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from bufsim_tests.theory_recorded import problems
 
 from bufsim import theory
-
-from .recorded import problems
 
 CLOSE = 1e-9
 

@@ -2,11 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from bufsim_tests.theory_replay import mean_wait, waits_and_batches
 
 from bufsim import theory
 from bufsim.errors import InvalidValueError
-
-from .replay import mean_wait, waits_and_batches
 
 
 def first_gap(times: np.ndarray, idle: float, age: float) -> float:

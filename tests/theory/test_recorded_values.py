@@ -3,11 +3,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from bufsim_tests.theory_families import FAMILIES, RENAMED
+from bufsim_tests.theory_recorded import closed_forms
 
 from bufsim import theory
-
-from .families import FAMILIES, RENAMED
-from .recorded import closed_forms
 
 MODELS = [pytest.param(model, id=model["name"]) for model in closed_forms()]
 

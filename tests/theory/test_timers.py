@@ -4,12 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from bufsim_tests.theory_replay import mean_wait, waits_and_batches
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bufsim import theory
-
-from .replay import mean_wait, waits_and_batches
 
 
 @pytest.mark.parametrize(("age", "tick"), [(2.5, 1.0), (0.3, 1.0), (3.0, 1.0), (1.0, 4.7)])

@@ -4,14 +4,13 @@ import logging
 from typing import Any
 
 import pytest
+from bufsim_tests.doubles import NoTake, Reversing
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.vendure import Batch, InMemoryJobBufferStorageStrategy, Job, JobBufferService
 from bufsim.verification.replays import RecordedBuffer, RecordedQueue, differing_service, tags
-
-from .doubles import NoTake, Reversing
 
 
 @pytest.mark.parametrize("storage", [InMemoryJobBufferStorageStrategy, NoTake])

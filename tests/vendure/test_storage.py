@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import pytest
+from bufsim_tests.doubles import Copying, Reversing
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bufsim.errors import InvalidTypeError
 from bufsim.vendure import InMemoryJobBufferStorageStrategy, Job, TestingJobBufferStorageStrategy
 from bufsim.verification.replays import differing_storage
-
-from .doubles import Copying, Reversing
 
 IDS = st.sampled_from("abc")
 STEPS = st.lists(

@@ -1,0 +1,273 @@
+"""Models full of ties for Hypothesis, and the rows that the oracle and an engine make of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from hypothesis import strategies as st
+
+from bufsim import (
+    Backoff,
+    Capacity,
+    CollectAll,
+    CollectQueues,
+    Constant,
+    DrainAll,
+    DrainAtMost,
+    FlushAfterAge,
+    FlushAt,
+    FlushAtBytes,
+    FlushAtSize,
+    FlushEvery,
+    FlushPolicy,
+    FlushTime,
+    FlushWhenIdle,
+    JobBuffer,
+    KeepAll,
+    Merge,
+    NeverFlush,
+    PollingWorkers,
+    Producer,
+    PushWorkers,
+    Result,
+    Simulation,
+    Stops,
+    Storage,
+    Trace,
+    UniqueByKey,
+)
+from bufsim.engines.workload import Workload
+from bufsim.model.distributions import Distribution
+from bufsim.model.workers import service_source
+from bufsim_tests.oracle import Arrival, Draws, Oracle
+
+SEED = 7
+QUEUES = ("x", "y")
+
+
+@dataclass(frozen=True)
+class Steps(Distribution):
+    """0, 1 or 2 units, so that draws tie with everything else."""
+
+    unit: float
+
+    def draw(self, generator: np.random.Generator, size: int) -> np.ndarray:
+        return generator.integers(0, 3, size) * self.unit
+
+    def expected_value(self) -> float:
+        return self.unit
+
+
+# --- models -----------------------------------------------------------------------------------------------------------
+
+
+def leaves(unit: float) -> st.SearchStrategy[FlushPolicy]:
+    few = st.integers(1, 4)
+    period = few.map(lambda k: k * unit)
+    delay = st.integers(0, 5).map(lambda k: k * unit)
+    times = st.sets(st.integers(0, 24), min_size=1, max_size=6).map(lambda ks: FlushAt([k * unit for k in sorted(ks)]))
+    return st.one_of(
+        st.just(NeverFlush()),
+        few.map(FlushAtSize),
+        st.integers(1, 9).map(FlushAtBytes),
+        delay.map(FlushAfterAge),
+        delay.map(FlushWhenIdle),
+        st.builds(FlushEvery, period, phase=delay),
+        st.builds(FlushEvery, period, anchor=st.sampled_from(("flush_start", "flush_end"))),
+        times,
+    )
+
+
+def policies(unit: float) -> st.SearchStrategy[FlushPolicy]:
+    def combined(inner: st.SearchStrategy[FlushPolicy]) -> st.SearchStrategy[FlushPolicy]:
+        return st.one_of(st.builds(lambda p, q: p | q, inner, inner), st.builds(lambda p, q: p & q, inner, inner))
+
+    free = st.recursive(leaves(unit), combined, max_leaves=4)
+    grid = st.builds(
+        lambda p, k, phase: p.checked_every(k * unit, phase=phase * unit), free, st.integers(1, 4), st.integers(0, 3)
+    )
+    return st.one_of(
+        free, free, grid, st.builds(lambda p, q: p | q, grid, grid), st.builds(lambda p, q: p & q, grid, free)
+    )
+
+
+def producers(unit: float, name: str) -> st.SearchStrategy[Producer]:
+    job = st.tuples(st.integers(0, 24), st.sampled_from(QUEUES), st.sampled_from((None, "a", "b")), st.integers(0, 5))
+
+    def producer(jobs: list[tuple[int, str, str | None, int]]) -> Producer:
+        jobs = sorted(jobs, key=lambda job: job[0])
+        steps, queues, keys, sizes = zip(*jobs, strict=True)
+        times = [step * unit for step in steps]
+        return Producer(name, Trace(times, queues=list(queues), keys=list(keys), nbytes=list(sizes)))
+
+    bulky = st.lists(job, min_size=1, max_size=25)
+    return bulky.map(producer)
+
+
+@st.composite
+def buffers(draw: st.DrawFn, unit: float, name: str) -> JobBuffer:
+    few = st.none() | st.integers(1, 4)
+    n, most_bytes = draw(few), draw(st.none() | st.integers(1, 9))
+    drain = DrainAll() if n is None and most_bytes is None else DrainAtMost(n=n, nbytes=most_bytes)
+    jobs, room = draw(few), draw(st.none() | st.integers(1, 9))
+    on_full = draw(st.sampled_from(("drop_newest", "drop_oldest")))
+    fixed = st.one_of(st.just(Constant(0.0)), st.integers(0, 3).map(lambda k: Constant(k * unit)), st.just(Steps(unit)))
+    return JobBuffer(
+        name,
+        policy=draw(policies(unit)),
+        collect=draw(st.sampled_from((CollectAll(), CollectQueues(["x"]), CollectQueues(["y"])))),
+        reduce=draw(st.sampled_from((KeepAll(), UniqueByKey(), Merge()))),
+        drain=drain,
+        capacity=None if jobs is None and room is None else Capacity(jobs=jobs, nbytes=room, on_full=on_full),
+        flush_time=FlushTime(draw(fixed), per_job=draw(st.sampled_from((0.0, 0.0, 0.5 * unit, unit)))),
+    )
+
+
+@st.composite
+def workers(draw: st.DrawFn, unit: float, queue: str | None) -> PushWorkers | PollingWorkers:
+    given = st.lists(st.integers(0, 4).map(lambda k: k * unit), min_size=200, max_size=200)
+    options = {
+        "queue": queue,
+        "service": draw(st.one_of(st.just(Steps(unit)), st.integers(0, 3).map(lambda k: k * unit), given)),
+        "per_item": draw(st.sampled_from((0.0, unit))),
+        "failure": draw(st.sampled_from((0.0, 0.5, 1.0))),
+        "retries": draw(st.integers(0, 2)),
+        "backoff": draw(
+            st.builds(
+                Backoff,
+                st.integers(0, 2).map(lambda k: k * unit),
+                factor=st.sampled_from((1.0, 2.0)),
+                longest=st.sampled_from((3 * unit, 1e18)),
+            )
+        ),
+    }
+    if draw(st.booleans()):
+        return PushWorkers(draw(st.integers(1, 3)), **options)
+    return PollingWorkers(draw(st.integers(1, 3)), poll_interval=draw(st.integers(1, 3)) * unit, **options)
+
+
+@st.composite
+def stops(draw: st.DrawFn, unit: float) -> Stops:
+    down = draw(st.integers(0, 4))
+    at, earliest = [], 0
+    for gap in draw(st.lists(st.integers(0, 8), min_size=1, max_size=3)):
+        at.append((earliest + gap) * unit)
+        earliest += gap + max(down, 1)
+    # a stop that falls on a restart must do so in floating point too
+    downtime = down * unit
+    at = [time for i, time in enumerate(at) if i == 0 or time >= at[i - 1] + downtime]
+    return Stops(at=at, downtime=downtime)
+
+
+@st.composite
+def simulations(draw: st.DrawFn) -> Simulation:
+    """Models on a grid of times: halves, where sums are exact, or tenths and thirds, where they are not."""
+    unit = draw(st.sampled_from((0.5, 0.5, 0.1, 1 / 3)))
+    names = ("p", "q", "r")[: draw(st.integers(1, 3))]
+    made = [draw(producers(unit, name)) for name in names]
+    reached = {queue for producer in made for queue in producer.queues}
+    candidates = [draw(buffers(unit, name)) for name in ("a", "b", "c")[: draw(st.integers(1, 3))]]
+    kept = [buffer for buffer in candidates if any(buffer.collect.takes(queue) for queue in reached)]
+    if not kept:
+        kept = [JobBuffer("a", policy=candidates[0].policy)]
+    served = draw(st.sampled_from(((), (None,), ("x",), ("y", None), ("x", "y"))))
+    served = tuple(queue for queue in served if queue is None or queue in reached)
+    window = draw(st.sampled_from((0, 0, 0, 1, 2))) * unit
+    return Simulation(
+        producers=made,
+        buffers=kept,
+        workers=[draw(workers(unit, queue)) for queue in served],
+        until=draw(st.sampled_from((13 * unit, 24.5 * unit, 30 * unit))),
+        storage=Storage(durable=draw(st.booleans()), read_delete_window=window),
+        durable_queue=draw(st.booleans()),
+        stops=draw(st.none() | stops(unit)),
+    )
+
+
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+COLUMNS = {
+    "jobs": [
+        "job_id",
+        "copy",
+        "queue",
+        "buffer",
+        "key",
+        "nbytes",
+        "created_at",
+        "flush_id",
+        "flushed_at",
+        "work_id",
+        "finished_at",
+        "outcome",
+        "lost_at",
+        "loss_cause",
+    ],
+    "flushes": ["buffer", "start", "end", "cause", "batch_size", "reduced_size", "nbytes", "oldest_age"],
+    "buffer_size": ["time", "buffer", "size", "nbytes"],
+    "work": [
+        "flush_id",
+        "queue",
+        "queued_at",
+        "started_at",
+        "finished_at",
+        "busy_time",
+        "attempts",
+        "items",
+        "outcome",
+    ],
+}
+
+
+def expected(simulation: Simulation, seed: int = SEED) -> dict[str, list[tuple]]:
+    """Return the rows of the oracle's tables."""
+    return Oracle(simulation, arrivals(simulation, seed), draws(simulation, seed)).run()
+
+
+def rows_of(result: Result) -> dict[str, list[tuple]]:
+    """Return the rows of an engine's tables, with None for what is missing."""
+    return {name: rows(getattr(result, name), columns) for name, columns in COLUMNS.items()}
+
+
+def rows(table: pd.DataFrame, columns: list[str]) -> list[tuple]:
+    """Return some columns of a table as a list of tuples, with None for what is missing."""
+    plain = [[plain_value(value) for value in table[column].tolist()] for column in columns]
+    return list(zip(*plain, strict=True))
+
+
+def plain_value(value: object) -> object:
+    missing = value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
+    return None if missing else value
+
+
+def arrivals(simulation: Simulation, seed: int) -> list[Arrival]:
+    """Return the jobs of the producers' traces, by time, then producer, then number."""
+    made = []
+    for index, producer in enumerate(simulation.producers):
+        trace = producer.trace
+        for number, time in enumerate(trace.times.tolist()):
+            if time < simulation.until:
+                arrival = Arrival(time, trace.queues[number], trace.keys[number], int(trace.nbytes[number]))
+                made.append(((time, index, number), arrival))
+    return [arrival for _, arrival in sorted(made, key=lambda entry: entry[0])]
+
+
+def draws(simulation: Simulation, seed: int) -> Draws:
+    """Return the run's draws by position."""
+    workload = Workload(simulation.producers, seed=seed, until=simulation.until)
+    flush_times = {buffer.id: buffer.flush_time.fixed for buffer in simulation.buffers}
+
+    def fixed(buffer: str, flush: int) -> float:
+        return float(workload.draws(buffer, "flush", 1, flush_times[buffer]).at_least(flush + 1)[flush])
+
+    def service(queue: str, attempt: int, row: int) -> float:
+        source = service_source(simulation.workers_of(queue))
+        return float(workload.draws(queue, "service", attempt, source).at_least(row + 1)[row])
+
+    def failure(queue: str, attempt: int, row: int) -> float:
+        return float(workload.draws(queue, "failure", attempt, None).at_least(row + 1)[row])
+
+    return Draws(fixed=fixed, service=service, failure=failure)

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from bufsim_tests import result_plots_small as small
+
+from bufsim import FlushEvery, Producer, PushWorkers, Simulation, Stops, Storage
+from bufsim.model.buffers import JobBuffer
+from bufsim.model.traces import Trace
+from bufsim.plots import levels
+from bufsim.results.measures import Window
+from bufsim.results.steps import Steps
+
+
+def pairs(steps: Steps) -> list[tuple[float, int]]:
+    return list(zip(steps.times.tolist(), steps.levels.tolist(), strict=True))
+
+
+def test_jobs_are_in_flight_from_a_flush_s_start_to_its_end():
+    lasting = levels.lasting(levels.in_flight(small.first()))
+    assert pairs(lasting) == [(0, 0), (3, 3), (4, 0), (9, 1), (10, 0), (16.5, 2), (17.5, 0)]
+
+
+def test_jobs_in_flight_are_gone_at_a_stop():
+    # up at 3.5: job 4 at 4 is flushed at 9 to 10, jobs 5 and 6 at 16.5, until the stop at 17
+    lasting = levels.lasting(levels.in_flight(small.stopped()))
+    assert pairs(lasting) == [(0, 0), (9, 1), (10, 0), (16.5, 2), (17, 0)]
+
+
+def test_a_flush_that_has_not_ended_keeps_its_jobs_in_flight():
+    run = small.simulation(until=17.0).run(seed=1)
+    assert pairs(levels.lasting(levels.in_flight(run)))[-1] == (16.5, 2)
+
+
+def test_jobs_wait_until_they_are_started():
+    waiting = levels.waiting(small.first(), "default")
+    assert pairs(waiting) == [(0, 0), (4, 2), (6, 1), (8, 0), (10, 0), (17.5, 1), (19.5, 0)]
+
+
+def test_jobs_are_in_service_until_they_are_finished():
+    busy = levels.in_service(small.first(), "default")
+    assert pairs(busy) == [(0, 0), (4, 1), (6, 1), (8, 1), (10, 1), (12, 0), (17.5, 1), (19.5, 1)]
+
+
+def test_a_volatile_queue_is_empty_after_a_stop():
+    run = small.simulation(stops=Stops(at=[5.0], downtime=1.0), durable_queue=False).run(seed=1)
+    assert pairs(levels.waiting(run, "default"))[:3] == [(0, 0), (4, 2), (5, 0)]
+    assert pairs(levels.in_service(run, "default"))[:3] == [(0, 0), (4, 1), (5, 0)]
+    assert pairs(levels.lasting(levels.queued(run)))[:3] == [(0, 0), (4, 3), (5, 0)]
+
+
+def test_a_job_that_passes_by_is_queued_when_it_arrives():
+    producers = [Producer("a", Trace([1.0]), queue="index"), Producer("b", Trace([2.0]), queue="email")]
+    buffers = [JobBuffer("search", policy=FlushEvery(5.0), collect="index")]
+    run = Simulation(
+        producers=producers, buffers=buffers, workers=[PushWorkers(1, service=1.0)], until=10.0, durable_queue=False
+    ).run(seed=1)
+    assert pairs(levels.lasting(levels.queued(run))) == [(0, 0), (2, 1), (3, 0), (5, 1), (6, 0)]
+
+
+def test_jobs_that_reduce_throws_away_are_in_no_queue():
+    run = small.simulation(reduce=lambda jobs: [], durable_queue=False).run(seed=1)
+    assert not levels.queued(run).levels.any()
+
+
+def test_the_stops_are_those_of_the_run():
+    assert levels.stop_times(small.first()) == []
+    assert levels.stop_times(small.stopped()) == [(2.5, 3.5), (17.0, 18.0)]
+    run = small.simulation(stops=Stops(mean_time_between=6.0), storage=Storage(durable=True)).run(seed=3)
+    drawn = [stop for stop, _ in levels.stop_times(run)]
+    interrupted = run.flushes[run.flushes["end"].isna()]
+    assert len(drawn) > 1
+    assert set(run.jobs["lost_at"].dropna()) <= set(drawn)
+    assert len(interrupted) == run.jobs["lost_at"].nunique()
+
+
+def test_the_next_stop_after_a_stop_is_the_one_that_follows():
+    after = levels.next_stop(small.stopped(), np.array([0.0, 2.5, 3.0, 17.0]))
+    assert after.tolist() == [2.5, 17.0, 17.0, np.inf]
+
+
+def test_losses_are_counted_by_stop():
+    times, counts = levels.losses(small.stopped())
+    assert (times.tolist(), counts.tolist()) == ([2.5, 17.0], [2, 2])
+
+
+def test_the_level_before_a_time_is_that_of_the_last_step_before_it():
+    steps = Steps(np.array([1.0, 2.0, 2.0]), np.array([4, 7, 9]))
+    assert levels.before(steps, [0.5, 1.0, 1.5, 2.0, 3.0]).tolist() == [0, 0, 4, 4, 9]
+
+
+def test_levels_of_an_instant_do_not_last():
+    steps = Steps(np.array([0.0, 1.0, 1.0, 1.0]), np.array([2, 3, 9, 4]))
+    assert pairs(levels.lasting(steps)) == [(0, 2), (1, 4)]
+    assert pairs(levels.lasting(Steps(np.empty(0), np.empty(0, np.int64)))) == [(0, 0)]
+
+
+def test_shares_are_weighted_by_time():
+    steps = Steps(np.array([1.0, 3.0, 3.0]), np.array([2, 7, 0]))
+    heights, shares = levels.shares(steps, Window(0.0, 5.0))
+    assert heights.tolist() == [0, 2]
+    assert shares.tolist() == pytest.approx([0.6, 0.4])
+
+
+def test_shares_leave_out_the_warm_up_and_the_gaps():
+    steps = Steps(np.array([1.0, 3.0]), np.array([2, 0]))
+    heights, shares = levels.shares(steps, Window(2.0, 10.0), [(0.0, 0.5), (3.0, 3.0), (4.0, 6.0), (9.0, 12.0)])
+    # of [2, 10): 1 s at 2, then [3, 4) and [6, 9) at 0
+    assert heights.tolist() == [0, 2]
+    assert shares.tolist() == pytest.approx([0.8, 0.2])
+
+
+def test_without_time_there_are_no_shares():
+    heights, shares = levels.shares(Steps(np.array([1.0]), np.array([2])), Window(2.0, 10.0), [(1.0, 12.0)])
+    assert (len(heights), len(shares)) == (0, 0)
