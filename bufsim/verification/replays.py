@@ -487,10 +487,10 @@ def _js_type(error: Exception) -> str:
     return "InternalServerError" if isinstance(error, InvalidValueError) else "Error"
 
 
-SUBJECT = "Vendure's classes"
+RECORDED = "Vendure's classes"
 
 
-def check(extent: Extent) -> Finding:
+def check_recorded(extent: Extent) -> Finding:
     """Replay every recorded case that the port is held to."""
     cases = sum(why_left_out(vector) is None for vector in vectors())
     differing = [
@@ -503,7 +503,7 @@ def check(extent: Extent) -> Finding:
     left_out = len(vectors()) - cases
     checked = f"{cases:,} recorded cases replayed ({left_out:,} on SQL, Redis or JavaScript's own oddities left out)"
     wrong = f"{len(differing)} differ, the first {differing[0]!r}" if differing else ""
-    return found(SUBJECT, checked, wrong, cases)
+    return found(RECORDED, checked, wrong, cases)
 
 
 SERVER_TRACE = "a server's batches"

@@ -41,7 +41,7 @@ def test_a_check_that_breaks_down_fails_and_says_how() -> None:
 
 
 def test_all_recorded_cases_are_replayed() -> None:
-    found = replays.check(SMALL)
+    found = replays.check_recorded(SMALL)
     assert found.count == 1313
     assert "1,313 recorded cases replayed (1,430 on SQL, Redis" in found.checked
 
@@ -53,7 +53,7 @@ def test_a_port_that_tells_equal_jobs_apart_no_more_is_caught(monkeypatch: pytes
             return Job(queue_name=job.queue_name, data=job.data)
 
     monkeypatch.setattr(replays, "InMemoryJobBufferStorageStrategy", ByValue)
-    found = replays.check(SMALL)
+    found = replays.check_recorded(SMALL)
     assert found.verdict == "FAILS"
     assert "differ, the first '" in found.checked
 
