@@ -23,7 +23,7 @@ from bufsim.simulation import Simulation
 from bufsim.statistics import Interval
 from bufsim.studies import study_result
 from bufsim.studies.comparisons import Compared, Comparisons
-from bufsim.studies.estimates import UndefinedError, is_exact
+from bufsim.studies.estimates import UndefinedError, is_deterministic
 from bufsim.studies.expressions import Expression, expression
 from bufsim.studies.quantities import Quantity
 from bufsim.studies.study import Study
@@ -51,7 +51,7 @@ def letters(names: Sequence[str]) -> dict[str, str]:
 
 def all_exact(result: StudyResult) -> bool:
     """Return whether nothing in any of the models is drawn at random."""
-    return all(is_exact(list(result.tallies[name].values())) for name in result.finished)
+    return all(is_deterministic(list(result.tallies[name].values())) for name in result.finished)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _quiet(options.quiet):
             return command.run(options)
     except UndefinedError as error:
-        return _say(f"error: {error.told()}", WRONG_INPUT)
+        return _say(f"error: {error.text}", WRONG_INPUT)
     except BufsimError as error:
         return _say(f"error: {error}", WRONG_INPUT)
     except OSError as error:

@@ -16,7 +16,7 @@ from bufsim.plots import style, subjects
 from bufsim.plots.subjects import ScenarioSubject
 from bufsim.results.measures import Window
 from bufsim.statistics import WarmUpCheck, mean_interval
-from bufsim.studies.warnings import LEVELS, judged, levels
+from bufsim.studies.warnings import LEVELS, levels, warm_up_check
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -149,7 +149,7 @@ class _Level:
         if level is not None:
             checks.one_of("level", level, LEVELS)
         known: tuple[Level, ...] = ("buffered", "unfinished") if level is None else (level,)
-        found = {name: judged(tallies, name) for name in known}
+        found = {name: warm_up_check(tallies, name) for name in known}
         worst = max(found, key=lambda name: (bool(found[name].warning), abs(found[name].relative_bias)))
         return cls(one, worst, levels(tallies, worst), tallies[0].window, found[worst])
 

@@ -17,7 +17,7 @@ from bufsim.formats import number
 from bufsim.plots.style import need_matplotlib
 from bufsim.report.markup import Content, Markup, content, tag
 from bufsim.statistics import Interval
-from bufsim.studies.estimates import EXACT, UndefinedError, is_exact
+from bufsim.studies.estimates import DETERMINISTIC, UndefinedError, is_deterministic
 from bufsim.studies.expressions import Expression, LimitVerdict, expression
 from bufsim.studies.plan import PlanAnswer
 from bufsim.studies.quantities import Quantity, limit_in_words
@@ -52,7 +52,7 @@ class About:
     section : str
         Where it stands in the report.
     subject : str
-        Of what it is: a policy, a load, a mishap.
+        Of what it is: a policy, a load, a stress test.
     load : float
         At how many times today's arrivals; nan where that says nothing.
     """
@@ -91,7 +91,7 @@ class Numbers:
             self._keep(about, called, (math.nan,) * 3, quantity.expression.unit, math.nan, 0, "not defined")
             return "–"  # noqa: RUF001  # a dash for nothing
         ends = (interval.estimate, interval.low, interval.high)
-        basis = EXACT if exact else interval.method
+        basis = DETERMINISTIC if exact else interval.method
         self._keep(about, called, ends, quantity.expression.unit, interval.confidence, interval.n, basis)
         shown = quantity.interval(interval)
         return f"{number(shown.estimate)} exact" if exact else str(shown)
@@ -236,7 +236,7 @@ class Draft:
         self.names = {option.name: label(option.name) for option in self.answer.options()}
         self.names |= {str(limit): limit_in_words(limit) for limit in self.answer.plan.limits}
         study = self.answer.study
-        self.exact = {name: is_exact(list(study.tallies[name].values())) for name in study.finished}
+        self.exact = {name: is_deterministic(list(study.tallies[name].values())) for name in study.finished}
 
     # words
 

@@ -11,7 +11,7 @@ from bufsim.report.draft import About, Draft, interval_of
 from bufsim.report.markup import Content, Markup, bullets, content, table, tag
 from bufsim.results.result import versions_of
 from bufsim.studies.expressions import expression
-from bufsim.studies.warnings import cautions
+from bufsim.studies.warnings import study_warnings
 
 _SECTION = "8 evidence"
 
@@ -125,7 +125,7 @@ def _warnings(draft: Draft) -> Markup:
     answer, study = draft.answer, draft.answer.study
     names = [answer.scenario(option) for option in dict.fromkeys([answer.favourite, answer.today])]
     kept = {name: list(study.tallies[name].values()) for name in names}
-    found = [draft.told(sentence) for sentence in cautions({name: study.scenarios[name] for name in names}, kept)]
+    found = [draft.told(sentence) for sentence in study_warnings({name: study.scenarios[name] for name in names}, kept)]
     if not found:
         return tag("p", "None for the choice and for today's policy at the load planned for.")
     return content(tag("p", "Of the choice and of today's policy, at the load planned for:"), bullets(found))

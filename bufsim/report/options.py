@@ -13,7 +13,7 @@ from bufsim.report.markup import BREAK, Content, Markup, content, table, tag
 from bufsim.studies.expressions import Expression, Limit, expression
 from bufsim.studies.limit_checks import LimitCheck, nearest
 from bufsim.studies.quantities import Quantity
-from bufsim.studies.recommendation import Considered
+from bufsim.studies.recommendation import JudgedOption
 
 _SECTION = "3 options"
 _RANK = {"pass": 0, "undecided": 1, "fail": 2}
@@ -40,19 +40,19 @@ def options_section(draft: Draft) -> Markup:
     )
 
 
-def ranking(draft: Draft) -> list[Considered]:
+def ranking(draft: Draft) -> list[JudgedOption]:
     """Return the options: what is done today, then those that pass, are undecided and fail, each by its value."""
     sign = 1.0 if draft.answer.plan.is_cost else -1.0
 
-    def place(one: Considered) -> tuple[object, ...]:
+    def place(one: JudgedOption) -> tuple[object, ...]:
         today = one.name == draft.answer.today
         value = sign * one.value.estimate if one.value else float("inf")
         return not today, _RANK[one.verdict], value, one.name
 
-    return sorted(draft.answer.recommendation.considered, key=place)
+    return sorted(draft.answer.recommendation.judged_options, key=place)
 
 
-def _quantity(draft: Draft, limit: Limit, options: Sequence[Considered]) -> Quantity:
+def _quantity(draft: Draft, limit: Limit, options: Sequence[JudgedOption]) -> Quantity:
     intervals = [worst.interval for one in options if (worst := _worst(one, limit)) is not None]
     return draft.quantity(limit.expression, intervals)  # type: ignore[arg-type]  # a plan's limits are on expressions
 
@@ -62,12 +62,12 @@ def _limit_head(limit: Limit, shown: Quantity) -> Content:
     return content(shown.label, BREAK, tag("span", bound.replace("<=", "≤").replace(">=", "≥"), class_="bound"))
 
 
-def _worst(one: Considered, limit: Limit) -> LimitCheck | None:
+def _worst(one: JudgedOption, limit: Limit) -> LimitCheck | None:
     return nearest([check for check in one.checks if check.limit == limit])
 
 
 def _row(
-    draft: Draft, one: Considered, limits: Sequence[tuple[Limit, Quantity]], value: Quantity
+    draft: Draft, one: JudgedOption, limits: Sequence[tuple[Limit, Quantity]], value: Quantity
 ) -> tuple[Content, ...]:
     about = About(_SECTION, one.name, draft.answer.plan.load)
     ties = draft.answer.recommendation.selection
@@ -81,7 +81,7 @@ def _row(
     )
 
 
-def _check(draft: Draft, one: Considered, check: LimitCheck | None, shown: Quantity) -> Content:
+def _check(draft: Draft, one: JudgedOption, check: LimitCheck | None, shown: Quantity) -> Content:
     if check is None:
         return "–"  # noqa: RUF001  # a dash for nothing
     scale = next(scale for scale, name in one.option.scenarios if name == check.scenario)
@@ -103,7 +103,7 @@ def written(text: str, unit: str = "") -> Markup:
     return content(tag("span", estimate, class_="estimate"), " " if space else None, rest, f" {unit}" if unit else None)
 
 
-def _classes(draft: Draft, one: Considered) -> list[str]:
+def _classes(draft: Draft, one: JudgedOption) -> list[str]:
     found = draft.answer.recommendation.selection
     classes = ["today"] if one.name == draft.answer.today else []
     if one.name == draft.answer.favourite and found:
@@ -118,7 +118,7 @@ def _legend(draft: Draft, ties: int) -> str:
     return f"▸ the choice.{several} Today's policy stands first; the others are ranked by verdict, then by value."
 
 
-def _not_decided(options: Sequence[Considered]) -> str:
+def _not_decided(options: Sequence[JudgedOption]) -> str:
     open_ = [one for one in options if one.verdict == "undecided"]
     if not open_:
         return "No policy is undecided."

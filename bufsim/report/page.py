@@ -79,7 +79,7 @@ _TITLES = (
     "Load",
     "Options compared",
     "Why this one",
-    "Head-room",
+    "Headroom",
     "If it goes wrong",
     "Short list",
     "Evidence",

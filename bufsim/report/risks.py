@@ -1,4 +1,4 @@
-"""Section 5, head-room: at how much more load which limit breaks."""
+"""Section 5, headroom: at how much more load which limit breaks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-_HEADROOM = "5 head-room"
+_HEADROOM = "5 headroom"
 
 
 def headroom_section(draft: Draft) -> Markup:
@@ -33,7 +33,7 @@ def headroom_section(draft: Draft) -> Markup:
     found = draft.answer.recommendation
     if not draft.answer.plan.limits:
         return tag("p", "The plan has no limits that could break.")
-    told = found.head_room.sentences() if found.head_room else []
+    told = found.headroom.sentences() if found.headroom else []
     return content(
         paragraphs(told) if told else _nothing(draft),
         _loads(draft),
@@ -43,11 +43,11 @@ def headroom_section(draft: Draft) -> Markup:
 
 def _nothing(draft: Draft) -> Markup:
     why = "no policy qualifies" if not draft.answer.recommendation.qualifies else "only one load was run"
-    return tag("p", f"No head-room was looked for, because {why}.")
+    return tag("p", f"No headroom was looked for, because {why}.")
 
 
 def _loads(draft: Draft) -> Markup | None:
-    room = draft.answer.recommendation.head_room
+    room = draft.answer.recommendation.headroom
     if room is None:
         return None
     plan = draft.answer.plan
@@ -95,7 +95,7 @@ _OUTAGE = 600.0
 
 def failure_section(draft: Draft, runs: SingleRuns) -> Markup:
     """Return the section."""
-    return content(_at_a_stop(draft), _curve(draft, runs), _mishaps(draft))
+    return content(_at_a_stop(draft), _curve(draft, runs), _stress_tests(draft))
 
 
 def _at_a_stop(draft: Draft) -> Markup:
@@ -143,9 +143,9 @@ def _curve(draft: Draft, runs: SingleRuns) -> Markup:
     )
 
 
-def _mishaps(draft: Draft) -> Markup:
+def _stress_tests(draft: Draft) -> Markup:
     """Return what becomes of the favourite's limits where something goes wrong."""
-    answer, result = draft.answer, draft.answer.mishaps
+    answer, result = draft.answer, draft.answer.stressed
     plan = answer.plan
     asked = list(dict.fromkeys([*answer.expressions, *map(read_expression, _BESIDES)]))
     rows = []
@@ -170,7 +170,7 @@ def _mishaps(draft: Draft) -> Markup:
     notes = [f"{one.scenario} could not be run: {one.error}" for one in failed.itertuples()]
     return content(
         table(head, rows, caption=caption, class_="narrow"),
-        bullets(f"{_begun(one.name)}: {one.meaning}." for one in answer.may_go_wrong()),
+        bullets(f"{_begun(one.name)}: {one.meaning}." for one in answer.stress_tests()),
         _outage(draft),
         (tag("p", note) for note in notes),
     )
@@ -178,7 +178,7 @@ def _mishaps(draft: Draft) -> Markup:
 
 def _outage(draft: Draft) -> Markup | None:
     """Return what piles up while no worker runs: what the flushes hand over, which do not wait for the workers."""
-    answer, result = draft.answer, draft.answer.mishaps
+    answer, result = draft.answer, draft.answer.stressed
     if not answer.plan.simulation.workers or PLANNED not in result.finished:
         return None
     rate = read_expression("handed_rate_per_s")
@@ -397,12 +397,12 @@ def _mixed(cells: list[Markup], kept: list[Markup]) -> Iterator[Markup]:
 
 
 def _undecided(draft: Draft) -> Markup:
-    open_ = [one for one in draft.answer.recommendation.considered if one.verdict == "undecided"]
+    open_ = [one for one in draft.answer.recommendation.judged_options if one.verdict == "undecided"]
     if not open_:
         return tag("p", "Every policy passes or fails.")
     said = []
     for one in open_:
         checks = [check for check in one.checks if check.verdict == "undecided"]
-        listed = "; ".join(f"{check.limit} ({check.shown()})" for check in checks)
+        listed = "; ".join(f"{check.limit} ({check.text()})" for check in checks)
         said.append(draft.told(f"{one.name}: {listed or one.reason}"))
     return bullets(said)

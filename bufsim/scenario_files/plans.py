@@ -88,7 +88,7 @@ def read_plan(path: str | Path, *, replications: int | None = None, seed: int | 
     path : str or Path
         A scenario file with a ``[plan]`` table. Its keys: ``minimise`` or ``maximise`` (an expression of metrics), or
         ``cost`` (a table of prices); ``policies`` (a list of words) or ``grid`` (a table of sizes, ages, idle times and
-        periods), or both; and ``today``, ``limits``, ``loads``, ``load``, ``head_room``, ``assumptions``,
+        periods), or both; and ``today``, ``limits``, ``loads``, ``load``, ``headroom``, ``assumptions``,
         ``replications``, ``seed`` and ``confidence``, as `bufsim.studies.plan.Plan` takes them.
     replications, seed : int, optional
         In place of what the file says.
@@ -123,7 +123,7 @@ def _plan(
     limits: Any = (),
     loads: Any = (1.0,),
     load: Any = None,
-    head_room: Any = (),
+    headroom: Any = (),
     assumptions: Any = (),
     replications: Any = 30,
     seed: Any = None,
@@ -143,7 +143,7 @@ def _plan(
         "limits": limits,
         "loads": loads,
         "load": load,
-        "head_room": head_room,
+        "headroom": headroom,
         "assumptions": assumptions,
         "replications": replications,
         "seed": seed,

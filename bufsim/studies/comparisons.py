@@ -24,7 +24,7 @@ from bufsim.studies.expressions import margin as read_margin
 from bufsim.studies.scenarios import in_words
 
 
-class Told(ABC):
+class Answer(ABC):
     """An answer that is told in sentences, and whose numbers can be had as a table."""
 
     __slots__ = ()
@@ -103,7 +103,7 @@ class FrontPoint:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Front(Told):
+class Front(Answer):
     """The Pareto front of two objectives over scenarios, with intervals and what is not separable from it.
 
     Parameters
@@ -271,7 +271,7 @@ COLUMNS = [
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Comparisons(Told):
+class Comparisons(Answer):
     """Scenarios compared under common random numbers; verdicts and intervals are adjusted for all that were asked for.
 
     Parameters

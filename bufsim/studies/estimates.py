@@ -27,12 +27,12 @@ from bufsim.statistics import (
 from bufsim.statistics.intervals import inner_probability, replication_values
 from bufsim.studies.expressions import Expression, Term
 
-EXACT = "exact: nothing is drawn at random"
+DETERMINISTIC = "exact: nothing is drawn at random"
 
 _TELLING = ("arrivals_jobs", "mean_buffer_size_jobs", "mean_in_flight_jobs", "handed_jobs", "mean_unfinished_jobs")
 
 
-def is_exact(tallies: Sequence[Tally]) -> bool:
+def is_deterministic(tallies: Sequence[Tally]) -> bool:
     """Return whether the replications are all the same, down to the last bit of what moves with every draw.
 
     Parameters
@@ -43,15 +43,15 @@ def is_exact(tallies: Sequence[Tally]) -> bool:
     return len(tallies) > 1 and all(len({find(name)(tally) for tally in tallies}) == 1 for name in _TELLING)
 
 
-def exactly(interval: Interval, unit: str) -> str:
+def deterministic_text(interval: Interval, unit: str) -> str:
     """Return a number that is known without error, with its unit, and why it has no interval.
 
     Examples
     --------
-    >>> exactly(Interval(14.9099, 14.9099, 14.9099, 0.95, 30, "t over replications"), "s")
+    >>> deterministic_text(Interval(14.9099, 14.9099, 14.9099, 0.95, 30, "t over replications"), "s")
     '14.9099 s (exact: nothing is drawn at random)'
     """
-    return f"{str(interval).split(' [')[0]} {unit}".rstrip() + f" ({EXACT})"
+    return f"{str(interval).split(' [')[0]} {unit}".rstrip() + f" ({DETERMINISTIC})"
 
 
 Floats = npt.NDArray[np.float64]
@@ -205,10 +205,11 @@ class UndefinedError(InvalidValueError):
         self.reason, self.way_out, self.in_python = reason, way_out, in_python
 
     def __str__(self) -> str:
-        return self.told() + self.in_python
+        return self.text + self.in_python
 
-    def told(self) -> str:
-        """Return it for readers who write no Python."""
+    @property
+    def text(self) -> str:
+        """The message for readers who write no Python."""
         return f"{self.reason}; {self.way_out}" if self.way_out else self.reason
 
 
@@ -231,9 +232,9 @@ class Evaluation:
     scenario: str = ""
 
     @property
-    def is_exact(self) -> bool:
+    def is_deterministic(self) -> bool:
         """Whether nothing is drawn at random in the scenario, so that its numbers are exact."""
-        return is_exact(self.tallies)
+        return is_deterministic(self.tallies)
 
     def raw(self) -> Floats:
         """Return its value in each replication by itself: for looking at, not for means of ratios."""

@@ -10,8 +10,8 @@ from typing import cast
 import pandas as pd
 
 from bufsim.statistics import Interval
-from bufsim.studies.comparisons import Told
-from bufsim.studies.estimates import EXACT, Evaluation, UndefinedError, exactly
+from bufsim.studies.comparisons import Answer
+from bufsim.studies.estimates import DETERMINISTIC, Evaluation, UndefinedError, deterministic_text
 from bufsim.studies.expressions import Expression, Limit, LimitVerdict
 from bufsim.studies.quantities import Quantity, limit_in_words
 from bufsim.studies.scenarios import in_words
@@ -38,7 +38,7 @@ class LimitCheck:
         How many single runs were beyond the limit, whatever is expected of them.
     reason : str
         Why it is undecided, where more runs might not mend it.
-    is_exact : bool
+    is_deterministic : bool
         Whether nothing is drawn at random in the scenario, so that the estimate is the value.
     """
 
@@ -48,7 +48,7 @@ class LimitCheck:
     interval: Interval | None
     runs_beyond: int
     reason: str = ""
-    is_exact: bool = False
+    is_deterministic: bool = False
 
     @property
     def room(self) -> float:
@@ -68,15 +68,15 @@ class LimitCheck:
     def sentence(self) -> str:
         """Return it in words."""
         said = {"pass": "keeps", "fail": "does not keep", "undecided": "may or may not keep"}[self.verdict]
-        return f"{in_words(self.scenario)} {said} {limit_in_words(self.limit)}: {self.shown()}"
+        return f"{in_words(self.scenario)} {said} {limit_in_words(self.limit)}: {self.text()}"
 
-    def shown(self) -> str:
+    def text(self) -> str:
         """Return the numbers behind the verdict."""
         if self.interval is None:
             return self.reason
         quantity = _quantity(self.limit, self.interval)
-        if self.is_exact:
-            return exactly(quantity.interval(self.interval), quantity.unit.name)
+        if self.is_deterministic:
+            return deterministic_text(quantity.interval(self.interval), quantity.unit.name)
         parts = [f"{quantity.interval(self.interval)} {quantity.unit.name}".rstrip()]
         if self.runs_beyond:
             parts.append(f"beyond it in {self.runs_beyond} of {self.interval.n} runs")
@@ -91,13 +91,13 @@ class LimitCheck:
         numbers = (one.estimate, one.low, one.high) if one else (math.nan,) * 3
         how = (one.confidence, one.n) if one else (math.nan, 0)
         needed = math.nan if self.replications_needed is None else self.replications_needed
-        method = EXACT if self.is_exact else one.method if one else ""
+        method = DETERMINISTIC if self.is_deterministic else one.method if one else ""
         more = (self.runs_beyond, needed, method, self.reason)
         return (self.scenario, str(limit), self.verdict, *numbers, limit.expression.unit, limit.bound, *how, *more)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class LimitChecks(Told):
+class LimitChecks(Answer):
     """Which scenarios keep which limits.
 
     Parameters
@@ -173,8 +173,8 @@ def _check(limit: Limit, scenario: str, evaluation: Evaluation, confidence: floa
         method = f"{interval.method}, Bonferroni over {family} scenarios"
         interval = replace(interval, confidence=confidence, method=method)
     beyond = sum(not limit.allows(value) for value in evaluation.raw().tolist() if not math.isnan(value))
-    is_exact = interval.low == interval.high and evaluation.is_exact
-    return LimitCheck(limit, scenario, limit.verdict(interval), interval, beyond, interval.note, is_exact)
+    is_deterministic = interval.low == interval.high and evaluation.is_deterministic
+    return LimitCheck(limit, scenario, limit.verdict(interval), interval, beyond, interval.note, is_deterministic)
 
 
 def _by_limit(checks: Sequence[LimitCheck]) -> list[list[LimitCheck]]:
@@ -208,7 +208,7 @@ def _quantity(limit: Limit, interval: Interval) -> Quantity:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class HeadRoom(Told):
+class Headroom(Answer):
     """An option's limits at rising loads.
 
     Parameters
@@ -250,11 +250,11 @@ class HeadRoom(Told):
         """Return up to which load every limit is kept, and what breaks first."""
         held, first = self.holds_up_to, self.first_to_break
         if first is None:
-            return [f"Head-room: every limit is kept at up to {held:g} times today's load, the most that was tried."]
+            return [f"Headroom: every limit is kept at up to {held:g} times today's load, the most that was tried."]
         scale, check = first
         said = "breaks" if check.verdict == "fail" else "may break"
         so_far = "" if held is None else f"every limit is kept at up to {held:g} times today's load; "
-        return [f"Head-room: {so_far}at {scale:g} times {limit_in_words(check.limit)} {said} first: {check.shown()}."]
+        return [f"Headroom: {so_far}at {scale:g} times {limit_in_words(check.limit)} {said} first: {check.text()}."]
 
     def table(self) -> pd.DataFrame:
         """Return a row for each load and limit: load, and the columns of a table of limit checks."""
@@ -262,9 +262,9 @@ class HeadRoom(Told):
         return pd.DataFrame(rows, columns=["load", *COLUMNS, *MORE])
 
 
-def head_room(option: str, checks: Sequence[tuple[float, tuple[LimitCheck, ...]]]) -> HeadRoom:
-    """Return an option's head-room from its limits at several loads, in any order."""
-    return HeadRoom(option, tuple(sorted(checks, key=lambda one: one[0])))
+def headroom(option: str, checks: Sequence[tuple[float, tuple[LimitCheck, ...]]]) -> Headroom:
+    """Return an option's headroom from its limits at several loads, in any order."""
+    return Headroom(option, tuple(sorted(checks, key=lambda one: one[0])))
 
 
 def nearest(checks: Sequence[LimitCheck]) -> LimitCheck | None:

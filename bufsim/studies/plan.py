@@ -21,7 +21,7 @@ from bufsim.studies.scenarios import Option, options
 from bufsim.studies.sensitivity import Sensitivity, sensitivity
 from bufsim.studies.study import Study
 from bufsim.studies.study_result import StudyResult
-from bufsim.studies.what_if import Mishap, mishaps
+from bufsim.studies.what_if import StressTest, stress_tests
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +40,7 @@ class PlanAnswer:
         The option that is looked at closely: the choice, or what came nearest to qualifying.
     sensitivity : Sensitivity
         What moves the favourite's numbers at the load planned for.
-    mishaps : StudyResult
+    stressed : StudyResult
         The favourite at that load as planned, and where something goes wrong.
     """
 
@@ -49,7 +49,7 @@ class PlanAnswer:
     recommendation: Recommendation
     favourite: str
     sensitivity: Sensitivity
-    mishaps: StudyResult
+    stressed: StudyResult
 
     @property
     def exit_status(self) -> int:
@@ -69,9 +69,9 @@ class PlanAnswer:
         """Return an option's scenario at the load planned for."""
         return _scenario(self.plan, self.study, option)
 
-    def may_go_wrong(self) -> tuple[Mishap, ...]:
-        """Return each mishap that was thought of, with what it means, or why it was left out."""
-        return mishaps(self.study.scenarios[self.scenario(self.favourite)])
+    def stress_tests(self) -> tuple[StressTest, ...]:
+        """Return each stress test, with what it means, or why it was left out."""
+        return stress_tests(self.study.scenarios[self.scenario(self.favourite)])
 
     @property
     def today(self) -> str:
@@ -100,7 +100,7 @@ def answer(plan: Plan, *, engine: Any = "auto", **how: Any) -> PlanAnswer:
     # replications that neither the choice nor its second look has seen
     unseen = {"replications": plan.replications, "first": 2 * plan.replications, "engine": engine, **how}
     moved = sensitivity(model, asked(plan), seed=plan.seed, limits=plan.limits, confidence=plan.confidence, **unseen)
-    wrong = {one.name: one.simulation for one in mishaps(model) if one.simulation is not None}
+    wrong = {one.name: one.simulation for one in stress_tests(model) if one.simulation is not None}
     seen = _whole(Study({PLANNED: model, **wrong}, seed=plan.seed).run(**unseen))
     return PlanAnswer(plan, result, recommendation, favourite, moved, seen)
 
@@ -119,14 +119,14 @@ def _recommended(plan: Plan, result: StudyResult, how: Mapping[str, Any]) -> Rec
         maximise=None if plan.is_cost else plan.objective,
         subject_to=plan.limits,
         confidence=plan.confidence,
-        head_room=list(plan.head_room),
+        headroom=list(plan.headroom),
         up_to=plan.load,
         load=plan.load,
         **how,
     )
     if found.choice is not None:
-        loads = [scale for scale, _ in found.head_room.loads] if found.head_room else []
-        if not found.choice.fresh or not set(plan.head_room) <= set(loads):
+        loads = [scale for scale, _ in found.headroom.loads] if found.headroom else []
+        if not found.choice.fresh or not set(plan.headroom) <= set(loads):
             # what was run beyond the study did not finish
             raise KeyboardInterrupt
     return found
@@ -169,7 +169,7 @@ class Plan:
         Independent runs of each policy at each load, ≥ 2.
     seed : int, optional
         The root seed; None draws one, which the answer tells.
-    head_room : sequence of float
+    headroom : sequence of float
         At how many times today's arrivals the choice alone is checked too.
     assumptions : sequence of str
         What was assumed without data, in your words.
@@ -212,7 +212,7 @@ class Plan:
     load: float
     replications: int
     seed: int
-    head_room: tuple[float, ...]
+    headroom: tuple[float, ...]
     assumptions: tuple[str, ...]
     confidence: float
     title: str
@@ -230,7 +230,7 @@ class Plan:
         load: float | None = None,
         replications: int = 30,
         seed: int | None = None,
-        head_room: Sequence[float] = (),
+        headroom: Sequence[float] = (),
         assumptions: Sequence[str] = (),
         confidence: float = 0.95,
         title: str = "a plan",
@@ -259,15 +259,15 @@ class Plan:
             "load": planned,
             "replications": replications,
             "seed": fresh_seed() if seed is None else checks.integer("seed", seed, at_least=0),
-            "head_room": _further(head_room, scales, planned),
+            "headroom": _further(headroom, scales, planned),
             "assumptions": tuple(checks.text("an assumption", one) for one in _list("assumptions", assumptions)),
             "confidence": inner_probability("confidence", confidence),
             "title": checks.text("title", title),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
-        if self.head_room and not self.limits:
-            raise InvalidValueError("head_room needs limits to break; give limits=[...], or leave out head_room")
+        if self.headroom and not self.limits:
+            raise InvalidValueError("headroom needs limits to break; give limits=[...], or leave out headroom")
 
     @property
     def options(self) -> tuple[FlushPolicy, ...]:
@@ -346,10 +346,10 @@ def _scales(name: str, values: object) -> tuple[float, ...]:
 
 def _further(given: object, loads: Sequence[float], load: float) -> tuple[float, ...]:
     """Return the loads above the one that is planned for at which the choice is checked; not those run anyway."""
-    further = _scales("head_room", given)
+    further = _scales("headroom", given)
     for scale in further:
         if scale <= load:
-            raise InvalidValueError(f"a load of head_room must be above the load planned for, {load:g}, got {scale:g}")
+            raise InvalidValueError(f"a load of headroom must be above the load planned for, {load:g}, got {scale:g}")
     return tuple(sorted({*further, *(scale for scale in loads if scale > load)}))
 
 

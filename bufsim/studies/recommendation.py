@@ -14,16 +14,16 @@ from bufsim import checks
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.simulation import Simulation
 from bufsim.statistics import Comparison, Interval, Selection, paired_difference, select_best
-from bufsim.studies.comparisons import Told, against, percent, tie_in_words
-from bufsim.studies.estimates import Evaluation, UndefinedError, exactly
+from bufsim.studies.comparisons import Answer, against, percent, tie_in_words
+from bufsim.studies.estimates import Evaluation, UndefinedError, deterministic_text
 from bufsim.studies.expressions import Expression, Limit, LimitVerdict
 from bufsim.studies.limit_checks import (
     COLUMNS,
     MORE,
-    HeadRoom,
+    Headroom,
     LimitCheck,
     check_limits,
-    head_room,
+    headroom,
     hopeless,
     joint,
     nearest,
@@ -36,7 +36,7 @@ Evaluate = Callable[[Expression, str], Evaluation]
 
 
 @dataclass(frozen=True, slots=True)
-class Considered:
+class JudgedOption:
     """An option, and whether it is allowed.
 
     Parameters
@@ -87,43 +87,43 @@ class Considered:
         return max(known) if len(known) == len(needed) else None
 
 
-def consider(
+def judge_options(
     choices: Sequence[Option], objective: Expression, limits: Sequence[Limit], evaluate: Evaluate, confidence: float
-) -> tuple[Considered, ...]:
+) -> tuple[JudgedOption, ...]:
     """Judge every option: with probability `confidence` none passes, or fails, that should not.
 
     An option must keep every limit at every load, which needs no adjustment for their number; for the number of options
     the intervals are adjusted (see `bufsim.studies.limit_checks.check_limits`).
     """
-    return tuple(_considered(option, objective, limits, evaluate, confidence, len(choices)) for option in choices)
+    return tuple(_judge(option, objective, limits, evaluate, confidence, len(choices)) for option in choices)
 
 
-def _considered(
+def _judge(
     option: Option,
     objective: Expression,
     limits: Sequence[Limit],
     evaluate: Evaluate,
     confidence: float,
     family: int,
-) -> Considered:
+) -> JudgedOption:
     if option.missing:
-        return Considered(option, "undecided", (), None, f"did not finish: {', '.join(option.missing)}")
+        return JudgedOption(option, "undecided", (), None, f"did not finish: {', '.join(option.missing)}")
     names = [name for _, name in option.scenarios]
     checks = check_limits(limits, names, evaluate, confidence=confidence, family=family)
     try:
         value = evaluate(objective, option.base()).interval(confidence)
     except UndefinedError as error:
-        return Considered(option, "undecided", checks, None, error.reason)
-    return Considered(option, joint(checks), checks, value)
+        return JudgedOption(option, "undecided", checks, None, error.reason)
+    return JudgedOption(option, joint(checks), checks, value)
 
 
-def counts(considered: Sequence[Considered]) -> str:
+def counts(judged: Sequence[JudgedOption]) -> str:
     """Return how many options pass, fail and are undecided, in words."""
-    found = Counter(one.verdict for one in considered)
+    found = Counter(one.verdict for one in judged)
     said = f"pass {found['pass']} · fail {found['fail']} · undecided {found['undecided']}"
     if not found["undecided"]:
         return said
-    needed = [one.replications_needed for one in considered if one.replications_needed is not None]
+    needed = [one.replications_needed for one in judged if one.replications_needed is not None]
     settle = f"; about {max(needed):,} replications would decide {len(needed)} of them" if needed else ""
     return f"{said} (undecided counts as not allowed{settle})"
 
@@ -202,7 +202,7 @@ class Choice:
         (value − today's) / |today's|; None where there is no difference, or today's is 0.
     difference : Interval or None
         value − today's; None without a baseline, for the baseline itself, or where that has no value.
-    is_exact : bool
+    is_deterministic : bool
         Whether nothing is drawn at random at the load that counts, so that the value has no error.
     """
 
@@ -212,7 +212,7 @@ class Choice:
     checks: tuple[LimitCheck, ...]
     gain: Interval | None = None
     difference: Interval | None = None
-    is_exact: bool = False
+    is_deterministic: bool = False
 
     @property
     def binding(self) -> LimitCheck | None:
@@ -221,7 +221,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Recommendation(Told):
+class Recommendation(Answer):
     """Which option to choose: the answer to ``study_result.recommend(...)``.
 
     Parameters
@@ -230,13 +230,13 @@ class Recommendation(Told):
         What was asked.
     origin : Origin
         What it rests on.
-    considered : tuple of Considered
+    judged_options : tuple of JudgedOption
         Every option, with its limits and its value, in the study's order.
     selection : Selection or None
         Among those that pass: the best and what is not separable from it; None if none passes.
     choice : Choice or None
         The chosen one; None if none passes.
-    head_room : HeadRoom or None
+    headroom : Headroom or None
         How much more load it bears, where that was asked.
     notes : tuple of str
         What else the reader should know.
@@ -244,10 +244,10 @@ class Recommendation(Told):
 
     question: Question
     origin: Origin
-    considered: tuple[Considered, ...]
+    judged_options: tuple[JudgedOption, ...]
     selection: Selection | None
     choice: Choice | None
-    head_room: HeadRoom | None = None
+    headroom: Headroom | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -261,11 +261,13 @@ class Recommendation(Told):
         return 0 if self.qualifies else 1
 
     @property
-    def nearest_miss(self) -> Considered | None:
+    def nearest_miss(self) -> JudgedOption | None:
         """Where none passes, the option that is nearest to passing: an undecided one before one that fails."""
         if self.qualifies:
             return None
-        return max(self.considered, key=lambda one: (one.verdict == "undecided" and not one.reason, one.room, one.name))
+        return max(
+            self.judged_options, key=lambda one: (one.verdict == "undecided" and not one.reason, one.room, one.name)
+        )
 
     @property
     def ties(self) -> tuple[Comparison, ...]:
@@ -291,21 +293,21 @@ class Recommendation(Told):
             yield f"Not separable from it at n = {self.origin.replications}: {listed}."
         if self.choice.binding is not None:
             yield f"Binding limit: {self._binding(self.choice.binding)}."
-        if self.head_room is not None:
-            yield from self.head_room.sentences()
+        if self.headroom is not None:
+            yield from self.headroom.sentences()
         if self.question.limits:
-            yield f"{_begun(counts(self.considered))}."
+            yield f"{_begun(counts(self.judged_options))}."
         yield from self.notes
 
     def _loads(self) -> tuple[tuple[float, str], ...]:
         """Return the loads at which the choice was looked at, times today's, and its scenarios there."""
         assert self.choice is not None
-        return {one.name: one.option.scenarios for one in self.considered}[self.choice.name]
+        return {one.name: one.option.scenarios for one in self.judged_options}[self.choice.name]
 
     def _binding(self, check: LimitCheck) -> str:
         named = self._loads()
         at = "".join(_at(scale) for scale, name in named if name == check.scenario) if len(named) > 1 else ""
-        return f"{limit_in_words(check.limit)}{at}: {check.shown()}"
+        return f"{limit_in_words(check.limit)}{at}: {check.text()}"
 
     def _kept(self) -> str:
         limits = len(self.question.limits)
@@ -322,7 +324,11 @@ class Recommendation(Told):
     def _value(self) -> str:
         assert self.choice is not None
         load, unit = self.origin.load, self.question.objective.unit
-        value = exactly(self.choice.value, unit) if self.choice.is_exact else f"{self.choice.value} {unit}".rstrip()
+        value = (
+            deterministic_text(self.choice.value, unit)
+            if self.choice.is_deterministic
+            else f"{self.choice.value} {unit}".rstrip()
+        )
         return f": {value}{'' if load in (None, 1.0) else _at(load)}"
 
     def _gain(self) -> str:
@@ -333,10 +339,12 @@ class Recommendation(Told):
         if self.choice.name == today:
             return ", and is what is done today"
         if gain is not None and math.isfinite(gain.half_width):
-            return f", {against(percent(gain), ' %', today, self.choice.is_exact)}"
+            return f", {against(percent(gain), ' %', today, self.choice.is_deterministic)}"
         if difference is None:
             return f", and there is no value of today's {today} to compare it with"
-        return f", {against(difference, f' {self.question.objective.unit}'.rstrip(), today, self.choice.is_exact)}"
+        return (
+            f", {against(difference, f' {self.question.objective.unit}'.rstrip(), today, self.choice.is_deterministic)}"
+        )
 
     def _basis(self) -> str:
         assert self.choice is not None
@@ -345,16 +353,16 @@ class Recommendation(Told):
         return " (on the replications that chose it, which flatter it; fresh=None re-estimates it)"
 
     def _of_none(self) -> Iterator[str]:
-        yield f"No option qualifies: {counts(self.considered)}."
+        yield f"No option qualifies: {counts(self.judged_options)}."
         near = self.nearest_miss
         if near is not None:
             open_checks = _worst(check for check in near.checks if check.verdict != "pass")
             listed = "; ".join(
-                f"{limit_in_words(check.limit)} ({check.verdict}: {check.shown()})" for check in open_checks
+                f"{limit_in_words(check.limit)} ({check.verdict}: {check.text()})" for check in open_checks
             )
             yield f"Nearest is {near.name}: {listed or near.reason}."
         for limit in self.question.limits:
-            checks = [check for one in self.considered for check in one.checks if check.limit == limit]
+            checks = [check for one in self.judged_options for check in one.checks if check.limit == limit]
             if checks and all(check.verdict == "fail" for check in checks):
                 yield f"{_begun(hopeless(checks))}."
         yield from self.notes
@@ -370,9 +378,9 @@ class Recommendation(Told):
             binding, reason.
         """
         rivals = {} if self.selection is None else {rival.first: rival for rival in self.selection.rivals}
-        return pd.DataFrame([self._row(one, rivals.get(one.name)) for one in self.considered])
+        return pd.DataFrame([self._row(one, rivals.get(one.name)) for one in self.judged_options])
 
-    def _row(self, one: Considered, rival: Comparison | None) -> dict[str, object]:
+    def _row(self, one: JudgedOption, rival: Comparison | None) -> dict[str, object]:
         value, gap = one.value, rival.interval if rival else None
         needed = rival.replications_needed() if rival else None
         return {
@@ -394,7 +402,7 @@ class Recommendation(Told):
 
     def checks(self) -> pd.DataFrame:
         """Return a row for each option, load and limit: option, and the columns of a table of limit checks."""
-        rows = [(one.name, *check.row()) for one in self.considered for check in one.checks]
+        rows = [(one.name, *check.row()) for one in self.judged_options for check in one.checks]
         return pd.DataFrame(rows, columns=["option", *COLUMNS, *MORE])
 
 
@@ -493,17 +501,17 @@ def recommend(
         The load at which the options' values count; None: today's.
     """
     choices = options(study.scenarios, study.coordinates, study.finished, up_to=up_to, load=load)
-    considered = consider(choices, question.objective, question.limits, study.measured, question.confidence)
-    allowed = [one.option for one in considered if one.verdict == "pass"]
+    judged = judge_options(choices, question.objective, question.limits, study.measured, question.confidence)
+    allowed = [one.option for one in judged if one.verdict == "pass"]
     origin, today = _origin(study, choices, load), _today(study, choices)
     if not allowed:
-        return Recommendation(question, origin, considered, None, None)
+        return Recommendation(question, origin, judged, None, None)
     samples = {one.name: study.measured(question.objective, one.base()).values() for one in allowed}
     selection = select_best(samples, confidence=question.confidence, lower_is_better=question.is_cost)
     option = next(one for one in allowed if one.name == selection.chosen)
     choice, notes = _looked_at_again(study, question, further, option, today)
-    room = _head_room(study, question, further, option)
-    return Recommendation(question, origin, considered, selection, choice, room, notes)
+    room = _headroom(study, question, further, option)
+    return Recommendation(question, origin, judged, selection, choice, room, notes)
 
 
 def further(rerun: Rerun, fresh: int | None, scales: Sequence[float], question: Question, replications: int) -> Further:
@@ -512,10 +520,10 @@ def further(rerun: Rerun, fresh: int | None, scales: Sequence[float], question: 
     if count == 1:
         raise InvalidValueError("fresh must be 0 or >= 2, got 1: from one run nothing can be said about the noise")
     if not isinstance(scales, list | tuple):
-        raise InvalidTypeError(f"head_room must be a list of loads such as [1.5, 2, 3], got {scales!r}")
-    found = tuple(checks.positive("a load of head_room", scale) for scale in scales)
+        raise InvalidTypeError(f"headroom must be a list of loads such as [1.5, 2, 3], got {scales!r}")
+    found = tuple(checks.positive("a load of headroom", scale) for scale in scales)
     if found and not question.limits:
-        raise InvalidValueError("head_room needs limits to break; give subject_to=[...]")
+        raise InvalidValueError("headroom needs limits to break; give subject_to=[...]")
     return Further(rerun, count, found)
 
 
@@ -563,7 +571,9 @@ def _choice(seen: Studied, question: Question, option: Option, fresh: int, today
     names = [name for _, name in option.scenarios]
     kept = check_limits(question.limits, names, seen.measured, confidence=question.confidence, family=1)
     value = seen.measured(question.objective, option.base())
-    choice = Choice(option.name, value.interval(question.confidence), fresh, kept, is_exact=value.is_exact)
+    choice = Choice(
+        option.name, value.interval(question.confidence), fresh, kept, is_deterministic=value.is_deterministic
+    )
     if today is None or today in names or today not in seen.finished:
         return choice
     try:
@@ -579,13 +589,13 @@ def _broken(choice: Choice) -> tuple[str, ...]:
     """Return what to say of limits that the fresh replications do not confirm."""
     return tuple(
         f"The fresh replications do not confirm that {check.scenario} keeps {limit_in_words(check.limit)}: "
-        f"{check.shown()}."
+        f"{check.text()}."
         for check in choice.checks
         if check.verdict != "pass"
     )
 
 
-def _head_room(study: Studied, question: Question, further: Further, option: Option) -> HeadRoom | None:
+def _headroom(study: Studied, question: Question, further: Further, option: Option) -> Headroom | None:
     """Return what becomes of the limits at the loads of the study, and at the further ones."""
     if not question.limits or (not further.scales and len(option.scenarios) == 1):
         return None
@@ -596,7 +606,7 @@ def _head_room(study: Studied, question: Question, further: Further, option: Opt
         scenarios = {name: base.scaled(arrivals=scale / scale_of_base) for name, scale in names.items()}
         more = further.rerun(scenarios, further.fresh or study.replications)
         loads += [(scale, _at_load(more, question, name)) for name, scale in names.items() if name in more.finished]
-    return head_room(option.name, loads)
+    return headroom(option.name, loads)
 
 
 def _at_load(seen: Studied, question: Question, name: str) -> tuple[LimitCheck, ...]:

@@ -11,7 +11,7 @@ import pandas as pd
 from bufsim.errors import InvalidValueError
 from bufsim.simulation import Simulation
 from bufsim.statistics import Interval, paired_difference
-from bufsim.studies.comparisons import Told
+from bufsim.studies.comparisons import Answer
 from bufsim.studies.estimates import UndefinedError
 from bufsim.studies.expressions import Expression, Limit, LimitVerdict
 from bufsim.studies.limit_checks import check_limits, joint
@@ -57,7 +57,7 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Sensitivity(Told):
+class Sensitivity(Answer):
     """Which assumption of a model moves some metrics most.
 
     Parameters

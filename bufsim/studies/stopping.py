@@ -10,7 +10,7 @@ import pandas as pd
 
 from bufsim.errors import InvalidValueError
 from bufsim.statistics import Look, Margin, Selection, SequentialPlan, too_wide
-from bufsim.studies.comparisons import Comparisons, Pairs, Told
+from bufsim.studies.comparisons import Answer, Comparisons, Pairs
 from bufsim.studies.estimates import UndefinedError
 from bufsim.studies.expressions import Expression, expression, one_objective
 from bufsim.studies.expressions import margin as read_margin
@@ -134,7 +134,7 @@ Running = Callable[[int], StudyResult]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Stopped(Told):
+class SequentialResult(Answer):
     """A study that ran until its goals were reached, or until the most that was allowed.
 
     Its intervals, comparisons and selection have the confidence of the look that ended it, which is higher than that
@@ -201,7 +201,7 @@ class Stopped(Told):
         return self.result.intervals(*self.goals.half_widths, confidence=self.look.confidence)
 
 
-def run_until(run: Running, goals: Goals, plan: SequentialPlan) -> Stopped:
+def run_sequentially(run: Running, goals: Goals, plan: SequentialPlan) -> SequentialResult:
     """Run on from look to look of a plan until the goals are reached, or the study is interrupted."""
     for look in plan.looks():
         result = run(look.replications)
@@ -210,4 +210,4 @@ def run_until(run: Running, goals: Goals, plan: SequentialPlan) -> Stopped:
             missing.append("it was interrupted")
         if not missing or not result.complete:
             break
-    return Stopped(result, goals, plan, look, tuple(missing))
+    return SequentialResult(result, goals, plan, look, tuple(missing))

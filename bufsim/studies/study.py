@@ -21,7 +21,7 @@ from bufsim.studies.comparisons import Pairs
 from bufsim.studies.expressions import Expression
 from bufsim.studies.running import Effort, Replicating
 from bufsim.studies.scenarios import Coordinates, find_scenario, grid
-from bufsim.studies.stopping import Goals, Metrics, Stopped, run_until
+from bufsim.studies.stopping import Goals, Metrics, SequentialResult, run_sequentially
 from bufsim.studies.study_result import StudyResult
 
 
@@ -184,7 +184,7 @@ class Study:
         store: str | Path | None = None,
         progress: bool | bars.Progress | None = None,
         engine: Engine = "auto",
-    ) -> Stopped:
+    ) -> SequentialResult:
         """Run replications until everything that is asked for is reached, and do not be misled by looking often.
 
         It looks at `first`, 2·`first`, 4·`first`, ... and `most` replications; all looks together keep `confidence`.
@@ -223,7 +223,7 @@ class Study:
             running.run(range(replications), executor=executor, store=store, progress=progress)
             return StudyResult.of(self, running, range(replications))
 
-        return run_until(run, goals, SequentialPlan(first, most, confidence))
+        return run_sequentially(run, goals, SequentialPlan(first, most, confidence))
 
 
 def _named(

@@ -25,7 +25,7 @@ from bufsim.studies.progress import Progress
 from bufsim.studies.recommendation import Question, Recommendation, further, recommend
 from bufsim.studies.running import Replicating
 from bufsim.studies.scenarios import Coordinates
-from bufsim.studies.warnings import WarmUps, cautions, warm_ups
+from bufsim.studies.warnings import WarmUps, study_warnings, warm_ups
 
 if TYPE_CHECKING:
     from bufsim.plots import StudyPlots
@@ -596,7 +596,7 @@ class StudyResult(StudyNumbers):
         subject_to: str | Limit | Sequence[str | Limit] = (),
         confidence: float = 0.95,
         fresh: int | None = None,
-        head_room: Sequence[float] = (),
+        headroom: Sequence[float] = (),
         up_to: float | None = None,
         load: float | None = None,
         executor: int | Executor | None = None,
@@ -619,7 +619,7 @@ class StudyResult(StudyNumbers):
         fresh : int, optional
             Replications that nobody has seen, on which the choice's value is estimated again: on those that chose it,
             it looks better than it is. None: as many as the study had; 0: none.
-        head_room : sequence of float
+        headroom : sequence of float
             At how many times today's load the choice's limits are checked too.
         up_to : float, optional
             The highest load of the study at which limits must be kept; None: all.
@@ -650,7 +650,7 @@ class StudyResult(StudyNumbers):
         def rerun(scenarios: Mapping[str, Simulation], replications: int) -> StudyResult:
             return self._more(scenarios, replications, executor=executor, store=store, progress=progress)
 
-        what = further(rerun, fresh, head_room, question, self.replications)
+        what = further(rerun, fresh, headroom, question, self.replications)
         return recommend(self, question, what, up_to=up_to, load=load)
 
     def _more(self, scenarios: Mapping[str, Simulation], replications: int, **how: Any) -> StudyResult:
@@ -673,8 +673,8 @@ class StudyResult(StudyNumbers):
         return warm_ups(self._kept())
 
     def warnings(self) -> list[str]:
-        """Return a sentence for each thing that can mislead: see `bufsim.studies.warnings.cautions`."""
-        return cautions(self.scenarios, self._kept())
+        """Return a sentence for each thing that can mislead: see `bufsim.studies.warnings.study_warnings`."""
+        return study_warnings(self.scenarios, self._kept())
 
     def __repr__(self) -> str:
         return text(self)

@@ -19,7 +19,7 @@ from bufsim.results.steps import BINS
 from bufsim.results.tallies import Tally
 from bufsim.simulation import Simulation
 from bufsim.statistics import WarmUpCheck, check_warm_up
-from bufsim.studies.comparisons import Told
+from bufsim.studies.comparisons import Answer
 from bufsim.studies.estimates import Floats
 
 MATTERS = 0.01
@@ -89,7 +89,7 @@ def levels(tallies: Sequence[Tally], level: str) -> Floats:
     return np.array([getattr(tally, level).averages for tally in tallies])
 
 
-def judged(tallies: Sequence[Tally], level: str) -> WarmUpCheck:
+def warm_up_check(tallies: Sequence[Tally], level: str) -> WarmUpCheck:
     """Return what the start of the runs does to a level in the window [warm_up, until).
 
     Notes
@@ -184,7 +184,7 @@ class WarmUp:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class WarmUps(Told):
+class WarmUps(Answer):
     """What the start of the runs does, by scenario and level.
 
     Parameters
@@ -218,7 +218,7 @@ def warm_ups(tallies: Mapping[str, Sequence[Tally]]) -> WarmUps:
     """Return what the start does in each scenario, for each of its levels that is not 0 throughout."""
     return WarmUps(
         tuple(
-            WarmUp(name, level, judged(found, level))
+            WarmUp(name, level, warm_up_check(found, level))
             for name, found in tallies.items()
             for level in LEVELS
             if levels(found, level).any()
@@ -226,7 +226,7 @@ def warm_ups(tallies: Mapping[str, Sequence[Tally]]) -> WarmUps:
     )
 
 
-def cautions(scenarios: Mapping[str, Simulation], tallies: Mapping[str, Sequence[Tally]]) -> list[str]:
+def study_warnings(scenarios: Mapping[str, Simulation], tallies: Mapping[str, Sequence[Tally]]) -> list[str]:
     """Return a sentence for each thing that can mislead.
 
     "warm-up": a level starts away from where it goes, or is still moving when the runs end. "cut period": the window

@@ -278,7 +278,7 @@ _DOWNTIME = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Mishap:
+class StressTest:
     """Something that may go wrong.
 
     Parameters
@@ -296,7 +296,7 @@ class Mishap:
     simulation: Simulation | None
 
 
-def mishaps(simulation: Simulation) -> tuple[Mishap, ...]:
+def stress_tests(simulation: Simulation) -> tuple[StressTest, ...]:
     """Return what may go wrong: more load, longer bursts, slower and fewer workers, and a stop.
 
     Half as many jobs again; bursts twice as long (see `bufsim.studies.what_if.with_longer_bursts`); workers that take
@@ -312,7 +312,7 @@ def mishaps(simulation: Simulation) -> tuple[Mishap, ...]:
     ...     workers=[PushWorkers(3, service="20ms")],
     ...     until="1min",
     ... )
-    >>> for one in mishaps(simulation):
+    >>> for one in stress_tests(simulation):
     ...     print(f"{one.name}: {one.meaning}")
     half as many jobs again: 1.5 times the arrivals
     bursts twice as long: not looked at, because no arrivals are recorded or Bursty
@@ -321,47 +321,47 @@ def mishaps(simulation: Simulation) -> tuple[Mishap, ...]:
     a stop of 10 s in the middle: the server stops at 30 s; what is in memory, and what comes until it is up, is lost
     """
     return (
-        Mishap("half as many jobs again", "1.5 times the arrivals", simulation.scaled(arrivals=1.5)),
+        StressTest("half as many jobs again", "1.5 times the arrivals", simulation.scaled(arrivals=1.5)),
         _longer_burst(simulation),
         *_fewer_workers(simulation),
         _stop(simulation),
     )
 
 
-def _left_out(name: str, because: str) -> Mishap:
-    return Mishap(name, f"not looked at, because {because}", None)
+def _left_out(name: str, because: str) -> StressTest:
+    return StressTest(name, f"not looked at, because {because}", None)
 
 
-def _longer_burst(simulation: Simulation) -> Mishap:
+def _longer_burst(simulation: Simulation) -> StressTest:
     name, found = "bursts twice as long", with_longer_bursts(simulation)
     if found is None:
         return _left_out(name, "no arrivals are recorded or Bursty")
-    return Mishap(name, found[1], found[0])
+    return StressTest(name, found[1], found[0])
 
 
-def _fewer_workers(simulation: Simulation) -> tuple[Mishap, Mishap]:
+def _fewer_workers(simulation: Simulation) -> tuple[StressTest, StressTest]:
     slow, gone = "workers twice as slow", "half of the workers gone"
     if not simulation.workers:
         return _left_out(slow, "the model has no workers"), _left_out(gone, "the model has no workers")
     what = "service, each item and the time from poll to poll take twice as long"
-    return Mishap(slow, what, slower_workers(simulation, 2.0)), _half_gone(gone, simulation)
+    return StressTest(slow, what, slower_workers(simulation, 2.0)), _half_gone(gone, simulation)
 
 
-def _half_gone(name: str, simulation: Simulation) -> Mishap:
+def _half_gone(name: str, simulation: Simulation) -> StressTest:
     counts = dict.fromkeys(pool.concurrency for pool in simulation.workers if pool.concurrency > 1)
     if not counts:
         return _left_out(name, "no queue has more than one worker, and without it nothing of the queue is served")
     left = tuple(replace(pool, concurrency=(pool.concurrency + 1) // 2) for pool in simulation.workers)
     said = " and ".join(f"of {count} workers of a queue {(count + 1) // 2}" for count in counts)
     are = "is" if len(counts) == 1 and 2 in counts else "are"
-    return Mishap(name, f"{said} {are} left, for the whole run", replace(simulation, workers=left))
+    return StressTest(name, f"{said} {are} left, for the whole run", replace(simulation, workers=left))
 
 
-def _stop(simulation: Simulation) -> Mishap:
+def _stop(simulation: Simulation) -> StressTest:
     name = f"a stop of {duration(_DOWNTIME)} in the middle"
     if simulation.stops is not None:
         return _left_out(name, "the model has stops of its own")
     middle = (simulation.warm_up + simulation.until) / 2.0
     stopped = replace(simulation, stops=Stops(at=[middle], downtime=_DOWNTIME))
     what = "what is in memory, and what comes until it is up, is lost"
-    return Mishap(name, f"the server stops at {duration(middle)}; {what}", stopped)
+    return StressTest(name, f"the server stops at {duration(middle)}; {what}", stopped)

@@ -83,7 +83,7 @@ def test_the_page_is_well_formed_and_has_every_section_in_order(html: str) -> No
     assert found.open == []
     assert [one for one in found.ids if one.startswith("section-")] == [f"section-{part}" for part in "0123456789A"]
     for title in (
-        *("Answer", "Question", "Load", "Options compared", "Why this one", "Head-room", "If it goes wrong"),
+        *("Answer", "Question", "Load", "Options compared", "Why this one", "Headroom", "If it goes wrong"),
         *("Short list", "Evidence", "Limits of this report", "Appendix"),
     ):
         assert re.search(rf"<h2>. {{2}}{title}</h2>", html), title
@@ -165,7 +165,7 @@ def test_what_piles_up_while_no_worker_runs_is_the_rate_of_the_flushes_as_planne
 ) -> None:
     table = pd.read_csv(written.with_suffix(".csv"))
     (row,) = table[table["subject"] == "all workers down"].itertuples()
-    rate = answer.mishaps.interval("handed_rate_per_s", PLANNED)
+    rate = answer.stressed.interval("handed_rate_per_s", PLANNED)
     assert (row.estimate, row.low) == pytest.approx((600.0 * rate.estimate, 600.0 * rate.low))
     assert "jobs in 10 min on average (n = 6), on top of those that wait already" in html
 
@@ -209,7 +209,10 @@ write_report(small_plan().run(progress=False), {str(tmp_path / "plan.html")!r}, 
 """
     root = Path(__file__).parents[2]
     subprocess.run(
-        [sys.executable, "-c", code], check=True, cwd=root, env={"PYTHONPATH": str(root / "tests"), "PYTHONHASHSEED": "7"}
+        [sys.executable, "-c", code],
+        check=True,
+        cwd=root,
+        env={"PYTHONPATH": str(root / "tests"), "PYTHONHASHSEED": "7"},
     )
     for name in ("plan.html", "plan.json", "plan.csv", "plan.toml"):
         assert (tmp_path / name).read_bytes() == (written.parent / name).read_bytes(), name
@@ -219,7 +222,7 @@ def test_every_interval_on_the_page_is_in_the_csv(written: Path, html: str) -> N
     table = pd.read_csv(written.with_suffix(".csv"))
     assert list(table.columns[:7]) == ["section", "subject", "quantity", "load", "estimate", "low", "high"]
     sections = set(table["section"])
-    assert {"0 answer", "2 load", "3 options", "5 head-room", "6 if it goes wrong", "7 short list"} <= sections
+    assert {"0 answer", "2 load", "3 options", "5 headroom", "6 if it goes wrong", "7 short list"} <= sections
     assert {"8 evidence", "9 limits", "all scenarios"} <= sections
     # all that was asked of every scenario, whatever the pictures show
     everything = table[table["section"] == "all scenarios"]
@@ -266,7 +269,7 @@ def test_without_a_choice_the_report_says_so_and_shows_the_nearest(hopeless: Pla
     assert outline(html).open == []
     assert '<p class="headline">No policy qualifies.</p>' in html
     assert "Nearest is" in html
-    assert "No head-room was looked for, because no policy qualifies." in html
+    assert "No headroom was looked for, because no policy qualifies." in html
     assert 'class="settings"' not in html
     assert "No policy passes; what is undecided counts as not kept." in html
 

@@ -51,7 +51,7 @@ grid = { size = [100, 200], age = ["5s"] }
 limits = ["p99_wait <= 2s", "peak_buffer_size <= 100"]
 loads = [1, 2, 4]
 load = 2
-head_room = [3]
+headroom = [3]
 assumptions = ["the load doubles"]
 replications = 12
 seed = 7
@@ -64,7 +64,7 @@ confidence = 0.9
     assert plan.policies == tuple(FlushAtSize(size) | FlushAfterAge(5.0) for size in (40, 80, 100, 200))
     assert plan.objective == expression("0.4 * flush_rate_per_s + 0.01 * mean_buffer_size_jobs")
     assert plan.limits == (limit("p99_wait <= 2s"), limit("peak_buffer_size <= 100"))
-    assert (plan.loads, plan.load, plan.head_room) == ((1.0, 2.0, 4.0), 2.0, (3.0, 4.0))
+    assert (plan.loads, plan.load, plan.headroom) == ((1.0, 2.0, 4.0), 2.0, (3.0, 4.0))
     assert plan.assumptions == ("the load doubles",)
     assert (plan.replications, plan.seed, plan.confidence) == (12, 7, 0.9)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from bufsim import Exponential, FlushEvery, JobBuffer, Poisson, Producer, PushWorkers, Simulation, Trace
 from bufsim.model.arrivals import Arrivals
-from bufsim.studies.estimates import is_exact
+from bufsim.studies.estimates import is_deterministic
 from bufsim.studies.study import Study
 
 
@@ -14,7 +14,7 @@ def replicated(arrivals: Arrivals, service: object = "10ms") -> bool:
         until="1min",
     )
     result = Study({"today": simulation}, seed=1).run(3, progress=False)
-    return is_exact(list(result.tallies["today"].values()))
+    return is_deterministic(list(result.tallies["today"].values()))
 
 
 def test_a_trace_with_constant_service_is_the_same_in_every_replication() -> None:

@@ -95,7 +95,7 @@ def test_a_value_is_told_in_a_unit_that_fits_its_limit():
     share = LimitCheck(limit("utilisation <= 0.9"), "a", "fail", Interval(0.971, 0.962, 0.98, 0.95, 10, "t"), 0)
     assert share.sentence() == "a does not keep utilisation ≤ 90 %: 97.1 [96.2, 98.0] %"
     brief = LimitCheck(limit("mean_wait <= 2s"), "a", "pass", Interval(0.3, 0.2, 0.4, 0.95, 10, "t"), 0)
-    assert brief.shown() == "0.30 [0.20, 0.40] s"
+    assert brief.text() == "0.30 [0.20, 0.40] s"
 
 
 def test_what_is_not_drawn_at_random_is_called_exact_and_what_happens_to_be_the_same_is_not():

@@ -14,7 +14,7 @@ from bufsim import (
 )
 from bufsim.model.arrivals import Arrivals
 from bufsim.model.workers import GivenTimes, Workers
-from bufsim.studies.what_if import Mishap, mishaps
+from bufsim.studies.what_if import StressTest, stress_tests
 
 NAMES = [
     "half as many jobs again",
@@ -37,8 +37,8 @@ def simulation(*workers: Workers, arrivals: Arrivals | None = None, stops: Stops
     )
 
 
-def by_name(model: Simulation) -> dict[str, Mishap]:
-    return {one.name: one for one in mishaps(model)}
+def by_name(model: Simulation) -> dict[str, StressTest]:
+    return {one.name: one for one in stress_tests(model)}
 
 
 def of(model: Simulation, name: str) -> Simulation:
@@ -48,7 +48,7 @@ def of(model: Simulation, name: str) -> Simulation:
 
 
 def test_each_is_looked_at_or_says_why_not() -> None:
-    found = mishaps(simulation())
+    found = stress_tests(simulation())
     assert [one.name for one in found] == NAMES
     assert [one.simulation is None for one in found] == [False, True, True, True, False]
     assert [one.meaning for one in found[1:4]] == [
@@ -111,4 +111,4 @@ def test_a_stop_loses_jobs_in_the_middle_of_what_is_counted() -> None:
 
 def test_a_model_that_stops_already_gets_no_other_stop() -> None:
     found = by_name(simulation(stops=Stops(at=[30.0], downtime=1.0)))[NAMES[-1]]
-    assert found == Mishap(NAMES[-1], "not looked at, because the model has stops of its own", None)
+    assert found == StressTest(NAMES[-1], "not looked at, because the model has stops of its own", None)

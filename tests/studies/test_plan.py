@@ -64,13 +64,13 @@ def test_the_choice_keeps_the_limits_up_to_the_load_planned_for_and_is_valued_at
     assert "at 2 times today's load" in found.sentence()
     assert answer.exit_status == 0
     # today's policy has peaks of some 80 jobs at twice the load
-    assert next(one for one in found.considered if one.name == answer.today).verdict == "fail"
+    assert next(one for one in found.judged_options if one.name == answer.today).verdict == "fail"
 
 
-def test_higher_loads_that_were_run_and_others_are_head_room() -> None:
-    plan = Plan(simulation(), **ASKED | {"head_room": [2.5, 4]})
-    assert plan.head_room == (2.5, 3.0, 4.0)
-    found = plan.run(progress=False).recommendation.head_room
+def test_higher_loads_that_were_run_and_others_are_headroom() -> None:
+    plan = Plan(simulation(), **ASKED | {"headroom": [2.5, 4]})
+    assert plan.headroom == (2.5, 3.0, 4.0)
+    found = plan.run(progress=False).recommendation.headroom
     assert found is not None
     assert [scale for scale, _ in found.loads] == [1.0, 2.0, 2.5, 3.0, 4.0]
 
@@ -78,15 +78,15 @@ def test_higher_loads_that_were_run_and_others_are_head_room() -> None:
 def test_the_second_look_and_what_else_is_run_is_on_replications_that_nobody_has_seen(answer: PlanAnswer) -> None:
     assert answer.recommendation.choice is not None
     assert answer.recommendation.choice.fresh == 6
-    assert list(answer.mishaps.tallies[PLANNED]) == list(range(12, 18))
-    assert set(answer.mishaps.scenarios) == {
+    assert list(answer.stressed.tallies[PLANNED]) == list(range(12, 18))
+    assert set(answer.stressed.scenarios) == {
         PLANNED,
         "half as many jobs again",
         "workers twice as slow",
         "half of the workers gone",
         "a stop of 10 s in the middle",
     }
-    left_out = [one.name for one in answer.may_go_wrong() if one.simulation is None]
+    left_out = [one.name for one in answer.stress_tests() if one.simulation is None]
     assert left_out == ["bursts twice as long"]
 
 
@@ -169,7 +169,7 @@ def test_an_interrupt_at_any_later_time_is_no_answer(when: int, monkeypatch: pyt
 
     monkeypatch.setattr(running, "execute", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        Plan(simulation(), **ASKED | {"head_room": [4]}).run(progress=False)
+        Plan(simulation(), **ASKED | {"headroom": [4]}).run(progress=False)
     assert len(calls) > when
 
 
@@ -192,8 +192,8 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "a load of 0": ({"loads": [0, 1]}, InvalidValueError, r"a load of loads must be > 0, got 0"),
     "another load": ({"load": 5}, InvalidValueError, r"load must be one of the loads, 1, 2, 3, got 5; add it to them"),
     "one run": ({"replications": 1}, InvalidValueError, r"replications must be >= 2, got 1: from one run nothing"),
-    "low head-room": ({"head_room": [2]}, InvalidValueError, r"head_room must be above the load planned for, 2, got 2"),
-    "nothing to break": ({"limits": [], "head_room": [4]}, InvalidValueError, r"head_room needs limits to break; give"),
+    "low headroom": ({"headroom": [2]}, InvalidValueError, r"headroom must be above the load planned for, 2, got 2"),
+    "nothing to break": ({"limits": [], "headroom": [4]}, InvalidValueError, r"headroom needs limits to break; give"),
     "limits as text": ({"limits": "p99_wait <= 2s"}, InvalidTypeError, r"limits must be a list, got 'p99_wait <= 2s'"),
     "no such metric": ({"limits": ["p99_wiat <= 2s"]}, InvalidValueError, r"metric must be one of .*did you mean"),
     "empty assumption": ({"assumptions": [""]}, InvalidValueError, r"an assumption must not be empty"),

@@ -48,7 +48,7 @@ def test_the_choice_is_the_best_of_those_that_keep_every_limit(result):
     free = result.recommend(minimise=COST, fresh=0)
     assert free.selection.chosen == free.choice.name
     limited = result.recommend(minimise=COST, subject_to=["p99_wait <= 4.2s"], fresh=0)
-    passing = [one.name for one in limited.considered if one.verdict == "pass"]
+    passing = [one.name for one in limited.judged_options if one.verdict == "pass"]
     assert passing == [repr(policy) for policy in POLICIES[:3]]
     values = {name: result.values(COST)[name].mean() for name in passing}
     assert limited.choice.name == min(values, key=values.get)
@@ -122,7 +122,7 @@ def test_a_recorded_load_binds_exactly_and_the_sentence_says_at_which_load():
     # the first of ten jobs waits for nine gaps of half a second
     assert line == "  Binding limit: max wait ≤ 4.6 s at today's load: 4.5 s (exact: nothing is drawn at random)."
     assert "with the lowest" not in answer.sentence()
-    assert answer.choice.is_exact
+    assert answer.choice.is_deterministic
 
 
 def test_what_an_exact_choice_gains_has_no_interval():
@@ -144,7 +144,7 @@ def test_what_an_exact_choice_gains_has_no_interval():
 def test_an_undecided_limit_counts_as_not_kept(result):
     middle = result.interval("mean_wait", repr(POLICIES[1])).estimate
     answer = result.recommend(maximise="mean_batch_size", subject_to=[f"mean_wait <= {middle!r}"], fresh=0)
-    verdicts = [one.verdict for one in answer.considered]
+    verdicts = [one.verdict for one in answer.judged_options]
     assert verdicts == ["pass", "undecided", "fail", "fail", "fail"]
     assert answer.choice.name == repr(POLICIES[0])
     assert "undecided 1 (undecided counts as not allowed" in answer.sentence()
@@ -152,7 +152,7 @@ def test_an_undecided_limit_counts_as_not_kept(result):
 
 def test_no_option_qualifies_is_an_answer_with_the_nearest_miss(result):
     answer = result.recommend(minimise=COST, subject_to=["p99_wait <= 0.5s"])
-    assert (answer.choice, answer.selection, answer.head_room) == (None, None, None)
+    assert (answer.choice, answer.selection, answer.headroom) == (None, None, None)
     assert not answer.qualifies
     assert answer.exit_status == 1
     assert answer.nearest_miss.name == repr(POLICIES[0])
@@ -204,35 +204,35 @@ def test_a_policy_must_keep_its_limits_at_every_load_and_is_valued_at_todays():
     assert answer.choice.value == result.interval(COST, base)
     assert "Of 2 options x 2 loads (24 runs" in answer.sentence()
     assert "keeps all 2 limits at every load up to 3 times today's and" in answer.sentence()
-    assert answer.head_room.holds_up_to == 3.0
+    assert answer.headroom.holds_up_to == 3.0
     only_high = result.recommend(minimise=COST, subject_to=["arrival_rate <= 20"])
     assert not only_high.qualifies
     assert result.recommend(minimise=COST, subject_to=["arrival_rate <= 20"], up_to=1, fresh=0).qualifies
 
 
-def test_head_room_says_up_to_which_load_the_limits_hold_and_which_breaks_first(result):
+def test_headroom_says_up_to_which_load_the_limits_hold_and_which_breaks_first(result):
     answer = result.recommend(
         minimise=COST,
         subject_to=["utilisation <= 0.9", "p99_wait <= 4s"],
-        head_room=[2, 3, 6],
+        headroom=[2, 3, 6],
         progress=False,
     )
-    room = answer.head_room
+    room = answer.headroom
     assert [scale for scale, _ in room.loads] == [1.0, 2.0, 3.0, 6.0]
     # 10 jobs/s at 0.05 s on two workers: load 0.25, so that 0.9 is passed at 3.6 times
     assert room.holds_up_to == 3.0
     scale, check = room.first_to_break
     assert (scale, check.limit.expression.name, check.verdict) == (6.0, "utilisation", "fail")
-    (line,) = (one for one in answer.sentences() if "Head-room" in one)
+    (line,) = (one for one in answer.sentences() if "Headroom" in one)
     assert line.startswith(
-        "  Head-room: every limit is kept at up to 3 times today's load; at 6 times utilisation ≤ 90 % breaks first: "
+        "  Headroom: every limit is kept at up to 3 times today's load; at 6 times utilisation ≤ 90 % breaks first: "
     )
     assert room.table().load.unique().tolist() == [1.0, 2.0, 3.0, 6.0]
-    early = result.recommend(minimise=COST, subject_to=["utilisation <= 0.26"], head_room=[4], fresh=0, progress=False)
-    assert early.head_room.first_to_break[0] == 4.0
-    enough = result.recommend(minimise=COST, subject_to=["utilisation <= 0.9"], head_room=[2], fresh=0, progress=False)
-    assert enough.head_room.sentences() == [
-        "Head-room: every limit is kept at up to 2 times today's load, the most that was tried."
+    early = result.recommend(minimise=COST, subject_to=["utilisation <= 0.26"], headroom=[4], fresh=0, progress=False)
+    assert early.headroom.first_to_break[0] == 4.0
+    enough = result.recommend(minimise=COST, subject_to=["utilisation <= 0.9"], headroom=[2], fresh=0, progress=False)
+    assert enough.headroom.sentences() == [
+        "Headroom: every limit is kept at up to 2 times today's load, the most that was tried."
     ]
 
 
@@ -243,7 +243,7 @@ def test_an_option_that_did_not_finish_or_has_no_value_is_undecided():
         "fine": declare(FlushAtSize(20)),
     }
     answer = Study(scenarios, seed=1).run(4, progress=False).recommend(minimise="mean_wait", fresh=0)
-    reasons = {one.name: one.reason for one in answer.considered}
+    reasons = {one.name: one.reason for one in answer.judged_options}
     assert reasons["fails"] == "did not finish: fails"
     assert "it has no value in 4 of 4 replications" in reasons["never"]
     assert answer.choice.name == "fine"
@@ -286,16 +286,16 @@ def test_the_table_has_a_row_an_option_and_the_checks_a_row_a_limit(result):
         ({"minimise": COST, "subject_to": ["p99_wiat <= 1"]}, InvalidValueError, "got 'p99_wiat'"),
         ({"minimise": COST, "subject_to": 3}, InvalidTypeError, "limits must be a list such as ['p99_wait <= 2s']"),
         ({"minimise": COST, "fresh": 1}, InvalidValueError, "fresh must be 0 or >= 2, got 1"),
-        ({"minimise": COST, "head_room": [2]}, InvalidValueError, "head_room needs limits to break"),
+        ({"minimise": COST, "headroom": [2]}, InvalidValueError, "headroom needs limits to break"),
         (
-            {"minimise": COST, "subject_to": ["mean_wait <= 9"], "head_room": 2},
+            {"minimise": COST, "subject_to": ["mean_wait <= 9"], "headroom": 2},
             InvalidTypeError,
-            "head_room must be a list of loads such as [1.5, 2, 3], got 2",
+            "headroom must be a list of loads such as [1.5, 2, 3], got 2",
         ),
         (
-            {"minimise": COST, "subject_to": ["mean_wait <= 9"], "head_room": [0]},
+            {"minimise": COST, "subject_to": ["mean_wait <= 9"], "headroom": [0]},
             InvalidValueError,
-            "a load of head_room must be > 0, got 0",
+            "a load of headroom must be > 0, got 0",
         ),
         ({"minimise": COST, "up_to": 0.5}, InvalidValueError, "up_to must reach the lowest load of the study"),
     ],

@@ -48,18 +48,18 @@ def test_the_gain_is_over_todays_policy_at_that_load(result: StudyResult) -> Non
     assert "times today's load" not in todays.sentence()
 
 
-def test_head_room_counts_from_todays_load(result: StudyResult) -> None:
+def test_headroom_counts_from_todays_load(result: StudyResult) -> None:
     limits = ["peak_buffer_size <= 60"]
     answer = result.recommend(
-        minimise=COST, subject_to=limits, load=2.0, up_to=2.0, head_room=[3.0, 12.0], progress=False
+        minimise=COST, subject_to=limits, load=2.0, up_to=2.0, headroom=[3.0, 12.0], progress=False
     )
-    assert answer.head_room is not None
-    assert [scale for scale, _ in answer.head_room.loads] == [1.0, 2.0, 3.0, 12.0]
-    again = result.recommend(minimise=COST, subject_to=limits, load=1.0, up_to=2.0, head_room=[3.0], progress=False)
-    assert again.head_room is not None
+    assert answer.headroom is not None
+    assert [scale for scale, _ in answer.headroom.loads] == [1.0, 2.0, 3.0, 12.0]
+    again = result.recommend(minimise=COST, subject_to=limits, load=1.0, up_to=2.0, headroom=[3.0], progress=False)
+    assert again.headroom is not None
     # 3 times today's load is the same whichever load the values count at
     if again.choice is not None and answer.choice is not None and again.choice.name == answer.choice.name:
-        assert answer.head_room.loads[2] == again.head_room.loads[2]
+        assert answer.headroom.loads[2] == again.headroom.loads[2]
 
 
 def test_a_load_that_was_not_run_is_refused(result: StudyResult) -> None:

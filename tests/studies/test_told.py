@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bufsim.studies.comparisons import Told
+from bufsim.studies.comparisons import Answer
 
 
 @dataclass(frozen=True, repr=False)
-class Answer(Told):
+class Two(Answer):
     def sentences(self):
         return ["a < b", "and b < c"]
 
@@ -17,7 +17,7 @@ class Answer(Told):
 
 
 def test_an_answer_shows_its_sentences_and_in_a_notebook_its_table():
-    assert repr(Answer()) == "a < b\nand b < c"
-    page = Answer()._repr_html_()
+    assert repr(Two()) == "a < b\nand b < c"
+    page = Two()._repr_html_()
     assert page.startswith("<p>a &lt; b</p><p>and b &lt; c</p><table")
     assert "&lt;a&gt;" in page

@@ -97,7 +97,7 @@ def test_its_comparisons_can_be_left_out_and_the_adjustment_counts_those_that_ar
 def test_what_is_told_of_it_to_those_who_write_no_python_has_none(result):
     with pytest.raises(UndefinedError) as raised:
         result.interval("mean_wait", "never")
-    assert raised.value.told().endswith("lengthen the runs, or leave it out")
+    assert raised.value.text.endswith("lengthen the runs, or leave it out")
     assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)
     told = [result.intervals("mean_wait").method[1], repr(result.check("mean_wait <= 3s"))]
     assert not any("result.without" in text for text in told)
@@ -129,7 +129,7 @@ def test_it_is_not_recommended_and_the_others_are_judged(result):
     assert limited.choice.name == "age"
     aimed = result.recommend(minimise="mean_wait", fresh=0)
     assert aimed.choice.name == "size"
-    (never,) = (one for one in aimed.considered if one.name == "never")
+    (never,) = (one for one in aimed.judged_options if one.name == "never")
     assert never.reason.startswith("mean_wait_s of never is undefined")
 
 

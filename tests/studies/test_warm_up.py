@@ -25,7 +25,7 @@ from bufsim import (
 from bufsim.results.steps import BINS
 from bufsim.statistics import check_warm_up
 from bufsim.studies.study import Study
-from bufsim.studies.warnings import flush_cycle, judged, levels
+from bufsim.studies.warnings import flush_cycle, levels, warm_up_check
 
 
 def queue(until, warm_up=0.0, rate=0.72):
@@ -72,7 +72,7 @@ def test_the_levels_are_averages_in_equal_bins_of_the_whole_run_and_the_warm_up_
     np.testing.assert_allclose(
         table[:, BINS // 4 :].mean(axis=1), [tally.queue_levels.unfinished.integral / 300.0 for tally in kept]
     )
-    check = judged(kept, "unfinished")
+    check = warm_up_check(kept, "unfinished")
     assert check.warm_up is None or check.warm_up >= 100.0
 
 
@@ -81,7 +81,9 @@ def test_a_long_warm_up_leaves_few_bins_that_count_several_times():
     kept = list(result.tallies["queue"].values())
     within = levels(kept, "unfinished")[:, BINS * 3 // 4 :]
     settled = within[:, len(within[0]) // 3 :].mean()
-    assert judged(kept, "unfinished").relative_bias == pytest.approx((within.mean() - settled) / settled, rel=0.25)
+    assert warm_up_check(kept, "unfinished").relative_bias == pytest.approx(
+        (within.mean() - settled) / settled, rel=0.25
+    )
 
 
 def test_the_table_has_a_row_for_each_level_that_moves():
@@ -115,7 +117,7 @@ CYCLES = [
 @pytest.mark.parametrize("warm_up", [0.0, 100.0])
 def test_a_buffer_that_swings_between_its_flushes_is_no_trend(warm_up):
     seen = {policy: kept(steady(policy, warm_up=warm_up), n=15) for policy in CYCLES}
-    assert [policy for policy, tallies in seen.items() if judged(tallies, "buffered").warning] == []
+    assert [policy for policy, tallies in seen.items() if warm_up_check(tallies, "buffered").warning] == []
     # negative control: bins and thirds of the same runs, which cut cycles, look like trends
     first = -(-int(warm_up * BINS) // 600)
     naive = [check_warm_up(levels(tallies, "buffered")[:, first:], warm_up, 600.0) for tallies in seen.values()]
@@ -125,7 +127,7 @@ def test_a_buffer_that_swings_between_its_flushes_is_no_trend(warm_up):
 @pytest.mark.parametrize("period", [1.0, 5.5, 10.0, 30.0, 100.0])
 def test_a_queue_that_rises_is_warned_of_however_it_is_filled(period):
     workers = [PushWorkers(1, service=Exponential(0.11))]
-    check = judged(kept(steady(FlushEvery(period), workers=workers), n=5), "unfinished")
+    check = warm_up_check(kept(steady(FlushEvery(period), workers=workers), n=5), "unfinished")
     assert check.warning.startswith("the level was still rising when the run ended")
 
 
@@ -133,7 +135,9 @@ def test_a_queue_that_rises_is_warned_of_however_it_is_filled(period):
 def test_a_start_from_empty_is_warned_of_however_the_queue_is_filled(period):
     producers = [Producer("jobs", Bulk(Poisson(0.72), Geometric(5.0)))]
     workers = [PushWorkers(4, service=Exponential(1.0))]
-    check = judged(kept(steady(FlushEvery(period), until=700.0, producers=producers, workers=workers)), "unfinished")
+    check = warm_up_check(
+        kept(steady(FlushEvery(period), until=700.0, producers=producers, workers=workers)), "unfinished"
+    )
     assert check.warning.startswith("the runs start below the level that they reach")
     # with what is averaged over, MSER-5 would cut within the first half
     assert check.warm_up is None or 0.0 < check.warm_up <= 350.0
@@ -141,23 +145,23 @@ def test_a_start_from_empty_is_warned_of_however_the_queue_is_filled(period):
 
 def test_a_buffer_that_fills_more_in_every_cycle_is_warned_of():
     even = Producer("jobs", Deterministic(0.1))
-    assert not judged(kept(steady(FlushEvery(30.0), producers=[even]), n=3), "buffered").warning
+    assert not warm_up_check(kept(steady(FlushEvery(30.0), producers=[even]), n=3), "buffered").warning
     # by the time t there were 6000 (t / 600)² jobs: the rate rises from 0
     times = np.sqrt(np.arange(1.0, 6000.0) / 6000.0) * 600.0
     rising = Producer("jobs", Trace(times))
-    check = judged(kept(steady(FlushEvery(30.0), producers=[rising]), n=3), "buffered")
+    check = warm_up_check(kept(steady(FlushEvery(30.0), producers=[rising]), n=3), "buffered")
     assert check.warning.startswith("the level was still rising when the run ended")
 
 
 def test_of_too_few_cycles_it_is_said_that_nothing_can_be_told():
-    check = judged(kept(steady(FlushEvery(250.0)), n=5), "buffered")
+    check = warm_up_check(kept(steady(FlushEvery(250.0)), n=5), "buffered")
     assert check.warning.startswith("the start cannot be judged, since the runs hold 2.")
     assert re.search(r"and at least 3 tell a start from a swing: set `until` to 75\d s or more$", check.warning)
     assert (check.warm_up, check.relative_bias) == (None, 0.0)
     (warning,) = (one for one in run(5, of=steady(FlushEvery(250.0))).warnings() if one.startswith("warm-up"))
     assert "cannot be judged" in warning
     # the way out is one
-    assert not judged(kept(steady(FlushEvery(250.0), until=750.0), n=5), "buffered").warning
+    assert not warm_up_check(kept(steady(FlushEvery(250.0), until=750.0), n=5), "buffered").warning
 
 
 def every_second(policy, until=100.0, warm_up=0.0):
