@@ -1,17 +1,16 @@
-"""Margins: how large a difference, or how wide an interval, does not matter."""
+"""Paired comparisons of scenarios under common random numbers: differences, equivalence, and families of verdicts."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bufsim.checks import did_you_mean, positive, probability
+from bufsim.checks import positive, probability
 from bufsim.errors import InvalidValueError, MissingExtraError
 from bufsim.statistics.intervals import (
     Interval,
@@ -21,7 +20,12 @@ from bufsim.statistics.intervals import (
     replication_values,
     statistic,
 )
-from bufsim.statistics.replications import replications_for_half_width, replications_for_power
+from bufsim.statistics.replications import replications_for_power
+
+T = TypeVar("T")
+
+# Differences this small, relative to the values, come from the order of float sums, not from the model.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +57,6 @@ class Margin:
 
     def __str__(self) -> str:
         return f"{100.0 * self.size:g} %" if self.relative else f"{self.size:g}"
-
-
-# Differences this small, relative to the values, come from the order of float sums, not from the model.
-ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class PairedDifference:
 
     @property
     def variance_ratio(self) -> float:
-        """What pairing gained: variance of an unpaired difference over that of the paired one.
+        """Gain by pairing: variance of an unpaired difference over that of the paired one.
 
         As many times more replications would be needed with independent arrivals. Infinite where the difference
         is constant, 1 where both values are.
@@ -152,10 +152,6 @@ class PairedDifference:
         """Sample covariance of first − second with second, taken with the sign of second's mean."""
         sign = math.copysign(1.0, self.second_mean)
         return sign * (self.first_variance - self.second_variance - self.variance) / 2.0
-
-    def replications_for(self, half_width: float, *, confidence: float = 0.95) -> int:
-        """The replications that bring the difference's interval to `half_width`, with this noise."""
-        return replications_for_half_width(self.standard_deviation, half_width, confidence=confidence)
 
     def replications_to_separate(self, *, power: float = 0.8, confidence: float = 0.95) -> int | None:
         """The replications that would show a difference as large as the one estimated; None if that is 0."""
@@ -237,7 +233,7 @@ class Equivalence:
 
 
 def equivalence(difference: PairedDifference, margin: Margin, *, confidence: float = 0.95) -> Equivalence:
-    """Test whether first and second differ by less than a margin: two one-sided paired t tests, each at 1 − confidence.
+    """The test for a difference below a margin: two one-sided paired t tests, each at 1 − confidence.
 
     A relative margin is a share of |second|, which is itself estimated: the tests are then of
     first − second ± margin·|second|, so that its noise counts too.
@@ -436,7 +432,7 @@ def judge(
     margins: Margin | Sequence[Margin | None] | None = None,
     lower_is_better: bool | Sequence[bool] = True,
 ) -> tuple[Comparison, ...]:
-    """Judge a family of paired differences, adjusted for their number by Holm's method.
+    """The verdicts on a family of paired differences, adjusted for their number by Holm's method.
 
     Parameters
     ----------
@@ -453,9 +449,16 @@ def judge(
     -----
     The verdicts do not depend on the order of the family. Claims of difference and of equivalence are two
     families, each adjusted by itself; where both can be claimed the margin decides: equivalent.
+
+    Examples
+    --------
+    >>> new, today = [3.1, 3.0, 3.2, 3.1], [5.0, 5.2, 4.9, 5.1]
+    >>> [verdict] = judge([paired_difference(new, today, names=("size 200", "today"))])
+    >>> print(verdict.sentence("s"))
+    size 200 is better than today by -1.9 [-2.3, -1.6] s
     """
-    directions = _directions(lower_is_better, len(differences))
-    limits = _limits(margins, len(differences))
+    directions = _for_each("lower_is_better", lower_is_better, len(differences))
+    limits = _for_each("margins", margins, len(differences))
     adjustment = holm([difference.p_value for difference in differences], confidence=confidence)
     tests = _equivalences(differences, limits, confidence)
     return tuple(
@@ -464,70 +467,13 @@ def judge(
     )
 
 
-def compare(
-    samples: Mapping[str, ArrayLike],
-    *,
-    baseline: str | None = None,
-    pairs: Iterable[tuple[str, str]] | None = None,
-    confidence: float = 0.95,
-    margin: Margin | None = None,
-    lower_is_better: bool = True,
-) -> tuple[Comparison, ...]:
-    """Compare scenarios on one metric under common random numbers: with a baseline, in given pairs, or all pairs.
-
-    Parameters
-    ----------
-    samples : mapping of str to array_like, shape (n,)
-        One value per replication and scenario, in the same order of replications.
-    baseline : str, optional
-        Compare every other scenario with this one.
-    pairs : iterable of (str, str), optional
-        Compare exactly these; by default all pairs.
-    confidence, margin, lower_is_better
-        As in `judge`.
-
-    Examples
-    --------
-    >>> [verdict] = compare({"today": [5.0, 5.2, 4.9, 5.1], "size 200": [3.1, 3.0, 3.2, 3.1]}, baseline="today")
-    >>> print(verdict.sentence("s"))
-    size 200 is better than today by -1.9 [-2.3, -1.6] s
-    """
-    asked = _pairs(list(samples), baseline, pairs)
-    differences = [paired_difference(samples[a], samples[b], names=(a, b)) for a, b in asked]
-    return judge(differences, confidence=confidence, margins=margin, lower_is_better=lower_is_better)
-
-
-def _pairs(names: list[str], baseline: str | None, pairs: Iterable[tuple[str, str]] | None) -> list[tuple[str, str]]:
-    if len(names) < 2:
-        raise InvalidValueError(f"samples must hold at least 2 scenarios, got {len(names)}")
-    asked = list(combinations(names, 2)) if pairs is None else list(pairs)
-    if baseline is not None:
-        if pairs is not None:
-            raise InvalidValueError("give either baseline or pairs, not both")
-        asked = [(name, baseline) for name in names if name != baseline]
-    for name in dict.fromkeys(name for pair in asked for name in pair):
-        if name not in names:
-            raise InvalidValueError(f"samples has no scenario {name!r}{did_you_mean(name, names)}")
-    return asked
-
-
-def _directions(lower_is_better: bool | Sequence[bool], count: int) -> Sequence[bool]:
-    if isinstance(lower_is_better, bool):
-        return [lower_is_better] * count
-    _as_many("lower_is_better", len(lower_is_better), count)
-    return lower_is_better
-
-
-def _limits(margins: Margin | Sequence[Margin | None] | None, count: int) -> Sequence[Margin | None]:
-    if margins is None or isinstance(margins, Margin):
-        return [margins] * count
-    _as_many("margins", len(margins), count)
-    return margins
-
-
-def _as_many(name: str, given: int, count: int) -> None:
-    if given != count:
-        raise InvalidValueError(f"{name} must be one for all, or one for each of {count} differences, got {given}")
+def _for_each(name: str, given: T | Sequence[T], count: int) -> Sequence[T]:
+    """One for all, or one for each of `count` differences, as one for each."""
+    if not isinstance(given, Sequence):
+        return [given] * count
+    if len(given) != count:
+        raise InvalidValueError(f"{name} must be one for all, or one for each of {count} differences, got {len(given)}")
+    return given
 
 
 def _equivalences(

@@ -1,4 +1,4 @@
-"""Student's t distribution over replications: the one place where this wing asks scipy for it."""
+"""Confidence intervals over replications by Student's t: of means, and of ratios by the jackknife."""
 
 from __future__ import annotations
 
@@ -11,15 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from bufsim.checks import finite, integer
 from bufsim.errors import InvalidValueError
 
+FloatArray = NDArray[np.float64]
+
 
 def inner_probability(name: str, value: object) -> float:
-    """Return `value` as a float strictly between 0 and 1.
-
-    Raises
-    ------
-    InvalidValueError
-        If it is not; 95 is a likely slip for 0.95.
-    """
+    """A share strictly between 0 and 1, checked; 95 is a likely slip for 0.95."""
     level = finite(name, value)
     if not 0.0 < level < 1.0:
         hint = f"; write {level / 100:g} for {level:g} %" if 1.0 < level < 100.0 else ""
@@ -49,9 +45,6 @@ def statistic(estimate: float, variance: float, n: int) -> float:
     if variance > 0.0:
         return float(estimate / (variance / n) ** 0.5)
     return 0.0 if estimate == 0.0 else float("inf") if estimate > 0.0 else float("-inf")
-
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +119,7 @@ class Interval:
 
 
 def replication_values(name: str, values: ArrayLike) -> FloatArray:
-    """Return `values`, one a replication, as a float array of at least two finite numbers."""
+    """One value per replication, checked: at least two finite numbers."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1:
         raise InvalidValueError(f"{name} must hold one value per replication, got an array of shape {array.shape}")

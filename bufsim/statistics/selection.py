@@ -1,4 +1,4 @@
-"""The Pareto front of several objectives, with what is not separable from it."""
+"""Selection under common random numbers: the Pareto front of several objectives, and the best in one."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class ParetoPoint:
 def pareto_front(
     samples: Mapping[str, ArrayLike], *, confidence: float = 0.95, lower_is_better: bool | Sequence[bool] = True
 ) -> tuple[ParetoPoint, ...]:
-    """Place scenarios with respect to the Pareto front of their means, under common random numbers.
+    """The places of scenarios with respect to the Pareto front of their means, under common random numbers.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ class Selection:
         It and all scenarios not separable from it, the best mean first. It holds every truly best scenario with
         probability ≥ `confidence`.
     estimate : Interval
-        Of the chosen one's mean, on the replications that chose it: too good on average (see `reestimate`).
+        Of the chosen one's mean, on the replications that chose it, and therefore too good on average.
     rivals : tuple of Comparison
         Every other scenario against the chosen one, the best mean first, adjusted.
     regret : float
@@ -215,7 +215,7 @@ class Selection:
 def select_best(
     samples: Mapping[str, ArrayLike], *, confidence: float = 0.95, lower_is_better: bool = True
 ) -> Selection:
-    """Select the best of several scenarios under common random numbers; the order of listing does not matter.
+    """The best of several scenarios under common random numbers; the order of listing does not matter.
 
     Parameters
     ----------
@@ -271,7 +271,15 @@ def select_best(
 
 
 def _eliminate(gaps: Mapping[str, PairedDifference], alpha: float) -> tuple[list[str], dict[str, float]]:
-    """Who stays, in order of the means, and the level at which each left or was last tested."""
+    """The rivals that stay, in order of the means, and the level at which each left or was last tested.
+
+    `gaps` are the rivals' differences from the scenario with the best mean.
+    """
+    # Worked example: α = 0.05 and four rivals (k = 5 scenarios) with p-values 0.001, 0.006, 0.02 and 0.4.
+    #     5 left: α / max(5·4/2, 4) = 0.005    the first leaves
+    #     4 left: α / max(4·3/2, 4) = 0.0083   the second leaves
+    #     3 left: α / max(3·2/2, 4) = 0.0125   none leaves: the tie set is the best and the last two
+    # A single test of all at 0.005 would have kept the second as well.
     left, levels = list(gaps), dict.fromkeys(gaps, alpha)
     while left:
         level = alpha / max((len(left) + 1) * len(left) // 2, len(gaps))

@@ -9,7 +9,96 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from bufsim.errors import InvalidValueError
-from bufsim.statistics import mean_interval, order_statistic_interval, quantile_interval, quantile_interval_from_counts
+from bufsim.statistics import (
+    mean_interval,
+    order_statistic_interval,
+    paired_difference,
+    quantile_interval_from_counts,
+    quantile_values_from_counts,
+)
+from bufsim.statistics.quantiles import observations_needed
+
+
+def counted(samples):
+    """The values that occur in any replication, and how many of each replication's are at most each."""
+    grid = np.unique(np.concatenate(samples))
+    return grid, [np.searchsorted(np.sort(run), grid, "right") for run in samples]
+
+
+def quantile_interval(samples, q):
+    return quantile_interval_from_counts(*counted(samples), q)
+
+
+def quantile_values(samples, q):
+    return quantile_values_from_counts(*counted(samples), q)
+
+
+def test_a_hundred_crashes_do_not_bound_the_99_percent_quantile():
+    made = order_statistic_interval(np.arange(1.0, 101.0), 0.99)
+    assert made.high == math.inf
+    assert made.low == 97.0
+    assert made.note == "no upper bound at 95 % from 100 observations (368 needed)"
+
+
+@given(st.floats(0.01, 0.99), st.sampled_from([0.9, 0.95, 0.99]))
+def test_with_as_many_as_needed_both_ends_exist_and_with_one_fewer_not(q, confidence):
+    needed = observations_needed(q, confidence=confidence)
+    enough = order_statistic_interval(np.arange(float(max(needed, 2))), q, confidence=confidence)
+    assert math.isfinite(enough.low)
+    assert math.isfinite(enough.high)
+    if needed > 2:
+        fewer = order_statistic_interval(np.arange(float(needed - 1)), q, confidence=confidence)
+        assert math.isinf(fewer.high) or math.isinf(fewer.low)
+        assert f"({needed:,} needed)" in fewer.note
+
+
+def test_the_ranks_are_those_of_the_binomial_distribution(problems):
+    made = order_statistic_interval(np.arange(1.0, 101.0), 0.95)
+    assert [made.low, made.high] == problems[9]["reference"]["order_statistics_ranks"]
+    # at least 95 % of the chance lies between these ranks
+    assert stats.binom.cdf(99, 100, 0.95) - stats.binom.cdf(89, 100, 0.95) >= 0.95
+
+
+def test_problem_9_losses_at_a_stop(truth, agrees):
+    rng = np.random.default_rng(81)
+    losses = rng.poisson(30.0 * rng.uniform(0.0, 20.0, (500, 100)))
+    hits = sum(truth(9, "A.loss_p95") in order_statistic_interval(study, 0.95) for study in losses)
+    # order statistics are conservative: 0.95 to 0.99
+    assert agrees(hits, 500, 0.97)
+
+
+def test_a_bootstrap_would_promise_a_bound_that_does_not_hold(truth):
+    # the negative control
+    rng = np.random.default_rng(82)
+    losses = rng.poisson(30.0 * rng.uniform(0.0, 20.0, (200, 100)))
+    hits = 0
+    for study in losses:
+        quantiles = np.quantile(rng.choice(study, (200, 100)), 0.99, axis=1)
+        hits += np.quantile(quantiles, 0.025) <= truth(9, "A.loss_p99") <= np.quantile(quantiles, 0.975)
+    assert hits < 0.8 * 200
+
+
+def test_at_an_atom_the_interval_is_that_value():
+    made = order_statistic_interval(np.r_[np.zeros(5), np.full(95, 5.0)], 0.5)
+    assert (made.low, made.estimate, made.high) == (5.0, 5.0, 5.0)
+
+
+def test_a_low_quantile_of_few_has_no_lower_bound():
+    made = order_statistic_interval(np.arange(20.0), 0.01)
+    assert made.low == -math.inf
+    assert "no lower bound" in made.note
+
+
+def test_two_observations_bound_nothing():
+    made = order_statistic_interval([1.0, 2.0], 0.5)
+    assert (made.low, made.high) == (-math.inf, math.inf)
+    assert "no lower and no upper bound" in made.note
+
+
+def test_a_quantile_outside_0_and_1_is_an_error():
+    with pytest.raises(InvalidValueError, match=r"q must be > 0 and < 1, got 99; write 0\.99 for 99 %"):
+        order_statistic_interval([1.0, 2.0], 99)
+
 
 samples_of_runs = st.lists(st.lists(st.integers(0, 8), max_size=30), min_size=2, max_size=8).filter(
     lambda runs: sum(map(bool, runs)) > 1 and any(len(run) > 1 for run in runs)
@@ -35,20 +124,6 @@ def test_the_ends_are_those_of_the_definition_tried_one_by_one(samples, q):
     if math.isfinite(made.high):
         kept = [x for x in observed if x >= made.estimate and shown(samples, x, q) <= 0]
         assert made.high == next(x for x in observed if x >= made.estimate and (not kept or x > kept[-1]))
-
-
-@given(samples_of_runs, st.floats(0.05, 0.95))
-def test_cumulative_counts_give_the_same_as_the_samples(samples, q):
-    grid = np.arange(9)
-    counts = [[sum(value <= x for value in run) for x in grid] for run in samples]
-    raw, counted = quantile_interval(samples, q), quantile_interval_from_counts(grid, counts, q)
-    if any(len(run) != 1 for run in samples):
-        assert (raw.low, raw.high, raw.estimate) == (counted.low, counted.high, counted.estimate)
-
-
-def test_one_observation_per_replication_is_left_to_order_statistics():
-    losses = np.random.default_rng(91).poisson(300.0, 100).astype(float)
-    assert quantile_interval(losses[:, None], 0.99) == order_statistic_interval(losses, 0.99)
 
 
 def test_problem_1_the_99_percent_wait_is_covered(generate, truth, agrees):
@@ -107,21 +182,6 @@ def test_jobs_that_depend_on_each_other_are_worth_fewer():
     assert made.note.startswith("no upper bound at 95 % from 40,000 jobs worth ")
 
 
-def test_a_histogram_reaches_down_to_the_grid_value_below():
-    rng = np.random.default_rng(96)
-    samples = [rng.exponential(1.0, 400) for _ in range(20)]
-    grid = np.linspace(0.0, 4.0, 401)
-    counts = [np.searchsorted(np.sort(run), grid, "right") for run in samples]
-    totals = [run.size for run in samples]
-    raw = quantile_interval(samples, 0.9)
-    binned = quantile_interval_from_counts(grid, counts, 0.9, totals=totals, between=True)
-    assert binned.low <= raw.low
-    assert binned.high >= raw.high
-    assert binned.half_width <= raw.half_width + 0.0101
-    plain = quantile_interval_from_counts(grid, counts, 0.9, totals=totals)
-    assert plain.low == pytest.approx(binned.low + 0.01)
-
-
 def test_two_replications_of_unlike_size_bound_nothing():
     made = quantile_interval([[1.0, 2.0] * 50, [1.0, 2.0] * 20], 0.5)
     assert (made.low, made.high) == (-math.inf, math.inf)
@@ -148,20 +208,6 @@ def test_an_end_beyond_the_grid_is_open():
 
 
 @pytest.mark.parametrize(
-    ("samples", "message"),
-    [
-        ([[1.0]], "samples must come from at least 2 replications, got 1; run more"),
-        ([[], []], "samples must hold at least one observation; lengthen the runs"),
-        ([[1.0, math.nan], [1.0]], "samples must be finite, got another value in replication 0"),
-        ([[[1.0]], [[2.0]]], r"one array of observations per replication, got shape \(1, 1\) in replication 0"),
-    ],
-)
-def test_samples_that_are_none_are_errors(samples, message):
-    with pytest.raises(InvalidValueError, match=message):
-        quantile_interval(samples, 0.5)
-
-
-@pytest.mark.parametrize(
     ("grid", "counts", "options", "message"),
     [
         ([1, 1], [[1, 2], [1, 2]], {}, "values must be a finite grid that ascends strictly"),
@@ -175,3 +221,85 @@ def test_samples_that_are_none_are_errors(samples, message):
 def test_counts_that_do_not_fit_are_errors(grid, counts, options, message):
     with pytest.raises(InvalidValueError, match=message):
         quantile_interval_from_counts(grid, counts, 0.5, **options)
+
+
+def saw_teeth(rng, period, rate, runs):
+    """Problem 9's level under a periodic policy: the seconds at or below each level, a period per run."""
+    times = [np.sort(rng.uniform(0.0, period, rng.poisson(rate * period))) for _ in range(runs)]
+    grid = np.arange(max(run.size for run in times) + 1)
+    return grid, [np.append(run, np.full(grid.size - run.size, period)) for run in times]
+
+
+def test_the_99_percent_loss_follows_from_the_level_where_crashes_do_not_give_it(truth):
+    rng, hits = np.random.default_rng(111), 0
+    for _ in range(150):
+        made = quantile_interval_from_counts(*saw_teeth(rng, 20.0, 30.0, 30), 0.99, counts=False)
+        assert np.isfinite(made.high)
+        hits += truth(9, "A.loss_p99") in made
+    # the level is a whole number: intervals reach out to the next one
+    assert hits >= 150 * 0.95 - 4 * np.sqrt(150 * 0.95 * 0.05)
+
+
+def test_a_level_that_never_moves_has_no_width():
+    assert str(quantile_interval_from_counts([3], [[10.0]] * 3, 0.99, counts=False)) == "3 [3, 3]"
+
+
+def test_a_few_short_windows_do_not_bound_a_high_quantile():
+    seconds = 10.0 * np.triu(np.ones((5, 5)))
+    made = quantile_interval_from_counts([1, 2, 3, 4, 5], seconds, 0.99, counts=False)
+    assert np.isinf(made.high)
+    assert made.note.startswith("no upper bound at 95 % from levels worth ")
+
+
+def exponentials(seed, count=30, jobs=400):
+    rng = np.random.default_rng(seed)
+    return [rng.exponential(1.0, jobs) for _ in range(count)]
+
+
+def test_their_mean_and_half_width_are_those_of_the_quantile():
+    samples = exponentials(101)
+    values, direct = mean_interval(quantile_values(samples, 0.9)), quantile_interval(samples, 0.9)
+    assert values.estimate == pytest.approx(direct.estimate, abs=0.05 * direct.half_width)
+    assert values.half_width == pytest.approx(direct.half_width, rel=0.2)
+
+
+def test_they_cover_the_true_quantile(agrees):
+    draws = np.random.default_rng(102).exponential(1.0, (400, 20, 200))
+    hits = sum(np.log(10.0) in mean_interval(quantile_values(study, 0.9)) for study in draws)
+    assert agrees(hits, 400, 0.95)
+
+
+def test_a_difference_under_common_random_numbers_is_covered(agrees):
+    # first = exp, second = 1.1 exp of the same draws: the 90 % quantiles differ by 0.1 log 10
+    draws = np.random.default_rng(103).exponential(1.0, (300, 20, 200))
+    hits, ratios = 0, []
+    for study in draws:
+        made = paired_difference(quantile_values(1.1 * study, 0.9), quantile_values(study, 0.9))
+        hits += 0.1 * np.log(10.0) in made.interval()
+        ratios.append(made.variance_ratio)
+    assert agrees(hits, 300, 0.95)
+    assert np.median(ratios) > 50
+
+
+def test_at_an_atom_every_replication_has_that_value():
+    samples = [np.minimum(run, 1.0) for run in exponentials(104)]
+    assert (quantile_values(samples, 0.95) == 1.0).all()
+
+
+def test_the_same_samples_are_identical():
+    assert paired_difference(*[quantile_values(exponentials(105), 0.9)] * 2).is_identical
+
+
+def test_a_grid_gives_nearly_the_same():
+    samples = exponentials(106)
+    grid = np.linspace(0.0, 15.0, 3001)
+    counts = [np.searchsorted(np.sort(run), grid, "right") for run in samples]
+    raw = mean_interval(quantile_values(samples, 0.9))
+    binned = mean_interval(quantile_values_from_counts(grid, counts, 0.9))
+    assert binned.estimate == pytest.approx(raw.estimate, abs=0.01)
+    assert binned.half_width == pytest.approx(raw.half_width, rel=0.1)
+
+
+def test_a_grid_that_ends_below_the_quantile_is_an_error():
+    with pytest.raises(InvalidValueError, match=r"values must reach the 0\.9 quantile"):
+        quantile_values_from_counts([1.0, 2.0], [[1, 2], [1, 2]], 0.9, totals=[9, 9])

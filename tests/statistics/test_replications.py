@@ -10,8 +10,8 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 
 from bufsim.errors import InvalidValueError
-from bufsim.statistics import replications_for_half_width, replications_for_power
-from bufsim.statistics.replications import power_of_t_test
+from bufsim.statistics import replications_for_half_width
+from bufsim.statistics.replications import power_of_t_test, replications_for_power
 
 
 def half_width(n, spread, confidence):

@@ -4,11 +4,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from bufsim_tests.comparing import compare
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.statistics import Margin, SequentialPlan, compare, mean_interval, paired_difference, ratio_values, too_wide
+from bufsim.statistics import Margin, SequentialPlan, mean_interval, paired_difference, ratio_values, too_wide
 
 pytestmark = pytest.mark.usefixtures("no_collection")
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bufsim.errors import InvalidValueError
-from bufsim.statistics import check_warm_up, mser
+from bufsim.statistics import check_warm_up
+from bufsim.statistics.warm_up import mser
 
 
 def by_definition(series, batch):

@@ -7,7 +7,7 @@ import pytest
 from bufsim_tests.studies_small import declare
 
 from bufsim import FlushAfterAge, FlushAtSize, FlushEvery, InvalidValueError
-from bufsim.statistics import holm
+from bufsim.statistics.comparisons import holm
 from bufsim.studies.expressions import cost, metric
 from bufsim.studies.study import Study
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from bufsim_tests.comparing import compare
 
 from bufsim.statistics import Interval
-from bufsim.statistics.comparisons import compare
 from bufsim.studies.comparisons import against, percent, tie_in_words
 
 
