@@ -19,6 +19,7 @@ from bufsim.model.buffers import FlushTime
 from bufsim.model.reducers import KeepAll
 from bufsim.plots.style import need_matplotlib
 from bufsim.plots.subjects import ends
+from bufsim.results.metrics import shown_of_comparison
 from bufsim.simulation import Simulation
 from bufsim.statistics import Interval
 from bufsim.studies import study_result
@@ -279,12 +280,7 @@ def usual_metrics(simulation: Simulation) -> list[str]:
     """Return the metrics that a planner asks first, of those that say something about this model."""
     takes_time = any(buffer.flush_time != FlushTime(0.0) for buffer in simulation.buffers)
     reduces = any(buffer.reduce != KeepAll() for buffer in simulation.buffers)
-    return [
-        "p99_wait_s",
-        "peak_buffer_size_jobs",
-        "longest_flush_s" if takes_time else "flush_rate_per_s",
-        "work_saved_share" if reduces else "mean_wait_s",
-    ]
+    return shown_of_comparison(takes_time=takes_time, reduces=reduces)
 
 
 def _pairs(result: StudyResult) -> list[tuple[str, str]] | None:

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pandas as pd
 
 from bufsim.errors import InvalidValueError, MissingExtraError
-from bufsim.formats import number, percent
-from bufsim.results.metrics import find
+from bufsim.results import metrics
 from bufsim.results.records import SCHEMAS
 from bufsim.results.result import Result
 
@@ -211,42 +210,22 @@ def _uniform(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-ROWS: Mapping[str, tuple[str, ...]] = {
-    "jobs that arrived": ("arrivals_jobs",),
-    "buffer size, average / peak, jobs": ("mean_buffer_size_jobs", "peak_buffer_size_jobs"),
-    "wait, mean / p99, s": ("mean_wait_s", "p99_wait_s"),
-    "flushes": ("flush_count",),
-    "batch size, mean / largest, jobs": ("mean_batch_size_jobs", "largest_batch_size_jobs"),
-    "longest flush, s": ("longest_flush_s",),
-    "jobs handed to the queue": ("handed_jobs",),
-    "work saved by reduce": ("work_saved_share",),
-    "items in one job of the queue, largest": ("largest_work_items",),
-    "queue size, average / peak, jobs": ("mean_queue_size_jobs", "peak_queue_size_jobs"),
-    "workers in service": ("utilisation",),
-    "arrival to finish, mean / p99, s": ("mean_end_to_end_s", "p99_end_to_end_s"),
-    "lost if stopped at random, mean / p99, jobs": ("mean_loss_at_stop_jobs", "p99_loss_at_stop_jobs"),
-    "jobs lost": ("lost_jobs",),
-}
-"""The rows of the summary, and the metrics in each; of all buffers and queues together."""
-_BEHIND_THE_FLUSH = ("mean_queue_size_jobs", "utilisation", "mean_end_to_end_s")
-
-
 def table(results: Mapping[str, Result]) -> pd.DataFrame:
-    """Return the summary's metrics, a row each, and the runs, a column each."""
-    names = [name for row in ROWS.values() for name in row]
+    """Return the summary's metrics, a row each, and the runs, a column each; of all buffers and queues together."""
+    names = [name for line in metrics.SHOWN_OF_RUN for name in line.metrics]
     frame = pd.DataFrame({label: [result.metric(name) for name in names] for label, result in results.items()}, names)
     return frame.rename_axis(index="metric")
 
 
-def text(metrics: pd.DataFrame) -> str:
+def text(summary: pd.DataFrame) -> str:
     """Return the summary for people: one line a row, numbers in three digits; without workers nothing on the queue."""
-    served = bool(metrics.loc["utilisation"].notna().any())
-    values = metrics.to_dict(orient="index")
-    lines = [["", *map(str, metrics.columns)]]
-    for row, names in ROWS.items():
-        if served or names[0] not in _BEHIND_THE_FLUSH:
-            cells = [[_written(name, value) for value in values[name].values()] for name in names]
-            lines.append([row, *(" / ".join(cell) for cell in zip(*cells, strict=True))])
+    served = bool(summary.loc["utilisation"].notna().any())
+    values = summary.to_dict(orient="index")
+    lines = [["", *map(str, summary.columns)]]
+    for line in metrics.SHOWN_OF_RUN:
+        if served or not line.served:
+            cells = [[metrics.find(name).written(value) for value in values[name].values()] for name in line.metrics]
+            lines.append([line.label, *(" / ".join(cell) for cell in zip(*cells, strict=True))])
     return columns(lines)
 
 
@@ -265,7 +244,3 @@ def columns(lines: list[list[str]]) -> str:
         cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
         rows.append("  ".join(cells).rstrip())
     return "\n".join(rows)
-
-
-def _written(name: str, value: float) -> str:
-    return percent(value) if find(name).unit == "" else number(value)

@@ -17,6 +17,7 @@ import pandas as pd
 from bufsim.errors import InvalidValueError, MissingExtraError
 from bufsim.report.draft import COLUMNS, Draft, Source, csv_text
 from bufsim.report.page import page
+from bufsim.results.metrics import SHOWN_OF_STUDY
 from bufsim.results.result import versions_of
 from bufsim.studies import study_result
 from bufsim.studies.plan import PlanAnswer
@@ -123,7 +124,7 @@ def write_report(answer: PlanAnswer, path: str | Path, *, source: Source | None 
 def numbers(draft: Draft) -> pd.DataFrame:
     """Return every number of the report, and those behind its pictures: all that was asked of every scenario."""
     study, plan = draft.answer.study, draft.answer.plan
-    asked = dict.fromkeys([*draft.answer.expressions, *draft.answer.study._asked(study_result.USUAL)])
+    asked = dict.fromkeys([*draft.answer.expressions, *draft.answer.study._asked(SHOWN_OF_STUDY)])
     rows: list[tuple[object, ...]] = []
     for expression in asked:
         for name in study.finished:

@@ -14,6 +14,7 @@ from bufsim.report.draft import About, Draft, interval_of, sign, verdict
 from bufsim.report.markup import Content, Markup, bullets, content, paragraphs, table, tag
 from bufsim.report.options import shown_options, written
 from bufsim.report.short_list import SingleRuns
+from bufsim.results.metrics import REPORTED_AT_A_STOP, REPORTED_UNDER_STRESS
 from bufsim.studies.expressions import Expression, Limit
 from bufsim.studies.expressions import expression as read_expression
 from bufsim.studies.limit_checks import check_limits, joint
@@ -88,8 +89,6 @@ def _ramp(draft: Draft, limit: Limit) -> Markup | None:
 
 
 _FAILURE = "6 if it goes wrong"
-_AT_A_STOP = ("mean_loss_at_stop_jobs", "p95_loss_at_stop_jobs", "p99_loss_at_stop_jobs")
-_BESIDES = ("peak_buffer_size_jobs", "peak_queue_size_jobs", "lost_jobs")
 _OUTAGE = 600.0
 
 
@@ -103,7 +102,7 @@ def _at_a_stop(draft: Draft) -> Markup:
     answer, study = draft.answer, draft.answer.study
     options = list(dict.fromkeys([answer.favourite, answer.today]))
     columns = []
-    for name in _AT_A_STOP:
+    for name in REPORTED_AT_A_STOP:
         asked = read_expression(name)
         intervals = [interval_of(study, asked, answer.scenario(one), answer.plan.confidence) for one in options]
         columns.append((asked, draft.quantity(asked, intervals)))
@@ -147,7 +146,7 @@ def _stress_tests(draft: Draft) -> Markup:
     """Return what becomes of the favourite's limits where something goes wrong."""
     answer, result = draft.answer, draft.answer.stressed
     plan = answer.plan
-    asked = list(dict.fromkeys([*answer.expressions, *map(read_expression, _BESIDES)]))
+    asked = list(dict.fromkeys([*answer.expressions, *map(read_expression, REPORTED_UNDER_STRESS)]))
     rows = []
     quantities = [
         draft.quantity(one, [interval_of(result, one, name, plan.confidence) for name in result.finished])

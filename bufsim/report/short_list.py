@@ -11,7 +11,7 @@ from bufsim.plots import result_plots
 from bufsim.report.draft import About, Draft
 from bufsim.report.markup import Content, Markup, content, table, tag
 from bufsim.report.options import shown_options, written
-from bufsim.results.metrics import CAUSE_METRICS
+from bufsim.results.metrics import REPORTED_FLUSHES, REPORTED_USE, Line
 from bufsim.results.result import Result
 from bufsim.simulation import Engine
 from bufsim.studies.expressions import Expression, expression
@@ -73,25 +73,6 @@ class SingleRuns:
 
 _SECTION = "7 short list"
 _PAGES = 3
-_FLUSHES = (
-    "flush_rate_per_s",
-    "mean_batch_size_jobs",
-    "largest_batch_size_jobs",
-    "longest_flush_s",
-    "work_saved_share",
-)
-_USE = (
-    "mean_buffer_size_jobs",
-    "peak_buffer_size_jobs",
-    "peak_buffer_nbytes",
-    "mean_wait_s",
-    "p99_wait_s",
-    "utilisation",
-    "peak_queue_size_jobs",
-    "p99_end_to_end_s",
-    "lost_jobs",
-)
-_IF_ANY = ("peak_buffer_nbytes", "lost_jobs")
 
 
 def section(draft: Draft, runs: SingleRuns) -> Markup:
@@ -109,8 +90,8 @@ def _page(draft: Draft, runs: SingleRuns, option: str, place: int) -> Markup:
         tag("p", _what(draft, runs, median, worst, buffer)),
         tag(
             "div",
-            _table(draft, option, _flush_metrics(draft, option), "Flushes, and what causes them"),
-            _table(draft, option, _USE, "What it holds and uses"),
+            _table(draft, option, REPORTED_FLUSHES, "Flushes, and what causes them"),
+            _table(draft, option, REPORTED_USE, "What it holds and uses"),
             class_="side-by-side",
         ),
         _sizes(draft, median, worst, buffer, place),
@@ -172,22 +153,14 @@ def _waits(draft: Draft, median: SingleRun, buffer: str, place: int) -> Markup:
     )
 
 
-def _flush_metrics(draft: Draft, option: str) -> list[str]:
-    """Return the metrics of flushes, with the shares of those causes that occur."""
-    study, scenario = draft.answer.study, draft.answer.scenario(option)
-    shares = [metric.name for metric in CAUSE_METRICS]
-    seen = [name for name in shares if study.measured(name, scenario).raw().max() > 0.0]
-    return [*_FLUSHES, *seen]
-
-
-def _table(draft: Draft, option: str, metrics: list[str] | tuple[str, ...], title: str) -> Markup:
+def _table(draft: Draft, option: str, lines: tuple[Line, ...], title: str) -> Markup:
     answer, study = draft.answer, draft.answer.study
     scenario = answer.scenario(option)
     rows: list[tuple[Content, ...]] = []
-    for name in metrics:
+    for name, if_any in ((name, line.if_any) for line in lines for name in line.metrics):
         asked = expression(name)
         values = study.measured(asked, scenario).raw()
-        if np.isnan(values).any() or (name in _IF_ANY and not values.any()):
+        if np.isnan(values).any() or (if_any and not values.any()):
             continue
         shown = draft.quantity(asked, [study.interval(asked, scenario)])
         text = draft.measured(About(_SECTION, option, answer.plan.load), asked, study, scenario, shown)

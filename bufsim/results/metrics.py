@@ -1,21 +1,22 @@
-"""What a metric is: a named number that follows from a tally."""
+"""The metrics of a run: one table, a row each, with all that bufsim knows of a metric; and what is shown by default."""
 
 from __future__ import annotations
 
-import functools
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import pandas as pd
 
+from bufsim import formats
 from bufsim.checks import did_you_mean, text
 from bufsim.engines.recording import LOSS_CAUSES
 from bufsim.errors import InvalidValueError
-from bufsim.results.measures import SIZES, TIMES
+from bufsim.results.causes import family
+from bufsim.results.measures import SIZES, TIMES, Grid, Histogram
+from bufsim.results.records import TableName
 from bufsim.results.tallies import BufferTally, QueueTally, Tally
 
 Kind = Literal["buffer", "queue", "model"]
@@ -23,6 +24,8 @@ Kind = Literal["buffer", "queue", "model"]
 Average = Literal["time-weighted", "job-weighted", "flush-weighted", "work-weighted", "count", "extreme", "share"]
 """Over what a metric averages: time, jobs (rows of `jobs`), flushes, or works (rows of `work`), which must not be
 mixed; or whether it is a count (or a rate), a largest value, or a ratio of two sums."""
+Better = Literal["lower", "higher"]
+"""Where the better values lie."""
 
 
 class Quantile(NamedTuple):
@@ -43,30 +46,42 @@ class Metric:
     unit : str
         "" for ratios.
     kind : {"buffer", "queue", "model"}
-        What it is about.
+        The part of the model that it is about.
     average : str
         Over what it averages.
+    better : {"lower", "higher"} or None
+        Where its better values lie; None if it is good or bad only by what it costs, which `cost` says.
     meaning : str
         One sentence.
     function : callable
         From what is kept of one buffer, queue or model, and the span of the window in s, to the number.
     quantile : Quantile, optional
         Which quantile of what it is.
+    percent : bool
+        Whether its values read in per cent.
+    most : float
+        What it can be at most.
+    tells_draws : bool
+        Whether it is one of the few that together differ between two runs that drew anything differently.
 
     Examples
     --------
     >>> from bufsim.results.metrics import METRICS
-    >>> METRICS["mean_wait_s"].unit, METRICS["mean_wait_s"].average
-    ('s', 'job-weighted')
+    >>> METRICS["mean_wait_s"].unit, METRICS["mean_wait_s"].average, METRICS["mean_wait_s"].better
+    ('s', 'job-weighted', 'lower')
     """
 
     name: str
     unit: str
     kind: Kind
     average: Average
+    better: Better | None
     meaning: str
     function: Callable[[Any, float], float] = field(repr=False, compare=False)
     quantile: Quantile | None = None
+    percent: bool = False
+    most: float = math.inf
+    tells_draws: bool = False
 
     def __call__(self, tally: Tally, of: str | None = None) -> float:
         """Return the metric of a buffer or a queue, or (None) of all of them together; nan where it is undefined."""
@@ -87,6 +102,14 @@ class Metric:
             return tally.all_buffers if of is None else _named(self, of, tally.buffers)
         return tally.all_queues if of is None else _named(self, of, tally.queues)
 
+    def written(self, value: float) -> str:
+        """Return a value as it stands in a table for people, without its unit."""
+        return formats.percent(value) if self.percent else formats.number(value)
+
+    def __reduce__(self) -> tuple[Callable[[str], Metric], tuple[str]]:
+        # the functions are anonymous: a metric is found again by its name
+        return find, (self.name,)
+
 
 Part = TypeVar("Part")
 
@@ -100,11 +123,6 @@ def _named(metric: Metric, of: str, parts: Mapping[str, Part]) -> Part:
     )
 
 
-def metric(function: Callable[[Any, float], float], unit: str, kind: Kind, average: Average) -> Metric:
-    """Return the metric that a function computes: its name is the function's, its meaning the docstring."""
-    return Metric(function.__name__, unit, kind, average, (function.__doc__ or "").rstrip("."), function)
-
-
 class Ratio(float):
     """A ratio of two sums, nan without anything to divide by, that knows its sums.
 
@@ -116,14 +134,9 @@ class Ratio(float):
 
     def __new__(cls, top: float, bottom: float) -> Ratio:
         """Return top / bottom."""
-        one = super().__new__(cls, top / bottom if bottom else math.nan)
-        one.top, one.bottom = float(top), float(bottom)
-        return one
-
-
-def ratio(a: float, b: float) -> Ratio:
-    """Return a / b, and nan when there is nothing to divide by."""
-    return Ratio(a, b)
+        ratio = super().__new__(cls, top / bottom if bottom else math.nan)
+        ratio.top, ratio.bottom = float(top), float(bottom)
+        return ratio
 
 
 def known(value: float, count: int) -> float:
@@ -139,18 +152,100 @@ def deviation(total: float, squares: float, weight: float) -> float:
     return math.sqrt(max(squares / weight - mean * mean, 0.0))
 
 
-def lost_by_cause(buffer: BufferTally, span: float, cause: int) -> float:
-    """Return the jobs lost of one cause."""
-    return buffer.lost[cause]
+class Columns(NamedTuple):
+    """Where a table has a sample: the columns of its begin and end, and the column that groups it."""
+
+    table: TableName
+    begin: str
+    end: str
+    group: str
 
 
-def share_by_cause(buffer: BufferTally, span: float, leaves: tuple[str, ...]) -> float:
-    """Share of the flushes that started because a leaf of one kind was due."""
-    caused = sum(count for cause, count in buffer.causes.items() if cause.startswith(leaves))
-    return ratio(caused, buffer.flushes)
+@dataclass(frozen=True, slots=True)
+class Quantiles:
+    """The metrics that are quantiles of one thing: ``p50_wait_s``, ``p99.9_wait_s``, ...
+
+    Parameters
+    ----------
+    of : str
+        Their names without the ``p50_``: ``"wait_s"``.
+    unit, kind, average, better
+        As in `Metric`.
+    meaning : str
+        Of what they are the quantiles.
+    histogram : callable
+        From what is kept of one buffer or queue to the histogram and the largest value.
+    grid : Grid
+        The histogram's grid.
+    usual : tuple of str
+        The per cents of those that `METRICS` lists.
+    columns : Columns, optional
+        Where the tables have the sample itself, from which a quantile is exact.
+    """
+
+    of: str
+    unit: str
+    kind: Kind
+    average: Average
+    better: Better | None
+    meaning: str
+    histogram: Callable[[Any], tuple[Histogram, float]] = field(repr=False, compare=False)
+    grid: Grid
+    usual: tuple[str, ...]
+    columns: Columns | None = None
+
+    def metric(self, percent: str) -> Metric:
+        """Return the metric of one quantile: that of "99.9" per cent."""
+        name, q = f"p{percent}_{self.of}", float(percent) / 100.0
+        if not 0.0 < q < 1.0:
+            raise InvalidValueError(f"a quantile must be above p0 and below p100, got {name!r}")
+
+        def value(part: Any, span: float) -> float:
+            histogram, largest = self.histogram(part)
+            return histogram.quantile(self.grid, q, largest=largest)
+
+        meaning = f"{percent} % quantile of {self.meaning}"
+        quantile = Quantile(self.of, q)
+        return Metric(name, self.unit, self.kind, self.average, self.better, meaning, value, quantile)
 
 
-_CAUSES: Mapping[str, str] = {
+# the rows
+
+
+def _buffer(
+    name: str,
+    unit: str,
+    average: Average,
+    better: Better | None,
+    meaning: str,
+    function: Callable[[BufferTally, float], float],
+    **more: Any,
+) -> Metric:
+    return Metric(name, unit, "buffer", average, better, meaning, function, **more)
+
+
+def _queue(
+    name: str,
+    unit: str,
+    average: Average,
+    better: Better | None,
+    meaning: str,
+    function: Callable[[QueueTally, float], float],
+    **more: Any,
+) -> Metric:
+    return Metric(name, unit, "queue", average, better, meaning, function, **more)
+
+
+def _lost(cause: str) -> Callable[[BufferTally, float], float]:
+    index = LOSS_CAUSES.index(cause)
+    return lambda b, span: b.lost[index]
+
+
+def _share_by(kind: str) -> Callable[[BufferTally, float], float]:
+    return lambda b, span: Ratio(sum(n for cause, n in b.causes.items() if family(cause).name == kind), b.flushes)
+
+
+_LOSSES: Mapping[str, str] = {
     "capacity": "because the buffer was full",
     "buffer": "from a volatile buffer at a stop",
     "in_flight": "in flight at a stop",
@@ -159,491 +254,204 @@ _CAUSES: Mapping[str, str] = {
     "race": "because they arrived between a flush's read and its delete",
     "storage": "because the storage strategy did not give them back",
 }
-
-
-LOSS_METRICS: tuple[Metric, ...] = tuple(
-    Metric(
-        f"lost_{cause}_jobs",
-        "jobs",
-        "buffer",
-        "count",
-        f"Jobs lost {_CAUSES[cause]}",
-        functools.partial(lost_by_cause, cause=index),
-    )
-    for index, cause in enumerate(LOSS_CAUSES)
-)
-
-
-_LEAVES: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "size": ("the buffer was large enough", ("FlushAtSize(",)),
-    "bytes": ("the buffer had bytes enough", ("FlushAtBytes(",)),
-    "age": ("the oldest job was old enough", ("FlushAfterAge(",)),
-    "idle": ("no job had arrived for long enough", ("FlushWhenIdle(",)),
-    "clock": ("a tick had come", ("FlushEvery(", "FlushAt(", "FlushCron(")),
+_DUE: Mapping[str, str] = {
+    "size": "the buffer was large enough",
+    "bytes": "the buffer had bytes enough",
+    "age": "the oldest job was old enough",
+    "idle": "no job had arrived for long enough",
+    "clock": "a tick had come",
 }
+LOW: Better = "lower"
+HIGH: Better = "higher"
 
-
-CAUSE_METRICS: tuple[Metric, ...] = tuple(
-    Metric(
-        f"flushes_by_{kind}_share",
-        "",
-        "buffer",
-        "flush-weighted",
-        f"Share of the flushes that started because {why}",
-        functools.partial(share_by_cause, leaves=leaves),
-    )
-    for kind, (why, leaves) in _LEAVES.items()
+# a table reads best as one
+# fmt: off
+SHARES_BY_CAUSE: tuple[Metric, ...] = tuple(
+    _buffer(f"flushes_by_{kind}_share", "", "flush-weighted", None,
+        f"Share of the flushes that started because {why}", _share_by(kind), percent=True, most=1.0)
+    for kind, why in _DUE.items()
 )
-
-
-def mean_wait_s(buffer: BufferTally, span: float) -> float:
-    """Mean wait of the jobs whose flush started in the window."""
-    return ratio(buffer.waits.total, buffer.waits.count)
-
-
-def sd_wait_s(buffer: BufferTally, span: float) -> float:
-    """Standard deviation of those waits."""
-    return deviation(buffer.waits.total, buffer.waits.squares, buffer.waits.count)
-
-
-def max_wait_s(buffer: BufferTally, span: float) -> float:
-    """Longest of those waits."""
-    return known(buffer.waits.largest, buffer.waits.count)
-
-
-def wait_quantile(buffer: BufferTally, span: float, q: float) -> float:
-    """Quantile of the waits of the jobs whose flush started in the window."""
-    return buffer.waits.histogram.quantile(TIMES, q, largest=buffer.waits.largest)
-
-
-def mean_buffer_size_jobs(buffer: BufferTally, span: float) -> float:
-    """Mean buffer size over time."""
-    return buffer.levels.size.integral / span
-
-
-def sd_buffer_size_jobs(buffer: BufferTally, span: float) -> float:
-    """Standard deviation of the buffer size over time."""
-    return deviation(buffer.levels.size.integral, buffer.levels.size.squares, span)
-
-
-def peak_buffer_size_jobs(buffer: BufferTally, span: float) -> float:
-    """Largest buffer size, even if it lasted no time."""
-    return buffer.levels.size.peak
-
-
-def buffer_size_quantile(buffer: BufferTally, span: float, q: float) -> float:
-    """Quantile of the buffer size over time."""
-    return buffer.levels.size.time_at.quantile(SIZES, q, largest=buffer.levels.size.peak)
-
-
-def mean_buffer_nbytes(buffer: BufferTally, span: float) -> float:
-    """Mean of the bytes in the buffer over time."""
-    return buffer.levels.nbytes.integral / span
-
-
-def peak_buffer_nbytes(buffer: BufferTally, span: float) -> float:
-    """Most bytes in the buffer, even if they were there for no time."""
-    return buffer.levels.nbytes.peak
-
-
-def mean_in_flight_jobs(buffer: BufferTally, span: float) -> float:
-    """Mean number of jobs in a flush over time."""
-    return buffer.levels.in_flight.integral / span
-
-
-def peak_in_flight_jobs(buffer: BufferTally, span: float) -> float:
-    """Most jobs in a flush at once."""
-    return buffer.levels.in_flight.peak
-
-
-def mean_in_flight_nbytes(buffer: BufferTally, span: float) -> float:
-    """Mean of the bytes in a flush over time."""
-    return buffer.levels.in_flight_nbytes.integral / span
-
-
-def peak_in_flight_nbytes(buffer: BufferTally, span: float) -> float:
-    """Most bytes in a flush at once."""
-    return buffer.levels.in_flight_nbytes.peak
-
-
-def arrivals_jobs(buffer: BufferTally, span: float) -> float:
-    """Jobs that arrived, stored or not."""
-    return buffer.arrivals
-
-
-def arrival_rate_per_s(buffer: BufferTally, span: float) -> float:
-    """Jobs that arrived, stored or not, a second."""
-    return buffer.arrivals / span
-
-
-def left_jobs(buffer: BufferTally, span: float) -> float:
-    """Jobs in the buffer at the end of the run."""
-    return buffer.left
-
-
-def duplicates_jobs(buffer: BufferTally, span: float) -> float:
-    """Arrivals of jobs that an earlier buffer collects too, so that they reach the queue once more."""
-    return buffer.further_copies
-
-
-def flush_count(buffer: BufferTally, span: float) -> float:
-    """Flushes that started."""
-    return buffer.flushes
-
-
-def flush_rate_per_s(buffer: BufferTally, span: float) -> float:
-    """Flushes that started, a second."""
-    return buffer.flushes / span
-
-
-def empty_tick_count(buffer: BufferTally, span: float) -> float:
-    """Ticks of the policy that found nothing to flush."""
-    return buffer.empty_ticks
-
-
-def empty_tick_rate_per_s(buffer: BufferTally, span: float) -> float:
-    """Ticks of the policy that found nothing to flush, a second."""
-    return buffer.empty_ticks / span
-
-
-def mean_batch_size_jobs(buffer: BufferTally, span: float) -> float:
-    """Mean batch size over flushes."""
-    return ratio(buffer.batch_jobs, buffer.flushes)
-
-
-def sd_batch_size_jobs(buffer: BufferTally, span: float) -> float:
-    """Standard deviation of the batch size over flushes."""
-    return deviation(buffer.batch_jobs, buffer.batch_squares, buffer.flushes)
-
-
-def largest_batch_size_jobs(buffer: BufferTally, span: float) -> float:
-    """Largest batch size."""
-    return known(buffer.largest_batch, buffer.flushes)
-
-
-def batch_size_quantile(buffer: BufferTally, span: float, q: float) -> float:
-    """Quantile of the batch size over flushes."""
-    return buffer.batches.quantile(SIZES, q, largest=buffer.largest_batch)
-
-
-def mean_batch_size_seen_jobs(buffer: BufferTally, span: float) -> float:
-    """Mean over jobs of the size of the batch that took them."""
-    return ratio(buffer.batch_squares, buffer.batch_jobs)
-
-
-def largest_batch_nbytes(buffer: BufferTally, span: float) -> float:
-    """Most bytes taken by one flush."""
-    return known(buffer.largest_nbytes, buffer.flushes)
-
-
-def mean_reduced_size_jobs(buffer: BufferTally, span: float) -> float:
-    """Mean over flushes of the jobs left after reduce."""
-    return ratio(buffer.reduced_jobs, buffer.ended)
-
-
-def largest_reduced_size_jobs(buffer: BufferTally, span: float) -> float:
-    """Most jobs left after reduce of one flush."""
-    return known(buffer.largest_reduced, buffer.ended)
-
-
-def reduction_ratio(buffer: BufferTally, span: float) -> float:
-    """Jobs taken by flushes for each job left after reduce."""
-    return ratio(buffer.ended_jobs, buffer.reduced_jobs)
-
-
-def work_saved_share(buffer: BufferTally, span: float) -> float:
-    """Share of the jobs taken by flushes that reduce spared the queue."""
-    return ratio(buffer.ended_jobs - buffer.reduced_jobs, buffer.ended_jobs)
-
-
-def mean_flush_s(buffer: BufferTally, span: float) -> float:
-    """Mean time from a flush's start to its end."""
-    return ratio(buffer.flush_time, buffer.ended)
-
-
-def longest_flush_s(buffer: BufferTally, span: float) -> float:
-    """Longest time from a flush's start to its end."""
-    return known(buffer.longest_flush, buffer.ended)
-
-
-def lost_jobs(buffer: BufferTally, span: float) -> float:
-    """Jobs lost, of all causes."""
-    return sum(buffer.lost)
-
-
-def lost_rate_per_s(buffer: BufferTally, span: float) -> float:
-    """Jobs lost, of all causes, a second."""
-    return sum(buffer.lost) / span
-
-
-def lost_share(buffer: BufferTally, span: float) -> float:
-    """Jobs lost for each that arrived."""
-    return ratio(sum(buffer.lost), buffer.arrivals)
-
-
-def mean_loss_at_stop_jobs(buffer: BufferTally, span: float) -> float:
-    """Mean number of jobs that a stop at a random moment would lose."""
-    # the moments in which the server is up
-    return ratio(buffer.levels.exposed.integral, float(buffer.levels.exposed.time_at.amounts.sum()))
-
-
-def largest_loss_at_stop_jobs(buffer: BufferTally, span: float) -> float:
-    """Most jobs that a stop could have lost."""
-    return buffer.levels.exposed.peak
-
-
-def loss_at_stop_quantile(buffer: BufferTally, span: float, q: float) -> float:
-    """Quantile of the jobs that a stop at a random moment would lose."""
-    return buffer.levels.exposed.time_at.quantile(SIZES, q, largest=buffer.levels.exposed.peak)
-
-
-BUFFER_METRICS: tuple[Metric, ...] = (
-    metric(mean_wait_s, "s", "buffer", "job-weighted"),
-    metric(sd_wait_s, "s", "buffer", "job-weighted"),
-    metric(max_wait_s, "s", "buffer", "extreme"),
-    metric(mean_buffer_size_jobs, "jobs", "buffer", "time-weighted"),
-    metric(sd_buffer_size_jobs, "jobs", "buffer", "time-weighted"),
-    metric(peak_buffer_size_jobs, "jobs", "buffer", "extreme"),
-    metric(mean_buffer_nbytes, "bytes", "buffer", "time-weighted"),
-    metric(peak_buffer_nbytes, "bytes", "buffer", "extreme"),
-    metric(mean_in_flight_jobs, "jobs", "buffer", "time-weighted"),
-    metric(peak_in_flight_jobs, "jobs", "buffer", "extreme"),
-    metric(mean_in_flight_nbytes, "bytes", "buffer", "time-weighted"),
-    metric(peak_in_flight_nbytes, "bytes", "buffer", "extreme"),
-    metric(arrivals_jobs, "jobs", "buffer", "count"),
-    metric(arrival_rate_per_s, "1/s", "buffer", "count"),
-    metric(left_jobs, "jobs", "buffer", "count"),
-    metric(duplicates_jobs, "jobs", "buffer", "count"),
-    metric(flush_count, "flushes", "buffer", "count"),
-    metric(flush_rate_per_s, "1/s", "buffer", "count"),
-    *CAUSE_METRICS,
-    metric(empty_tick_count, "ticks", "buffer", "count"),
-    metric(empty_tick_rate_per_s, "1/s", "buffer", "count"),
-    metric(mean_batch_size_jobs, "jobs", "buffer", "flush-weighted"),
-    metric(sd_batch_size_jobs, "jobs", "buffer", "flush-weighted"),
-    metric(largest_batch_size_jobs, "jobs", "buffer", "extreme"),
-    metric(mean_batch_size_seen_jobs, "jobs", "buffer", "job-weighted"),
-    metric(largest_batch_nbytes, "bytes", "buffer", "extreme"),
-    metric(mean_reduced_size_jobs, "jobs", "buffer", "flush-weighted"),
-    metric(largest_reduced_size_jobs, "jobs", "buffer", "extreme"),
-    metric(reduction_ratio, "", "buffer", "share"),
-    metric(work_saved_share, "", "buffer", "share"),
-    metric(mean_flush_s, "s", "buffer", "flush-weighted"),
-    metric(longest_flush_s, "s", "buffer", "extreme"),
-    metric(lost_jobs, "jobs", "buffer", "count"),
-    metric(lost_rate_per_s, "1/s", "buffer", "count"),
-    metric(lost_share, "", "buffer", "share"),
-    *LOSS_METRICS,
-    metric(mean_loss_at_stop_jobs, "jobs", "buffer", "time-weighted"),
-    metric(largest_loss_at_stop_jobs, "jobs", "buffer", "extreme"),
+_ROWS: tuple[Metric | Quantiles, ...] = (
+    # name, unit, average, better, meaning, function
+    _buffer("mean_wait_s", "s", "job-weighted", LOW, "Mean wait of the jobs whose flush started in the window",
+        lambda b, span: Ratio(b.waits.total, b.waits.count)),
+    _buffer("sd_wait_s", "s", "job-weighted", LOW, "Standard deviation of those waits",
+        lambda b, span: deviation(b.waits.total, b.waits.squares, b.waits.count)),
+    _buffer("max_wait_s", "s", "extreme", LOW, "Longest of those waits",
+        lambda b, span: known(b.waits.largest, b.waits.count)),
+    _buffer("mean_buffer_size_jobs", "jobs", "time-weighted", LOW, "Mean buffer size over time",
+        lambda b, span: b.levels.size.integral / span, tells_draws=True),
+    _buffer("sd_buffer_size_jobs", "jobs", "time-weighted", LOW, "Standard deviation of the buffer size over time",
+        lambda b, span: deviation(b.levels.size.integral, b.levels.size.squares, span)),
+    _buffer("peak_buffer_size_jobs", "jobs", "extreme", LOW, "Largest buffer size, even if it lasted no time",
+        lambda b, span: b.levels.size.peak),
+    _buffer("mean_buffer_nbytes", "bytes", "time-weighted", LOW, "Mean of the bytes in the buffer over time",
+        lambda b, span: b.levels.nbytes.integral / span),
+    _buffer("peak_buffer_nbytes", "bytes", "extreme", LOW,
+        "Most bytes in the buffer, even if they were there for no time",
+        lambda b, span: b.levels.nbytes.peak),
+    _buffer("mean_in_flight_jobs", "jobs", "time-weighted", LOW, "Mean number of jobs in a flush over time",
+        lambda b, span: b.levels.in_flight.integral / span, tells_draws=True),
+    _buffer("peak_in_flight_jobs", "jobs", "extreme", LOW, "Most jobs in a flush at once",
+        lambda b, span: b.levels.in_flight.peak),
+    _buffer("mean_in_flight_nbytes", "bytes", "time-weighted", LOW, "Mean of the bytes in a flush over time",
+        lambda b, span: b.levels.in_flight_nbytes.integral / span),
+    _buffer("peak_in_flight_nbytes", "bytes", "extreme", LOW, "Most bytes in a flush at once",
+        lambda b, span: b.levels.in_flight_nbytes.peak),
+    _buffer("arrivals_jobs", "jobs", "count", None, "Jobs that arrived, stored or not",
+        lambda b, span: b.arrivals, tells_draws=True),
+    _buffer("arrival_rate_per_s", "1/s", "count", None, "Jobs that arrived, stored or not, a second",
+        lambda b, span: b.arrivals / span),
+    _buffer("left_jobs", "jobs", "count", LOW, "Jobs in the buffer at the end of the run",
+        lambda b, span: b.left),
+    _buffer("duplicates_jobs", "jobs", "count", LOW,
+        "Arrivals of jobs that an earlier buffer collects too, so that they reach the queue once more",
+        lambda b, span: b.further_copies),
+    _buffer("flush_count", "flushes", "count", None, "Flushes that started",
+        lambda b, span: b.flushes),
+    _buffer("flush_rate_per_s", "1/s", "count", None, "Flushes that started, a second",
+        lambda b, span: b.flushes / span),
+    *SHARES_BY_CAUSE,
+    _buffer("empty_tick_count", "ticks", "count", LOW, "Ticks of the policy that found nothing to flush",
+        lambda b, span: b.empty_ticks),
+    _buffer("empty_tick_rate_per_s", "1/s", "count", LOW, "Ticks of the policy that found nothing to flush, a second",
+        lambda b, span: b.empty_ticks / span),
+    _buffer("mean_batch_size_jobs", "jobs", "flush-weighted", None, "Mean batch size over flushes",
+        lambda b, span: Ratio(b.batch_jobs, b.flushes)),
+    _buffer("sd_batch_size_jobs", "jobs", "flush-weighted", None, "Standard deviation of the batch size over flushes",
+        lambda b, span: deviation(b.batch_jobs, b.batch_squares, b.flushes)),
+    _buffer("largest_batch_size_jobs", "jobs", "extreme", LOW, "Largest batch size",
+        lambda b, span: known(b.largest_batch, b.flushes)),
+    _buffer("mean_batch_size_seen_jobs", "jobs", "job-weighted", None,
+        "Mean over jobs of the size of the batch that took them",
+        lambda b, span: Ratio(b.batch_squares, b.batch_jobs)),
+    _buffer("largest_batch_nbytes", "bytes", "extreme", LOW, "Most bytes taken by one flush",
+        lambda b, span: known(b.largest_nbytes, b.flushes)),
+    _buffer("mean_reduced_size_jobs", "jobs", "flush-weighted", None, "Mean over flushes of the jobs left after reduce",
+        lambda b, span: Ratio(b.reduced_jobs, b.ended)),
+    _buffer("largest_reduced_size_jobs", "jobs", "extreme", LOW, "Most jobs left after reduce of one flush",
+        lambda b, span: known(b.largest_reduced, b.ended)),
+    _buffer("reduction_ratio", "", "share", HIGH, "Jobs taken by flushes for each job left after reduce",
+        lambda b, span: Ratio(b.ended_jobs, b.reduced_jobs)),
+    _buffer("work_saved_share", "", "share", HIGH, "Share of the jobs taken by flushes that reduce spared the queue",
+        lambda b, span: Ratio(b.ended_jobs - b.reduced_jobs, b.ended_jobs), percent=True, most=1.0),
+    _buffer("mean_flush_s", "s", "flush-weighted", LOW, "Mean time from a flush's start to its end",
+        lambda b, span: Ratio(b.flush_time, b.ended)),
+    _buffer("longest_flush_s", "s", "extreme", LOW, "Longest time from a flush's start to its end",
+        lambda b, span: known(b.longest_flush, b.ended)),
+    _buffer("lost_jobs", "jobs", "count", LOW, "Jobs lost, of all causes",
+        lambda b, span: sum(b.lost)),
+    _buffer("lost_rate_per_s", "1/s", "count", LOW, "Jobs lost, of all causes, a second",
+        lambda b, span: sum(b.lost) / span),
+    _buffer("lost_share", "", "share", LOW, "Jobs lost for each that arrived",
+        lambda b, span: Ratio(sum(b.lost), b.arrivals), percent=True),
+    *(_buffer(f"lost_{cause}_jobs", "jobs", "count", LOW, f"Jobs lost {why}", _lost(cause))
+      for cause, why in _LOSSES.items()),
+    _buffer("mean_loss_at_stop_jobs", "jobs", "time-weighted", LOW,
+        "Mean number of jobs that a stop at a random moment would lose",
+        # the moments in which the server is up
+        lambda b, span: Ratio(b.levels.exposed.integral, float(b.levels.exposed.time_at.amounts.sum()))),
+    _buffer("largest_loss_at_stop_jobs", "jobs", "extreme", LOW, "Most jobs that a stop could have lost",
+        lambda b, span: b.levels.exposed.peak),
+    Quantiles("wait_s", "s", "buffer", "job-weighted", LOW, "the waits of the jobs whose flush started in the window",
+        lambda b: (b.waits.histogram, b.waits.largest), TIMES, ("50", "95", "99"),
+        Columns("jobs", "created_at", "flushed_at", "buffer")),
+    Quantiles("buffer_size_jobs", "jobs", "buffer", "time-weighted", LOW, "the buffer size over time",
+        lambda b: (b.levels.size.time_at, b.levels.size.peak), SIZES, ("50", "95", "99")),
+    Quantiles("batch_size_jobs", "jobs", "buffer", "flush-weighted", None, "the batch size over flushes",
+        lambda b: (b.batches, b.largest_batch), SIZES, ("50", "95")),
+    Quantiles("loss_at_stop_jobs", "jobs", "buffer", "time-weighted", LOW,
+        "the jobs that a stop at a random moment would lose",
+        lambda b: (b.levels.exposed.time_at, b.levels.exposed.peak), SIZES, ("95", "99")),
+    _queue("utilisation", "", "time-weighted", None,
+        "Mean share of the workers that are in service, over time; undefined without workers",
+        lambda q, span: Ratio(q.busy_time, q.concurrency * span), percent=True, most=1.0),
+    _queue("mean_end_to_end_s", "s", "job-weighted", LOW,
+        "Mean time from arrival to finish of the jobs finished in the window",
+        lambda q, span: Ratio(q.end_to_end.total, q.end_to_end.count)),
+    _queue("sd_end_to_end_s", "s", "job-weighted", LOW, "Standard deviation of those times",
+        lambda q, span: deviation(q.end_to_end.total, q.end_to_end.squares, q.end_to_end.count)),
+    _queue("max_end_to_end_s", "s", "extreme", LOW, "Longest of those times",
+        lambda q, span: known(q.end_to_end.largest, q.end_to_end.count)),
+    _queue("mean_queue_wait_s", "s", "work-weighted", LOW, "Mean time in the queue before the first start",
+        lambda q, span: Ratio(q.waits.total, q.waits.count)),
+    _queue("max_queue_wait_s", "s", "extreme", LOW, "Longest time in the queue before the first start",
+        lambda q, span: known(q.waits.largest, q.waits.count)),
+    _queue("mean_queue_size_jobs", "jobs", "time-weighted", LOW,
+        "Mean number of jobs that wait for their first start, over time",
+        lambda q, span: q.levels.waiting.integral / span),
+    _queue("peak_queue_size_jobs", "jobs", "extreme", LOW, "Most jobs that wait for their first start at once",
+        lambda q, span: q.levels.waiting.peak),
+    _queue("mean_unfinished_jobs", "jobs", "time-weighted", LOW,
+        "Mean number of jobs in the queue, in service or between attempts, over time",
+        lambda q, span: q.levels.unfinished.integral / span, tells_draws=True),
+    _queue("peak_unfinished_jobs", "jobs", "extreme", LOW,
+        "Most jobs in the queue, in service or between attempts at once",
+        lambda q, span: q.levels.unfinished.peak),
+    _queue("handed_jobs", "jobs", "count", None, "Jobs that came to the queue",
+        lambda q, span: q.handed, tells_draws=True),
+    _queue("handed_rate_per_s", "1/s", "count", None, "Jobs that came to the queue, a second",
+        lambda q, span: q.handed / span),
+    _queue("completed_jobs", "jobs", "count", HIGH, "Jobs that were completed",
+        lambda q, span: q.completed),
+    _queue("throughput_per_s", "1/s", "count", HIGH, "Jobs that were completed, a second",
+        lambda q, span: q.completed / span),
+    _queue("failed_jobs", "jobs", "count", LOW, "Jobs that failed for good",
+        lambda q, span: q.failed),
+    _queue("lost_in_queue_jobs", "jobs", "count", LOW, "Jobs that were lost with the queue, after reduce",
+        lambda q, span: q.lost),
+    _queue("mean_attempts", "", "work-weighted", LOW,
+        "Mean number of attempts of the jobs completed or failed in the window",
+        lambda q, span: Ratio(q.attempts, q.completed + q.failed)),
+    _queue("mean_service_s", "s", "work-weighted", None, "Mean service time of those jobs, all attempts together",
+        lambda q, span: Ratio(q.service_time, q.completed + q.failed)),
+    _queue("longest_service_s", "s", "extreme", LOW, "Longest service time of those jobs, all attempts together",
+        lambda q, span: known(q.longest_service, q.completed + q.failed)),
+    _queue("mean_work_items", "items", "work-weighted", None, "Mean number of items that a job in the queue carries",
+        lambda q, span: Ratio(q.items, q.handed)),
+    _queue("largest_work_items", "items", "extreme", LOW, "Most items that one job in the queue carries",
+        lambda q, span: known(q.largest_items, q.handed)),
+    Quantiles("end_to_end_s", "s", "queue", "job-weighted", LOW,
+        "the times from arrival to finish of the jobs finished in the window",
+        lambda q: (q.end_to_end.histogram, q.end_to_end.largest), TIMES, ("50", "95", "99"),
+        Columns("jobs", "created_at", "finished_at", "queue")),
+    Quantiles("queue_wait_s", "s", "queue", "work-weighted", LOW, "the times in the queue before the first start",
+        lambda q: (q.waits.histogram, q.waits.largest), TIMES, ("50", "95", "99"),
+        Columns("work", "queued_at", "started_at", "queue")),
+    Metric("passed_by_jobs", "jobs", "model", "count", None, "Jobs that arrived and that no buffer collects",
+        lambda tally, span: tally.passed_by),
+    Metric("passed_by_lost_jobs", "jobs", "model", "count", LOW, "Jobs lost of those that no buffer collects",
+        lambda tally, span: sum(tally.passed_by_lost)),
 )
+# fmt: on
 
 
-def utilisation(queue: QueueTally, span: float) -> float:
-    """Mean share of the workers that are in service, over time; undefined without workers."""
-    return ratio(queue.busy_time, queue.concurrency * span)
+def _listed(rows: Iterable[Metric | Quantiles]) -> Iterable[Metric]:
+    for row in rows:
+        if isinstance(row, Metric):
+            yield row
+        else:
+            yield from map(row.metric, row.usual)
 
 
-def mean_end_to_end_s(queue: QueueTally, span: float) -> float:
-    """Mean time from arrival to finish of the jobs finished in the window."""
-    return ratio(queue.end_to_end.total, queue.end_to_end.count)
-
-
-def sd_end_to_end_s(queue: QueueTally, span: float) -> float:
-    """Standard deviation of those times."""
-    return deviation(queue.end_to_end.total, queue.end_to_end.squares, queue.end_to_end.count)
-
-
-def max_end_to_end_s(queue: QueueTally, span: float) -> float:
-    """Longest of those times."""
-    return known(queue.end_to_end.largest, queue.end_to_end.count)
-
-
-def end_to_end_quantile(queue: QueueTally, span: float, q: float) -> float:
-    """Quantile of the times from arrival to finish of the jobs finished in the window."""
-    return queue.end_to_end.histogram.quantile(TIMES, q, largest=queue.end_to_end.largest)
-
-
-def mean_queue_wait_s(queue: QueueTally, span: float) -> float:
-    """Mean time in the queue before the first start."""
-    return ratio(queue.waits.total, queue.waits.count)
-
-
-def max_queue_wait_s(queue: QueueTally, span: float) -> float:
-    """Longest time in the queue before the first start."""
-    return known(queue.waits.largest, queue.waits.count)
-
-
-def queue_wait_quantile(queue: QueueTally, span: float, q: float) -> float:
-    """Quantile of the times in the queue before the first start."""
-    return queue.waits.histogram.quantile(TIMES, q, largest=queue.waits.largest)
-
-
-def mean_queue_size_jobs(queue: QueueTally, span: float) -> float:
-    """Mean number of jobs that wait for their first start, over time."""
-    return queue.levels.waiting.integral / span
-
-
-def peak_queue_size_jobs(queue: QueueTally, span: float) -> float:
-    """Most jobs that wait for their first start at once."""
-    return queue.levels.waiting.peak
-
-
-def mean_unfinished_jobs(queue: QueueTally, span: float) -> float:
-    """Mean number of jobs in the queue, in service or between attempts, over time."""
-    return queue.levels.unfinished.integral / span
-
-
-def peak_unfinished_jobs(queue: QueueTally, span: float) -> float:
-    """Most jobs in the queue, in service or between attempts at once."""
-    return queue.levels.unfinished.peak
-
-
-def handed_jobs(queue: QueueTally, span: float) -> float:
-    """Jobs that came to the queue."""
-    return queue.handed
-
-
-def handed_rate_per_s(queue: QueueTally, span: float) -> float:
-    """Jobs that came to the queue, a second."""
-    return queue.handed / span
-
-
-def completed_jobs(queue: QueueTally, span: float) -> float:
-    """Jobs that were completed."""
-    return queue.completed
-
-
-def throughput_per_s(queue: QueueTally, span: float) -> float:
-    """Jobs that were completed, a second."""
-    return queue.completed / span
-
-
-def failed_jobs(queue: QueueTally, span: float) -> float:
-    """Jobs that failed for good."""
-    return queue.failed
-
-
-def lost_in_queue_jobs(queue: QueueTally, span: float) -> float:
-    """Jobs that were lost with the queue, after reduce."""
-    return queue.lost
-
-
-def mean_attempts(queue: QueueTally, span: float) -> float:
-    """Mean number of attempts of the jobs completed or failed in the window."""
-    return ratio(queue.attempts, queue.completed + queue.failed)
-
-
-def mean_service_s(queue: QueueTally, span: float) -> float:
-    """Mean service time of those jobs, all attempts together."""
-    return ratio(queue.service_time, queue.completed + queue.failed)
-
-
-def longest_service_s(queue: QueueTally, span: float) -> float:
-    """Longest service time of those jobs, all attempts together."""
-    return known(queue.longest_service, queue.completed + queue.failed)
-
-
-def mean_work_items(queue: QueueTally, span: float) -> float:
-    """Mean number of items that a job in the queue carries."""
-    return ratio(queue.items, queue.handed)
-
-
-def largest_work_items(queue: QueueTally, span: float) -> float:
-    """Most items that one job in the queue carries."""
-    return known(queue.largest_items, queue.handed)
-
-
-def passed_by_jobs(tally: Tally, span: float) -> float:
-    """Jobs that arrived and that no buffer collects."""
-    return tally.passed_by
-
-
-def passed_by_lost_jobs(tally: Tally, span: float) -> float:
-    """Jobs lost of those that no buffer collects."""
-    return sum(tally.passed_by_lost)
-
-
-QUEUE_METRICS: tuple[Metric, ...] = (
-    metric(utilisation, "", "queue", "time-weighted"),
-    metric(mean_end_to_end_s, "s", "queue", "job-weighted"),
-    metric(sd_end_to_end_s, "s", "queue", "job-weighted"),
-    metric(max_end_to_end_s, "s", "queue", "extreme"),
-    metric(mean_queue_wait_s, "s", "queue", "work-weighted"),
-    metric(max_queue_wait_s, "s", "queue", "extreme"),
-    metric(mean_queue_size_jobs, "jobs", "queue", "time-weighted"),
-    metric(peak_queue_size_jobs, "jobs", "queue", "extreme"),
-    metric(mean_unfinished_jobs, "jobs", "queue", "time-weighted"),
-    metric(peak_unfinished_jobs, "jobs", "queue", "extreme"),
-    metric(handed_jobs, "jobs", "queue", "count"),
-    metric(handed_rate_per_s, "1/s", "queue", "count"),
-    metric(completed_jobs, "jobs", "queue", "count"),
-    metric(throughput_per_s, "1/s", "queue", "count"),
-    metric(failed_jobs, "jobs", "queue", "count"),
-    metric(lost_in_queue_jobs, "jobs", "queue", "count"),
-    metric(mean_attempts, "", "queue", "work-weighted"),
-    metric(mean_service_s, "s", "queue", "work-weighted"),
-    metric(longest_service_s, "s", "queue", "extreme"),
-    metric(mean_work_items, "items", "queue", "work-weighted"),
-    metric(largest_work_items, "items", "queue", "extreme"),
-)
-MODEL_METRICS: tuple[Metric, ...] = (
-    metric(passed_by_jobs, "jobs", "model", "count"),
-    metric(passed_by_lost_jobs, "jobs", "model", "count"),
-)
-
-
-class _Quantiles(NamedTuple):
-    """The quantiles of something: ``p50_wait_s``, ``p99.9_wait_s``, ..."""
-
-    unit: str
-    kind: Kind
-    average: Average
-    function: Callable[..., float]
-    usual: tuple[str, ...]
-
-
-_QUANTILES: Mapping[str, _Quantiles] = {
-    "wait_s": _Quantiles("s", "buffer", "job-weighted", wait_quantile, ("50", "95", "99")),
-    "buffer_size_jobs": _Quantiles("jobs", "buffer", "time-weighted", buffer_size_quantile, ("50", "95", "99")),
-    "batch_size_jobs": _Quantiles("jobs", "buffer", "flush-weighted", batch_size_quantile, ("50", "95")),
-    "loss_at_stop_jobs": _Quantiles("jobs", "buffer", "time-weighted", loss_at_stop_quantile, ("95", "99")),
-    "end_to_end_s": _Quantiles("s", "queue", "job-weighted", end_to_end_quantile, ("50", "95", "99")),
-    "queue_wait_s": _Quantiles("s", "queue", "work-weighted", queue_wait_quantile, ("50", "95", "99")),
-}
-_UNITS = ("s", "jobs", "per_s", "items", "share", "count")
-_NAME_OF_QUANTILE = re.compile(r"p(\d+(?:\.\d+)?)_(\w+)")
-
-
-def quantile_metric(percent: str, stem: str) -> Metric:
-    """Return the metric of a quantile: ``quantile_metric("99.9", "wait_s")``."""
-    q = float(percent) / 100.0
-    if not 0.0 < q < 1.0:
-        raise InvalidValueError(f"a quantile must be above p0 and below p100, got {f'p{percent}_{stem}'!r}")
-    unit, kind, average, function, _ = _QUANTILES[stem]
-    meaning = f"{percent} % " + (function.__doc__ or "").rstrip(".").lower()
-    name = f"p{percent}_{stem}"
-    return Metric(name, unit, kind, average, meaning, functools.partial(function, q=q), Quantile(stem, q))
-
-
-def _all() -> Iterable[Metric]:
-    yield from BUFFER_METRICS
-    for kind, others in (("buffer", QUEUE_METRICS), ("queue", MODEL_METRICS)):
-        for stem, quantiles in _QUANTILES.items():
-            if quantiles.kind == kind:
-                yield from (quantile_metric(percent, stem) for percent in quantiles.usual)
-        yield from others
-
-
-METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _all()})
+METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _listed(_ROWS)}
 """All metrics by name. Of the quantiles the usual ones; `find` knows the others."""
+QUANTILES: Mapping[str, Quantiles] = {row.of: row for row in _ROWS if isinstance(row, Quantiles)}
+"""What has quantiles, by their names without the ``p50_``."""
+
+
+# names
+
+_UNITS = ("s", "jobs", "per_s", "items", "share", "count")
+"""The ends of names that may be left out; not nbytes, since ``mean_in_flight`` is the one in jobs."""
+_QUANTILE = re.compile(r"(?:p(?P<percent>\d+(?:\.\d+)?)|median)_(?P<of>\w+)")
 
 
 def find(name: str) -> Metric:
     """Return the metric of a name.
 
-    Any quantile is understood (``"p99.9_wait_s"``), and a name without its unit if only one metric has it
-    (``"mean_wait"``).
+    Any quantile is understood (``"p99.9_wait_s"``, and ``"median_wait_s"`` for ``"p50_wait_s"``), and a name without
+    its unit if only one metric has it (``"mean_wait"``).
 
     Raises
     ------
@@ -652,17 +460,14 @@ def find(name: str) -> Metric:
 
     Examples
     --------
-    >>> find("p99.9_wait").name
-    'p99.9_wait_s'
+    >>> find("p99.9_wait").name, find("median_wait").name
+    ('p99.9_wait_s', 'p50_wait_s')
     """
     text("metric", name)
     if name in METRICS:
         return METRICS[name]
-    if quantile := _NAME_OF_QUANTILE.fullmatch(name):
-        percent, stem = quantile.groups()
-        full = _with_unit(stem, _QUANTILES)
-        if full is not None:
-            return METRICS.get(f"p{percent}_{full}") or quantile_metric(percent, full)
+    if (quantile := _QUANTILE.fullmatch(name)) and (of := _with_unit(quantile["of"], QUANTILES)):
+        return QUANTILES[of].metric(quantile["percent"] or "50")
     full = _with_unit(name, METRICS)
     if full is not None:
         return METRICS[full]
@@ -672,12 +477,24 @@ def find(name: str) -> Metric:
     )
 
 
-def _with_unit(name: str, names: Mapping[str, Any]) -> str | None:
+def _with_unit(name: str, names: Mapping[str, object]) -> str | None:
     """Return the name itself, or the only one that is this name and a unit; None without one."""
     if name in names:
         return name
     full = [f"{name}_{unit}" for unit in _UNITS if f"{name}_{unit}" in names]
     return full[0] if len(full) == 1 else None
+
+
+def without_unit(name: str) -> str:
+    """Return a metric's name as words, without its unit.
+
+    Examples
+    --------
+    >>> without_unit("mean_wait_s"), without_unit("peak_buffer_nbytes")
+    ('mean wait', 'peak buffer')
+    """
+    unit = max((unit for unit in (*_UNITS, "nbytes") if name.endswith(f"_{unit}")), key=len, default=None)
+    return (name if unit is None else name.removesuffix(f"_{unit}")).replace("_", " ")
 
 
 def table() -> pd.DataFrame:
@@ -690,3 +507,95 @@ def table() -> pd.DataFrame:
     """
     rows = [(metric.name, metric.unit, metric.kind, metric.average, metric.meaning) for metric in METRICS.values()]
     return pd.DataFrame(rows, columns=["metric", "unit", "kind", "average", "meaning"])
+
+
+# what is shown by default
+
+
+class Line(NamedTuple):
+    """A line of what is shown by default: the metrics in it, and its label where that is not made of their names.
+
+    `served`: only where a queue has workers. `if_any`: only where a value is not 0.
+    """
+
+    metrics: tuple[str, ...]
+    label: str = ""
+    served: bool = False
+    if_any: bool = False
+
+
+SHOWN_OF_BUFFER: tuple[Line, ...] = (
+    Line(("peak_buffer_size_jobs",), "peak buffer size, jobs"),
+    Line(("mean_wait_s", "p99_wait_s"), "wait, mean / p99, s"),
+    Line((), "flushes, by cause"),
+    Line(("empty_tick_count",), "empty ticks"),
+    Line(("largest_batch_size_jobs",), "largest batch, jobs"),
+    Line(("longest_flush_s",), "longest flush, s"),
+    Line((), "jobs after reduce"),
+    Line(("work_saved_share",), "work saved by reduce"),
+    Line(("lost_jobs",), "lost, jobs"),
+    Line(("mean_loss_at_stop_jobs", "p99_loss_at_stop_jobs"), "lost if stopped at a random moment, mean / p99, jobs"),
+)
+"""What a `Result` shows of each buffer; two lines are no metrics."""
+SHOWN_OF_QUEUE: tuple[Line, ...] = (
+    Line(("utilisation",), "utilisation of workers"),
+    Line(("mean_queue_wait_s", "p99_queue_wait_s"), "wait in the queue, mean / p99, s"),
+    Line(("mean_end_to_end_s", "p99_end_to_end_s"), "arrival to finish, mean / p99, s"),
+    Line(("largest_work_items",), "largest job, items"),
+)
+"""What a `Result` shows of each queue that has workers."""
+SHOWN_OF_RUN: tuple[Line, ...] = (
+    Line(("arrivals_jobs",), "jobs that arrived"),
+    Line(("mean_buffer_size_jobs", "peak_buffer_size_jobs"), "buffer size, average / peak, jobs"),
+    Line(("mean_wait_s", "p99_wait_s"), "wait, mean / p99, s"),
+    Line(("flush_count",), "flushes"),
+    Line(("mean_batch_size_jobs", "largest_batch_size_jobs"), "batch size, mean / largest, jobs"),
+    Line(("longest_flush_s",), "longest flush, s"),
+    Line(("handed_jobs",), "jobs handed to the queue"),
+    Line(("work_saved_share",), "work saved by reduce"),
+    Line(("largest_work_items",), "items in one job of the queue, largest"),
+    Line(("mean_queue_size_jobs", "peak_queue_size_jobs"), "queue size, average / peak, jobs", served=True),
+    Line(("utilisation",), "workers in service", served=True),
+    Line(("mean_end_to_end_s", "p99_end_to_end_s"), "arrival to finish, mean / p99, s", served=True),
+    Line(("mean_loss_at_stop_jobs", "p99_loss_at_stop_jobs"), "lost if stopped at random, mean / p99, jobs"),
+    Line(("lost_jobs",), "jobs lost"),
+)
+"""What `bufsim run` prints, of all buffers and queues together."""
+SHOWN_OF_STUDY = ("mean_wait_s", "p99_wait_s", "mean_buffer_size_jobs", "peak_buffer_size_jobs", "flush_rate_per_s")
+"""What a `StudyResult` shows of each scenario."""
+
+
+def shown_of_comparison(*, takes_time: bool, reduces: bool) -> list[str]:
+    """Return what `bufsim compare` prints: what a planner asks first, if flushes take time, or reduce saves work."""
+    return [
+        "p99_wait_s",
+        "peak_buffer_size_jobs",
+        "longest_flush_s" if takes_time else "flush_rate_per_s",
+        "work_saved_share" if reduces else "mean_wait_s",
+    ]
+
+
+REPORTED_FLUSHES: tuple[Line, ...] = (
+    Line(("flush_rate_per_s",)),
+    Line(("mean_batch_size_jobs",)),
+    Line(("largest_batch_size_jobs",)),
+    Line(("longest_flush_s",)),
+    Line(("work_saved_share",)),
+    *(Line((share.name,), if_any=True) for share in SHARES_BY_CAUSE),
+)
+"""What the report says of the flushes of each option on the short list."""
+REPORTED_USE: tuple[Line, ...] = (
+    Line(("mean_buffer_size_jobs",)),
+    Line(("peak_buffer_size_jobs",)),
+    Line(("peak_buffer_nbytes",), if_any=True),
+    Line(("mean_wait_s",)),
+    Line(("p99_wait_s",)),
+    Line(("utilisation",)),
+    Line(("peak_queue_size_jobs",)),
+    Line(("p99_end_to_end_s",)),
+    Line(("lost_jobs",), if_any=True),
+)
+"""What the report says of the use of each option on the short list."""
+REPORTED_AT_A_STOP = ("mean_loss_at_stop_jobs", "p95_loss_at_stop_jobs", "p99_loss_at_stop_jobs")
+REPORTED_UNDER_STRESS = ("peak_buffer_size_jobs", "peak_queue_size_jobs", "lost_jobs")
+"""What the report says of a stop, and of what goes wrong otherwise."""

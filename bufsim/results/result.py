@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from bufsim import checks
 from bufsim.engines.recording import Recording
 from bufsim.engines.workload import Workload
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.formats import duration, number, percent
+from bufsim.formats import duration, number
 from bufsim.model.declaration import Declaration
 from bufsim.results import files, metrics, warnings
 from bufsim.results.contents import RECORD_LEVELS, TABLES_OF, Contents, FromRecording, Kept, RecordLevel, reduced
@@ -56,46 +56,37 @@ def header(seed: int, replication: int, engine: str, tally: Tally) -> str:
 
 def buffer_table(tally: Tally, metric: MetricOf) -> Table:
     """Return the buffers, and the rows of their table."""
-    names = list(tally.buffers)
-
-    def row(label: str, cell: Callable[[str], str]) -> Cells:
-        return label, [cell(name) for name in names]
-
-    def one(label: str, metric_name: str, write: Callable[[float], str] = number) -> Cells:
-        return row(label, lambda name: write(metric(metric_name, name)))
-
-    def pair(label: str, first: str, second: str) -> Cells:
-        return row(label, lambda name: f"{number(metric(first, name))} / {number(metric(second, name))}")
-
-    rows = [
-        one("peak buffer size, jobs", "peak_buffer_size_jobs"),
-        pair("wait, mean / p99, s", "mean_wait_s", "p99_wait_s"),
-        row("flushes, by cause", lambda name: _flushes(tally.buffers[name])),
-        one("empty ticks", "empty_tick_count"),
-        one("largest batch, jobs", "largest_batch_size_jobs"),
-        one("longest flush, s", "longest_flush_s"),
-        row("jobs after reduce", lambda name: number(tally.buffers[name].reduced_jobs)),
-        one("work saved by reduce", "work_saved_share", percent),
-        one("lost, jobs", "lost_jobs"),
-        pair("lost if stopped at a random moment, mean / p99, jobs", "mean_loss_at_stop_jobs", "p99_loss_at_stop_jobs"),
-    ]
-    return names, rows
+    return _table(metrics.SHOWN_OF_BUFFER, tally.buffers, metric)
 
 
 def queue_table(tally: Tally, metric: MetricOf) -> Table:
     """Return the queues that have workers, and the rows of their table."""
-    names = [name for name, queue in tally.queues.items() if queue.concurrency]
+    queues = {name: queue for name, queue in tally.queues.items() if queue.concurrency}
+    return _table(metrics.SHOWN_OF_QUEUE if queues else (), queues, metric)
 
-    def pair(label: str, first: str, second: str) -> Cells:
-        return label, [f"{number(metric(first, name))} / {number(metric(second, name))}" for name in names]
 
-    rows = [
-        ("utilisation of workers", [percent(metric("utilisation", name)) for name in names]),
-        pair("wait in the queue, mean / p99, s", "mean_queue_wait_s", "p99_queue_wait_s"),
-        pair("arrival to finish, mean / p99, s", "mean_end_to_end_s", "p99_end_to_end_s"),
-        ("largest job, items", [number(metric("largest_work_items", name)) for name in names]),
-    ]
-    return names, rows if names else []
+def _table(lines: Sequence[metrics.Line], parts: Mapping[str, Any], metric: MetricOf) -> Table:
+    rows = []
+    for line in lines:
+        cells = [
+            " / ".join(metrics.find(shown).written(metric(shown, name)) for shown in line.metrics)
+            or _OTHER_CELLS[line.label](part)
+            for name, part in parts.items()
+        ]
+        rows.append((line.label, cells))
+    return list(parts), rows
+
+
+def _flushes(buffer: BufferTally) -> str:
+    causes = ", ".join(f"{number(count)} {cause}" for cause, count in buffer.causes.items())
+    return f"{number(buffer.flushes)} ({causes})" if len(buffer.causes) > 1 else number(buffer.flushes)
+
+
+_OTHER_CELLS: Mapping[str, Callable[[BufferTally], str]] = {
+    "flushes, by cause": _flushes,
+    "jobs after reduce": lambda buffer: number(buffer.reduced_jobs),
+}
+"""The cells of the lines that are no metrics."""
 
 
 def text(title: str, tables: Sequence[Table], notes: Sequence[str]) -> str:
@@ -132,28 +123,6 @@ def _escaped(text: str) -> str:
     return escape(text)
 
 
-def _flushes(buffer: BufferTally) -> str:
-    causes = ", ".join(f"{number(count)} {cause}" for cause, count in buffer.causes.items())
-    return f"{number(buffer.flushes)} ({causes})" if len(buffer.causes) > 1 else number(buffer.flushes)
-
-
-class _Source(NamedTuple):
-    """The table that has a sample, the columns of its begin and end, and the column that groups it."""
-
-    table: TableName
-    begin: str
-    end: str
-    group: str
-
-
-_SOURCES: Mapping[str, _Source] = {
-    "wait_s": _Source("jobs", "created_at", "flushed_at", "buffer"),
-    "end_to_end_s": _Source("jobs", "created_at", "finished_at", "queue"),
-    "queue_wait_s": _Source("work", "queued_at", "started_at", "queue"),
-}
-SAMPLES = frozenset(_SOURCES)
-
-
 def durations(table: Callable[[TableName], pd.DataFrame], window: Window, name: str, of: str | None) -> Floats:
     """Return the sorted durations whose end lies in the window, s.
 
@@ -164,11 +133,12 @@ def durations(table: Callable[[TableName], pd.DataFrame], window: Window, name: 
     window : Window
         The part of the run that counts.
     name : str
-        One of `SAMPLES`.
+        What they are, in `metrics.QUANTILES` with columns.
     of : str or None
         A buffer or a queue; None for all.
     """
-    source = _SOURCES[name]
+    source = metrics.QUANTILES[name].columns
+    assert source is not None
     rows = table(source.table)
     begin, end = rows[source.begin].to_numpy(), rows[source.end].to_numpy()
     seen = window.holds(end)
@@ -434,7 +404,7 @@ class Result:
         (0.5, 2.0)
         """
         metric = metrics.find(name)
-        if metric.quantile is None or metric.quantile.of not in SAMPLES or self.recorded != "all":
+        if metric.quantile is None or metrics.QUANTILES[metric.quantile.of].columns is None or self.recorded != "all":
             return metric(self.tally, of)
         metric.part(self.tally, of)  # refuses a name that is not there
         return quantile(self._durations(metric.quantile.of, of), metric.quantile.q)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from bufsim.errors import InvalidValueError
 from bufsim.results import metrics
-from bufsim.results.measures import SIZES, TIMES, Grid, Histogram
-from bufsim.results.metrics import Metric, find
+from bufsim.results.measures import Grid, Histogram
+from bufsim.results.metrics import Metric
 from bufsim.results.tallies import QueueTally, Tally
 from bufsim.statistics import (
     Interval,
@@ -29,8 +29,6 @@ from bufsim.studies.expressions import Expression, Term
 
 DETERMINISTIC = "exact: nothing is drawn at random"
 
-_TELLING = ("arrivals_jobs", "mean_buffer_size_jobs", "mean_in_flight_jobs", "handed_jobs", "mean_unfinished_jobs")
-
 
 def is_deterministic(tallies: Sequence[Tally]) -> bool:
     """Return whether the replications are all the same, down to the last bit of what moves with every draw.
@@ -40,7 +38,8 @@ def is_deterministic(tallies: Sequence[Tally]) -> bool:
     tallies : sequence of Tally
         What is kept of a scenario's replications; of one alone that cannot be told.
     """
-    return len(tallies) > 1 and all(len({find(name)(tally) for tally in tallies}) == 1 for name in _TELLING)
+    telling = [metric for metric in metrics.METRICS.values() if metric.tells_draws]
+    return len(tallies) > 1 and all(len({metric(tally) for tally in tallies}) == 1 for metric in telling)
 
 
 def deterministic_text(interval: Interval, unit: str) -> str:
@@ -58,17 +57,6 @@ Floats = npt.NDArray[np.float64]
 _NEAR = 32
 _PARTS = 64
 """So many bins on both sides of a quantile are looked at in so many parts: no interval is as coarse as a bin."""
-
-
-_KEPT: Mapping[str, tuple[Callable[[Any], tuple[Histogram, float]], Grid]] = {
-    "wait_s": (lambda buffer: (buffer.waits.histogram, buffer.waits.largest), TIMES),
-    "buffer_size_jobs": (lambda buffer: (buffer.levels.size.time_at, buffer.levels.size.peak), SIZES),
-    "batch_size_jobs": (lambda buffer: (buffer.batches, buffer.largest_batch), SIZES),
-    "loss_at_stop_jobs": (lambda buffer: (buffer.levels.exposed.time_at, buffer.levels.exposed.peak), SIZES),
-    "end_to_end_s": (lambda queue: (queue.end_to_end.histogram, queue.end_to_end.largest), TIMES),
-    "queue_wait_s": (lambda queue: (queue.waits.histogram, queue.waits.largest), TIMES),
-}
-"""Of what has quantiles: the histogram that is kept of a buffer or a queue, its largest value, and its grid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +109,16 @@ class Measured:
     def _counts(self) -> tuple[Floats, npt.NDArray[np.float64], Floats]:
         """Return a grid, each replication's amount at or below each point of it, and its whole amount."""
         assert self.metric.quantile is not None
-        kept, bins = _KEPT[self.metric.quantile.of]
-        histograms = [kept(self.metric.part(tally, self.of)) for tally in self.tallies]
+        row = metrics.QUANTILES[self.metric.quantile.of]
+        histograms = [row.histogram(self.metric.part(tally, self.of)) for tally in self.tallies]
         if sum(histogram.counts.any() for histogram, _ in histograms) < 2:
             raise InvalidValueError(
                 f"{self.metric.name} needs observations in at least 2 replications, got none in the others; "
                 "lengthen the runs"
             )
         largest = max(largest for _, largest in histograms)
-        grid, table = cumulative([histogram for histogram, _ in histograms], bins, largest, self.metric.quantile.q)
+        counted = [histogram for histogram, _ in histograms]
+        grid, table = cumulative(counted, row.grid, largest, self.metric.quantile.q)
         # seconds, added up in another order, need not make the same total to the last bit
         return grid, table, table[:, -1]
 

@@ -13,8 +13,8 @@ from bufsim import checks
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.formats import number
 from bufsim.results import metrics
+from bufsim.results.metrics import Better
 from bufsim.statistics import Interval, Margin
-from bufsim.studies.directions import Better, better, opposite
 
 _PLAIN = re.compile(r"\s*([-+]?(?:[0-9][0-9_]*\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\s*(\S*)\s*")
 
@@ -73,7 +73,6 @@ LimitVerdict = Literal["pass", "fail", "undecided"]
 
 # a wait of t under an age limit of t comes out of floats as t·(1 ± 10⁻¹⁶): that is no breach
 _ROUNDING = 1e-9
-_SHARES = ("work_saved_share",)
 
 
 class Limited(Protocol):  # an Expression, which is made of what is defined here
@@ -126,7 +125,8 @@ class Limit:
             raise InvalidValueError(
                 f"{self.expression.name} is never below 0, so that nothing can meet a limit <= {bound:g}; raise it"
             )
-        if bound > 1.0 and self.side == ">=" and self.expression.name in _SHARES:
+        row = metrics.METRICS.get(self.expression.name)
+        if row is not None and bound > row.most == 1.0 and self.side == ">=":
             raise InvalidValueError(
                 f"{self.expression.name} is a share of at most 1, so that nothing can meet a limit >= {bound:g}; "
                 "write '40 %' or 0.4"
@@ -372,7 +372,7 @@ def metric(name: str, of: str | None = None) -> Expression:
     found = metrics.find(name)
     if of is not None:
         checks.text("of", of)
-    return Expression((Term(1.0, found.name, of),), unit=found.unit, better=better(found))
+    return Expression((Term(1.0, found.name, of),), unit=found.unit, better=found.better)
 
 
 def _operand(operator: str, value: object) -> Expression:
@@ -404,8 +404,10 @@ def _combined(terms: Iterable[Term], constant: float) -> Expression:
 
 
 def _direction(term: Term) -> Better | None:
-    direction = better(metrics.find(term.metric))
-    return direction if term.factor > 0.0 else opposite(direction)
+    better = metrics.find(term.metric).better
+    if better is None or term.factor > 0.0:
+        return better
+    return "higher" if better == "lower" else "lower"
 
 
 def _written(expression: Expression, write: Callable[[Term], str]) -> str:

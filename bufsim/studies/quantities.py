@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import cast
 
 from bufsim import formats
 from bufsim.formats import Unit
+from bufsim.results import metrics
 from bufsim.statistics import Interval
 from bufsim.studies.expressions import Expression, Limit
 
 PERCENT = Unit("%", 0.01)
-_ENDINGS = re.compile(r"_(s|jobs|per_s|items|share|count|nbytes)$")
 _RATE_UNITS = (Unit("per s", 1.0), Unit("per min", 1.0 / 60.0), Unit("per h", 1.0 / 3600.0))
 _SIGNS = {"<=": "≤", ">=": "≥"}
 
@@ -47,7 +46,7 @@ class Quantity:
         if expression.title or not expression.is_metric:
             return expression.name
         (term,) = expression.terms
-        words = _ENDINGS.sub("", term.metric).replace("_", " ")
+        words = metrics.without_unit(term.metric)
         return words if term.of is None else f"{words} of {term.of}"
 
     @property
@@ -85,13 +84,9 @@ def _unit(expression: Expression, largest: float) -> Unit:
         return formats.byte_unit(largest)
     if expression.unit in ("1/s", "per s"):
         return next((unit for unit in _RATE_UNITS if largest >= 0.1 * unit.size), _RATE_UNITS[-1])
-    if expression.unit == "" and expression.is_metric and _is_share(expression.terms[0].metric):
+    if expression.is_metric and metrics.find(expression.terms[0].metric).percent:
         return PERCENT
     return Unit(expression.unit, 1.0)
-
-
-def _is_share(metric: str) -> bool:
-    return metric.endswith("_share") or metric == "utilisation"
 
 
 def limit_in_words(one: Limit) -> str:

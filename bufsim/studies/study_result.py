@@ -14,6 +14,7 @@ import pandas as pd
 
 from bufsim import checks
 from bufsim.errors import InvalidValueError
+from bufsim.results.metrics import SHOWN_OF_STUDY
 from bufsim.results.tallies import Tally
 from bufsim.simulation import Engine, Simulation
 from bufsim.statistics import Interval, Selection, select_best
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from bufsim.plots import StudyPlots
 
 
-USUAL = ("mean_wait_s", "p99_wait_s", "mean_buffer_size_jobs", "peak_buffer_size_jobs", "flush_rate_per_s")
 _MOST_COUNTED = 6
 COLUMNS = ["scenario", "metric", "estimate", "low", "high", "unit", "confidence", "n", "method"]
 
@@ -123,7 +123,9 @@ def _counted(scenarios: int) -> str:
 
 def table(result: Shown) -> pd.DataFrame:
     """Return the usual metrics, a row a scenario, as "estimate [low, high]"."""
-    return pd.DataFrame({name: {metric: _cell(result, metric, name) for metric in USUAL} for name in result.finished}).T
+    return pd.DataFrame(
+        {name: {metric: _cell(result, metric, name) for metric in SHOWN_OF_STUDY} for name in result.finished}
+    ).T
 
 
 def _cell(result: Shown, metric: str, scenario: str) -> str:
@@ -401,7 +403,7 @@ class StudyNumbers:
         return pd.concat(frames, ignore_index=True)[columns]
 
     def _asked(self, metrics: Sequence[str | Expression], of: str | None = None) -> list[Expression]:
-        return [expression(metric, of) for metric in metrics or USUAL]
+        return [expression(metric, of) for metric in metrics or SHOWN_OF_STUDY]
 
     def _kept(self) -> dict[str, list[Tally]]:
         return {name: [self.tallies[name][number] for number in self._own(name)] for name in self.finished}

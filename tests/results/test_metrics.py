@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -10,20 +12,30 @@ from bufsim_tests.results_small import run
 from bufsim import (
     Capacity,
     FlushAfterAge,
+    FlushAtBytes,
     FlushAtSize,
     FlushEvery,
+    FlushWhenIdle,
     InvalidTypeError,
     InvalidValueError,
     JobBuffer,
     Merge,
+    NeverFlush,
+    Poisson,
     PollingWorkers,
+    Producer,
     PushWorkers,
+    Simulation,
     Stops,
     UniqueByKey,
 )
+from bufsim.cli import printing
+from bufsim.cli.main import main
 from bufsim.engines.recording import LOSS_CAUSES
 from bufsim.results import metrics
-from bufsim.results.metrics import METRICS, Quantile, find
+from bufsim.results.metrics import METRICS, Line, Metric, Quantile, find
+from bufsim.studies.expressions import expression
+from bufsim.studies.study import Study
 
 #: the buffer holds 1 job on [1, 2), 2 on [2, 4), 3 at 4; 1 on [6, 9), 2 on [9, 11)
 RESULT = run(
@@ -191,6 +203,50 @@ def test_a_job_that_is_tried_again_is_counted_when_it_is_finished():
     assert result.metric("failed_jobs") == 1.0
 
 
+KINDS = {
+    "size": FlushAtSize(12),
+    "bytes": FlushAtBytes(500),
+    "age": FlushAfterAge(2.0),
+    "idle": FlushWhenIdle(0.3),
+    "clock": FlushEvery(3.0),
+}
+
+
+def poisson_run(policy, **options):
+    simulation = Simulation(
+        producers=[Producer("jobs", Poisson(5.0), nbytes=50)],
+        buffers=[JobBuffer("buffer", policy=policy, **options)],
+        until=200.0,
+        warm_up=20.0,
+    )
+    return simulation.run(1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_shares_of_the_causes_are_those_of_the_flushes(kind):
+    others = [policy for name, policy in KINDS.items() if name != kind]
+    result = poisson_run(KINDS[kind] | others[0] | others[1])
+    seen = result.flushes[result.flushes.start >= 20.0]
+    mine = seen.cause.astype(str) == repr(KINDS[kind])
+    assert result.metric(f"flushes_by_{kind}_share") == pytest.approx(mine.mean())
+    assert sum(result.metric(f"flushes_by_{name}_share") for name in KINDS) == pytest.approx(1.0)
+
+
+def test_without_a_flush_there_is_no_share():
+    assert math.isnan(poisson_run(NeverFlush()).metric("flushes_by_size_share"))
+
+
+def test_the_rate_of_loss_is_a_second():
+    result = poisson_run(NeverFlush(), capacity=Capacity(jobs=100))
+    assert result.metric("lost_jobs") > 0
+    assert result.metric("lost_rate_per_s") == result.metric("lost_jobs") / 180.0
+
+
+def test_every_cause_metric_has_a_meaning():
+    assert METRICS["flushes_by_age_share"].meaning.endswith("because the oldest job was old enough")
+    assert METRICS["lost_down_jobs"].meaning == "Jobs lost because they arrived while the server was down"
+
+
 @pytest.mark.parametrize(
     ("alias", "name"),
     [
@@ -198,6 +254,9 @@ def test_a_job_that_is_tried_again_is_counted_when_it_is_finished():
         ("p99_wait", "p99_wait_s"),
         ("p99.9_wait", "p99.9_wait_s"),
         ("p2.5_end_to_end_s", "p2.5_end_to_end_s"),
+        ("median_wait", "p50_wait_s"),
+        ("median_loss_at_stop_jobs", "p50_loss_at_stop_jobs"),
+        ("mean_in_flight", "mean_in_flight_jobs"),
         ("peak_buffer_size", "peak_buffer_size_jobs"),
         ("flush_rate", "flush_rate_per_s"),
         ("work_saved", "work_saved_share"),
@@ -221,6 +280,7 @@ def test_any_quantile_is_a_metric():
         ("mean_wiat_s", "got 'mean_wiat_s'; did you mean 'mean_wait_s'?"),
         ("lost", "got 'lost'; did you mean 'lost_jobs'?"),
         ("p99_nothing", "got 'p99_nothing'"),
+        ("median_nothing", "got 'median_nothing'"),
         ("p0_wait_s", "a quantile must be above p0 and below p100, got 'p0_wait_s'"),
         ("p100_wait", "a quantile must be above p0 and below p100, got 'p100_wait_s'"),
     ],
@@ -249,17 +309,88 @@ def test_a_metric_of_the_model_takes_no_name():
         RESULT.metric("passed_by_jobs", "b")
 
 
-def test_names_carry_their_units_and_say_what_they_mean():
+@pytest.mark.parametrize("name", sorted(METRICS))
+def test_a_row_has_its_unit_in_its_name_and_says_what_it_means(name):
     ends = {"s": "_s", "jobs": "_jobs", "bytes": "_nbytes", "1/s": "_per_s", "items": "_items"}
     ends |= {"flushes": "_count", "ticks": "_count"}
-    table = metrics.table()
-    for name, unit, meaning in zip(table.metric, table.unit, table.meaning, strict=True):
-        assert name.endswith(ends.get(unit, ""))
-        assert len(meaning) > 15
+    row = METRICS[name]
+    assert row.name == name
+    assert name.endswith(ends.get(row.unit, ""))
+    assert len(row.meaning) > 15
+    assert not metrics.without_unit(name).endswith(tuple(end.replace("_", " ") for end in ends.values()))
+
+
+@pytest.mark.parametrize(
+    ("name", "direction"),
+    [
+        ("mean_wait", "lower"),
+        ("p99.9_wait", "lower"),
+        ("peak_buffer_nbytes", "lower"),
+        ("lost_capacity_jobs", "lower"),
+        ("p99_loss_at_stop", "lower"),
+        ("longest_flush", "lower"),
+        ("work_saved", "higher"),
+        ("throughput", "higher"),
+        ("flush_rate", None),
+        ("p95_batch_size", None),
+        ("utilisation", None),
+    ],
+)
+def test_waits_sizes_and_losses_are_better_low_and_work_saved_high(name, direction):
+    assert find(name).better == direction
+
+
+def test_only_what_has_no_unit_reads_in_per_cent():
+    shares = [row for row in METRICS.values() if row.percent]
+    assert {row.unit for row in shares} == {""}
+    assert {"utilisation", "work_saved_share", "lost_share", "flushes_by_size_share"} <= {row.name for row in shares}
+    assert [find(name).written(0.25) for name in ("lost_share", "mean_wait")] == ["25 %", "0.25"]
+
+
+def test_what_is_shown_by_default_are_metrics():
+    lines = [*metrics.SHOWN_OF_BUFFER, *metrics.SHOWN_OF_QUEUE, *metrics.SHOWN_OF_RUN]
+    assert all(line.label for line in lines)
+    lines += [*metrics.REPORTED_FLUSHES, *metrics.REPORTED_USE]
+    names = [name for line in lines for name in line.metrics]
+    names += [*metrics.SHOWN_OF_STUDY, *metrics.REPORTED_AT_A_STOP, *metrics.REPORTED_UNDER_STRESS]
+    for flags in ({"takes_time": True, "reduces": True}, {"takes_time": False, "reduces": False}):
+        names += metrics.shown_of_comparison(**flags)
+    assert set(names) <= set(METRICS)
+
+
+def test_a_row_more_is_a_metric_everywhere(monkeypatch, capsys):
+    row = Metric(
+        "squared_arrivals_jobs",
+        "jobs",
+        "buffer",
+        "count",
+        "lower",
+        "Jobs that arrived, squared",
+        lambda b, _: b.arrivals**2,
+    )
+    monkeypatch.setitem(METRICS, row.name, row)
+    monkeypatch.setattr(metrics, "SHOWN_OF_BUFFER", (*metrics.SHOWN_OF_BUFFER, Line((row.name,), "squared")))
+    monkeypatch.setattr(metrics, "SHOWN_OF_RUN", (*metrics.SHOWN_OF_RUN, Line((row.name,), "squared, all")))
+    assert RESULT.metric("squared_arrivals") == 25.0
+    assert RESULT.summary().set_index("metric").loc[row.name, "value"] == 25.0
+    assert re.search(r"\nsquared +25\n", f"{RESULT!r}\n")
+    study = Study({"today": RESULT.simulation}).run(2)
+    assert study.interval("squared_arrivals", "today").estimate == 25.0
+    assert expression("2 * squared_arrivals_jobs").better == "lower"
+    assert re.search(r"squared, all +25$", printing.text(printing.table({"run": RESULT})))
+    assert main(["metrics", "squared"]) == 0
+    assert capsys.readouterr().out == "squared_arrivals_jobs  jobs   Jobs that arrived, squared\n"
+
+
+def test_quantiles_more_are_metrics_everywhere(monkeypatch):
+    row = dataclasses.replace(metrics.QUANTILES["wait_s"], of="stay_s", meaning="the stays", columns=None)
+    monkeypatch.setitem(metrics.QUANTILES, row.of, row)
+    assert find("median_stay").meaning == "50 % quantile of the stays"
+    assert RESULT.metric("p99_stay") == METRICS["p99_wait_s"](RESULT.tally)
 
 
 def test_metrics_can_be_pickled():
     for name in [*METRICS, "p99.9_wait_s"]:
-        assert pickle.loads(pickle.dumps(find(name)))(RESULT.tally) == pytest.approx(
-            find(name)(RESULT.tally), nan_ok=True
-        )
+        again = pickle.loads(pickle.dumps(find(name)))
+        assert again == find(name)
+        assert again(RESULT.tally) == pytest.approx(find(name)(RESULT.tally), nan_ok=True)
