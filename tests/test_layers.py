@@ -30,7 +30,7 @@ WINGS = (
 )
 OPEN_TO_ALL = ("errors", "checks", "formats", "memory")
 # the two arrows that point down: `Result.plot` and `StudyResult.plot` reach the plots late
-LATE = {("bufsim.results.result", "bufsim.plots.result_plots"), ("bufsim.studies.study_result", "bufsim.plots")}
+LATE = {("bufsim.results.result", "bufsim.plots"), ("bufsim.studies.study_result", "bufsim.plots")}
 
 
 def modules() -> dict[str, Path]:

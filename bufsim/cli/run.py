@@ -30,16 +30,16 @@ def write(folder: Folder, simulation: Simulation, results: Mapping[str, Result])
     import matplotlib as mpl
 
     mpl.use("Agg")
-    from bufsim.plots import result_plots
+    from bufsim.plots import BatchSizes, BufferSize, LossAtStop, Queue, Waits
 
-    runs, labels = tuple(results.values()), list(results)
+    runs, labels = list(results.values()), list(results)
     for buffer in simulation.buffers:
         part = f"-{buffer.id}" if len(simulation.buffers) > 1 else ""
-        for name in ("buffer_size", "batch_sizes", "waits"):
-            _save(folder, f"{name}{part}", getattr(result_plots, name)(*runs, labels=labels, buffer=buffer.id))
-    _save(folder, "loss_at_stop", result_plots.loss_at_stop(*runs, labels=labels))
+        for name, picture in (("buffer_size", BufferSize), ("batch_sizes", BatchSizes), ("waits", Waits)):
+            _save(folder, f"{name}{part}", picture(runs, labels, buffer.id).draw())
+    _save(folder, "loss_at_stop", LossAtStop(runs, labels).draw())
     if simulation.workers:
-        _save(folder, "queue", result_plots.queue(*runs, labels=labels))
+        _save(folder, "queue", Queue(runs, labels).draw())
 
 
 def _save(folder: Folder, name: str, axes: Any) -> None:

@@ -1,8 +1,9 @@
-"""The plots of studies: each function draws one study result and returns matplotlib Axes.
+"""The pictures of results and of studies, each a frozen value whose fields are its parameters.
 
-Every plot takes ``ax=None``, never shows itself, and has a sibling ``<plot>_frame`` that returns the numbers that it
-draws as a tidy DataFrame. ``study_result.plot.<plot>()`` draws one study result. The same policy has the same colour in
-every plot. In a figure of your own, ``layout="constrained"`` makes room for titles and keys.
+``result.plot.waits(slo="5s")`` draws one result and returns matplotlib Axes; it takes ``ax=None``, and shows nothing.
+``result.plot.waits.frame()`` takes the same parameters and returns the numbers that are drawn, a tidy DataFrame.
+Several results are one picture as ``Waits([today, better], labels=["today", "better"]).draw()``. A policy has one
+colour in all pictures of a study. In a figure of your own, ``layout="constrained"`` makes room for titles and keys.
 """
 
 from __future__ import annotations
@@ -12,13 +13,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bufsim.model.flush_policy import FlushPolicy
+from bufsim.plots.batch_sizes import BatchSizes
+from bufsim.plots.buffer_size import BufferSize
 from bufsim.plots.differences import differences, differences_frame
 from bufsim.plots.load_ramp import load_ramp, load_ramp_frame
+from bufsim.plots.loss_at_stop import LossAtStop
 from bufsim.plots.pareto import pareto, pareto_frame
+from bufsim.plots.picture import Drawn, Plots
 from bufsim.plots.policy_map import policy_map, policy_map_frame
+from bufsim.plots.queue import Queue
 from bufsim.plots.replications import replications, replications_frame
-from bufsim.plots.result_plots import drawn_by
 from bufsim.plots.smore import smore, smore_frame
+from bufsim.plots.waits import Waits
 from bufsim.plots.warm_up import warm_up, warm_up_frame
 from bufsim.plots.work_saved import work_saved, work_saved_frame
 from bufsim.studies.expressions import Expression, Limit
@@ -33,7 +39,13 @@ if TYPE_CHECKING:
     from bufsim.studies.study_result import StudyResult
 
 __all__ = [
+    "BatchSizes",
+    "BufferSize",
+    "LossAtStop",
+    "Queue",
+    "ResultPlots",
     "StudyPlots",
+    "Waits",
     "differences",
     "differences_frame",
     "load_ramp",
@@ -51,6 +63,37 @@ __all__ = [
     "work_saved",
     "work_saved_frame",
 ]
+
+
+class ResultPlots(Plots):
+    """The pictures of one result: ``result.plot.buffer_size()`` and its siblings.
+
+    Parameters
+    ----------
+    subject : Result
+        What is drawn.
+
+    Examples
+    --------
+    >>> from bufsim import FlushEvery, JobBuffer, Poisson, Producer, Simulation
+    >>> simulation = Simulation(
+    ...     producers=[Producer("edits", Poisson(10.0))],
+    ...     buffers=[JobBuffer("search", policy=FlushEvery("5s"))],
+    ...     until="1min",
+    ... )
+    >>> result = simulation.run(seed=1)
+    >>> ax = result.plot.buffer_size(limit=60)
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('time, s', 'buffer size, jobs')
+    >>> result.plot.buffer_size.frame()["mark"].value_counts().to_dict()["flush"]
+    12
+    """
+
+    buffer_size = Drawn(BufferSize)
+    batch_sizes = Drawn(BatchSizes)
+    waits = Drawn(Waits)
+    queue = Drawn(Queue)
+    loss_at_stop = Drawn(LossAtStop)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +124,6 @@ class StudyPlots:
 
     study_result: StudyResult
 
-    @drawn_by(pareto)
     def pareto(
         self,
         x: str | Expression = "p99_wait",
@@ -109,7 +151,6 @@ class StudyPlots:
             confidence=confidence,
         )
 
-    @drawn_by(load_ramp)
     def load_ramp(
         self,
         metric: str | Expression = "p99_wait",
@@ -125,7 +166,6 @@ class StudyPlots:
             self.study_result, metric, ax=ax, limit=limit, scenarios=scenarios, theory=theory, confidence=confidence
         )
 
-    @drawn_by(work_saved)
     def work_saved(
         self,
         *,
@@ -149,7 +189,6 @@ class StudyPlots:
             confidence=confidence,
         )
 
-    @drawn_by(policy_map)
     def policy_map(
         self,
         metric: str | Expression = "p99_wait",
@@ -175,7 +214,6 @@ class StudyPlots:
             confidence=confidence,
         )
 
-    @drawn_by(differences)
     def differences(
         self,
         *metrics: str | Expression,
@@ -202,7 +240,6 @@ class StudyPlots:
             confidence=confidence,
         )
 
-    @drawn_by(warm_up)
     def warm_up(
         self,
         *,
@@ -215,7 +252,6 @@ class StudyPlots:
         """Draw a level over time, with what the warm-up cuts and what is left of the start."""
         return _warm_up(self.study_result, ax=ax, scenario=scenario, level=level, load=load, confidence=confidence)
 
-    @drawn_by(replications)
     def replications(
         self,
         metric: str | Expression = "mean_wait",
@@ -231,7 +267,6 @@ class StudyPlots:
             self.study_result, metric, ax=ax, scenario=scenario, half_width=half_width, load=load, confidence=confidence
         )
 
-    @drawn_by(smore)
     def smore(
         self,
         metric: str | Expression = "wait",

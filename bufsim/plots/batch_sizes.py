@@ -15,12 +15,11 @@ from bufsim.plots import levels, style, subjects
 from bufsim.plots.subjects import Subject
 from bufsim.results.causes import Causes
 from bufsim.results.measures import rank
+from bufsim.results.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-
-    from bufsim.results.result import Result
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -33,54 +32,53 @@ _UP_TO = "share up to this size (right axis)"
 _EDGE: dict[str, Any] = {"edgecolor": "white", "linewidth": 0.3}
 
 
-def batch_sizes_frame(*results: Result, labels: Sequence[str] | None = None, buffer: str | None = None) -> pd.DataFrame:
-    """Return what `batch_sizes` draws: how many flushes took, and left after reduce, how many jobs, by cause.
-
-    Returns
-    -------
-    DataFrame
-        One row per run (the result's label), buffer, stage ("taken", or "reduced" for what reduce left), size (jobs)
-        and cause, with flushes (their number), share (of the buffer's flushes at that stage) and job_share (of the jobs
-        at that stage: the chance that a job is in such a batch). Flushes that start in the warm-up are left out;
-        flushes without an end have no reduced size.
-    """
-    tables = [_Batches.of(subject).table() for subject in subjects.of_buffers(results, labels, buffer)]
-    frame = pd.concat(tables, ignore_index=True).astype(dict.fromkeys(("run", "buffer", "stage"), "category"))
-    return frame[["run", "buffer", "stage", "size", "cause", "flushes", "share", "job_share"]]
-
-
-def batch_sizes(
-    *results: Result,
-    ax: Axes | Sequence[Axes] | None = None,
-    labels: Sequence[str] | None = None,
-    buffer: str | None = None,
-) -> Axes | npt.NDArray[np.object_]:
-    """Draw the distribution of batch sizes: bars by cause, their distribution function, mean and 95th percentile.
+@dataclass(frozen=True, eq=False)
+class BatchSizes:
+    """The distribution of batch sizes: bars by cause, their distribution function, mean and 95th percentile.
 
     The dashed outline is the distribution of the batch that a job is in: larger batches hold more jobs. Below the axis,
-    on a scale of its own, stands what reduce left. Several results are drawn over each other, without causes.
+    on a scale of its own, stands what reduce left. There is a panel for each buffer; several results are drawn over
+    each other, without causes.
 
     Parameters
     ----------
-    *results : Result
-        One or several.
-    ax : Axes, or several, optional
-        Where to draw: as many as there are buffers. None: a new figure.
+    results : Result, or several
+        What is drawn.
     labels : sequence of str, optional
         One for each result; None: their flush policies.
     buffer : str, optional
         The buffer to show; None: all.
-
-    Returns
-    -------
-    Axes, or array of Axes
-        An array if there are several buffers: a panel for each.
     """
-    groups = subjects.by_part(subjects.of_buffers(results, labels, buffer))
-    all_axes = style.axes(ax, len(groups), sharex=False)
-    for one, group in zip(all_axes, groups, strict=True):
-        _draw(one, [_Batches.of(subject) for subject in group])
-    return all_axes[0] if len(groups) == 1 else np.array(all_axes, dtype=object)
+
+    results: Result | Sequence[Result]
+    labels: Sequence[str] | None = None
+    buffer: str | None = None
+
+    def frame(self) -> pd.DataFrame:
+        """Return how many flushes took, and left after reduce, how many jobs, by cause.
+
+        Returns
+        -------
+        DataFrame
+            One row per run (the result's label), buffer, stage ("taken", or "reduced" for what reduce left), size
+            (jobs) and cause, with flushes (their number), share (of the buffer's flushes at that stage) and job_share
+            (of the jobs at that stage: the chance that a job is in such a batch). Flushes that start in the warm-up are
+            left out; flushes without an end have no reduced size.
+        """
+        tables = [_Batches.of(subject).table() for subject in self._subjects()]
+        frame = pd.concat(tables, ignore_index=True).astype(dict.fromkeys(("run", "buffer", "stage"), "category"))
+        return frame[["run", "buffer", "stage", "size", "cause", "flushes", "share", "job_share"]]
+
+    def draw(self, ax: Axes | Sequence[Axes] | None = None) -> Axes | npt.NDArray[np.object_]:
+        """Draw on `ax`, or on a new figure; return an array of Axes if there are several buffers."""
+        groups = subjects.by_part(self._subjects())
+        all_axes = style.axes(ax, len(groups), sharex=False)
+        for axes, group in zip(all_axes, groups, strict=True):
+            _draw(axes, [_Batches.of(subject) for subject in group])
+        return style.one_or_all(all_axes)
+
+    def _subjects(self) -> list[Subject]:
+        return subjects.of_buffers(self.results, self.labels, self.buffer)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,9 +131,9 @@ def _counts(sizes: IntArray, cause: npt.NDArray[np.object_]) -> pd.DataFrame:
 
 def _draw(ax: Axes, batches: list[_Batches]) -> None:
     part = batches[0].subject.part
-    drawn = [one for one in batches if len(one.taken)]
-    flushes = sum(len(one.taken) for one in drawn)
-    subtitle = f"{flushes:,} flushes · {subjects.about_results([one.subject.result for one in batches], part)}"
+    drawn = [batch for batch in batches if len(batch.taken)]
+    flushes = sum(len(batch.taken) for batch in drawn)
+    subtitle = f"{flushes:,} flushes · {subjects.about_results([batch.subject.result for batch in batches], part)}"
     ax.set(xlabel="batch size, jobs", ylabel="share of flushes")
     if not drawn:
         style.head(ax, f"Batch sizes of {part}", subtitle=subtitle)
@@ -157,7 +155,9 @@ def _draw(ax: Axes, batches: list[_Batches]) -> None:
 
 def _edges(batches: list[_Batches]) -> FloatArray:
     """Return the edges of the bars, half-way between whole numbers: one number a bar, or a round number of them."""
-    sizes = np.concatenate([one.taken for one in batches] + [one.reduced for one in batches if one.are_reduced])
+    sizes = np.concatenate(
+        [batch.taken for batch in batches] + [batch.reduced for batch in batches if batch.are_reduced]
+    )
     low, high = int(sizes.min()), int(sizes.max())
     # one size alone must look like a bar, not like a wall
     low, high = max(min(low, high - _FEWEST_BARS // 2), 0), max(high, low + _FEWEST_BARS // 2)
@@ -179,12 +179,12 @@ def _p95(sizes: IntArray) -> int:
 
 def _set_height(ax: Axes, batches: list[_Batches], edges: FloatArray) -> float:
     """Set the y axis, with a scale of its own below 0 if reduce changed a batch; return that scale, 0 without one."""
-    top = max(float(_counts_in(one.taken, edges).max()) / len(one.taken) for one in batches)
-    reduced = [one for one in batches if one.are_reduced]
+    top = max(float(_counts_in(batch.taken, edges).max()) / len(batch.taken) for batch in batches)
+    reduced = [batch for batch in batches if batch.are_reduced]
     ticks = _ticks(top)
     below = 0.0
     if reduced:
-        most = max(float(_counts_in(one.reduced, edges).max()) / len(one.reduced) for one in reduced)
+        most = max(float(_counts_in(batch.reduced, edges).max()) / len(batch.reduced) for batch in reduced)
         below = _DEPTH * top / most
         foot = [tick for tick in _ticks(most, 2) if tick > 0.0]
         ax.set_yticks(
@@ -203,21 +203,21 @@ def _ticks(top: float, count: int = 5) -> list[float]:
     return [float(tick) for tick in MaxNLocator(count).tick_values(0.0, top) if tick <= _HEAD * top]
 
 
-def _draw_causes(ax: Axes, one: _Batches, edges: FloatArray, below: float) -> list[Artist]:
+def _draw_causes(ax: Axes, batch: _Batches, edges: FloatArray, below: float) -> list[Artist]:
     """Draw the bars of one result, stacked by cause, and the outline of the batch that a job is in."""
     key: list[Artist] = []
     foot, roof = np.zeros((2, len(edges) - 1))
-    width, counts = np.diff(edges), one.causes.counts()
-    for place, (taken, reduced) in enumerate(one.by_family(edges)):
-        colour = one.causes.families[place].colour
-        label = f"{one.causes.names[place]}: {formats.careful_percent(float(counts[place] / len(one.taken)))}"
+    width, counts = np.diff(edges), batch.causes.counts()
+    for place, (taken, reduced) in enumerate(batch.by_family(edges)):
+        colour = batch.causes.families[place].colour
+        label = f"{batch.causes.names[place]}: {formats.careful_percent(float(counts[place] / len(batch.taken)))}"
         key.append(ax.bar(edges[:-1], taken, width, roof, align="edge", color=colour, label=label, **_EDGE)[0])
         key[-1].set_label(label)
         ax.bar(edges[:-1], -below * reduced, width, foot, align="edge", color=colour, alpha=0.5, **_EDGE)
         roof, foot = roof + taken, foot - below * reduced
     if below:
-        _say_reduced(ax, f"after reduce: mean {formats.jobs(float(one.reduced.mean()))}")
-    jobs = np.histogram(one.taken, edges, weights=one.taken)[0] / one.taken.sum()
+        _say_reduced(ax, f"after reduce: mean {formats.jobs(float(batch.reduced.mean()))}")
+    jobs = np.histogram(batch.taken, edges, weights=batch.taken)[0] / batch.taken.sum()
     label = "batch that a job is in"
     key.append(ax.stairs(jobs, edges, color=style.INK, linewidth=0.9, linestyle=(0, (3, 2)), label=label))
     return key
@@ -228,12 +228,12 @@ def _draw_overlaid(ax: Axes, batches: list[_Batches], edges: FloatArray, below: 
     from matplotlib.lines import Line2D
 
     key: list[Artist] = []
-    for one in batches:
-        colour, dashes = style.policy_colour(one.subject.place), style.policy_dashes(one.subject.place)
-        mean = formats.full_number(float(one.taken.mean()))
-        label = f"{one.subject.label}: mean {mean}, p95 {formats.jobs(_p95(one.taken))}"
-        taken = _counts_in(one.taken, edges) / len(one.taken)
-        reduced = _counts_in(one.reduced, edges) / max(len(one.reduced), 1)
+    for batch in batches:
+        colour, dashes = style.policy_colour(batch.subject.place), style.policy_dashes(batch.subject.place)
+        mean = formats.full_number(float(batch.taken.mean()))
+        label = f"{batch.subject.label}: mean {mean}, p95 {formats.jobs(_p95(batch.taken))}"
+        taken = _counts_in(batch.taken, edges) / len(batch.taken)
+        reduced = _counts_in(batch.reduced, edges) / max(len(batch.reduced), 1)
         ax.stairs(taken, edges, color=colour, alpha=0.3, fill=True)
         if below:
             ax.stairs(-below * reduced, edges, color=colour, alpha=0.3, fill=True)
@@ -254,12 +254,12 @@ def _draw_distribution(ax: Axes, batches: list[_Batches], *, alone: bool) -> lis
     twin = ax.twinx()
     low, high = ax.get_ylim()
     twin.set_ylim(low / high * _HEAD, _HEAD)
-    for one in batches:
-        sizes, counts = np.unique(one.taken, return_counts=True)
-        colour = style.INK if alone else style.policy_colour(one.subject.place)
-        x, y = np.append(ax.get_xlim()[0], sizes), np.append(0.0, np.cumsum(counts) / len(one.taken))
+    for batch in batches:
+        sizes, counts = np.unique(batch.taken, return_counts=True)
+        colour = style.INK if alone else style.policy_colour(batch.subject.place)
+        x, y = np.append(ax.get_xlim()[0], sizes), np.append(0.0, np.cumsum(counts) / len(batch.taken))
         x, y = np.append(x, ax.get_xlim()[1]), np.append(y, 1.0)
-        dashes = "-" if alone else style.policy_dashes(one.subject.place)
+        dashes = "-" if alone else style.policy_dashes(batch.subject.place)
         (line,) = twin.step(x, y, where="post", color=colour, linestyle=dashes, linewidth=1.2, label=_UP_TO)
     twin.set_yticks([0.0, 0.25, 0.5, 0.75, 1.0], ["0 %", "25 %", "50 %", "75 %", "100 %"])
     twin.set_ylabel("share up to this size", color=style.INK, fontsize=9.0)
@@ -269,10 +269,10 @@ def _draw_distribution(ax: Axes, batches: list[_Batches], *, alone: bool) -> lis
     return [line] if alone else []
 
 
-def _draw_numbers(ax: Axes, one: _Batches) -> None:
+def _draw_numbers(ax: Axes, batch: _Batches) -> None:
     """Mark the mean and the 95th percentile, one above the other so that they never meet."""
     high = ax.get_ylim()[1]
-    mean, p95 = float(one.taken.mean()), _p95(one.taken)
+    mean, p95 = float(batch.taken.mean()), _p95(batch.taken)
     for row, (x, text) in enumerate(((p95, f"p95 {p95:,}"), (mean, f"mean {formats.full_number(mean)}"))):
         ax.vlines(x, 0.0, high, color="black", linewidth=0.9, linestyle=(0, (5, 3)))
         style.tag(ax, text, x, high, below=True, row=row)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,92 +13,97 @@ import pandas as pd
 from bufsim import formats
 from bufsim.errors import BufsimError
 from bufsim.plots import levels, style, subjects
+from bufsim.results.result import Result
 from bufsim.results.steps import Steps
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-    from bufsim.results.result import Result
-
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 _PARTS = {"buffered": "in the buffers", "in_flight": "in flight", "queue": "in the queue"}
 _DASHES = ((0, (4, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
-_AT_A_STOP = ("buffer", "in_flight", "queue")
 
 
-def loss_at_stop_frame(*results: Result, labels: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return what `loss_at_stop` draws: the distribution of the loss if the server stops at a random moment.
-
-    Returns
-    -------
-    DataFrame
-        One row per run (the result's label), part and number of jobs lost, in order, with share (of the time in which a
-        stop would lose so many) and share_more (in which it would lose more). The parts: "buffered" (of a volatile
-        storage), "in_flight", "queue" (of a volatile queue), and "total"; "observed" holds the stops of the run itself,
-        with shares of their number.
-    """
-    names = subjects.label(results, labels)
-    tables = [
-        _distribution(jobs, shares).assign(run=name, part=part)
-        for name, result in zip(names, results, strict=True)
-        for part, (jobs, shares) in _Loss.of(result).parts.items()
-    ]
-    frame = pd.concat(tables, ignore_index=True).astype({"run": "category", "part": "category"})
-    return frame[["run", "part", "lost", "share", "share_more"]]
-
-
-def loss_at_stop(
-    *results: Result, ax: Axes | None = None, labels: Sequence[str] | None = None, log: bool = False
-) -> Axes:
-    """Draw the chance that more than so many jobs are lost if the server stops at a random moment.
+@dataclass(frozen=True, eq=False)
+class LossAtStop:
+    """The chance that more than so many jobs are lost if the server stops at a random moment.
 
     A stop whose moment does not depend on the buffer finds it as it is on average over time (Wolff, 1982), so that one
     run without a stop tells the distribution: it is that of the buffer size, weighted by time. Jobs in flight go with
     every storage, jobs in the buffers with a volatile one, jobs in the queue with a volatile queue. A job in two
     buffers counts twice. The time in which the server is down does not count. The bar at 0 is the chance that nothing
-    is lost. Black crosses are the stops of the run itself.
+    is lost. Black crosses are the stops of the run itself. Several results are drawn over each other.
 
     Parameters
     ----------
-    *results : Result
-        One or several, drawn over each other.
-    ax : Axes, optional
-        Where to draw. None: a new figure.
+    results : Result, or several
+        What is drawn.
     labels : sequence of str, optional
         One for each result; None: their flush policies.
     log : bool
         Draw the chance on a log axis, where rare large losses show.
 
-    Returns
-    -------
-    Axes
-
     References
     ----------
     R. W. Wolff, "Poisson arrivals see time averages", Operations Research 30 (1982).
     """
-    names = subjects.label(results, labels)
-    (one,) = style.axes(ax, 1)
-    losses = [_Loss.of(result) for result in results]
-    if not all(len(loss.parts["total"][0]) for loss in losses):
-        one.set(xlabel="jobs lost", ylabel="chance that more are lost")
-        style.head(one, "Loss at a random stop", subtitle=_about(results, losses))
-        style.blank(one, "The server was down from the warm-up on, so that it could not stop.")
-        return one
-    _set_view(one, losses, log=log)
-    alone = len(results) == 1
-    key = _draw_parts(one, losses[0]) if alone else _draw_totals(one, losses, names)
-    title = "Loss at a random stop"
-    if not any(loss.most for loss in losses):
-        style.note(one, "A stop at any moment would lose nothing.", 0.6, 0.5)
-    elif alone:
-        title += f": mean {formats.full_number(losses[0].mean)}, p99 {formats.jobs(losses[0].p99)}"
-        _draw_numbers(one, losses[0])
-    style.head(one, title, subtitle=_about(results, losses), key=key)
-    return one
+
+    results: Result | Sequence[Result]
+    labels: Sequence[str] | None = None
+    log: bool = False
+
+    def frame(self) -> pd.DataFrame:
+        """Return the distribution of the loss if the server stops at a random moment.
+
+        Returns
+        -------
+        DataFrame
+            One row per run (the result's label), part and number of jobs lost, in order, with share (of the time in
+            which a stop would lose so many) and share_more (in which it would lose more). The parts: "buffered" (of a
+            volatile storage), "in_flight", "queue" (of a volatile queue), and "total"; "observed" holds the stops of
+            the run itself, with shares of their number.
+        """
+        tables = [
+            pd.DataFrame({"lost": jobs, "share": shares, "share_more": _more(shares)}).assign(run=label, part=part)
+            for label, loss in self._losses().items()
+            for part, (jobs, shares) in loss.parts.items()
+        ]
+        frame = pd.concat(tables, ignore_index=True).astype({"run": "category", "part": "category"})
+        return frame[["run", "part", "lost", "share", "share_more"]]
+
+    def draw(self, ax: Axes | None = None) -> Axes:
+        """Draw on `ax`, or on a new figure."""
+        losses = self._losses()
+        (axes,) = style.axes(ax, 1)
+        title, subtitle = "Loss at a random stop", self._subtitle(losses)
+        if not all(len(loss.parts["total"][0]) for loss in losses.values()):
+            axes.set(xlabel="jobs lost", ylabel="chance that more are lost")
+            style.head(axes, title, subtitle=subtitle)
+            style.blank(axes, "The server was down from the warm-up on, so that it could not stop.")
+            return axes
+        _set_view(axes, list(losses.values()), log=self.log)
+        (first, *others) = losses.values()
+        key = _draw_totals(axes, losses) if others else _draw_parts(axes, first)
+        if not any(loss.most for loss in losses.values()):
+            style.note(axes, "A stop at any moment would lose nothing.", 0.6, 0.5)
+        elif not others:
+            title += f": {first.summary}"
+            _draw_numbers(axes, first)
+        style.head(axes, title, subtitle=subtitle, key=key)
+        return axes
+
+    def _losses(self) -> dict[str, _Loss]:
+        results = subjects.listed_results(self.results)
+        labels = subjects.label(results, self.labels)
+        return {label: _Loss.of(result) for label, result in zip(labels, results, strict=True)}
+
+    def _subtitle(self, losses: Mapping[str, _Loss]) -> str:
+        kinds = {loss.kind for loss in losses.values()}
+        about = subjects.about_results(subjects.listed_results(self.results))
+        return f"{kinds.pop()} · {about}" if len(kinds) == 1 else about
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,6 +138,16 @@ class _Loss:
         # rounding of the sum must not move the percentile to the next number
         return int(jobs[np.searchsorted(np.cumsum(shares), 0.99 - 1e-12)])
 
+    @property
+    def summary(self) -> str:
+        return f"mean {formats.full_number(self.mean)}, p99 {formats.jobs(self.p99)}"
+
+    @property
+    def kind(self) -> str:
+        """What survives a stop."""
+        storage, queue = ("volatile" if part in self.parts else "durable" for part in ("buffered", "queue"))
+        return f"{storage} storage, {queue} queue"
+
 
 def _at_risk(result: Result) -> dict[str, Steps]:
     """Return how many jobs a stop would lose, over time: of each part that it would lose, and in total."""
@@ -144,7 +159,7 @@ def _at_risk(result: Result) -> dict[str, Steps]:
         )
     parts: dict[str, Steps] = {}
     if not declared.storage.durable:
-        changes = [levels.buffered(result, one.id).changes() for one in declared.buffers]
+        changes = [levels.buffered(result, buffer.id).changes() for buffer in declared.buffers]
         parts["buffered"] = Steps.of_changes(*changes)
     parts["in_flight"] = levels.in_flight(result)
     if not declared.durable_queue:
@@ -161,24 +176,9 @@ def _observed(result: Result) -> IntArray:
     return lost[stops >= result.window.start]
 
 
-def _distribution(jobs: IntArray, shares: FloatArray) -> pd.DataFrame:
-    return pd.DataFrame({"lost": jobs, "share": shares, "share_more": _more(shares)})
-
-
 def _more(shares: FloatArray) -> FloatArray:
     """Return the share above each number; the last is exactly 0."""
     return np.append(np.cumsum(shares[:0:-1])[::-1], 0.0)[: len(shares)]
-
-
-def _about(results: Sequence[Result], losses: Sequence[_Loss]) -> str:
-    kinds = {
-        f"{'volatile' if 'buffered' in loss.parts else 'durable'} storage, "
-        f"{'volatile' if 'queue' in loss.parts else 'durable'} queue"
-        for loss in losses
-    }
-    return " · ".join(
-        [*kinds, subjects.about_results(results)] if len(kinds) == 1 else [subjects.about_results(results)]
-    )
 
 
 def _set_view(ax: Axes, losses: list[_Loss], *, log: bool) -> None:
@@ -236,13 +236,12 @@ def _draw_observed(ax: Axes, jobs: IntArray, shares: FloatArray, stops: int) -> 
     return [*ax.plot(jobs, middle, linestyle="", label=label, **style.CROSS)]
 
 
-def _draw_totals(ax: Axes, losses: list[_Loss], names: list[str]) -> list[Artist]:
+def _draw_totals(ax: Axes, losses: Mapping[str, _Loss]) -> list[Artist]:
     """Draw the losses of several results over each other."""
     key = []
-    for place, (name, loss) in enumerate(zip(names, losses, strict=True)):
-        look = {"color": style.policy_colour(place), "linestyle": style.policy_dashes(place), "linewidth": 1.6}
-        label = f"{name}: mean {formats.full_number(loss.mean)}, p99 {formats.jobs(loss.p99)}"
-        key.append(_draw_curve(ax, *loss.parts["total"], label=label, **look))
+    for index, (name, loss) in enumerate(losses.items()):
+        look = {"color": style.policy_colour(index), "linestyle": style.policy_dashes(index), "linewidth": 1.6}
+        key.append(_draw_curve(ax, *loss.parts["total"], label=f"{name}: {loss.summary}", **look))
     return key
 
 

@@ -69,6 +69,11 @@ def axes(
     return given
 
 
+def one_or_all(all_axes: list[Axes]) -> Axes | npt.NDArray[np.object_]:
+    """Return the Axes of a single panel, or an array of those of several."""
+    return all_axes[0] if len(all_axes) == 1 else np.array(all_axes, dtype=object)
+
+
 def head(ax: Axes, title: str, *, subtitle: str = "", key: Sequence[Artist] = (), share: float | None = None) -> None:
     """Write above the plot: the title, what is shown, and the key, which so never covers the data.
 

@@ -13,6 +13,7 @@ from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model.flush_policy import FlushPolicy
 from bufsim.plots import style
 from bufsim.results.causes import short
+from bufsim.results.result import Result
 from bufsim.statistics import Interval
 from bufsim.studies import scenarios as labels
 from bufsim.studies import scenarios as options
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.text import Annotation
 
     from bufsim.model.buffers import JobBuffer
-    from bufsim.results.result import Result
     from bufsim.studies.study_result import StudyResult
 
 
@@ -51,17 +51,19 @@ class Subject:
     part: str
 
 
-def of_buffers(results: Sequence[Result], labels: Sequence[str] | None, buffer: str | None) -> list[Subject]:
+def of_buffers(results: Result | Sequence[Result], labels: Sequence[str] | None, buffer: str | None) -> list[Subject]:
     """Return the buffers of the results, or of each the one that is asked for."""
-    parts = [_buffer_ids(result) for result in _given(results)]
+    results = listed_results(results)
+    parts = [_buffer_ids(result) for result in results]
     if buffer is not None:
         checks.one_of("buffer", buffer, dict.fromkeys(part for known in parts for part in known))
     return _subjects(label(results, labels, buffer), results, parts, buffer)
 
 
-def of_queues(results: Sequence[Result], labels: Sequence[str] | None, queue: str | None) -> list[Subject]:
+def of_queues(results: Result | Sequence[Result], labels: Sequence[str] | None, queue: str | None) -> list[Subject]:
     """Return the queues of the results, or of each the one that is asked for."""
-    parts = [list(result.work["queue"].cat.categories) for result in _given(results)]
+    results = listed_results(results)
+    parts = [list(result.work["queue"].cat.categories) for result in results]
     if queue is not None:
         checks.one_of("queue", queue, dict.fromkeys(part for known in parts for part in known))
     return _subjects(label(results, labels), results, parts, queue)
@@ -73,7 +75,9 @@ def _buffer_ids(result: Result) -> list[str]:
     return [one.id for one in result.simulation.buffers]
 
 
-def _given(results: Sequence[Result]) -> Sequence[Result]:
+def listed_results(results: Result | Sequence[Result]) -> list[Result]:
+    """Return the results to draw, one or several."""
+    results = [results] if isinstance(results, Result) else list(results)
     if not results:
         raise InvalidTypeError("a plot takes at least one result, got none; give what Simulation(...).run() returned")
     return results
@@ -99,7 +103,6 @@ def label(results: Sequence[Result], labels: Sequence[str] | None, buffer: str |
 
     Given a buffer, its policy alone counts.
     """
-    _given(results)
     if labels is not None:
         given = [labels] if isinstance(labels, str) else list(labels)
         if len(given) != len(results):

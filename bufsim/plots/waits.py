@@ -17,53 +17,28 @@ from bufsim.plots.style import rows_to_draw
 from bufsim.plots.subjects import Subject
 from bufsim.results.causes import Causes
 from bufsim.results.measures import rank
+from bufsim.results.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-
-    from bufsim.results.result import Result
 
 FloatArray = npt.NDArray[np.float64]
 
 _FIRST_ROW = -32.0
 
 
-def waits_frame(*results: Result, labels: Sequence[str] | None = None, buffer: str | None = None) -> pd.DataFrame:
-    """Return what `waits` draws: the distribution of the waits, flush start − arrival, by cause of the flush.
-
-    Returns
-    -------
-    DataFrame
-        One row per run (the result's label), buffer, wait (s) and cause, in order of the wait, with jobs (their number)
-        and share (of the buffer's jobs that wait so long or shorter). The jobs are those whose flush started after the
-        warm-up.
-    """
-    tables = [_Waits.of(subject).table() for subject in subjects.of_buffers(results, labels, buffer)]
-    frame = pd.concat(tables, ignore_index=True).astype({"run": "category", "buffer": "category"})
-    return frame[["run", "buffer", "wait", "cause", "jobs", "share"]]
-
-
-def waits(
-    *results: Result,
-    ax: Axes | Sequence[Axes] | None = None,
-    labels: Sequence[str] | None = None,
-    buffer: str | None = None,
-    slo: float | str | dt.timedelta | None = None,
-    tail: bool = False,
-    log: bool = False,
-) -> Axes | npt.NDArray[np.object_]:
-    """Draw the distribution of the waits: the share of jobs that wait at most so long, in exact steps.
+@dataclass(frozen=True, eq=False)
+class Waits:
+    """The distribution of the waits: the share of jobs that wait at most so long, in exact steps.
 
     Under the time axis stand, at each tick, the numbers of jobs that wait longer, by cause of the flush that took them
-    (of several results, by result).
+    (of several results, by result). There is a panel for each buffer; several results are drawn over each other.
 
     Parameters
     ----------
-    *results : Result
-        One or several, drawn over each other.
-    ax : Axes, or several, optional
-        Where to draw: as many as there are buffers. None: a new figure.
+    results : Result, or several
+        What is drawn.
     labels : sequence of str, optional
         One for each result; None: their flush policies.
     buffer : str, optional
@@ -74,23 +49,45 @@ def waits(
         Draw the share of jobs that wait longer, on a log axis, where the long waits show.
     log : bool
         Draw the waits on a log axis. A wait of 0 then lies at its left end.
-
-    Returns
-    -------
-    Axes, or array of Axes
-        An array if there are several buffers: a panel for each.
     """
-    longest = None if slo is None else checks.positive("slo", checks.seconds("slo", slo))
-    groups = subjects.by_part(subjects.of_buffers(results, labels, buffer))
-    all_axes = style.axes(ax, len(groups), sharex=False, share_of_height=0.85)
-    for one, group in zip(all_axes, groups, strict=True):
-        _draw(one, [_Waits.of(subject) for subject in group], _View(longest, tail, log))
-    return all_axes[0] if len(groups) == 1 else np.array(all_axes, dtype=object)
+
+    results: Result | Sequence[Result]
+    labels: Sequence[str] | None = None
+    buffer: str | None = None
+    slo: float | str | dt.timedelta | None = None
+    tail: bool = False
+    log: bool = False
+
+    def frame(self) -> pd.DataFrame:
+        """Return the distribution of the waits, flush start − arrival, by cause of the flush.
+
+        Returns
+        -------
+        DataFrame
+            One row per run (the result's label), buffer, wait (s) and cause, in order of the wait, with jobs (their
+            number) and share (of the buffer's jobs that wait so long or shorter). The jobs are those whose flush
+            started after the warm-up.
+        """
+        tables = [_Waits.of(subject).table() for subject in self._subjects()]
+        frame = pd.concat(tables, ignore_index=True).astype({"run": "category", "buffer": "category"})
+        return frame[["run", "buffer", "wait", "cause", "jobs", "share"]]
+
+    def draw(self, ax: Axes | Sequence[Axes] | None = None) -> Axes | npt.NDArray[np.object_]:
+        """Draw on `ax`, or on a new figure; return an array of Axes if there are several buffers."""
+        longest = None if self.slo is None else checks.positive("slo", checks.seconds("slo", self.slo))
+        groups = subjects.by_part(self._subjects())
+        all_axes = style.axes(ax, len(groups), sharex=False, share_of_height=0.85)
+        for axes, group in zip(all_axes, groups, strict=True):
+            _draw(axes, [_Waits.of(subject) for subject in group], _View(longest, self.tail, self.log))
+        return style.one_or_all(all_axes)
+
+    def _subjects(self) -> list[Subject]:
+        return subjects.of_buffers(self.results, self.labels, self.buffer)
 
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """How waits are shown."""
+    """How waits are drawn: the parameters of the picture, checked."""
 
     slo: float | None
     tail: bool
@@ -140,17 +137,17 @@ def _longer(waits: FloatArray, than: FloatArray) -> npt.NDArray[np.intp]:
 
 def _draw(ax: Axes, all_waits: list[_Waits], view: _View) -> None:
     part = all_waits[0].subject.part
-    drawn = [one for one in all_waits if len(one.waits)]
+    drawn = [sample for sample in all_waits if len(sample.waits)]
     alone = len(all_waits) == 1
-    jobs = sum(len(one.waits) for one in drawn)
-    subtitle = f"{jobs:,} jobs · {subjects.about_results([one.subject.result for one in all_waits], part)}"
+    jobs = sum(len(sample.waits) for sample in drawn)
+    subtitle = f"{jobs:,} jobs · {subjects.about_results([sample.subject.result for sample in all_waits], part)}"
     if not drawn:
         ax.set(xlabel="wait, s", ylabel="share of jobs")
         style.head(ax, f"Waits in {part}", subtitle=subtitle)
         style.blank(ax, "No job was flushed after the warm-up, so none has a wait.")
         return
     unit = _set_view(ax, drawn, view)
-    key: list[Artist] = [line for one in drawn for line in _draw_curve(ax, one, view, unit, alone=alone)]
+    key: list[Artist] = [line for sample in drawn for line in _draw_curve(ax, sample, view, unit, alone=alone)]
     if view.slo is not None:
         _draw_slo(ax, drawn if alone else [], view, unit)
     _draw_counts(ax, drawn, unit)
@@ -158,12 +155,11 @@ def _draw(ax: Axes, all_waits: list[_Waits], view: _View) -> None:
     style.head(ax, f"Waits in {part}{f': {summary}' if alone else ''}", subtitle=subtitle, key=[] if alone else key)
 
 
-def _summary(one: _Waits, view: _View) -> str:
+def _summary(sample: _Waits, view: _View) -> str:
     if view.slo is None:
-        return (
-            f"p50 {formats.readable_duration(one.quantile(0.5))}, p99 {formats.readable_duration(one.quantile(0.99))}"
-        )
-    share, slo = formats.careful_percent(one.share_beyond(view.slo)), formats.readable_duration(view.slo)
+        p50, p99 = (formats.readable_duration(sample.quantile(share)) for share in (0.5, 0.99))
+        return f"p50 {p50}, p99 {p99}"
+    share, slo = formats.careful_percent(sample.share_beyond(view.slo)), formats.readable_duration(view.slo)
     return f"{share} of the jobs wait longer than {slo}"
 
 
@@ -171,7 +167,7 @@ def _set_view(ax: Axes, drawn: list[_Waits], view: _View) -> formats.Unit:
     """Set the axes; return the unit of the waits."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    longest = max(max(one.waits[-1] for one in drawn), view.slo or 0.0) or 1.0
+    longest = max(max(sample.waits[-1] for sample in drawn), view.slo or 0.0) or 1.0
     unit = formats.time_unit(longest)
     ax.set_xlabel(f"wait, {unit.name}")
     ax.set_ylabel("share of jobs that wait longer" if view.tail else "share of jobs with at most this wait")
@@ -185,7 +181,7 @@ def _set_view(ax: Axes, drawn: list[_Waits], view: _View) -> formats.Unit:
         ax.xaxis.set_major_locator(MaxNLocator(nbins=6))
     if view.tail:
         ax.set_yscale("log")
-        ax.set_ylim(0.5 / max(len(one.waits) for one in drawn), 4.0)
+        ax.set_ylim(0.5 / max(len(sample.waits) for sample in drawn), 4.0)
         style.percent_axis(ax)
     else:
         ax.set_ylim(0.0, 1.17)
@@ -196,13 +192,13 @@ def _set_view(ax: Axes, drawn: list[_Waits], view: _View) -> formats.Unit:
 
 def _shortest(drawn: list[_Waits], longest: float) -> float:
     """Return where a log axis begins: where the shortest half percent of the waits above 0 end."""
-    positive = (one.waits[np.searchsorted(one.waits, 0.0, side="right") :] for one in drawn)
+    positive = (sample.waits[np.searchsorted(sample.waits, 0.0, side="right") :] for sample in drawn)
     return min((float(np.quantile(waits, 0.005)) for waits in positive if len(waits)), default=0.1 * longest)
 
 
-def _draw_curve(ax: Axes, one: _Waits, view: _View, unit: formats.Unit, *, alone: bool) -> list[Artist]:
+def _draw_curve(ax: Axes, sample: _Waits, view: _View, unit: formats.Unit, *, alone: bool) -> list[Artist]:
     left, right = ax.get_xlim()
-    x = np.maximum(one.waits / unit.size, left)
+    x = np.maximum(sample.waits / unit.size, left)
     y = np.arange(1, len(x) + 1) / len(x)
     rows = rows_to_draw(np.log(x) if view.log else x, y)
     # the step at the first wait comes from 0, and the last level holds to the edge
@@ -210,19 +206,14 @@ def _draw_curve(ax: Axes, one: _Waits, view: _View, unit: formats.Unit, *, alone
     if view.tail:
         # a log axis has no 0: the line ends with its fall at the longest wait
         x, y = x[:-1], np.maximum(1.0 - y[:-1], ax.get_ylim()[0])
-    colour = style.LINE if alone else style.policy_colour(one.subject.place)
-    dashes = "-" if alone else style.policy_dashes(one.subject.place)
-    label = f"{one.subject.label}: {_summary(one, view)}"
+    colour = style.LINE if alone else style.policy_colour(sample.subject.place)
+    dashes = "-" if alone else style.policy_dashes(sample.subject.place)
+    label = f"{sample.subject.label}: {_summary(sample, view)}"
     line = ax.step(x, y, where="post", color=colour, linestyle=dashes, linewidth=1.6, label=label)
     if alone:
         for name, share in (("p50", 0.5), ("p99", 0.99)):
-            _mark(
-                ax,
-                f"{name} {formats.readable_duration(one.quantile(share))}",
-                one.quantile(share) / unit.size,
-                share,
-                view,
-            )
+            wait = sample.quantile(share)
+            _mark(ax, f"{name} {formats.readable_duration(wait)}", wait / unit.size, share, view)
     return [*line]
 
 
@@ -250,7 +241,7 @@ def _draw_counts(ax: Axes, drawn: list[_Waits], unit: formats.Unit) -> None:
     ax.set_xticks(ticks)
     rows: list[tuple[str, str, FloatArray]] = []
     if len(drawn) > 1:
-        rows = [("", style.policy_colour(one.subject.place), one.waits) for one in drawn]
+        rows = [("", style.policy_colour(sample.subject.place), sample.waits) for sample in drawn]
     else:
         causes = drawn[0].causes
         for place, family in enumerate(causes.families):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bufsim.formats import duration
-from bufsim.plots import result_plots, style
+from bufsim.plots import LossAtStop, style
 from bufsim.plots.load_ramp import load_ramp, load_ramp_frame
 from bufsim.report.draft import About, Draft, interval_of, sign, verdict
 from bufsim.report.markup import Content, Markup, bullets, content, paragraphs, table, tag
@@ -132,11 +132,12 @@ def _curve(draft: Draft, runs: SingleRuns) -> Markup:
     shown = [runs.median(one) for one in options]
     labels = [draft.label(one) for one in options]
     numbers = ", ".join(f"{label}: replication {one.number}" for label, one in zip(labels, shown, strict=True))
+    picture = LossAtStop([one.result for one in shown], labels=labels)
     return draft.figure(
         "loss",
         "One run each: jobs lost if the server stops at a random moment",
-        lambda ax: result_plots.loss_at_stop(*(one.result for one in shown), labels=labels, ax=ax),
-        lambda: result_plots.loss_at_stop_frame(*(one.result for one in shown), labels=labels),
+        picture.draw,
+        picture.frame,
         caption=f"The median run of each ({numbers}).",
         height=2.8,
     )

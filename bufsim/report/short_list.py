@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
-from bufsim.plots import result_plots
+from bufsim.plots import BatchSizes, BufferSize, Waits
 from bufsim.report.draft import About, Draft
 from bufsim.report.markup import Content, Markup, content, table, tag
 from bufsim.report.options import shown_options, written
@@ -119,36 +119,40 @@ def _sizes(draft: Draft, median: SingleRun, worst: SingleRun, buffer: str, place
     shown = {f"median run, replication {median.number}": median.result}
     shown |= {f"worst run, replication {worst.number}": worst.result}
     labels, results = list(shown), list(shown.values())
+    picture = BufferSize(results, labels=labels, buffer=buffer)
     return draft.figure(
         f"size-{place}",
         "One run in each panel: the buffer size, with every flush and its cause",
-        lambda panels: result_plots.buffer_size(*results, ax=panels, labels=labels, buffer=buffer),
-        lambda: result_plots.buffer_size_frame(*results, labels=labels, buffer=buffer).query("mark != 'size'"),
+        picture.draw,
+        lambda: picture.frame().query("mark != 'size'"),
         height=2.25 * len(results),
         panels=(len(results), 1),
     )
 
 
 def _batches(draft: Draft, median: SingleRun, buffer: str, place: int) -> Markup:
+    picture = BatchSizes(median.result, buffer=buffer)
     return draft.figure(
         f"batches-{place}",
         f"One run: batch sizes by cause (the median run, replication {median.number})",
-        lambda ax: result_plots.batch_sizes(median.result, ax=ax, buffer=buffer),
-        lambda: result_plots.batch_sizes_frame(median.result, buffer=buffer),
+        picture.draw,
+        picture.frame,
         height=2.7,
     )
 
 
 def _waits(draft: Draft, median: SingleRun, buffer: str, place: int) -> Markup:
+    picture = Waits(median.result, buffer=buffer)
+
     def draw(ax: Axes) -> None:
-        result_plots.waits(median.result, ax=ax, buffer=buffer)
+        picture.draw(ax)
         ax.set_ylabel("share of jobs")
 
     return draft.figure(
         f"waits-{place}",
         f"One run: the share of jobs with at most this wait (the median run, replication {median.number})",
         draw,
-        lambda: result_plots.waits_frame(median.result, buffer=buffer).iloc[:: max(len(median.result.jobs) // 200, 1)],
+        lambda: picture.frame().iloc[:: max(len(median.result.jobs) // 200, 1)],
         height=2.6,
     )
 

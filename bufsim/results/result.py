@@ -28,7 +28,7 @@ from bufsim.results.records import OUTCOMES, SCHEMAS, TableName, check_conservat
 from bufsim.results.tallies import BufferTally, Tally
 
 if TYPE_CHECKING:
-    from bufsim.plots.result_plots import ResultPlots
+    from bufsim.plots import ResultPlots
 
 
 MetricOf = Callable[[str, str], float]
@@ -521,7 +521,7 @@ class Result:
     def plot(self) -> ResultPlots:
         """The pictures of this result."""
         # late: the plots are made of results, and matplotlib is slow to import
-        from bufsim.plots.result_plots import ResultPlots
+        from bufsim.plots import ResultPlots
 
         return ResultPlots(self)
 

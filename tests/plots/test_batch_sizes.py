@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from bufsim_tests import result_plots_small as small
 from matplotlib.axes import Axes
 
 from bufsim import FlushAfterAge, UniqueByKey
-from bufsim.plots import result_plots
+from bufsim.plots import BatchSizes
 
 SIZE, AGE = "FlushAtSize(3)", "FlushAfterAge(5.0)"
 
@@ -32,32 +31,32 @@ def reduced():
 def test_the_frame_counts_flushes_by_size_and_cause():
     third, sixth = pytest.approx(1 / 3), pytest.approx(1 / 6)
     expected = [(1, AGE, 1, third, sixth), (2, AGE, 1, third, third), (3, SIZE, 1, third, pytest.approx(0.5))]
-    frame = result_plots.batch_sizes_frame(small.first())
+    frame = small.first().plot.batch_sizes.frame()
     assert rows(frame, "taken") == expected
     assert rows(frame, "reduced") == expected
 
 
 def test_the_frame_counts_what_reduce_left():
     # {a a b} leaves 2, {a} 1, {b b} 1
-    frame = result_plots.batch_sizes_frame(reduced())
+    frame = reduced().plot.batch_sizes.frame()
     third, half = pytest.approx(1 / 3), pytest.approx(0.5)
     assert rows(frame, "reduced") == [(1, AGE, 2, pytest.approx(2 / 3), half), (2, SIZE, 1, third, half)]
 
 
 def test_a_flush_without_an_end_has_no_reduced_size():
-    frame = result_plots.batch_sizes_frame(small.stopped())
+    frame = small.stopped().plot.batch_sizes.frame()
     assert frame.loc[frame["stage"] == "taken", "flushes"].sum() == 2
     assert frame.loc[frame["stage"] == "reduced", "flushes"].sum() == 1
 
 
 def test_flushes_of_the_warm_up_are_left_out():
-    frame = result_plots.batch_sizes_frame(small.simulation(warm_up=9.0).run(seed=1))
+    frame = small.simulation(warm_up=9.0).run(seed=1).plot.batch_sizes.frame()
     assert rows(frame, "taken")[0][:3] == (1, AGE, 1)
     assert frame.loc[frame["stage"] == "taken", "flushes"].sum() == 2
 
 
 def test_the_bars_are_the_shares_of_each_cause():
-    ax = result_plots.batch_sizes(small.first())
+    ax = small.first().plot.batch_sizes()
     third = pytest.approx(1 / 3)
     assert bars(ax) == [(2.5, third), (0.5, third), (1.5, third)]
     assert key(ax)[:2] == [f"{SIZE}: 33 %", f"{AGE}: 67 %"]
@@ -66,11 +65,11 @@ def test_the_bars_are_the_shares_of_each_cause():
 def test_a_cause_of_all_flushes_has_100_percent_of_them():
     times = [float(time) for cycle in range(20) for time in np.linspace(cycle, cycle + 0.1, cycle + 1)]
     result = small.simulation(times, policy=FlushAfterAge(0.5), flush_time=0.0, until=30.0).run(seed=1)
-    assert key(result_plots.batch_sizes(result))[0] == "FlushAfterAge(0.5): 100 %"
+    assert key(result.plot.batch_sizes())[0] == "FlushAfterAge(0.5): 100 %"
 
 
 def test_the_line_is_the_distribution_function():
-    ax = result_plots.batch_sizes(small.first())
+    ax = small.first().plot.batch_sizes()
     (twin,) = [other for other in ax.figure.axes if other is not ax]
     line = twin.lines[0]
     assert line.get_xdata().tolist()[1:-1] == [1, 2, 3]
@@ -80,11 +79,11 @@ def test_the_line_is_the_distribution_function():
 
 
 def test_without_a_reduction_nothing_lies_below_the_axis():
-    assert result_plots.batch_sizes(small.first()).get_ylim()[0] == 0.0
+    assert small.first().plot.batch_sizes().get_ylim()[0] == 0.0
 
 
 def test_reduced_sizes_are_mirrored_on_a_labelled_scale():
-    ax = result_plots.batch_sizes(reduced())
+    ax = reduced().plot.batch_sizes()
     below = [(x, height) for x, height in bars(ax) if height < 0.0]
     assert [x for x, _ in below] == [1.5, 0.5]
     # two of three flushes against one
@@ -99,7 +98,7 @@ def test_reduced_sizes_are_mirrored_on_a_labelled_scale():
 
 def test_title_and_labels_say_what_is_seen():
     result = small.first()
-    ax = result_plots.batch_sizes(result)
+    ax = result.plot.batch_sizes()
     assert ax.get_title(loc="left") == "Batch sizes of search: mean 2, p95 3 jobs"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("batch size, jobs", "share of flushes")
     assert {"mean 2", "p95 3"} <= {text.get_text() for text in ax.texts}
@@ -108,28 +107,22 @@ def test_title_and_labels_say_what_is_seen():
 
 
 def test_one_size_alone_is_a_bar_and_not_a_wall():
-    ax = result_plots.batch_sizes(small.simulation(policy=small.FlushAtSize(6)).run(seed=1))
+    ax = small.simulation(policy=small.FlushAtSize(6)).run(seed=1).plot.batch_sizes()
     assert ax.get_xlim()[1] - ax.get_xlim()[0] > 10.0
 
 
 def test_several_results_lie_over_each_other():
-    ax = result_plots.batch_sizes(small.first(), reduced(), labels=["today", "better"])
+    ax = BatchSizes([small.first(), reduced()], labels=["today", "better"]).draw()
     assert isinstance(ax, Axes)
     assert key(ax) == ["today: mean 2, p95 3 jobs", "better: mean 2, p95 3 jobs"]
 
 
 def test_buffers_are_panels():
-    assert isinstance(result_plots.batch_sizes(small.two_buffers()), np.ndarray)
+    assert isinstance(small.two_buffers().plot.batch_sizes(), np.ndarray)
 
 
 def test_a_run_without_flushes_says_so():
-    ax = result_plots.batch_sizes(small.never())
+    ax = small.never().plot.batch_sizes()
     assert "No flush started after the warm-up, so" in ax.texts[-1].get_text()
-    assert len(result_plots.batch_sizes_frame(small.never())) == 0
-    assert isinstance(result_plots.batch_sizes(small.never(), small.first(), labels=["a", "b"]), Axes)
-
-
-def test_a_given_ax_is_drawn_on_and_no_figure_is_made():
-    figure, ax = plt.subplots()
-    assert result_plots.batch_sizes(small.first(), ax=ax) is ax
-    assert plt.get_fignums() == [figure.number]
+    assert len(small.never().plot.batch_sizes.frame()) == 0
+    assert isinstance(BatchSizes([small.never(), small.first()], labels=["a", "b"]).draw(), Axes)

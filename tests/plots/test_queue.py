@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from bufsim_tests import result_plots_small as small
 from matplotlib.axes import Axes
 
 from bufsim import FlushAtSize, JobBuffer, Poisson, Producer, PushWorkers, Simulation
-from bufsim.plots import result_plots
+from bufsim.plots import Queue
 
 
 def rows(frame, mark, *columns):
@@ -23,7 +22,7 @@ def key(ax):
 
 
 def test_the_frame_holds_what_waits_what_is_served_and_what_each_flush_brought():
-    frame = result_plots.queue_frame(small.first())
+    frame = small.first().plot.queue.frame()
     assert rows(frame, "waiting", "time", "jobs") == [(0, 0), (4, 2), (6, 1), (8, 0), (10, 0), (17.5, 1), (19.5, 0)]
     assert rows(frame, "in_service", "time", "jobs")[:3] == [(0, 0), (4, 1), (6, 1)]
     assert rows(frame, "flush", "time", "jobs", "cause") == [
@@ -34,13 +33,13 @@ def test_the_frame_holds_what_waits_what_is_served_and_what_each_flush_brought()
 
 
 def test_a_mark_stands_at_each_flush_s_end_at_the_queue_it_leaves_behind():
-    ax = result_plots.queue(small.first())
+    ax = small.first().plot.queue()
     marks = {line.get_marker(): (line.get_xdata().tolist(), line.get_ydata().tolist()) for line in ax.lines[1:]}
     assert marks == {"o": ([4.0], [2]), "^": ([10.0, 17.5], [0, 1])}
 
 
 def test_the_busy_workers_have_a_strip_of_their_own():
-    ax = result_plots.queue(small.first())
+    ax = small.first().plot.queue()
     (strip,) = ax.child_axes
     assert strip.lines[0].get_ydata().tolist() == [0, 1, 1, 1, 1, 0, 1, 1, 1]
     assert strip.get_ylabel() == "busy\nworkers"
@@ -51,7 +50,7 @@ def test_the_busy_workers_have_a_strip_of_their_own():
 
 def test_title_and_labels_say_what_is_seen():
     result = small.first()
-    ax = result_plots.queue(result)
+    ax = result.plot.queue()
     # busy from 4 to 12 and from 17.5 to 20
     assert ax.get_title(loc="left") == "Queue default: peak 2 waiting, workers 52 % busy"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("time, s", "waiting, jobs")
@@ -60,25 +59,25 @@ def test_title_and_labels_say_what_is_seen():
 
 
 def test_a_queue_without_workers_has_no_strip():
-    ax = result_plots.queue(small.simulation(workers=[]).run(seed=1))
+    ax = small.simulation(workers=[]).run(seed=1).plot.queue()
     assert ax.child_axes == []
     assert ax.get_title(loc="left") == "Queue default: peak 6 waiting, no workers"
 
 
 def test_stops_are_crosses_at_what_waited():
-    ax = result_plots.queue(small.stopped())
+    ax = small.stopped().plot.queue()
     (cross,) = [line for line in ax.lines if line.get_marker() == "x"]
     assert cross.get_xdata().tolist() == [2.5, 17.0]
 
 
 def test_queues_are_panels():
-    axes = result_plots.queue(small.two_buffers())
+    axes = small.two_buffers().plot.queue()
     assert isinstance(axes, np.ndarray)
-    assert isinstance(result_plots.queue(small.two_buffers(), queue="email"), Axes)
+    assert isinstance(small.two_buffers().plot.queue(queue="email"), Axes)
 
 
 def test_several_results_lie_over_each_other():
-    ax = result_plots.queue(small.first(), small.never(), labels=["today", "never"])
+    ax = Queue([small.first(), small.never()], labels=["today", "never"]).draw()
     assert key(ax) == ["today: peak 2 waiting, workers 52 % busy", "never: peak 0 waiting, workers 0 % busy"]
 
 
@@ -92,16 +91,10 @@ def test_a_queue_behind_many_flushes_shows_its_range(size):
     )
     result = simulation.run(seed=1)
     assert (len(result.flushes) > 2000) == (size == 4)
-    ax = result_plots.queue(result)
+    ax = result.plot.queue()
     assert "average and range in each 1.33 s" in key(ax)
 
 
 @pytest.mark.parametrize("run", [small.never, small.empty])
 def test_a_queue_without_jobs_says_so(run):
-    assert "No job came to this queue." in texts(result_plots.queue(run()))
-
-
-def test_a_given_ax_is_drawn_on_and_no_figure_is_made():
-    figure, ax = plt.subplots()
-    assert result_plots.queue(small.first(), ax=ax) is ax
-    assert plt.get_fignums() == [figure.number]
+    assert "No job came to this queue." in texts(run().plot.queue())

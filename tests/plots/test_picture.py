@@ -1,0 +1,180 @@
+"""What holds for every picture, of one result and of one study."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import subprocess
+import sys
+
+import matplotlib.pyplot as plt
+import pytest
+from bufsim_tests import result_plots_small, study_plots_small
+from matplotlib.axes import Axes
+
+from bufsim.errors import BufsimError, InvalidTypeError
+from bufsim.plots import BufferSize, ResultPlots
+
+STUDY_OF = {"load_ramp": study_plots_small.ramp, "policy_map": study_plots_small.crowd}
+OF_RESULTS = ResultPlots.names()
+NAMES = [*OF_RESULTS]
+
+
+def subject_of(name):
+    return result_plots_small.first() if name in OF_RESULTS else STUDY_OF.get(name, study_plots_small.noisy)()
+
+
+def picture_of(name):
+    return getattr(ResultPlots, name).picture
+
+
+def drawing_of(name):
+    return getattr(subject_of(name).plot, name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_ax_it_is_a_new_figure_of_6_inches_that_is_not_shown(name, monkeypatch, tmp_path):
+    monkeypatch.setattr(plt, "show", lambda: pytest.fail("it was shown"))
+    ax = drawing_of(name)()
+    assert isinstance(ax, Axes)
+    assert plt.get_fignums() == [ax.figure.number]
+    assert ax.figure.get_size_inches()[0] == 6.0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_given_ax_is_drawn_on_and_no_figure_is_made(name):
+    figure, ax = plt.subplots(figsize=(6.0, 4.0), layout="constrained")
+    assert drawing_of(name)(ax=ax) is ax
+    assert picture_of(name)(subject_of(name)).draw(ax) is ax
+    assert plt.get_fignums() == [figure.number]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_it_can_be_saved(name, kind, tmp_path):
+    drawing_of(name)().figure.savefig(tmp_path / f"plot.{kind}")
+    assert (tmp_path / f"plot.{kind}").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_has_a_frame_of_what_it_draws_and_that_draws_nothing(name):
+    frame = drawing_of(name).frame()
+    assert len(frame) > 0
+    assert not frame.duplicated(subset=[column for column in frame if column != "ties"]).any()
+    assert frame.equals(picture_of(name)(subject_of(name)).frame())
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_picture_is_frozen(name):
+    picture = picture_of(name)(subject_of(name))
+    field = dataclasses.fields(picture)[-1].name
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(picture, field, None)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_fields_are_its_documented_parameters(name):
+    text = inspect.getdoc(picture_of(name))
+    section = text.partition("Parameters\n----------\n")[2].partition("\n\n")[0]
+    entries = [line.partition(" : ")[0] for line in section.splitlines() if not line.startswith(" ")]
+    documented = [word for entry in entries for word in re.findall(r"\w+", entry)]
+    assert sorted(documented) == sorted(field.name for field in dataclasses.fields(picture_of(name)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_shows_the_parameters_of_the_picture_and_ax(name):
+    fields = dataclasses.fields(picture_of(name))
+    parameters = inspect.signature(drawing_of(name)).parameters
+    assert list(parameters) == [*(field.name for field in fields[1:]), "ax"]
+    assert [one.default for one in parameters.values()] == [*(field.default for field in fields[1:]), None]
+    assert inspect.getdoc(drawing_of(name)).startswith(inspect.getdoc(picture_of(name)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_changes_no_setting_of_matplotlib(name):
+    before = dict(plt.rcParams)
+    drawing_of(name)()
+    assert dict(plt.rcParams) == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_axes_have_names(name):
+    ax = drawing_of(name)()
+    assert ax.get_xlabel()
+    # rows are named by their ticks
+    assert ax.get_ylabel() or [tick.get_text() for tick in ax.get_yticklabels()]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_heads_stay_in_the_figure(name):
+    ax = drawing_of(name)()
+    figure = ax.figure
+    figure.canvas.draw()
+    for artist in (ax._left_title, *([ax.get_legend()] if ax.get_legend() else [])):
+        extent = artist.get_window_extent()
+        assert extent.x1 <= figure.bbox.x1
+        assert extent.y1 <= figure.bbox.y1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_unknown_parameter_is_an_error(name):
+    with pytest.raises(TypeError, match="colour"):
+        drawing_of(name)(colour="red")
+
+
+def test_ax_must_be_axes():
+    with pytest.raises(InvalidTypeError, match="ax must be matplotlib Axes, got 3"):
+        result_plots_small.first().plot.queue(ax=3)
+
+
+def test_pictures_load_matplotlib_and_scipy_when_they_draw():
+    code = "import sys, bufsim.plots; sys.exit('matplotlib' in sys.modules or 'scipy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# of results
+
+
+@pytest.mark.parametrize("name", OF_RESULTS)
+@pytest.mark.parametrize("run", ["stopped", "never", "empty"])
+def test_a_run_in_which_little_happens_is_drawn(name, run, tmp_path):
+    ax = getattr(getattr(result_plots_small, run)().plot, name)()
+    ax.figure.savefig(tmp_path / "plot.png")
+    assert ax.figure.get_size_inches().tolist() == [6.0, 4.0]
+
+
+@pytest.mark.parametrize("name", OF_RESULTS)
+def test_the_label_of_a_run_is_in_its_frame(name):
+    assert set(drawing_of(name).frame(labels="today")["run"]) == {"today"}
+
+
+def loaded(result):
+    """Return the result as it comes back from a file: with its simulation as text."""
+    return dataclasses.replace(result, simulation=repr(result.simulation))
+
+
+@pytest.mark.parametrize("name", ["buffer_size", "batch_sizes", "waits", "queue"])
+def test_a_loaded_result_is_drawn_too(name):
+    stopped = result_plots_small.stopped()
+    drawn, again = (getattr(result.plot, name)() for result in (stopped, loaded(stopped)))
+    assert again.get_title(loc="left") == drawn.get_title(loc="left")
+    assert any("loaded result" in text.get_text() for text in again.texts)
+
+
+def test_the_loss_of_a_loaded_result_is_not_guessed():
+    with pytest.raises(BufsimError, match="loss_at_stop must know whether the storage and the queue are durable"):
+        loaded(result_plots_small.first()).plot.loss_at_stop()
+
+
+def test_a_picture_needs_its_table():
+    result = result_plots_small.simulation().run(seed=1, record="flushes")
+    assert isinstance(result.plot.batch_sizes(), Axes)
+    with pytest.raises(BufsimError, match="buffer_size was left out at the record level 'flushes'"):
+        result.plot.buffer_size()
+
+
+def test_a_picture_of_results_takes_at_least_one():
+    with pytest.raises(InvalidTypeError, match="a plot takes at least one result, got none; give what Simulation"):
+        BufferSize([]).draw()
