@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,6 +27,9 @@ policies: list[bs.FlushPolicy] = [
     bs.FlushAt([1.0, 2.0]),
     bs.FlushCron("0 * * * *", dt.datetime.now(dt.UTC)),
 ]
+# what is held is narrower than what is given
+age: float = bs.FlushAfterAge("30s").age
+nbytes: int | None = bs.DrainAtMost(nbytes="1 MiB").nbytes
 simulation = bs.Simulation(
     producers=[bs.Producer("edits", bs.Poisson(100), keys=bs.Zipf(100, 1.1), nbytes="1 kB")],
     buffers=[
@@ -49,5 +53,7 @@ simulation = bs.Simulation(
     storage=bs.Storage(durable=True, read_delete_window="30ms"),
     stops=bs.Stops(at=["30min", 3600.0], downtime="30s"),
 )
+later: bs.Simulation = replace(simulation, until="3h")
+until: float = later.until
 result: bs.Result = simulation.run(seed=1)
 waits: float = result.metric("p99_wait")

@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import KW_ONLY, replace
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from bufsim import memory
-from bufsim.checks import Seconds, Written, integer, not_negative, one_of, positive, seconds
+from bufsim.checks import integer, positive
+from bufsim.declared import Duration, NotNegative, Period, Positive, Value, Wide, default, value
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model import declared
 from bufsim.model.distributions import (
     BLOCK,
+    AnyTime,
     Constant,
+    Distribution,
     DistributionLike,
     FloatArray,
     Geometric,
@@ -99,7 +101,7 @@ _PIECE = 65_536
 """Jobs in one block of bulk arrivals, so that memory stays bounded however large the bulks are."""
 
 
-class Arrivals(ABC):
+class Arrivals(Value, ABC):
     """An arrival process on [0, ∞): the times, in seconds, at which jobs are created."""
 
     __slots__ = ()
@@ -131,7 +133,7 @@ class Arrivals(ABC):
         return np.concatenate(blocks) if blocks else np.empty(0)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class Poisson(Arrivals):
     """A Poisson process: independent exponential gaps.
 
@@ -146,10 +148,7 @@ class Poisson(Arrivals):
     Poisson(10.0)
     """
 
-    rate: float
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "rate", positive("rate", self.rate))
+    rate: Positive
 
     def blocks(
         self, generator: np.random.Generator, until: float, *, add_up: RunningSum = running_sum
@@ -188,10 +187,8 @@ class Poisson(Arrivals):
         """Return the process with `factor` times the rate."""
         return Poisson(self.rate * positive("factor", factor))
 
-    __repr__ = declared.call
 
-
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class Renewal(Arrivals):
     """A renewal process: independent gaps from one distribution, the first of them from time 0 on.
 
@@ -207,17 +204,9 @@ class Renewal(Arrivals):
     Renewal(Gamma(0.1, 4.0))
     """
 
-    distribution: DistributionLike
-
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(self, distribution: DistributionLike | Seconds) -> None: ...
+    distribution: AnyTime
 
     def __post_init__(self) -> None:
-        given: object = self.distribution
-        if isinstance(given, Written):
-            given = seconds("distribution", given)
-        object.__setattr__(self, "distribution", as_distribution("distribution", given))
         if mean(self.distribution) <= 0.0:
             raise InvalidValueError(
                 f"distribution must have a mean > 0, so that time goes on, got {self.distribution!r}"
@@ -236,10 +225,8 @@ class Renewal(Arrivals):
         """Return the process whose gaps are `factor` times as short."""
         return Renewal(scaled(self.distribution, 1.0 / positive("factor", factor)))
 
-    __repr__ = declared.call
 
-
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class Deterministic(Arrivals):
     """One job every `interval` seconds: at offset + k·interval for k = 1, 2, ...
 
@@ -260,16 +247,8 @@ class Deterministic(Arrivals):
     Deterministic(0.5)
     """
 
-    interval: float
-    offset: float = 0.0
-
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(self, interval: Seconds, offset: Seconds = ...) -> None: ...
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "interval", positive("interval", seconds("interval", self.interval)))
-        object.__setattr__(self, "offset", not_negative("offset", seconds("offset", self.offset)))
+    interval: Period
+    offset: Duration = default(0.0)
 
     def blocks(self, generator: np.random.Generator, until: float) -> Iterator[FloatArray]:
         """Yield the arrival times before `until` in blocks; draws nothing."""
@@ -292,10 +271,21 @@ class Deterministic(Arrivals):
         """Return the process with an interval `factor` times as short, and the same offset."""
         return Deterministic(self.interval / positive("factor", factor), self.offset)
 
-    __repr__ = declared.call
+
+def as_arrivals(name: str, value: object) -> Arrivals:
+    """Return `value` if it is an arrival process; else say what would be one."""
+    if isinstance(value, Arrivals):
+        return value
+    raise InvalidTypeError(f"{name} must be an arrival process such as Poisson(rate=10.0) or a Trace, got {value!r}")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+def _bulk_size(name: str, given: object) -> int | Distribution:
+    if isinstance(given, int | np.integer) and not isinstance(given, bool):
+        return integer(name, given, at_least=1)
+    return as_distribution(name, given)
+
+
+@value
 class Bulk(Arrivals):
     """Several jobs at one instant: at every arrival of another process, as many jobs as `size` says.
 
@@ -314,19 +304,15 @@ class Bulk(Arrivals):
     Bulk(Poisson(2.0), Geometric(5.0))
     """
 
-    arrivals: Arrivals
-    size: int | DistributionLike
+    arrivals: Annotated[Arrivals, as_arrivals]
+    size: Annotated[Wide[int | DistributionLike, int | Distribution], _bulk_size]
 
     def __post_init__(self) -> None:
-        arrivals = as_arrivals("arrivals", self.arrivals)
-        if arrivals.has_attributes:
+        if self.arrivals.has_attributes:
             raise InvalidTypeError(
-                f"arrivals of a Bulk must not have their jobs' attributes, got {arrivals!r}; "
+                f"arrivals of a Bulk must not have their jobs' attributes, got {self.arrivals!r}; "
                 "repeat the time in the trace, once for each job"
             )
-        number = isinstance(self.size, int | np.integer) and not isinstance(self.size, bool)
-        size = integer("size", self.size, at_least=1) if number else as_distribution("size", self.size)
-        object.__setattr__(self, "size", size)
 
     def blocks(self, generator: np.random.Generator, until: float) -> Iterator[FloatArray]:
         """Yield the arrival times before `until` in blocks; the sizes come from a child of `generator`."""
@@ -362,15 +348,6 @@ class Bulk(Arrivals):
         """Return the process with `factor` times as many bulks of the same sizes."""
         return Bulk(self.arrivals.scaled(factor), self.size)
 
-    __repr__ = declared.call
-
-
-def as_arrivals(name: str, value: object) -> Arrivals:
-    """Return `value` if it is an arrival process; else say what would be one."""
-    if isinstance(value, Arrivals):
-        return value
-    raise InvalidTypeError(f"{name} must be an arrival process such as Poisson(rate=10.0) or a Trace, got {value!r}")
-
 
 def _gaps(distribution: DistributionLike, generator: np.random.Generator) -> Iterator[FloatArray]:
     """Yield blocks of gaps without end."""
@@ -396,7 +373,7 @@ _CYCLES = 1024
 """Pairs of a high and a low phase that are drawn at once."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class Bursty(Arrivals):
     """A Poisson process whose rate switches between high and low phases of exponential length (MMPP-2).
 
@@ -426,30 +403,14 @@ class Bursty(Arrivals):
     10.0
     """
 
-    high_rate: float
-    low_rate: float
-    mean_high: float
-    mean_low: float
-    start: Literal["stationary", "high", "low"] = field(default="stationary", kw_only=True)
-
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(
-            self,
-            high_rate: float,
-            low_rate: float,
-            mean_high: Seconds,
-            mean_low: Seconds,
-            *,
-            start: Literal["stationary", "high", "low"] = ...,
-        ) -> None: ...
+    high_rate: Positive
+    low_rate: NotNegative
+    mean_high: Period
+    mean_low: Period
+    _: KW_ONLY
+    start: Literal["stationary", "high", "low"] = "stationary"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "high_rate", positive("high_rate", self.high_rate))
-        object.__setattr__(self, "low_rate", not_negative("low_rate", self.low_rate))
-        object.__setattr__(self, "mean_high", positive("mean_high", seconds("mean_high", self.mean_high)))
-        object.__setattr__(self, "mean_low", positive("mean_low", seconds("mean_low", self.mean_low)))
-        one_of("start", self.start, ("stationary", "high", "low"))
         if self.low_rate > self.high_rate:
             raise InvalidValueError(f"low_rate must be <= high_rate = {self.high_rate!r}, got {self.low_rate!r}")
 
@@ -496,5 +457,3 @@ class Bursty(Arrivals):
         """Return the process with `factor` times both rates, and the same phases."""
         factor = positive("factor", factor)
         return replace(self, high_rate=self.high_rate * factor, low_rate=self.low_rate * factor)
-
-    __repr__ = declared.call

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, Literal
 
 from bufsim import checks, vendure
-from bufsim.checks import NBytes, Seconds, Written
+from bufsim.checks import Seconds
+from bufsim.declared import Count, Duration, Flag, OptionalSize, Rule, Text, Value, Wide, default, instance, value
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model import declared, rules
-from bufsim.model.distributions import Constant, Distribution, DistributionLike, as_distribution
+from bufsim.model import rules
+from bufsim.model.distributions import AnyTime, DistributionLike
 from bufsim.model.flush_policy import FlushPolicy
 from bufsim.model.reducers import KeepAll, Reduce
 from bufsim.vendure import InMemoryJobBufferStorageStrategy, JobBufferStorageStrategy
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Capacity:
+@value
+class Capacity(Value):
     """What a buffer can hold, tested when a job arrives and before it is stored; jobs in flight do not count.
 
     Parameters
@@ -36,34 +37,18 @@ class Capacity:
     Capacity(jobs=2048, on_full='drop_oldest')
     """
 
-    jobs: int | None = None
-    nbytes: int | None = None
+    jobs: Count | None = None
+    nbytes: OptionalSize = default(None)
     on_full: Literal["drop_newest", "drop_oldest"] = "drop_newest"
-
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(
-            self,
-            jobs: int | None = ...,
-            nbytes: NBytes | None = ...,
-            on_full: Literal["drop_newest", "drop_oldest"] = ...,
-        ) -> None: ...
 
     def __post_init__(self) -> None:
         if self.jobs is None and self.nbytes is None:
             raise InvalidValueError(
                 "Capacity needs jobs or nbytes, got neither; a buffer without a limit has no Capacity"
             )
-        if self.jobs is not None:
-            object.__setattr__(self, "jobs", checks.integer("jobs", self.jobs, at_least=1))
-        if self.nbytes is not None:
-            object.__setattr__(self, "nbytes", checks.nbytes("nbytes", self.nbytes, at_least=1))
-        checks.one_of("on_full", self.on_full, ("drop_newest", "drop_oldest"))
-
-    __repr__ = declared.call
 
 
-class Drain(ABC):
+class Drain(Value, ABC):
     """How much one flush takes."""
 
     __slots__ = ()
@@ -73,7 +58,7 @@ class Drain(ABC):
         """Return how many of the oldest jobs a flush takes; `nbytes` are the jobs' sizes, the oldest first."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class DrainAll(Drain):
     """One flush takes all jobs.
 
@@ -87,10 +72,8 @@ class DrainAll(Drain):
         """Return the number of jobs."""
         return len(nbytes)
 
-    __repr__ = declared.call
 
-
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class DrainAtMost(Drain):
     """One flush takes the oldest jobs within both limits, at least one; what is left keeps its age.
 
@@ -108,31 +91,29 @@ class DrainAtMost(Drain):
     2
     """
 
-    n: int | None = None
-    nbytes: int | None = None
-
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(self, n: int | None = ..., nbytes: NBytes | None = ...) -> None: ...
+    n: Count | None = None
+    nbytes: OptionalSize = default(None)
 
     def __post_init__(self) -> None:
         if self.n is None and self.nbytes is None:
             raise InvalidValueError("DrainAtMost needs n or nbytes, got neither; a flush that takes all is DrainAll()")
-        if self.n is not None:
-            object.__setattr__(self, "n", checks.integer("n", self.n, at_least=1))
-        if self.nbytes is not None:
-            object.__setattr__(self, "nbytes", checks.nbytes("nbytes", self.nbytes, at_least=1))
 
     def count(self, nbytes: Sequence[int]) -> int:
         """Return how many of the oldest jobs fit within both limits, at least one."""
         most = len(nbytes) if self.n is None else self.n
         return rules.drain_count(nbytes, 0, len(nbytes), most, rules.NO_LIMIT if self.nbytes is None else self.nbytes)
 
-    __repr__ = declared.call
+
+def _strategy(name: str, given: object) -> object:
+    if not callable(given):
+        raise InvalidTypeError(
+            f"{name} must make a storage strategy when called, got {given!r}; give the class, or lambda: your_storage"
+        )
+    return given
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Storage:
+@value
+class Storage(Value):
     """Where buffered jobs lie until a flush.
 
     Parameters
@@ -162,36 +143,13 @@ class Storage:
     Storage(durable=True, read_delete_window=0.03)
     """
 
-    durable: bool = False
-    read_delete_window: float = 0.0
-    strategy: Callable[[], JobBufferStorageStrategy] = InMemoryJobBufferStorageStrategy
-
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(
-            self,
-            durable: bool = ...,
-            read_delete_window: Seconds = ...,
-            strategy: Callable[[], JobBufferStorageStrategy] = ...,
-        ) -> None: ...
-
-    def __post_init__(self) -> None:
-        window: Seconds = self.read_delete_window
-        window = checks.not_negative("read_delete_window", checks.seconds("read_delete_window", window))
-        object.__setattr__(self, "read_delete_window", window)
-        if not isinstance(self.durable, bool):
-            raise InvalidTypeError(f"durable must be True or False, got {self.durable!r}")
-        if not callable(self.strategy):
-            raise InvalidTypeError(
-                f"strategy must make a storage strategy when called, got {self.strategy!r}; "
-                "give the class, or lambda: your_storage"
-            )
-
-    __repr__ = declared.call
+    durable: Flag = False
+    read_delete_window: Duration = default(0.0)
+    strategy: Annotated[Callable[[], JobBufferStorageStrategy], _strategy] = InMemoryJobBufferStorageStrategy
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class CollectAll:
+@value
+class CollectAll(Value):
     """Take every job.
 
     Examples
@@ -208,11 +166,21 @@ class CollectAll:
         """Return whether jobs of this queue are taken."""
         return True
 
-    __repr__ = declared.call
+
+def _names(name: str, given: object) -> tuple[str, ...]:
+    if not isinstance(given, Iterable):
+        raise InvalidTypeError(f"{name} must be a list of names, got {given!r}")
+    names = (given,) if isinstance(given, str) else tuple(given)
+    if not names:
+        raise InvalidValueError(f"{name} must not be empty; a buffer that takes every job has CollectAll()")
+    for each in names:
+        checks.text(name, each)
+    checks.unique(name, names)
+    return names
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class CollectQueues:
+@value
+class CollectQueues(Value):
     """Take the jobs of the named queues.
 
     Parameters
@@ -226,23 +194,7 @@ class CollectQueues:
     True
     """
 
-    queues: tuple[str, ...]
-
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(self, queues: str | Iterable[str]) -> None: ...
-
-    def __post_init__(self) -> None:
-        given: object = self.queues
-        if not isinstance(given, Iterable):
-            raise InvalidTypeError(f"queues must be a list of names, got {given!r}")
-        names = (given,) if isinstance(given, str) else tuple(given)
-        if not names:
-            raise InvalidValueError("queues must not be empty; a buffer that takes every job has CollectAll()")
-        for name in names:
-            checks.text("queues", name)
-        checks.unique("queues", names)
-        object.__setattr__(self, "queues", names)
+    queues: Annotated[Wide[str | Iterable[str], tuple[str, ...]], _names]
 
     def __call__(self, job: vendure.Job) -> bool:
         """Return whether the job's queue is one of these."""
@@ -252,11 +204,9 @@ class CollectQueues:
         """Return whether jobs of this queue are taken."""
         return queue in self.queues
 
-    __repr__ = declared.call
 
-
-@dataclass(frozen=True, slots=True, repr=False)
-class FlushTime:
+@value
+class FlushTime(Value):
     """How long a flush takes: fixed + per_job × batch size.
 
     Parameters
@@ -272,30 +222,44 @@ class FlushTime:
     FlushTime(Constant(0.05), per_job=0.002)
     """
 
-    fixed: Distribution
+    fixed: AnyTime
     _: KW_ONLY
-    per_job: float = 0.0
-
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(self, fixed: DistributionLike | Seconds, *, per_job: Seconds = ...) -> None: ...
-
-    def __post_init__(self) -> None:
-        fixed: object = self.fixed
-        if isinstance(fixed, Written):
-            fixed = checks.seconds("fixed", fixed)
-        object.__setattr__(self, "fixed", as_distribution("fixed", fixed))
-        object.__setattr__(self, "per_job", checks.not_negative("per_job", checks.seconds("per_job", self.per_job)))
-
-    __repr__ = declared.call
+    per_job: Duration = default(0.0)
 
 
 Collect = Callable[[vendure.Job], bool]
 AnyReduce = Reduce | Callable[[list[vendure.Job]], list[vendure.Job]]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class JobBuffer:
+def _is_function(value: object) -> bool:
+    """Return whether `value` can be called on jobs: not so a built-in class whose brackets were forgotten."""
+    return callable(value) and not (isinstance(value, type) and issubclass(value, Reduce | CollectAll | CollectQueues))
+
+
+def _a(kind: type, example: str) -> Rule:
+    return instance(kind, f"a {kind.__name__}, such as {example}")
+
+
+def _collect(name: str, given: object) -> object:
+    if isinstance(given, str | list | tuple):
+        return CollectQueues(given)
+    if not _is_function(given):
+        raise InvalidTypeError(f"{name} must be a queue's name or a function of the job, got {given!r}")
+    return given
+
+
+def _reduce(name: str, given: object) -> object:
+    if not _is_function(given):
+        raise InvalidTypeError(f"{name} must be KeepAll() or the like, or a function of the jobs, got {given!r}")
+    return given
+
+
+def _flush_time(name: str, given: Any) -> FlushTime:
+    return given if isinstance(given, FlushTime) else FlushTime(given)
+
+
+@value
+class JobBuffer(Value):
     """A job buffer under a flush policy.
 
     Parameters
@@ -324,61 +288,23 @@ class JobBuffer:
     JobBuffer('search', policy=FlushAtSize(200) | FlushAfterAge(30.0), flush_time=FlushTime(Constant(0.05)))
     """
 
-    id: str
+    id: Text
     _: KW_ONLY
-    policy: FlushPolicy
-    collect: Collect = CollectAll()
-    reduce: AnyReduce = KeepAll()
-    drain: Drain = DrainAll()
-    capacity: Capacity | None = None
-    flush_time: FlushTime = FlushTime(Constant(0.0))
+    policy: Annotated[FlushPolicy, _a(FlushPolicy, "FlushAtSize(100) | FlushAfterAge('5s')")]
+    collect: Annotated[Wide[Collect | str | Sequence[str], Collect], _collect] = default(CollectAll())
+    reduce: Annotated[AnyReduce, _reduce] = KeepAll()
+    drain: Annotated[Drain, _a(Drain, "DrainAll()")] = DrainAll()
+    capacity: Annotated[Capacity, _a(Capacity, "Capacity(jobs=1000)")] | None = None
+    flush_time: Annotated[Wide[FlushTime | DistributionLike | Seconds, FlushTime], _flush_time] = default(
+        FlushTime(0.0)
+    )
     items: Callable[[vendure.Job], int] | None = None
 
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(
-            self,
-            id: str,  # noqa: A002  # a buffer's id, as Vendure calls it
-            *,
-            policy: FlushPolicy,
-            collect: Collect | str | Sequence[str] = ...,
-            reduce: AnyReduce = ...,
-            drain: Drain = ...,
-            capacity: Capacity | None = ...,
-            flush_time: FlushTime | DistributionLike | Seconds = ...,
-            items: Callable[[vendure.Job], int] | None = ...,
-        ) -> None: ...
-
     def __post_init__(self) -> None:
-        checks.text("id", self.id)
-        self._check("policy", FlushPolicy, "FlushAtSize(100) | FlushAfterAge('5s')")
-        self._check("drain", Drain, "DrainAll()")
-        if self.capacity is not None:
-            self._check("capacity", Capacity, "Capacity(jobs=1000)")
-        self._check_functions()
-        flush_time: object = self.flush_time
-        if not isinstance(flush_time, FlushTime):
-            object.__setattr__(self, "flush_time", FlushTime(flush_time))  # type: ignore[arg-type]  # it converts
-
-    def _check_functions(self) -> None:
-        collect: object = self.collect
-        if isinstance(collect, str | list | tuple):
-            object.__setattr__(self, "collect", CollectQueues(collect))
-        elif not _is_function(collect):
-            raise InvalidTypeError(f"collect must be a queue's name or a function of the job, got {collect!r}")
-        if not _is_function(self.reduce):
-            raise InvalidTypeError(
-                f"reduce must be KeepAll() or the like, or a function of the jobs, got {self.reduce!r}"
-            )
         if self.items is not None and isinstance(self.reduce, Reduce):
             raise InvalidValueError(f"items goes with a reduce of your own; {self.reduce!r} counts its items itself")
         if self.items is not None and not callable(self.items):
             raise InvalidTypeError(f"items must be a function of the reduced job, got {self.items!r}")
-
-    def _check(self, name: str, kind: type, example: str) -> None:
-        value = getattr(self, name)
-        if not isinstance(value, kind):
-            raise InvalidTypeError(f"{name} must be a {kind.__name__}, such as {example}, got {value!r}")
 
     @classmethod
     def ported(cls, buffer: vendure.JobBuffer, *, policy: FlushPolicy, **others: object) -> JobBuffer:
@@ -394,10 +320,3 @@ class JobBuffer:
         """
         others.setdefault("items", getattr(buffer, "items", None))
         return cls(buffer.id, policy=policy, collect=buffer.collect, reduce=buffer.reduce, **others)  # type: ignore[arg-type]  # checked above
-
-    __repr__ = declared.call
-
-
-def _is_function(value: object) -> bool:
-    """Return whether `value` can be called on jobs: not so a built-in class whose brackets were forgotten."""
-    return callable(value) and not (isinstance(value, type) and issubclass(value, Reduce | CollectAll | CollectQueues))

@@ -3,85 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import KW_ONLY, dataclass
-from types import UnionType
-from typing import TYPE_CHECKING
+from dataclasses import KW_ONLY
+from typing import Annotated, Any
 
 from bufsim import checks
-from bufsim.checks import Seconds
+from bufsim.declared import Duration, Flag, Period, Rule, Value, Wide, default, instance, value
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model import declared
 from bufsim.model.buffers import CollectAll, CollectQueues, JobBuffer, Storage
 from bufsim.model.flush_policy import CheckedEvery
 from bufsim.model.policies import FlushEvery
 from bufsim.model.producers import Producer
 from bufsim.model.reducers import Reduce
 from bufsim.model.stops import Stops
-from bufsim.model.workers import PollingWorkers, PushWorkers, Workers
+from bufsim.model.workers import PollingWorkers, Workers
 
 _SMALLEST_TICK = 2.0**-50
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Declaration:
+def _some(kind: Any, example: str) -> Rule:
+    def rule(name: str, given: object) -> tuple[object, ...]:
+        members = (given,) if isinstance(given, kind) else tuple(given) if isinstance(given, Iterable) else None
+        if members is None or not all(isinstance(member, kind) for member in members):
+            raise InvalidTypeError(f"{name} must be a list such as [{example}], got {given!r}")
+        return members
+
+    return rule
+
+
+def _several(kind: Any, example: str) -> Rule:
+    def rule(name: str, given: object) -> object:
+        members = _some(kind, example)(name, given)
+        if not members:
+            raise InvalidValueError(f"{name} must not be empty; give at least one, such as [{example}]")
+        return members
+
+    return rule
+
+
+@value
+class Declaration(Value):
     """What a simulation declares: producers, job buffers, workers, and how long to run.
 
     The parameters are those of `bufsim.Simulation`, which adds how to run it.
     """
 
     _: KW_ONLY
-    producers: tuple[Producer, ...]
-    buffers: tuple[JobBuffer, ...]
-    workers: tuple[Workers, ...] = ()
-    until: float
-    warm_up: float = 0.0
-    storage: Storage = Storage()
-    durable_queue: bool = True
-    stops: Stops | None = None
-
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(
-            self,
-            *,
-            producers: Producer | Iterable[Producer],
-            buffers: JobBuffer | Iterable[JobBuffer],
-            workers: Workers | Iterable[Workers] = ...,
-            until: Seconds,
-            warm_up: Seconds = ...,
-            storage: Storage = ...,
-            durable_queue: bool = ...,
-            stops: Stops | None = ...,
-        ) -> None: ...
+    producers: Annotated[
+        Wide[Producer | Iterable[Producer], tuple[Producer, ...]],
+        _several(Producer, "Producer('edits', Poisson(100.0))"),
+    ]
+    buffers: Annotated[
+        Wide[JobBuffer | Iterable[JobBuffer], tuple[JobBuffer, ...]],
+        _several(JobBuffer, "JobBuffer('search', policy=FlushEvery(5.0))"),
+    ]
+    workers: Annotated[Wide[Workers | Iterable[Workers], tuple[Workers, ...]], _some(Workers, "PushWorkers(3)")] = (
+        default(())
+    )
+    until: Period
+    warm_up: Duration = default(0.0)
+    storage: Annotated[Storage, instance(Storage, "a Storage, such as Storage(durable=True)")] = Storage()
+    durable_queue: Flag = True
+    stops: Annotated[Stops | None, instance(Stops | None, "a Stops, such as Stops(at=[3600.0]), or None")] = None
 
     def __post_init__(self) -> None:
-        self._set_tuple("producers", Producer, "Producer('edits', Poisson(100.0))")
-        self._set_tuple("buffers", JobBuffer, "JobBuffer('search', policy=FlushEvery(5.0))")
-        self._set_tuple("workers", (PushWorkers, PollingWorkers), "PushWorkers(3)")
-        self._check("storage", Storage, "a Storage, such as Storage(durable=True)")
-        self._check("stops", Stops | None, "a Stops, such as Stops(at=[3600.0]), or None")
-        self._check("durable_queue", bool, "True or False")
-        until: Seconds = self.until
-        warm_up: Seconds = self.warm_up
-        object.__setattr__(self, "until", checks.positive("until", checks.seconds("until", until)))
-        object.__setattr__(self, "warm_up", checks.not_negative("warm_up", checks.seconds("warm_up", warm_up)))
         self._check_names()
         self._check_times()
         self._check_reach()
-
-    def _set_tuple(self, name: str, kind: type | tuple[type, ...], example: str) -> None:
-        value = getattr(self, name)
-        members = (value,) if isinstance(value, kind) else tuple(value) if isinstance(value, Iterable) else None
-        if members is None or not all(isinstance(member, kind) for member in members):
-            raise InvalidTypeError(f"{name} must be a list such as [{example}], got {value!r}")
-        if not members and name != "workers":
-            raise InvalidValueError(f"{name} must not be empty; give at least one, such as [{example}]")
-        object.__setattr__(self, name, members)
-
-    def _check(self, name: str, kind: type | UnionType, rule: str) -> None:
-        value = getattr(self, name)
-        if not isinstance(value, kind):
-            raise InvalidTypeError(f"{name} must be {rule}, got {value!r}")
 
     def _check_names(self) -> None:
         checks.unique("names of producers", [producer.name for producer in self.producers])
@@ -137,5 +124,3 @@ class Declaration:
         """Return the workers that serve `queue`: its own, else those without a queue, else None."""
         served = {workers.queue: workers for workers in self.workers}
         return served.get(queue, served.get(None))
-
-    __repr__ = declared.call

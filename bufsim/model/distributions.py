@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from numbers import Real
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from bufsim.checks import Measure, finite, measure, not_negative, positive
+from bufsim.checks import Seconds, Written, finite, not_negative, positive, seconds
+from bufsim.declared import NotNegativeMeasure, Positive, PositiveMeasure, Value, Wide, value
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model import declared
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -35,7 +35,7 @@ class FrozenScipy(Protocol):
         """Return the mean."""
 
 
-class Distribution(ABC):
+class Distribution(Value, ABC):
     """A distribution of non-negative numbers; a subclass says how to draw, and what is expected."""
 
     __slots__ = ()
@@ -125,7 +125,7 @@ def _plain(value: object) -> object:
     return value.item() if isinstance(value, np.generic) else value
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class Constant(Distribution):
     """Always the same value.
 
@@ -140,14 +140,7 @@ class Constant(Distribution):
     Constant(0.5)
     """
 
-    value: float
-
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(self, value: Measure) -> None: ...
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "value", not_negative("value", measure("value", self.value)))
+    value: NotNegativeMeasure
 
     def draw(self, generator: np.random.Generator, size: int) -> FloatArray:
         """Return `size` copies of the value."""
@@ -157,10 +150,8 @@ class Constant(Distribution):
         """Return the value."""
         return self.value
 
-    __repr__ = declared.call
 
-
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class Exponential(Distribution):
     """The exponential distribution.
 
@@ -175,14 +166,7 @@ class Exponential(Distribution):
     Exponential(2.0)
     """
 
-    mean: float
-
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(self, mean: Measure) -> None: ...
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "mean", positive("mean", measure("mean", self.mean)))
+    mean: PositiveMeasure
 
     def draw(self, generator: np.random.Generator, size: int) -> FloatArray:
         """Return `size` independent draws."""
@@ -194,10 +178,8 @@ class Exponential(Distribution):
         """Return the mean."""
         return self.mean
 
-    __repr__ = declared.call
 
-
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class Uniform(Distribution):
     """The uniform distribution on [low, high).
 
@@ -212,16 +194,10 @@ class Uniform(Distribution):
     Uniform(1.0, 3.0)
     """
 
-    low: float
-    high: float
-
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(self, low: Measure, high: Measure) -> None: ...
+    low: NotNegativeMeasure
+    high: NotNegativeMeasure
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "low", not_negative("low", measure("low", self.low)))
-        object.__setattr__(self, "high", not_negative("high", measure("high", self.high)))
         if self.high < self.low:
             raise InvalidValueError(f"high must be >= low = {self.low!r}, got {self.high!r}")
 
@@ -233,10 +209,16 @@ class Uniform(Distribution):
         """Return the middle."""
         return 0.5 * (self.low + self.high)
 
-    __repr__ = declared.call
+
+def _scv(name: str, given: object) -> float:
+    """Return what was given as a squared coefficient of variation."""
+    scv = not_negative(name, given)
+    if scv == 0.0:
+        raise InvalidValueError(f"{name} must be > 0, got 0; without variation it is a Constant")
+    return scv
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class Gamma(Distribution):
     """The gamma distribution, given by its mean and squared coefficient of variation.
 
@@ -257,16 +239,8 @@ class Gamma(Distribution):
     Gamma(2.0, 0.5)
     """
 
-    mean: float
-    scv: float
-
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(self, mean: Measure, scv: float) -> None: ...
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "mean", positive("mean", measure("mean", self.mean)))
-        object.__setattr__(self, "scv", _scv(self.scv))
+    mean: PositiveMeasure
+    scv: Annotated[float, _scv]
 
     def draw(self, generator: np.random.Generator, size: int) -> FloatArray:
         """Return `size` independent draws."""
@@ -276,10 +250,8 @@ class Gamma(Distribution):
         """Return the mean."""
         return self.mean
 
-    __repr__ = declared.call
 
-
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class LogNormal(Distribution):
     """The log-normal distribution, given by its mean and squared coefficient of variation.
 
@@ -300,16 +272,8 @@ class LogNormal(Distribution):
     LogNormal(2.0, 4.0)
     """
 
-    mean: float
-    scv: float
-
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(self, mean: Measure, scv: float) -> None: ...
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "mean", positive("mean", measure("mean", self.mean)))
-        object.__setattr__(self, "scv", _scv(self.scv))
+    mean: PositiveMeasure
+    scv: Annotated[float, _scv]
 
     def draw(self, generator: np.random.Generator, size: int) -> FloatArray:
         """Return `size` independent draws."""
@@ -320,10 +284,15 @@ class LogNormal(Distribution):
         """Return the mean."""
         return self.mean
 
-    __repr__ = declared.call
+
+def _at_least_one(name: str, given: object) -> float:
+    number = finite(name, given)
+    if number < 1.0:
+        raise InvalidValueError(f"{name} must be >= 1, the least value of a Geometric, got {given!r}")
+    return number
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class Geometric(Distribution):
     """The geometric distribution on 1, 2, 3, ...: the number of trials up to the first success.
 
@@ -338,13 +307,7 @@ class Geometric(Distribution):
     Geometric(5.0)
     """
 
-    mean: float
-
-    def __post_init__(self) -> None:
-        mean = finite("mean", self.mean)
-        if mean < 1.0:
-            raise InvalidValueError(f"mean must be >= 1, the least value of a Geometric, got {self.mean!r}")
-        object.__setattr__(self, "mean", mean)
+    mean: Annotated[float, _at_least_one]
 
     def draw(self, generator: np.random.Generator, size: int) -> npt.NDArray[np.int64]:
         """Return `size` independent draws."""
@@ -354,57 +317,11 @@ class Geometric(Distribution):
         """Return the mean."""
         return self.mean
 
-    __repr__ = declared.call
-
-
-def _scv(value: object) -> float:
-    """Return `value` as a squared coefficient of variation."""
-    scv = not_negative("scv", value)
-    if scv == 0.0:
-        raise InvalidValueError("scv must be > 0, got 0; without variation it is a Constant")
-    return scv
-
 
 _CHOICES = (
     "a number, Constant, Exponential, Uniform, Gamma, LogNormal, Geometric, "
     "or a frozen scipy.stats distribution such as scipy.stats.gamma(2.0, scale=0.5)"
 )
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Scaled(Distribution):
-    """Another distribution's draws, each multiplied by a factor.
-
-    Parameters
-    ----------
-    distribution : number, Distribution or frozen scipy.stats distribution
-        What is drawn.
-    factor : float
-        What each draw is multiplied by, > 0.
-
-    Examples
-    --------
-    >>> from bufsim import Geometric
-    >>> Scaled(Geometric(5), 0.1)
-    Scaled(Geometric(5.0), 0.1)
-    """
-
-    distribution: DistributionLike
-    factor: float
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "distribution", as_distribution("distribution", self.distribution))
-        object.__setattr__(self, "factor", positive("factor", self.factor))
-
-    def draw(self, generator: np.random.Generator, size: int) -> FloatArray:
-        """Return `size` independent draws."""
-        return np.multiply(sample(self.distribution, generator, size), self.factor, dtype=np.float64)
-
-    def expected_value(self) -> float:
-        """Return the mean."""
-        return mean(self.distribution) * self.factor
-
-    __repr__ = declared.call
 
 
 def as_distribution(name: str, value: object) -> Distribution:
@@ -435,6 +352,48 @@ def as_distribution(name: str, value: object) -> Distribution:
         return Scipy(value)
     hint = "; give it its parameters" if hasattr(value, "rvs") and callable(value) else ""
     raise InvalidTypeError(f"{name} must be {_CHOICES}, got {value!r}{hint}")
+
+
+AnyDistribution = Annotated[Wide[DistributionLike, Distribution], as_distribution]
+"""A field that takes a number, a distribution or a frozen one of scipy.stats, and holds a distribution."""
+
+
+def _times(name: str, given: object) -> Distribution:
+    return as_distribution(name, seconds(name, given) if isinstance(given, Written) else given)
+
+
+AnyTime = Annotated[Wide[DistributionLike | Seconds, Distribution], _times]
+"""The same for durations, which are also taken as people write them."""
+
+
+@value
+class Scaled(Distribution):
+    """Another distribution's draws, each multiplied by a factor.
+
+    Parameters
+    ----------
+    distribution : number, Distribution or frozen scipy.stats distribution
+        What is drawn.
+    factor : float
+        What each draw is multiplied by, > 0.
+
+    Examples
+    --------
+    >>> from bufsim import Geometric
+    >>> Scaled(Geometric(5), 0.1)
+    Scaled(Geometric(5.0), 0.1)
+    """
+
+    distribution: AnyDistribution
+    factor: Positive
+
+    def draw(self, generator: np.random.Generator, size: int) -> FloatArray:
+        """Return `size` independent draws."""
+        return np.multiply(sample(self.distribution, generator, size), self.factor, dtype=np.float64)
+
+    def expected_value(self) -> float:
+        """Return the mean."""
+        return mean(self.distribution) * self.factor
 
 
 def sample(distribution: DistributionLike, generator: np.random.Generator, size: int) -> FloatArray:

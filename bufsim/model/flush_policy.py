@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bufsim import checks
 from bufsim.checks import Seconds
+from bufsim.declared import NotNegative, Positive, Value, settle, value
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import rules
 
@@ -53,7 +54,7 @@ class BufferView:
 ALL_FIELDS = frozenset({"size", "nbytes", "oldest_at", "newest_at", "last_flush_start", "last_flush_end"})
 
 
-class FlushPolicy(ABC):
+class FlushPolicy(Value, ABC):
     """One question: given this buffer as it stands, when is the next flush due?
 
     A policy of your own is a subclass with a pure ``due``; it runs on the SimPy engine. It is asked after every
@@ -118,25 +119,25 @@ class FlushPolicy(ABC):
         return f"{type(self).__name__}()"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class AnyOf(FlushPolicy):
-    """Due when the first of its members is: the minimum of their due times. Written ``p | q``.
+class _Joined(FlushPolicy):
+    """Policies joined by an operator: the due time of one of them is selected."""
 
-    The cause of a flush is the leaf that gave the minimum, on equality the leftmost.
-    """
+    __slots__ = ()
 
     members: tuple[FlushPolicy, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "members", _flat(AnyOf, self.members))
+        flat: list[FlushPolicy] = []
+        for member in self.members:
+            flat.extend(member.members if isinstance(member, type(self)) else (_operand(type(self).__name__, member),))
+        if not flat:
+            raise InvalidValueError(f"{type(self).__name__} needs at least one policy, got none")
+        settle(self, members=tuple(flat))
 
-    def due(self, view: BufferView) -> float:
-        """Return the minimum of the members' due times."""
-        return self._select(view)[0]
-
-    def leaf(self, view: BufferView) -> FlushPolicy:
-        """Return the leaf that gave the minimum."""
-        return self._select(view)[1].leaf(view)
+    @staticmethod
+    @abstractmethod
+    def _goes_before(due: float, chosen: float) -> bool:
+        """Return whether a member's due time is selected in place of that of a member to its left."""
 
     def _select(self, view: BufferView) -> tuple[float, FlushPolicy]:
         chosen = self.members[0]
@@ -144,9 +145,17 @@ class AnyOf(FlushPolicy):
         for member in self.members[1:]:
             other = member.due(view)
             # a NaN must come through, for the engine to refuse it
-            if other < due or other != other:
+            if self._goes_before(other, due) or other != other:
                 due, chosen = other, member
         return due, chosen
+
+    def due(self, view: BufferView) -> float:
+        """Return the selected due time."""
+        return self._select(view)[0]
+
+    def leaf(self, view: BufferView) -> FlushPolicy:
+        """Return the leaf whose due time was selected."""
+        return self._select(view)[1].leaf(view)
 
     @property
     def reads(self) -> frozenset[str]:
@@ -159,12 +168,26 @@ class AnyOf(FlushPolicy):
         for member in self.members:
             yield from member.parts()
 
+
+@value
+class AnyOf(_Joined):
+    """Due when the first of its members is: the minimum of their due times. Written ``p | q``.
+
+    The cause of a flush is the leaf that gave the minimum, on equality the leftmost.
+    """
+
+    members: tuple[FlushPolicy, ...]
+
+    @staticmethod
+    def _goes_before(due: float, chosen: float) -> bool:
+        return due < chosen
+
     def __repr__(self) -> str:
         return " | ".join(map(repr, self.members))
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class AllOf(FlushPolicy):
+@value
+class AllOf(_Joined):
     """Due when all of its members have come due: the maximum of their due times. Written ``p & q``.
 
     It means "both have come due", not "at a tick" of one of them. The cause of a flush is the leaf that gave the
@@ -174,7 +197,7 @@ class AllOf(FlushPolicy):
     members: tuple[FlushPolicy, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "members", _flat(AllOf, self.members))
+        _Joined.__post_init__(self)
         grids = {(part.period, part.phase) for part in self.parts() if isinstance(part, CheckedEvery)}
         if len(grids) > 1:
             raise InvalidValueError(
@@ -182,40 +205,16 @@ class AllOf(FlushPolicy):
                 "two grids need not meet: write (p & q).checked_every(period)"
             )
 
-    def due(self, view: BufferView) -> float:
-        """Return the maximum of the members' due times."""
-        return self._select(view)[0]
-
-    def leaf(self, view: BufferView) -> FlushPolicy:
-        """Return the leaf that gave the maximum."""
-        return self._select(view)[1].leaf(view)
-
-    def _select(self, view: BufferView) -> tuple[float, FlushPolicy]:
-        chosen = self.members[0]
-        due = chosen.due(view)
-        for member in self.members[1:]:
-            other = member.due(view)
-            if other > due or other != other:
-                due, chosen = other, member
-        return due, chosen
-
-    @property
-    def reads(self) -> frozenset[str]:
-        """What any member reads."""
-        return frozenset().union(*(member.reads for member in self.members))
-
-    def parts(self) -> Iterator[FlushPolicy]:
-        """Yield this policy and all policies that it is made of."""
-        yield self
-        for member in self.members:
-            yield from member.parts()
+    @staticmethod
+    def _goes_before(due: float, chosen: float) -> bool:
+        return due > chosen
 
     def __repr__(self) -> str:
         # & binds tighter than | in Python too, so that only | needs brackets
         return " & ".join(f"({member!r})" if isinstance(member, AnyOf) else repr(member) for member in self.members)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class CheckedEvery(FlushPolicy):
     """Due at the first tick phase + k·period at or after max(now, due) and later than the last flush's start.
 
@@ -232,12 +231,10 @@ class CheckedEvery(FlushPolicy):
     """
 
     policy: FlushPolicy
-    period: float
-    phase: float = 0.0
+    period: Positive
+    phase: NotNegative = 0.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "period", checks.positive("period", self.period))
-        object.__setattr__(self, "phase", checks.not_negative("phase", self.phase))
         if any(isinstance(part, CheckedEvery) for part in _operand("checked_every", self.policy).parts()):
             raise InvalidValueError(
                 f"checked_every cannot be nested, got it on {self.policy!r}; keep one grid, round the whole policy"
@@ -271,12 +268,3 @@ def _operand(operator: str, value: object) -> FlushPolicy:
     if not isinstance(value, FlushPolicy):
         raise InvalidTypeError(f"{operator} takes flush policies, got {value!r}; write FlushAtSize(100) or the like")
     return value
-
-
-def _flat(kind: type[AnyOf | AllOf], members: tuple[FlushPolicy, ...]) -> tuple[FlushPolicy, ...]:
-    flat: list[FlushPolicy] = []
-    for member in members:
-        flat.extend(member.members if isinstance(member, kind) else (_operand(kind.__name__, member),))
-    if not flat:
-        raise InvalidValueError(f"{kind.__name__} needs at least one policy, got none")
-    return tuple(flat)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Annotated, Literal
 
 from bufsim import checks
-from bufsim.checks import NBytes, Seconds
+from bufsim.checks import Seconds
+from bufsim.declared import Count, Duration, Period, Size, Text, Wide, default, instance, value
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model import declared, rules
+from bufsim.model import rules
 from bufsim.model.flush_policy import BufferView, FlushPolicy
 
 _SINCE_OLDEST = frozenset({"oldest_at", "last_flush_start"})
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class NeverFlush(FlushPolicy):
     """Never due. The identity of ``|``.
 
@@ -36,10 +36,8 @@ class NeverFlush(FlushPolicy):
         """Nothing."""
         return frozenset()
 
-    __repr__ = declared.call
 
-
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class FlushAtSize(FlushPolicy):
     """Due at once when the buffer holds at least `size` jobs. ``FlushAtSize(1)`` is the identity of ``&``.
 
@@ -54,10 +52,7 @@ class FlushAtSize(FlushPolicy):
     -inf
     """
 
-    size: int
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "size", checks.integer("size", self.size, at_least=1))
+    size: Count
 
     def due(self, view: BufferView) -> float:
         """Return −inf when size ≥ threshold, else inf."""
@@ -68,10 +63,8 @@ class FlushAtSize(FlushPolicy):
         """The size."""
         return frozenset({"size"})
 
-    __repr__ = declared.call
 
-
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class FlushAtBytes(FlushPolicy):
     """Due at once when the buffer holds at least `nbytes` bytes.
 
@@ -86,14 +79,7 @@ class FlushAtBytes(FlushPolicy):
     FlushAtBytes(1000)
     """
 
-    nbytes: int
-
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(self, nbytes: NBytes) -> None: ...
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "nbytes", checks.nbytes("nbytes", self.nbytes, at_least=1))
+    nbytes: Size
 
     def due(self, view: BufferView) -> float:
         """Return −inf when nbytes ≥ threshold, else inf."""
@@ -104,10 +90,8 @@ class FlushAtBytes(FlushPolicy):
         """The bytes."""
         return frozenset({"nbytes"})
 
-    __repr__ = declared.call
 
-
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class FlushAfterAge(FlushPolicy):
     """Due when the oldest job has been in the buffer for `age` seconds.
 
@@ -122,14 +106,7 @@ class FlushAfterAge(FlushPolicy):
     8.0
     """
 
-    age: float
-
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(self, age: Seconds) -> None: ...
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "age", checks.not_negative("age", checks.seconds("age", self.age)))
+    age: Duration
 
     def due(self, view: BufferView) -> float:
         """Return oldest_at + age."""
@@ -140,10 +117,8 @@ class FlushAfterAge(FlushPolicy):
         """The oldest job's arrival."""
         return frozenset({"oldest_at"})
 
-    __repr__ = declared.call
 
-
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class FlushWhenIdle(FlushPolicy):
     """Due when no job has arrived for `idle` seconds.
 
@@ -158,14 +133,7 @@ class FlushWhenIdle(FlushPolicy):
     12.0
     """
 
-    idle: float
-
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(self, idle: Seconds) -> None: ...
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "idle", checks.not_negative("idle", checks.seconds("idle", self.idle)))
+    idle: Duration
 
     def due(self, view: BufferView) -> float:
         """Return newest_at + idle."""
@@ -176,10 +144,8 @@ class FlushWhenIdle(FlushPolicy):
         """The newest job's arrival."""
         return frozenset({"newest_at"})
 
-    __repr__ = declared.call
 
-
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class FlushEvery(FlushPolicy):
     """Due at the first tick at or after the oldest job's arrival and later than the last flush's start.
 
@@ -200,23 +166,11 @@ class FlushEvery(FlushPolicy):
     (5.0, 6.0)
     """
 
-    period: float
-    phase: float = 0.0
+    period: Period
+    phase: Duration = default(0.0)
     anchor: Literal["clock", "flush_start", "flush_end"] = "clock"
 
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(
-            self,
-            period: Seconds,
-            phase: Seconds = ...,
-            anchor: Literal["clock", "flush_start", "flush_end"] = ...,
-        ) -> None: ...
-
     def __post_init__(self) -> None:
-        object.__setattr__(self, "period", checks.positive("period", checks.seconds("period", self.period)))
-        object.__setattr__(self, "phase", checks.not_negative("phase", checks.seconds("phase", self.phase)))
-        checks.one_of("anchor", self.anchor, ("clock", "flush_start", "flush_end"))
         if self.anchor != "clock" and self.phase:
             raise InvalidValueError(
                 f"phase goes with anchor='clock' only, got phase={self.phase!r} and anchor={self.anchor!r}; "
@@ -235,10 +189,25 @@ class FlushEvery(FlushPolicy):
         """The oldest job's arrival and the last flush."""
         return _SINCE_OLDEST | {"last_flush_end"} if self.anchor == "flush_end" else _SINCE_OLDEST
 
-    __repr__ = declared.call
+
+def _increasing(name: str, given: object) -> tuple[float, ...]:
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise InvalidTypeError(f"{name} must be a list of numbers, got {given!r}; write [{given!r}]")
+    times = tuple(
+        checks.not_negative(f"{name}[{i}]", checks.seconds(f"{name}[{i}]", time)) for i, time in enumerate(given)
+    )
+    if not times:
+        raise InvalidValueError(f"{name} must not be empty; a buffer that is never flushed takes NeverFlush()")
+    for i in range(1, len(times)):
+        if not times[i - 1] < times[i]:
+            raise InvalidValueError(
+                f"{name} must increase strictly, got {name}[{i - 1}]={times[i - 1]!r}, {name}[{i}]={times[i]!r}; "
+                "sort them and drop repeats"
+            )
+    return times
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class FlushAt(FlushPolicy):
     """Due at the first of the given times at or after the oldest job's arrival and later than the last flush's start.
 
@@ -255,28 +224,7 @@ class FlushAt(FlushPolicy):
     6.5
     """
 
-    times: tuple[float, ...]
-
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(self, times: Iterable[Seconds]) -> None: ...
-
-    def __post_init__(self) -> None:
-        given: object = self.times
-        if isinstance(given, str) or not isinstance(given, Iterable):
-            raise InvalidTypeError(f"times must be a list of numbers, got {given!r}; write [{given!r}]")
-        times = tuple(
-            checks.not_negative(f"times[{i}]", checks.seconds(f"times[{i}]", time)) for i, time in enumerate(given)
-        )
-        if not times:
-            raise InvalidValueError("times must not be empty; a buffer that is never flushed takes NeverFlush()")
-        for i in range(1, len(times)):
-            if not times[i - 1] < times[i]:
-                raise InvalidValueError(
-                    f"times must increase strictly, got times[{i - 1}]={times[i - 1]!r}, times[{i}]={times[i]!r}; "
-                    "sort them and drop repeats"
-                )
-        object.__setattr__(self, "times", times)
+    times: Annotated[Wide[Iterable[Seconds], tuple[float, ...]], _increasing]
 
     def due(self, view: BufferView) -> float:
         """Return the first time at or after oldest_at and later than last_flush_start, else inf."""
@@ -287,10 +235,8 @@ class FlushAt(FlushPolicy):
         """The oldest job's arrival and the last flush's start."""
         return _SINCE_OLDEST
 
-    __repr__ = declared.call
 
-
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
+@value(eq=False)
 class FlushCron(FlushPolicy):
     """Due as ``FlushAt`` at the times of a cron expression, as Debian's cron takes it.
 
@@ -309,13 +255,10 @@ class FlushCron(FlushPolicy):
     (600.0, 4200.0, 7800.0)
     """
 
-    expression: str
-    start: dt.datetime
+    expression: Text
+    start: Annotated[dt.datetime, instance(dt.datetime, "a datetime")]
 
     def __post_init__(self) -> None:
-        checks.text("expression", self.expression)
-        if not isinstance(self.start, dt.datetime):
-            raise InvalidTypeError(f"start must be a datetime, got {self.start!r}")
         if self.start.utcoffset() is None:
             raise InvalidValueError(f"start must know its time zone, got {self.start!r}; give it a tzinfo")
         from cronsim import CronSimError  # imported late: most models have no cron
@@ -350,8 +293,6 @@ class FlushCron(FlushPolicy):
 
     def __hash__(self) -> int:
         return hash(repr(self))
-
-    __repr__ = declared.call
 
 
 @functools.lru_cache(maxsize=256)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bufsim import checks
-from bufsim.checks import NBytes, integer, not_negative
+from bufsim.checks import NBytes, integer
+from bufsim.declared import NotNegative, Text, Value, Wide, default, settle, value
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model import declared
 from bufsim.model.arrivals import Arrivals, as_arrivals
 from bufsim.model.distributions import DistributionLike, FloatArray, as_distribution
 from bufsim.model.traces import ScaledTrace, Trace
@@ -24,7 +24,7 @@ _MOST_KEYS = 2**31 - 1
 _MOST_CELLS = 2**20
 
 
-class Keys(ABC):
+class Keys(Value, ABC):
     """A distribution over the keys 0, 1, ..., n - 1."""
 
     __slots__ = ()
@@ -36,7 +36,14 @@ class Keys(ABC):
         """Return `size` independent keys."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+def _count(name: str, given: object) -> int:
+    count = integer(name, given, at_least=1)
+    if count > _MOST_KEYS:
+        raise InvalidValueError(f"{name} must be <= {_MOST_KEYS}, got {given!r}")
+    return count
+
+
+@value
 class UniformKeys(Keys):
     """Every key in 0, ..., n - 1 with the same probability.
 
@@ -51,19 +58,14 @@ class UniformKeys(Keys):
     UniformKeys(100)
     """
 
-    n: int
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "n", _count(self.n))
+    n: Annotated[int, _count]
 
     def draw(self, generator: np.random.Generator, size: int) -> npt.NDArray[np.int32]:
         """Return `size` independent keys."""
         return generator.integers(self.n, size=size, dtype=np.int32)
 
-    __repr__ = declared.call
 
-
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class Zipf(Keys):
     """Zipf's law over n keys: key k, counted from 0, has a probability proportional to (k + 1)^-exponent.
 
@@ -90,12 +92,8 @@ class Zipf(Keys):
     Zipf(10000, 1.1)
     """
 
-    n: int
-    exponent: float
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "n", _count(self.n))
-        object.__setattr__(self, "exponent", not_negative("exponent", self.exponent))
+    n: Annotated[int, _count]
+    exponent: NotNegative
 
     def probabilities(self) -> FloatArray:
         """Return the probability of each key.
@@ -119,8 +117,6 @@ class Zipf(Keys):
         keys[behind] = np.searchsorted(cumulated, uniforms[behind], side="right")
         return keys
 
-    __repr__ = declared.call
-
 
 @lru_cache(maxsize=32)
 def _tables(law: Zipf) -> tuple[FloatArray, npt.NDArray[np.int32]]:
@@ -133,16 +129,14 @@ def _tables(law: Zipf) -> tuple[FloatArray, npt.NDArray[np.int32]]:
     return cumulated, guide.astype(np.int32)
 
 
-def _count(n: object) -> int:
-    """Return `n` as a number of keys."""
-    count = integer("n", n, at_least=1)
-    if count > _MOST_KEYS:
-        raise InvalidValueError(f"n must be <= {_MOST_KEYS}, got {n!r}")
-    return count
+def _keys(name: str, given: object) -> Keys:
+    if not isinstance(given, Keys):
+        raise InvalidTypeError(f"{name} must be Zipf or UniformKeys, got {given!r}; recorded keys go into a Trace")
+    return given
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Producer:
+@value
+class Producer(Value):
     """What creates jobs over time: an arrival process and the jobs' attributes.
 
     Parameters
@@ -170,37 +164,17 @@ class Producer:
     ('default',)
     """
 
-    name: str
-    arrivals: Arrivals
-    queue: str | None = field(default=None, kw_only=True)
-    keys: Keys | None = field(default=None, kw_only=True)
-    nbytes: int | DistributionLike | None = field(default=None, kw_only=True)
-    data: Callable[[int], Any] | Sequence[Any] | None = field(default=None, kw_only=True, hash=False)
-
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(
-            self,
-            name: str,
-            arrivals: Arrivals,
-            *,
-            queue: str | None = ...,
-            keys: Keys | None = ...,
-            nbytes: NBytes | DistributionLike | None = ...,
-            data: Callable[[int], Any] | Sequence[Any] | None = ...,
-        ) -> None: ...
+    name: Text
+    arrivals: Annotated[Arrivals, as_arrivals]
+    _: KW_ONLY
+    queue: Text | None = None
+    keys: Annotated[Keys, _keys] | None = None
+    nbytes: Wide[NBytes | DistributionLike | None, int | DistributionLike | None] = default(None)
+    data: Callable[[int], Any] | Sequence[Any] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
-        checks.text("name", self.name)
-        as_arrivals("arrivals", self.arrivals)
-        if self.keys is not None and not isinstance(self.keys, Keys):
-            raise InvalidTypeError(
-                f"keys must be Zipf or UniformKeys, got {self.keys!r}; recorded keys go into a Trace"
-            )
         trace = self.trace
-        object.__setattr__(self, "queue", self._queue(trace))
-        object.__setattr__(self, "nbytes", self._nbytes(trace))
-        object.__setattr__(self, "data", self._data(trace))
+        settle(self, queue=self._queue(trace), nbytes=self._nbytes(trace), data=self._data(trace))
 
     @property
     def trace(self) -> Trace | None:
@@ -223,15 +197,16 @@ class Producer:
 
     def _queue(self, trace: Trace | None) -> str | None:
         if self.queue is not None:
-            return checks.text("queue", self.queue)
+            return self.queue
         return None if trace is not None and trace.queues is not None else "default"
 
     def _nbytes(self, trace: Trace | None) -> int | DistributionLike | None:
         if self.nbytes is None:
             return None if trace is not None and trace.nbytes is not None else 0
-        if isinstance(self.nbytes, int | np.integer | str):
-            return checks.nbytes("nbytes", self.nbytes, at_least=0)
-        return as_distribution("nbytes", self.nbytes)
+        given: object = self.nbytes
+        if isinstance(given, int | np.integer | str):
+            return checks.nbytes("nbytes", given, at_least=0)
+        return as_distribution("nbytes", given)
 
     def _data(self, trace: Trace | None) -> Callable[[int], Any] | tuple[Any, ...] | None:
         if self.data is None or callable(self.data):
@@ -241,5 +216,3 @@ class Producer:
         if trace is not None and len(self.data) != len(trace):
             raise InvalidValueError(f"data must have one value a row of the trace = {len(trace)}, got {len(self.data)}")
         return tuple(self.data)
-
-    __repr__ = declared.call

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from bufsim.model import declared
+from bufsim.declared import Value, value
 from bufsim.vendure import Job
 
 
@@ -29,7 +28,7 @@ class Assignment(NamedTuple):
     items: Sequence[int]
 
 
-class Reduce(ABC):
+class Reduce(Value, ABC):
     """What becomes of a batch on its way to the job queue; one of these runs on both engines.
 
     Calling it with the batch's jobs returns the reduced jobs, as Vendure's ``reduce`` does.
@@ -51,7 +50,7 @@ class Reduce(ABC):
         return [jobs[position] for position in assignment.reference]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class KeepAll(Reduce):
     """Every job goes to the queue as it is.
 
@@ -70,10 +69,8 @@ class KeepAll(Reduce):
         """Return the jobs."""
         return jobs
 
-    __repr__ = declared.call
 
-
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class UniqueByKey(Reduce):
     """The first job of each key and queue stays, in order of first occurrence; jobs without a key all stay.
 
@@ -95,10 +92,8 @@ class UniqueByKey(Reduce):
                 reference.append(position)
         return Assignment(carrier, reference, [1] * len(reference))
 
-    __repr__ = declared.call
 
-
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class Merge(Reduce):
     """One job per queue carries all jobs of the batch: as many items as jobs.
 
@@ -127,14 +122,12 @@ class Merge(Reduce):
         """Return one new job per queue, whose data lists the data of the jobs that it carries."""
         return [_merged(jobs, assignment, place) for place in range(len(assignment.reference))]
 
-    __repr__ = declared.call
-
 
 VARIANTS = "variants:"
 PRODUCT = "product:"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class SearchIndexReduce(Reduce):
     """Vendure's search-index reduction, on keys: ``"variants:7,12"`` and ``"product:3"``.
 
@@ -179,8 +172,6 @@ class SearchIndexReduce(Reduce):
             _merged(jobs, assignment, place) if key.startswith(VARIANTS) else jobs[assignment.reference[place]]
             for place, key in enumerate(first_key)
         ]
-
-    __repr__ = declared.call
 
 
 def variant_ids(key: str) -> list[str]:

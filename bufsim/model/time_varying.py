@@ -6,14 +6,14 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import KW_ONLY
+from typing import Annotated
 
 import numpy as np
 
 from bufsim.checks import Seconds, not_negative, positive, seconds
+from bufsim.declared import NotNegative, Period, Positive, Rule, Value, Wide, value
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model import declared
 from bufsim.model.arrivals import Arrivals, accumulate, before
 from bufsim.model.distributions import BLOCK, FloatArray
 
@@ -21,7 +21,7 @@ _ROUNDING = 1.0 + 1e-12
 """How far a rate may exceed its bound by rounding: 0.1 + 0.2 is above 0.3."""
 
 
-class Rate(ABC):
+class Rate(Value, ABC):
     """Jobs per second as a function of an array of times in seconds."""
 
     __slots__ = ()
@@ -40,7 +40,7 @@ class Rate(ABC):
         """Return `factor` times this rate."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class Sinusoid(Rate):
     """The rate mean + amplitude·sin(2π·t/period).
 
@@ -59,18 +59,11 @@ class Sinusoid(Rate):
     Sinusoid(10.0, 5.0, 86400.0)
     """
 
-    mean: float
-    amplitude: float
-    period: float
-
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(self, mean: float, amplitude: float, period: Seconds) -> None: ...
+    mean: Positive
+    amplitude: NotNegative
+    period: Period
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "mean", positive("mean", self.mean))
-        object.__setattr__(self, "amplitude", not_negative("amplitude", self.amplitude))
-        object.__setattr__(self, "period", positive("period", seconds("period", self.period)))
         if self.amplitude > self.mean:
             raise InvalidValueError(
                 f"amplitude must be <= mean = {self.mean!r}, so that the rate stays >= 0, got {self.amplitude!r}"
@@ -89,10 +82,16 @@ class Sinusoid(Rate):
         """Return `factor` times this rate, with the same period."""
         return Sinusoid(self.mean * factor, self.amplitude * factor, self.period)
 
-    __repr__ = declared.call
+
+def _edges(name: str, given: Sequence[Seconds]) -> tuple[float, ...]:
+    return tuple(not_negative(f"{name}[{i}]", seconds(f"{name}[{i}]", edge)) for i, edge in enumerate(given))
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+def _rates(name: str, given: Sequence[float]) -> tuple[float, ...]:
+    return tuple(not_negative(f"{name}[{i}]", rate) for i, rate in enumerate(given))
+
+
+@value
 class StepRate(Rate):
     """The rate rates[i] from edges[i] up to edges[i + 1], and 0 outside.
 
@@ -111,13 +110,13 @@ class StepRate(Rate):
     StepRate((0.0, 10.0, 20.0), (1.0, 5.0))
     """
 
-    edges: Sequence[float]
-    rates: Sequence[float]
-    repeat: bool = field(default=False, kw_only=True)
+    edges: Annotated[Wide[Sequence[Seconds], tuple[float, ...]], _edges]
+    rates: Annotated[Wide[Sequence[float], tuple[float, ...]], _rates]
+    _: KW_ONLY
+    repeat: bool = False
 
     def __post_init__(self) -> None:
-        edges = tuple(not_negative(f"edges[{i}]", seconds(f"edges[{i}]", edge)) for i, edge in enumerate(self.edges))
-        rates = tuple(not_negative(f"rates[{i}]", rate) for i, rate in enumerate(self.rates))
+        edges, rates = self.edges, self.rates
         if not rates or len(edges) != len(rates) + 1:
             raise InvalidValueError(
                 f"edges must be one more than rates, rates at least one; got {len(edges)} edges and {len(rates)} rates"
@@ -127,8 +126,6 @@ class StepRate(Rate):
                 raise InvalidValueError(f"edges must increase, got edges[{i + 1}] = {high!r} after {low!r}")
         if self.repeat and edges[0] != 0.0:
             raise InvalidValueError(f"edges must start at 0 when they repeat, got {edges[0]!r}")
-        object.__setattr__(self, "edges", edges)
-        object.__setattr__(self, "rates", rates)
 
     def __call__(self, times: FloatArray) -> FloatArray:
         """Return the rate at each of `times`."""
@@ -147,10 +144,17 @@ class StepRate(Rate):
         """Return `factor` times this rate, with the same edges."""
         return StepRate(self.edges, tuple(rate * factor for rate in self.rates), repeat=self.repeat)
 
-    __repr__ = declared.call
+
+def _function(way_out: str) -> Rule:
+    def rule(name: str, given: object) -> object:
+        if not callable(given):
+            raise InvalidTypeError(f"{name} must be a function of an array of times, got {given!r}{way_out}")
+        return given
+
+    return rule
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class ScaledRate(Rate):
     """`factor` times a rate function of the user's own.
 
@@ -162,13 +166,8 @@ class ScaledRate(Rate):
         What its values are multiplied by, > 0.
     """
 
-    rate: Callable[[FloatArray], FloatArray]
-    factor: float
-
-    def __post_init__(self) -> None:
-        if not callable(self.rate):
-            raise InvalidTypeError(f"rate must be a function of an array of times, got {self.rate!r}")
-        object.__setattr__(self, "factor", positive("factor", self.factor))
+    rate: Annotated[Callable[[FloatArray], FloatArray], _function("")]
+    factor: Positive
 
     def __call__(self, times: FloatArray) -> FloatArray:
         """Return the rate at each of `times`."""
@@ -183,10 +182,8 @@ class ScaledRate(Rate):
         """Return the rate with both factors in one."""
         return ScaledRate(self.rate, self.factor * factor)
 
-    __repr__ = declared.call
 
-
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class TimeVarying(Arrivals):
     """A Poisson process whose rate is a function of time.
 
@@ -218,15 +215,8 @@ class TimeVarying(Arrivals):
     TimeVarying(Sinusoid(10.0, 5.0, 60.0), 15.0)
     """
 
-    rate: Callable[[FloatArray], FloatArray]
-    max_rate: float
-
-    def __post_init__(self) -> None:
-        if not callable(self.rate):
-            raise InvalidTypeError(
-                f"rate must be a function of an array of times, got {self.rate!r}; for a constant rate use Poisson"
-            )
-        object.__setattr__(self, "max_rate", positive("max_rate", self.max_rate))
+    rate: Annotated[Callable[[FloatArray], FloatArray], _function("; for a constant rate use Poisson")]
+    max_rate: Positive
 
     def blocks(self, generator: np.random.Generator, until: float) -> Iterator[FloatArray]:
         """Yield the arrival times before `until` in blocks."""
@@ -268,5 +258,3 @@ class TimeVarying(Arrivals):
         factor = positive("factor", factor)
         rate = self.rate.scaled(factor) if isinstance(self.rate, Rate) else ScaledRate(self.rate, factor)
         return TimeVarying(rate, self.max_rate * factor)
-
-    __repr__ = declared.call

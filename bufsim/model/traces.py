@@ -6,24 +6,28 @@ import functools
 import hashlib
 import math
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from bufsim.checks import NBytes, Seconds, positive
-from bufsim.errors import InvalidTypeError
-from bufsim.model import declared, trace_reading
+from bufsim.declared import Positive, Wide, default, instance, settle, value
+from bufsim.model import trace_reading
 from bufsim.model.arrivals import Arrivals, before
 from bufsim.model.distributions import BLOCK, FloatArray
 
 IntArray = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
+def _times(name: str, given: object) -> FloatArray:
+    return trace_reading.times(given)
+
+
+@value(eq=False)
 class Trace(Arrivals):
     """Recorded arrival times, with what else the log says about each job.
 
@@ -51,31 +55,23 @@ class Trace(Arrivals):
     Trace(<4 times, 0 .. 2 s, with keys>)
     """
 
-    times: FloatArray
-    keys: tuple[Hashable, ...] | None
-    nbytes: IntArray | None
-    queues: tuple[str, ...] | None
-    data: tuple[Any, ...] | None
+    times: Annotated[Wide[npt.ArrayLike | Sequence[Seconds], FloatArray], _times]
+    _: KW_ONLY
+    keys: Wide[Sequence[Hashable] | None, tuple[Hashable, ...] | None] = default(None)
+    nbytes: Wide[Sequence[NBytes] | IntArray | None, IntArray | None] = default(None)
+    queues: Wide[Sequence[str] | None, tuple[str, ...] | None] = default(None)
+    data: Wide[Sequence[Any] | None, tuple[Any, ...] | None] = default(None)
 
-    def __init__(
-        self,
-        times: npt.ArrayLike | Sequence[Seconds],
-        *,
-        keys: Sequence[Hashable] | None = None,
-        nbytes: Sequence[NBytes] | IntArray | None = None,
-        queues: Sequence[str] | None = None,
-        data: Sequence[Any] | None = None,
-    ) -> None:
-        checked = trace_reading.times(times)
-        object.__setattr__(self, "times", checked)
-        for name, values, checked_column in (
-            ("keys", keys, trace_reading.keys),
-            ("nbytes", nbytes, trace_reading.nbytes),
-            ("queues", queues, trace_reading.queues),
-            ("data", data, tuple),
+    def __post_init__(self) -> None:
+        for name, checked in (
+            ("keys", trace_reading.keys),
+            ("nbytes", trace_reading.nbytes),
+            ("queues", trace_reading.queues),
+            ("data", tuple),
         ):
-            column = None if values is None else checked_column(trace_reading.column(name, values, len(checked)))
-            object.__setattr__(self, name, column)
+            given = getattr(self, name)
+            if given is not None:
+                settle(self, **{name: checked(trace_reading.column(name, given, len(self.times)))})
 
     @classmethod
     def from_frame(
@@ -220,7 +216,7 @@ class Trace(Arrivals):
         return self if factor == 1.0 else ScaledTrace(self, factor)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@value
 class ScaledTrace(Arrivals):
     """Several copies of a trace, each turned like a ring by a random shift of its own.
 
@@ -239,13 +235,8 @@ class ScaledTrace(Arrivals):
     do not coincide: this models more customers of the same kind, not the same customers twice as fast.
     """
 
-    trace: Trace
-    factor: float
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.trace, Trace):
-            raise InvalidTypeError(f"trace must be a Trace, got {self.trace!r}")
-        object.__setattr__(self, "factor", positive("factor", self.factor))
+    trace: Annotated[Trace, instance(Trace, "a Trace")]
+    factor: Positive
 
     def expanded(self, generator: np.random.Generator, until: float) -> tuple[FloatArray, npt.NDArray[np.intp]]:
         """Return the arrival times before `until`, and each one's position in the trace."""
@@ -287,8 +278,6 @@ class ScaledTrace(Arrivals):
     def scaled(self, factor: float) -> Trace | ScaledTrace:
         """Return the same trace with both factors in one."""
         return self.trace.scaled(self.factor * positive("factor", factor))
-
-    __repr__ = declared.call
 
 
 def _slices(times: FloatArray, until: float) -> Iterator[FloatArray]:

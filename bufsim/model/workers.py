@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import KW_ONLY, field
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bufsim import checks
 from bufsim.checks import Seconds, Written
+from bufsim.declared import (
+    Count,
+    Duration,
+    Period,
+    Positive,
+    Probability,
+    Text,
+    Value,
+    Whole,
+    Wide,
+    default,
+    settle,
+    value,
+)
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.model import declared
 from bufsim.model.distributions import Constant, Distribution, DistributionLike, as_distribution
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Backoff:
+@value
+class Backoff(Value):
     """How long a failed job waits before it goes back to the queue's tail.
 
     After the a-th failed attempt: min(longest, first·factor^(a−1)).
@@ -38,26 +51,32 @@ class Backoff:
     Backoff(1.0, factor=2.0, longest=60.0)
     """
 
-    first: float
-    factor: float = 1.0
-    longest: float = 1e18
-
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(self, first: Seconds, factor: float = ..., longest: Seconds = ...) -> None: ...
+    first: Duration
+    factor: Positive = 1.0
+    longest: Duration = default(1e18)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "first", checks.not_negative("first", checks.seconds("first", self.first)))
-        object.__setattr__(self, "longest", checks.not_negative("longest", checks.seconds("longest", self.longest)))
-        if checks.positive("factor", self.factor) < 1.0:
+        if self.factor < 1.0:
             raise InvalidValueError(f"factor must be >= 1, got {self.factor!r}")
-        object.__setattr__(self, "factor", float(self.factor))
-
-    __repr__ = declared.call
 
 
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
-class GivenTimes:
+def _given_times(name: str, given: Any) -> np.ndarray:
+    numbers = checks.all_seconds(f"service {name}", given)
+    try:
+        times = np.array(numbers, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidTypeError(f"service {name} must be numbers, got {given!r}") from None
+    if times.ndim != 1 or not len(times):
+        raise InvalidValueError(f"service {name} must be one row of numbers, at least one, got shape {times.shape}")
+    if not (np.isfinite(times).all() and (times >= 0.0).all()):
+        row = int(np.flatnonzero(~(np.isfinite(times) & (times >= 0.0)))[0])
+        raise InvalidValueError(f"service {name} must be finite and >= 0, got {times[row].item()!r} in row {row}")
+    times.flags.writeable = False
+    return times
+
+
+@value(eq=False)
+class GivenTimes(Value):
     """Service times as given, in the order in which jobs are handed to the queue: row i takes the i-th in each attempt.
 
     Parameters
@@ -71,27 +90,11 @@ class GivenTimes:
     GivenTimes(<2 times>)
     """
 
-    times: np.ndarray
+    times: Annotated[Wide[npt.ArrayLike | Sequence[Seconds], np.ndarray], _given_times]
     digest: bytes = field(init=False)
 
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(self, times: npt.ArrayLike | Sequence[Seconds]) -> None: ...
-
     def __post_init__(self) -> None:
-        given = checks.all_seconds("service times", self.times)
-        try:
-            times = np.array(given, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise InvalidTypeError(f"service times must be numbers, got {self.times!r}") from None
-        if times.ndim != 1 or not len(times):
-            raise InvalidValueError(f"service times must be one row of numbers, at least one, got shape {times.shape}")
-        if not (np.isfinite(times).all() and (times >= 0.0).all()):
-            row = int(np.flatnonzero(~(np.isfinite(times) & (times >= 0.0)))[0])
-            raise InvalidValueError(f"service times must be finite and >= 0, got {times[row].item()!r} in row {row}")
-        times.flags.writeable = False
-        object.__setattr__(self, "times", times)
-        object.__setattr__(self, "digest", hashlib.blake2b(times.tobytes(), digest_size=16).digest())
+        settle(self, digest=hashlib.blake2b(self.times.tobytes(), digest_size=16).digest())
 
     def __reduce__(self) -> tuple[type[GivenTimes], tuple[np.ndarray]]:
         # through the constructor: numpy restores arrays as writeable
@@ -107,33 +110,27 @@ class GivenTimes:
         return f"GivenTimes(<{len(self.times)} times>)"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class _Workers:
-    concurrency: int
-    _: KW_ONLY
-    queue: str | None = None
-    service: Distribution | GivenTimes = Constant(0.0)
-    per_item: float = 0.0
-    failure: float = 0.0
-    retries: int = 0
-    backoff: Backoff = Backoff(0.0)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "concurrency", checks.integer("concurrency", self.concurrency, at_least=1))
-        if self.queue is not None:
-            checks.text("queue", self.queue)
-        object.__setattr__(self, "service", _service(self.service))
-        object.__setattr__(self, "per_item", checks.not_negative("per_item", checks.seconds("per_item", self.per_item)))
-        object.__setattr__(self, "failure", checks.probability("failure", self.failure))
-        object.__setattr__(self, "retries", checks.integer("retries", self.retries, at_least=0))
-        backoff: Backoff | Seconds = self.backoff
-        object.__setattr__(self, "backoff", backoff if isinstance(backoff, Backoff) else Backoff(backoff))
-
-    __repr__ = declared.call
+def _service(name: str, given: object) -> Distribution | GivenTimes:
+    if isinstance(given, GivenTimes):
+        return given
+    if isinstance(given, list | tuple | np.ndarray):
+        return GivenTimes(given)
+    return as_distribution(name, checks.seconds(name, given) if isinstance(given, Written) else given)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class PushWorkers(_Workers):
+def _backoff(name: str, given: Any) -> Backoff:
+    return given if isinstance(given, Backoff) else Backoff(given)
+
+
+Service = Annotated[
+    Wide[DistributionLike | npt.ArrayLike | Seconds | GivenTimes, Distribution | GivenTimes],
+    _service,
+]
+AnyBackoff = Annotated[Wide[Backoff | Seconds, Backoff], _backoff]
+
+
+@value
+class PushWorkers(Value):
     """A free worker takes the queue's next job at once: BullMQ, as Vendure's plugin uses it.
 
     Parameters
@@ -159,25 +156,18 @@ class PushWorkers(_Workers):
     PushWorkers(concurrency=4, service=Constant(0.02), per_item=0.005)
     """
 
-    concurrency: int = 3
-
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(
-            self,
-            concurrency: int = ...,
-            *,
-            queue: str | None = ...,
-            service: DistributionLike | npt.ArrayLike | Seconds | GivenTimes = ...,
-            per_item: Seconds = ...,
-            failure: float = ...,
-            retries: int = ...,
-            backoff: Backoff | Seconds = ...,
-        ) -> None: ...
+    concurrency: Count = 3
+    _: KW_ONLY
+    queue: Text | None = None
+    service: Service = default(Constant(0.0))
+    per_item: Duration = default(0.0)
+    failure: Probability = 0.0
+    retries: Whole = 0
+    backoff: AnyBackoff = default(Backoff(0.0))
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class PollingWorkers(_Workers):
+@value
+class PollingWorkers(Value):
     """At every poll, k·poll_interval, as many jobs start as there are free workers: Vendure's SQL and in-memory queues.
 
     By default at most 5 jobs a second start, whatever they take. A job that arrives, or a worker that gets free, at the
@@ -198,42 +188,18 @@ class PollingWorkers(_Workers):
     PollingWorkers(service=Constant(0.02))
     """
 
-    concurrency: int = 1
+    concurrency: Count = 1
     _: KW_ONLY
-    poll_interval: float = 0.2
-
-    if TYPE_CHECKING:  # what it takes is more than what it holds
-
-        def __init__(
-            self,
-            concurrency: int = ...,
-            *,
-            poll_interval: Seconds = ...,
-            queue: str | None = ...,
-            service: DistributionLike | npt.ArrayLike | Seconds | GivenTimes = ...,
-            per_item: Seconds = ...,
-            failure: float = ...,
-            retries: int = ...,
-            backoff: Backoff | Seconds = ...,
-        ) -> None: ...
-
-    def __post_init__(self) -> None:
-        _Workers.__post_init__(self)
-        interval = checks.positive("poll_interval", checks.seconds("poll_interval", self.poll_interval))
-        object.__setattr__(self, "poll_interval", interval)
+    poll_interval: Period = default(0.2)
+    queue: Text | None = None
+    service: Service = default(Constant(0.0))
+    per_item: Duration = default(0.0)
+    failure: Probability = 0.0
+    retries: Whole = 0
+    backoff: AnyBackoff = default(Backoff(0.0))
 
 
 Workers = PushWorkers | PollingWorkers
-
-
-def _service(value: object) -> Distribution | GivenTimes:
-    if isinstance(value, GivenTimes):
-        return value
-    if isinstance(value, list | tuple | np.ndarray):
-        return GivenTimes(value)
-    if isinstance(value, Written):
-        return Constant(checks.not_negative("service", checks.seconds("service", value)))
-    return as_distribution("service", value)
 
 
 def service_source(workers: Workers) -> Distribution | np.ndarray:
