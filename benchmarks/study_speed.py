@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks import readme, tables
 from bufsim import Exponential, FlushAtSize, FlushPolicy, JobBuffer, Poisson, Producer, PushWorkers, Simulation
-from bufsim.studies.running import end_processes
+from bufsim.studies.processes import end_processes
 from bufsim.studies.scenarios import policy_grid
 from bufsim.studies.study import Study
 from bufsim.studies.study_result import StudyResult

@@ -16,7 +16,7 @@ PATIENCE = 1.0
 
 
 class Bar(Protocol):
-    """What is shown while replications come in."""
+    """A sink for the progress of a study."""
 
     speaks: bool
     """Whether it shows what it is told to say."""
@@ -29,8 +29,8 @@ class Bar(Protocol):
 
 
 @contextmanager
-def shown(progress: bool | Progress | None, total: int, done: int) -> Iterator[Bar]:
-    """Yield what to tell of replications that have come in.
+def show_progress(progress: bool | Progress | None, total: int, done: int) -> Iterator[Bar]:
+    """Yield the bar, or whatever else is to be told that replications have come in.
 
     Parameters
     ----------

@@ -18,8 +18,9 @@ from bufsim.simulation import Engine, Simulation
 from bufsim.statistics import SequentialPlan
 from bufsim.studies import progress as bars
 from bufsim.studies.comparisons import Pairs
+from bufsim.studies.effort import Effort
 from bufsim.studies.expressions import Expression
-from bufsim.studies.running import Effort, Replicating
+from bufsim.studies.running import ReplicationRunner
 from bufsim.studies.scenarios import Coordinates, find_scenario, grid
 from bufsim.studies.stopping import Goals, Metrics, SequentialResult, run_sequentially
 from bufsim.studies.study_result import StudyResult
@@ -106,7 +107,7 @@ class Study:
         >>> study.estimate(30).runs
         60
         """
-        return Replicating(self.scenarios, self.seed, engine).effort(range(replications), executor)
+        return ReplicationRunner(self.scenarios, self.seed, engine).effort(range(replications), executor)
 
     def run(
         self,
@@ -162,10 +163,10 @@ class Study:
             raise InvalidValueError(
                 f"replications must be >= 2, got {replications}: from one run nothing can be said about the noise"
             )
-        running = Replicating(self.scenarios, self.seed, engine)
+        runner = ReplicationRunner(self.scenarios, self.seed, engine)
         numbers = range(first, first + replications)
-        running.run(numbers, executor=executor, store=store, progress=progress)
-        return StudyResult.of(self, running, numbers)
+        runner.run(numbers, executor=executor, store=store, progress=progress)
+        return StudyResult.of(self, runner, numbers)
 
     def run_until(
         self,
@@ -217,11 +218,11 @@ class Study:
         """
         checks.one_of("engine", engine, ("auto", "simpy", "compiled"))
         goals = Goals.of(half_widths, separated, pairs, margin, minimise, maximise, indifference)
-        running = Replicating(self.scenarios, self.seed, engine)
+        runner = ReplicationRunner(self.scenarios, self.seed, engine)
 
         def run(replications: int) -> StudyResult:
-            running.run(range(replications), executor=executor, store=store, progress=progress)
-            return StudyResult.of(self, running, range(replications))
+            runner.run(range(replications), executor=executor, store=store, progress=progress)
+            return StudyResult.of(self, runner, range(replications))
 
         return run_sequentially(run, goals, SequentialPlan(first, most, confidence))
 

@@ -24,7 +24,7 @@ from bufsim.studies.expressions import Expression, Limit, all_limits, expression
 from bufsim.studies.limit_checks import LimitChecks, check_limits
 from bufsim.studies.progress import Progress
 from bufsim.studies.recommendation import Question, Recommendation, further, recommend
-from bufsim.studies.running import Replicating
+from bufsim.studies.running import ReplicationRunner
 from bufsim.studies.scenarios import Coordinates
 from bufsim.studies.warnings import WarmUps, study_warnings, warm_ups
 
@@ -205,7 +205,7 @@ class StudyNumbers:
     complete: bool
 
     @classmethod
-    def of(cls, study: Planned, run: Replicating, replications: Iterable[int]) -> Self:
+    def of(cls, study: Planned, run: ReplicationRunner, replications: Iterable[int]) -> Self:
         """Return what came out of these replications of a study, in order, however they came in."""
         numbers = list(replications)
         tallies = {name: {r: found[r] for r in numbers if r in found} for name, found in run.tallies.items()}
@@ -659,9 +659,9 @@ class StudyResult(StudyNumbers):
         """Run scenarios on replications that nobody has seen."""
         seen = [number for found in self.tallies.values() for number in found]
         first = max([*seen, *self.failures["replication"]]) + 1
-        running = Replicating(scenarios, self.seed, self._engine)
-        running.run(range(first, first + replications), **how)
-        return StudyResult.of(self, running, range(first, first + replications))
+        runner = ReplicationRunner(scenarios, self.seed, self._engine)
+        runner.run(range(first, first + replications), **how)
+        return StudyResult.of(self, runner, range(first, first + replications))
 
     @property
     def _engine(self) -> Engine:

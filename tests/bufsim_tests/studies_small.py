@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from dataclasses import dataclass
 
@@ -62,3 +63,20 @@ def study(*policies: FlushPolicy, seed=7, **options) -> Study:
 def bits(result) -> dict[str, dict[int, bytes]]:
     """Return what came out of a study to the last bit, in order."""
     return {name: {number: packed(one) for number, one in found.items()} for name, found in result.tallies.items()}
+
+
+def bits_of(result) -> bytes:
+    """Return what came out of one run to the last bit."""
+    return packed(result.tally)
+
+
+def without(name):
+    """Return an import that does not find a library."""
+    found = builtins.__import__
+
+    def missing(module, *args, **kwargs):
+        if module.partition(".")[0] == name:
+            raise ImportError(name)
+        return found(module, *args, **kwargs)
+
+    return missing

@@ -13,7 +13,7 @@ from bufsim.errors import InvalidValueError
 from bufsim.model.policies import FlushAfterAge
 from bufsim.plots import StudyPlots
 from bufsim.simulation import Simulation
-from bufsim.studies import running
+from bufsim.studies import running, tasks
 
 CATALOGUE = Path(__file__).parents[2] / "data" / "scenarios" / "vendure-catalogue.toml"
 MODEL = ["compare", "--arrivals", "poisson:10", "--until", "2min", "--seed", "1"]
@@ -276,14 +276,14 @@ def test_an_interruption_that_leaves_nothing_to_compare_shows_what_there_is(
 
 
 def test_a_policy_that_fails_is_named_with_its_cause(capsys: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = running.run_on
+    run = tasks.run_on
 
     def failing(simulation: Simulation, *arguments: object, **named: object) -> object:
         if simulation.buffers[0].policy == FlushAfterAge(1.0):
             raise RuntimeError("no more disk")
         return run(simulation, *arguments, **named)
 
-    monkeypatch.setattr(running, "run_on", failing)
+    monkeypatch.setattr(tasks, "run_on", failing)
     assert main([*TWO, "--policy", "age(1s)", "-n", "2"]) == 0
     printed = capsys.readouterr().out
     assert "2 policies" in printed

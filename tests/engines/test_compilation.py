@@ -27,7 +27,7 @@ from bufsim import FlushAtSize, FlushEvery, JobBuffer, Poisson, Producer, PushWo
 from bufsim.cli import main
 from bufsim.engines import compilation, compiled_engine
 from bufsim.engines.compilation import COMPILES, COMPILES_ALWAYS, compiled, silent, telling
-from bufsim.studies.running import Task, run, run_for_a_while
+from bufsim.studies.tasks import Task, run, run_for_a_while
 
 RUN = """
 MORE = 1

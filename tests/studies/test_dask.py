@@ -61,22 +61,22 @@ def test_both_workers_take_part(client):
 
 
 def _count_from(number):
-    from bufsim.studies import running
+    from bufsim.studies import tasks
 
-    run = running.Task.run
-    running.tasks_done = number
+    run = tasks.Task.run
+    tasks.done = number
 
-    def counted(task, drawn):
-        running.tasks_done += 1
-        return run(task, drawn)
+    def counted(task, draws):
+        tasks.done += 1
+        return run(task, draws)
 
-    running.Task.run = counted
+    tasks.Task.run = counted
 
 
 def _tasks_done():
-    from bufsim.studies import running
+    from bufsim.studies import tasks
 
-    return running.tasks_done
+    return tasks.done
 
 
 def test_an_interrupt_gives_a_part_and_leaves_the_cluster_as_it_was(client):

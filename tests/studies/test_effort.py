@@ -8,11 +8,10 @@ import pytest
 from bufsim_tests.studies_small import Failing, OwnSize, declare, study
 
 from bufsim import Bulk, FlushAtSize, InvalidTypeError, Poisson, Producer, StepRate, TimeVarying, Trace, Uniform
+from bufsim.studies import effort, running
 from bufsim.studies import progress as bars
-from bufsim.studies import running as effort
-from bufsim.studies import running as execution
-from bufsim.studies import running as replicating
-from bufsim.studies.running import USUAL, Cost, Effort, Replicating, jobs_by_scenario, measured, seconds_of
+from bufsim.studies.effort import USUAL, Cost, Effort, jobs_by_scenario, measured, seconds_of
+from bufsim.studies.running import ReplicationRunner
 
 EFFORT = Effort(scenarios=60, replications=30, jobs=72_000.0, left=1800, seconds=25.3, workers=1)
 
@@ -110,8 +109,8 @@ def test_the_jobs_of_several_producers_add_up():
 
 def tasks(*policies, replications=2, **options):
     planned = study(*policies, **options)
-    running = Replicating(planned.scenarios, planned.seed, "auto")
-    return list(running._tasks(range(replications))), jobs_by_scenario(planned.scenarios, planned.seed)
+    runner = ReplicationRunner(planned.scenarios, planned.seed, "auto")
+    return list(runner.tasks(range(replications))), jobs_by_scenario(planned.scenarios, planned.seed)
 
 
 def test_the_time_is_that_of_the_runs_and_of_their_jobs():
@@ -185,7 +184,7 @@ def test_a_real_run_is_timed():
 
 def test_a_study_estimates_its_effort(monkeypatch):
     clock(monkeypatch, {"compiled": Cost(0.0, 1e-6), "simpy": Cost(0.0, 1e-5)})
-    monkeypatch.setattr(execution, "cores", lambda: 2)
+    monkeypatch.setattr(running, "cores", lambda: 2)
     estimate = study(*(FlushAtSize(n) for n in range(1, 61)), until=7200.0).estimate()
     assert str(estimate) == (
         "60 scenarios × 30 replications = 1,800 runs of about 72,000 jobs; about 65 s on 2 workers"
@@ -198,7 +197,7 @@ def test_a_study_estimates_its_effort(monkeypatch):
 
 
 def long_study(monkeypatch):
-    monkeypatch.setattr(replicating, "LONG", 0.0)
+    monkeypatch.setattr(running, "LONG", 0.0)
     clock(monkeypatch, {"compiled": Cost(0.5, 0.0), "simpy": Cost(0.5, 0.0)})
 
 
@@ -222,12 +221,12 @@ def test_of_a_study_that_goes_on_the_rest_is_told(monkeypatch, capfd, tmp_path):
 @pytest.mark.parametrize("progress", [False, lambda done, total: None])
 def test_a_quiet_study_is_not_estimated(monkeypatch, capfd, progress):
     long_study(monkeypatch)
-    monkeypatch.setattr(replicating, "measured", None)  # would fail
+    monkeypatch.setattr(running, "measured", None)  # would fail
     study().run(2, progress=progress)
     assert capfd.readouterr() == ("", "")
 
 
 def test_short_work_is_not_held_up_by_an_estimate(monkeypatch, capfd):
-    monkeypatch.setattr(replicating, "measured", None)  # would fail
+    monkeypatch.setattr(running, "measured", None)  # would fail
     study().run(2)
     assert "runs of about" not in capfd.readouterr().err

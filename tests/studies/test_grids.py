@@ -27,8 +27,8 @@ from bufsim import (
     Trace,
 )
 from bufsim.studies import scenarios
-from bufsim.studies.running import drawn_from
 from bufsim.studies.scenarios import grid, policy_grid
+from bufsim.studies.tasks import drawn_from
 
 
 def only(simulation, **over):

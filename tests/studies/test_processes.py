@@ -13,8 +13,8 @@ import pytest
 from bufsim_tests.studies_small import POLICIES, OwnSize, bits, study
 
 from bufsim import BufsimError
-from bufsim.studies import running as own
-from bufsim.studies.running import end_processes, processes
+from bufsim.studies import processes as own
+from bufsim.studies.processes import end_processes, processes
 
 
 @pytest.fixture(autouse=True)
@@ -111,7 +111,7 @@ def test_an_interrupted_study_lets_its_processes_work_no_longer():
 
 SCRIPT = """
     import os, sys
-    from bufsim.studies.running import processes
+    from bufsim.studies.processes import processes
     from bufsim_tests.studies_small import study
     pool = processes(2)
     pids = set()
@@ -156,7 +156,7 @@ def hears_interrupts():
 def test_processes_do_not_hear_an_interrupt_from_their_start_on_and_their_parent_does():
     # in a new process, where all that loky needs is started with them
     code = (
-        "from studies.test_processes import hears_interrupts; from bufsim.studies.running import processes; "
+        "from studies.test_processes import hears_interrupts; from bufsim.studies.processes import processes; "
         "print(processes(1).submit(hears_interrupts).result(), hears_interrupts())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)

@@ -3,16 +3,16 @@ from __future__ import annotations
 import builtins
 
 import pytest
-from studies.test_execution import without
+from bufsim_tests.studies_small import without
 
 from bufsim import InvalidTypeError, MissingExtraError
 from bufsim.studies import progress as bars
-from bufsim.studies.progress import shown
+from bufsim.studies.progress import show_progress
 
 
 def test_a_function_is_called_with_the_replications_done_and_all():
     told = []
-    with shown(lambda done, total: told.append((done, total)), 10, 3) as bar:
+    with show_progress(lambda done, total: told.append((done, total)), 10, 3) as bar:
         bar.advance(1)
         bar.advance(4)
         assert not bar.speaks
@@ -21,7 +21,7 @@ def test_a_function_is_called_with_the_replications_done_and_all():
 
 
 def test_quiet_is_quiet(capfd):
-    with shown(False, 10, 3) as bar:
+    with show_progress(False, 10, 3) as bar:
         bar.advance(7)
         assert not bar.speaks
         bar.say("nothing")
@@ -29,7 +29,7 @@ def test_quiet_is_quiet(capfd):
 
 
 def test_a_bar_that_is_asked_for_is_shown_and_left(capfd):
-    with shown(True, 10, 3) as bar:
+    with show_progress(True, 10, 3) as bar:
         assert bar.speaks
         bar.say("10 runs")
         bar.advance(7)
@@ -42,18 +42,18 @@ def test_a_bar_that_is_asked_for_is_shown_and_left(capfd):
 
 def test_a_bar_that_nobody_asked_for_waits_whether_it_takes_long(capfd, monkeypatch):
     monkeypatch.setattr(bars, "PATIENCE", 1000.0)
-    with shown(None, 10, 0) as bar:
+    with show_progress(None, 10, 0) as bar:
         bar.advance(10)
     assert "10/10" not in capfd.readouterr().err
     monkeypatch.setattr(bars, "PATIENCE", 0.0)
-    with shown(None, 10, 0) as bar:
+    with show_progress(None, 10, 0) as bar:
         bar.advance(10)
     assert "replications" in capfd.readouterr().err
 
 
 def test_without_tqdm_there_are_lines_but_no_bar(capfd, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without("tqdm"))
-    with shown(None, 10, 0) as bar:
+    with show_progress(None, 10, 0) as bar:
         assert bar.speaks
         bar.say("10 runs")
         bar.advance(10)
@@ -62,7 +62,7 @@ def test_without_tqdm_there_are_lines_but_no_bar(capfd, monkeypatch):
 
 def test_a_bar_that_is_asked_for_needs_tqdm(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without("tqdm"))
-    with pytest.raises(MissingExtraError) as error, shown(True, 10, 0):
+    with pytest.raises(MissingExtraError) as error, show_progress(True, 10, 0):
         pass
     assert str(error.value) == (
         'progress=True needs tqdm: install it with pip install "bufsim[studies]", or give a function'
@@ -71,7 +71,7 @@ def test_a_bar_that_is_asked_for_needs_tqdm(monkeypatch):
 
 @pytest.mark.parametrize("wrong", ["yes", 1, 0.5])
 def test_anything_else_is_refused(wrong):
-    with pytest.raises(InvalidTypeError) as error, shown(wrong, 10, 0):
+    with pytest.raises(InvalidTypeError) as error, show_progress(wrong, 10, 0):
         pass
     assert str(error.value) == (
         f"progress must be True, False or a function of the replications done and all, got {wrong!r}"
@@ -79,7 +79,7 @@ def test_anything_else_is_refused(wrong):
 
 
 def test_the_time_that_was_announced_is_not_counted_as_that_of_runs() -> None:
-    with shown(True, 100, 0) as bar:
+    with show_progress(True, 100, 0) as bar:
         bar.advance(1)
         before = bar._bar.start_t
         # half a minute goes by, in which the engine compiles

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bufsim import FlushAtSize, FlushEvery, InvalidValueError, JobBuffer, Poisson, Producer, PushWorkers, Simulation
-from bufsim.studies import running
+from bufsim.studies import running, tasks
 from bufsim.studies.expressions import expression, limit
 from bufsim.studies.sensitivity import BASE, Sensitivity, sensitivity
 
@@ -78,14 +78,14 @@ def test_an_interrupt_is_not_half_an_answer(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_variation_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    run_on = running.run_on
+    run_on = tasks.run_on
 
     def failing(simulation: Simulation, *arguments: object, **named: object) -> object:
         if simulation.workers[0].service != model().workers[0].service:
             raise RuntimeError("too slow")
         return run_on(simulation, *arguments, **named)  # type: ignore[arg-type]  # passed on
 
-    monkeypatch.setattr(running, "run_on", failing)
+    monkeypatch.setattr(tasks, "run_on", failing)
     with pytest.raises(InvalidValueError, match=r"with service time, (lower|higher) the model failed: RuntimeError"):
         sensitivity(model(), [WAIT], seed=3, replications=2, progress=False)
 

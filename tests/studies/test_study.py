@@ -29,7 +29,7 @@ from bufsim import (
 )
 from bufsim.engines.randomness import stream
 from bufsim.studies import progress as bars
-from bufsim.studies import running
+from bufsim.studies import tasks
 from bufsim.studies.study import Study
 from bufsim.studies.study_result import IncompleteError
 
@@ -285,7 +285,7 @@ def test_of_many_scenarios_a_part_says_from_how_many_to_how_many_replications_th
 @pytest.mark.parametrize("count", [1, 2])
 def test_an_interrupted_pool_has_done_the_first_replications_of_all_scenarios(count, monkeypatch):
     # a worker hands back all but one of its chunk
-    monkeypatch.setattr(running, "PATIENCE", 0.0)
+    monkeypatch.setattr(tasks, "PATIENCE", 0.0)
 
     def stop(done, total):
         if done >= 30:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import builtins
 import concurrent.futures as futures
 import operator
-import pickle
 import random
 import subprocess
 import sys
@@ -11,34 +10,22 @@ import textwrap
 import threading
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pytest
 import scipy.stats
-from bufsim_tests.studies_small import OwnSize, bits, declare, study
+from bufsim_tests.studies_small import OwnSize, bits, bits_of, declare, study, without
 
 from bufsim import (
     BufsimError,
-    Exponential,
-    FlushAfterAge,
-    FlushAtBytes,
     FlushAtSize,
-    FlushEvery,
-    Gamma,
     InvalidTypeError,
     InvalidValueError,
-    KeepAll,
     MissingExtraError,
     Poisson,
     Producer,
     PushWorkers,
-    Renewal,
-    Trace,
-    UniqueByKey,
-    Zipf,
 )
-from bufsim.model.distributions import Distribution
-from bufsim.studies import running
-from bufsim.studies.running import Task, at_once, execute, run, run_for_a_while
+from bufsim.studies import running, tasks
+from bufsim.studies.running import execute, find_unpicklable, parallelism
 from bufsim.studies.study import Study
 
 ALL = study(*(FlushAtSize(n) for n in range(2, 8)), OwnSize(5))
@@ -51,12 +38,6 @@ def alone():
         name: {n: bits_of(simulation.run(ALL.seed, engine="auto", replication=n, record="summary")) for n in range(4)}
         for name, simulation in ALL.scenarios.items()
     }
-
-
-def bits_of(result):
-    from bufsim.studies.store import packed
-
-    return packed(result.tally)
 
 
 def run_on(executor):
@@ -128,7 +109,7 @@ def test_neither_chunks_nor_the_order_of_completion_matter(alone, monkeypatch, s
 
 
 def test_what_a_worker_hands_back_is_run_elsewhere(alone, monkeypatch):
-    monkeypatch.setattr(running, "PATIENCE", 0.0)
+    monkeypatch.setattr(tasks, "PATIENCE", 0.0)
     monkeypatch.setattr(running, "UNKNOWN_WORKERS", 1)
     monkeypatch.setattr(running, "CHUNKS_PER_WORKER", 2)
     spy = Spy(1)
@@ -349,18 +330,6 @@ def test_a_number_of_processes_needs_loky(monkeypatch):
         study().run(2, executor=2, progress=False)
 
 
-def without(name):
-    """Return an import that does not find a library."""
-    found = builtins.__import__
-
-    def missing(module, *args, **kwargs):
-        if module.partition(".")[0] == name:
-            raise ImportError(name)
-        return found(module, *args, **kwargs)
-
-    return missing
-
-
 # where it pays
 
 
@@ -408,139 +377,41 @@ def test_long_work_stays_where_it_must(monkeypatch, reason):
 
 
 def test_how_many_run_at_once_is_known_as_far_as_the_executor_says():
-    assert at_once(3, 1.0) == 3
-    assert at_once(None, 1.0) == 1
-    assert at_once(None, 1000.0) == running.cores()
-    assert at_once(Spy(), 1.0) == 1
+    assert parallelism(3, 1.0) == 3
+    assert parallelism(None, 1.0) == 1
+    assert parallelism(None, 1000.0) == running.cores()
+    assert parallelism(Spy(), 1.0) == 1
     with futures.ThreadPoolExecutor(5) as executor:
-        assert at_once(executor, 1.0) == 5
+        assert parallelism(executor, 1.0) == 5
 
 
 def test_nothing_to_do_starts_nothing():
-    execute([], Spy(), keep=operator.not_, tell=operator.not_)
+    execute([], Spy(), keep=operator.not_, advance=operator.not_)
 
 
-# what is shared, and what crosses
-
-
-@pytest.mark.parametrize("engine", ["compiled", "simpy"])
-def test_neighbours_share_what_is_drawn(monkeypatch, engine):
-    drawn = []
-    stream = running.Workload.stream
-
-    def noted(self, name, purpose):
-        if purpose == "arrivals":
-            drawn.append(self.replication)
-        return stream(self, name, purpose)
-
-    monkeypatch.setattr(running.Workload, "stream", noted)
-    fresh = Study(declare(workers=[]), policy=[FlushAtSize(n) for n in (2, 3, 4)], arrivals_scale=[1, 2], seed=1)
-    fresh.run(3, progress=False, engine=engine)
-    # once for each load and replication, whatever the order in the grid
-    assert drawn == [0, 0, 1, 1, 2, 2]
-
-
-def test_what_is_shared_in_several_blocks_gives_the_same_to_the_bit():
-    producers = [
-        Producer("edits", Poisson(20.0), keys=Zipf(500, 1.1), nbytes=Exponential("2 KiB")),
-        Producer("imports", Renewal(Gamma(0.05, 4.0)), queue="other"),
-    ]
-    policies = [FlushAtSize(9), FlushAfterAge(2.0), FlushAtBytes(9000), FlushEvery(3.0)]
-    workers = [PushWorkers(3, service=Exponential(0.02), failure=0.2, retries=2)]
-    simulation = declare(producers=producers, workers=workers, until=1500.0)
-    many = Study(simulation, policy=policies, reduce=[KeepAll(), UniqueByKey()], seed=5)
-    found = bits(many.run(2, progress=False))
-    for name, one in many.scenarios.items():
-        for number in range(2):
-            assert found[name][number] == bits_of(one.run(5, engine="compiled", replication=number, record="summary"))
-
-
-def test_what_takes_much_room_is_not_kept(monkeypatch):
-    monkeypatch.setattr(running, "MOST_KEPT", 10)
-    tasks = [Task(str(n), one, 1, 0, "compiled") for n, one in enumerate(ALL.scenarios.values())][:3]
-    drawn = running.Drawn()
-    workload = drawn.workload(tasks[0])
-    assert drawn.workload(tasks[1]) is workload
-    assert workload.jobs() is not workload.jobs()
-    first, again = list(workload.job_blocks()), list(workload.job_blocks())
-    assert all(one is not other for one, other in zip(first, again, strict=True))
-
-
-def test_blocks_of_jobs_are_kept_too():
-    producers = [Producer(name, Poisson(300.0)) for name in ("edits", "imports")]
-    simulation = declare(producers=producers, until=120.0)
-    workload = running.Drawn().workload(Task("a", simulation, 1, 0, "compiled"))
-    fresh = running.Workload(simulation.producers, seed=1, until=120.0)
-    begun = next(workload.job_blocks())  # what is not read to its end is not kept
-    first, again = list(workload.job_blocks()), list(workload.job_blocks())
-    assert len(first) > 1
-    assert begun is not first[0]
-    assert all(one is other for one, other in zip(first, again, strict=True))
-    assert [block.time.tolist() for block in again] == [block.time.tolist() for block in fresh.job_blocks()]
+# what cannot go there
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("value", "words"),
     [
-        lambda one: Task("b", one.simulation, 2, 0, "simpy"),
-        lambda one: Task("b", one.simulation, 1, 1, "simpy"),
-        lambda one: Task("b", declare(), 1, 0, "simpy"),
-        lambda one: Task("b", one.simulation.scaled(arrivals=2.0), 1, 0, "simpy"),
+        ([1, min, 3], "it[1], which is the function min"),
+        ({"a": (1, {"b": -7})}, "it['a'][1]['b'], which is -7"),
+        (-1, "it, which is -1"),
+        (declare(rate=3.0), "it.producers[0].arrivals.rate, which is 3.0"),
     ],
 )
-def test_what_meets_other_draws_shares_nothing(other):
-    one = Task("a", declare(), 1, 0, "simpy")
-    drawn = running.Drawn()
-    workload = drawn.workload(one)
-    assert drawn.workload(other(one)) is not workload
+def test_the_innermost_part_that_cannot_be_pickled_is_named_by_its_place(value, words):
+    def dumps(part):
+        if any(mark in repr(part) for mark in ("-", "min", "3.0")):
+            raise TypeError
+
+    assert find_unpicklable(value, "it", dumps) == words
 
 
-class Stumbling(Distribution):
-    """Draws that fail at the second block, once."""
+def test_a_whole_that_cannot_be_pickled_though_its_parts_can_is_itself_named():
+    def dumps(part):
+        if part == [len]:
+            raise TypeError
 
-    def __init__(self):
-        self.blocks = 0
-
-    def draw(self, generator, size):
-        draws = generator.random(size)
-        self.blocks += 1
-        if self.blocks == 2:
-            raise ArithmeticError("stumbled")
-        return draws
-
-    def expected_value(self):
-        return 0.5
-
-
-def test_after_an_error_draws_are_made_anew():
-    # a block that was drawn and not kept would shift those that follow
-    workers = [PushWorkers(500, service=Stumbling())]
-    simulation = declare(workers=workers, rate=200.0)
-    first, second = run([Task(str(n), simulation, 1, 0, "simpy") for n in range(2)])
-    assert first.error.startswith("ArithmeticError: stumbled")
-    assert second.tally == simulation.run(1, engine="simpy", record="summary").tally
-
-
-def test_a_chunk_holds_what_its_scenarios_share_once():
-    generator = np.random.default_rng(1)
-    rows = 100_000
-    trace = Trace(np.sort(generator.uniform(0.0, 3600.0, rows)), keys=generator.integers(0, 9000, rows).tolist())
-    recorded = declare(producers=[Producer("log", trace)], until=3600.0)
-    many = Study(recorded, policy=[FlushAtSize(n) for n in range(2, 22)], arrivals_scale=[1, 1.5, 2], seed=1)
-    tasks = [Task(name, one, 1, 0, "compiled") for name, one in many.scenarios.items()]
-    one, all_ = len(pickle.dumps(tasks[:1])), len(pickle.dumps(tasks))
-    assert one < 12 * rows  # 8 for a time, 3 for a key
-    # 59 more scenarios cost less than 1 kB each
-    assert all_ - one < 59_000
-
-
-def test_what_comes_back_is_small():
-    result = declare(until=3600.0, rate=20.0).run(1, engine="compiled", record="summary")
-    assert len(pickle.dumps(result.tally)) < 150_000
-
-
-def test_a_worker_runs_for_a_while_but_at_least_once(monkeypatch):
-    tasks = [Task("a", declare(until=5.0), 1, number, "simpy") for number in range(5)]
-    assert run_for_a_while(tasks) == list(run(tasks))
-    monkeypatch.setattr(running, "PATIENCE", 0.0)
-    assert run_for_a_while(tasks) == list(run(tasks))[:1]
+    assert find_unpicklable([len], "it", dumps) == "it, which is [<built-in function len>]"
