@@ -1,4 +1,12 @@
-"""What functions and classes of the user's own do, as values that can be compared; of libraries, which it is."""
+"""Fingerprints of declared values: of data by what it holds, of own code by what it does, of libraries by version.
+
+cloudpickle's bytes are no such digest. Of a class they hold a number that is drawn anew in each process, of a set its
+order there, and of equal values they differ by which of them are one object. Measured with cloudpickle 3.1.2: the bytes
+of one policy class, the same source twice, differ within a process and between two; those of a function whose code or
+globals hold ``{"a", "b"}`` differ with PYTHONHASHSEED; those of ``["ab cd", "ab cd"]`` differ by whether that is one
+text or two; and a class of a module that can be imported is there by its name only, so that a change of it is not seen.
+So functions and classes are read here: their code, and the values that it finds where it was defined.
+"""
 
 from __future__ import annotations
 
@@ -31,124 +39,16 @@ import numpy as np
 from bufsim.errors import InvalidValueError
 from bufsim.model.distributions import Scipy
 
-_STANDARD = frozenset(sys.stdlib_module_names) - {"__main__"}
-_INSTALLED = frozenset({"site-packages", "dist-packages"})
-_GLOBALS = frozenset({"LOAD_GLOBAL", "LOAD_NAME"})
-_NOT_CODE = frozenset({"__dict__", "__weakref__", "__annotate__", "__annotate_func__"})
-
-
-@functools.cache
-def is_library(module: str | None) -> bool:
-    """Return whether a module belongs to bufsim, the standard library or an installed package, known by its version."""
-    top = (module or "").partition(".")[0]
-    if top == "bufsim" or is_standard(module):
-        return True
-    file = getattr(sys.modules.get(module or ""), "__file__", None)
-    return file is not None and bool(_INSTALLED & set(Path(file).parts))
-
-
-def is_standard(module: str | None) -> bool:
-    """Return whether a module belongs to the standard library."""
-    return (module or "").partition(".")[0] in _STANDARD
-
-
-def name_of(value: object) -> str:
-    """Return what a function, class, module or code is called; of an installed package with its version."""
-    module = str(getattr(value, "__module__", None) or getattr(value, "__name__", ""))
-    name = getattr(value, "__qualname__", "") or getattr(value, "__name__", "")
-    if not is_library(module):
-        return f"{type(value).__name__} {name}"
-    version = getattr(sys.modules.get(module.partition(".")[0]), "__version__", "")
-    return f"{type(value).__name__} {module}.{name} {version}"
-
-
-def of_function(function: FunctionType) -> Iterator[object]:
-    """Yield what a function does: its code, and the values that it finds where it was defined."""
-    yield function.__code__
-    yield function.__defaults__
-    yield function.__kwdefaults__
-    for cell in function.__closure__ or ():
-        try:
-            yield cell.cell_contents
-        except ValueError:
-            yield "not yet known"
-    for name in sorted(set(_globals(function.__code__))):
-        if name in function.__globals__:
-            yield name
-            yield function.__globals__[name]
-
-
-def of_code(code: CodeType) -> Iterator[object]:
-    """Yield what a code does, wherever it stands."""
-    yield code.co_code
-    yield code.co_exceptiontable
-    yield code.co_consts
-    yield (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
-    yield (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
-
-
-def of_class(kind: type) -> Iterator[object]:
-    """Yield what a class does: its bases, and its functions and values."""
-    yield from kind.__mro__[1:]
-    for name, value in sorted(vars(kind).items()):
-        if not _is_made(kind, name, value):
-            yield name
-            yield from _of_attribute(value)
-
-
-def _of_attribute(value: object) -> Iterator[object]:
-    if isinstance(value, property):
-        yield from (value.fget, value.fset, value.fdel)
-    elif isinstance(value, staticmethod | classmethod):
-        yield value.__func__
-    elif isinstance(value, functools.cached_property):
-        yield value.func
-    else:
-        yield value
-
-
-def _is_made(kind: type, name: str, value: object) -> bool:
-    """Return whether Python has made an attribute of a class out of the others."""
-    if isinstance(value, MemberDescriptorType | GetSetDescriptorType) or name in _NOT_CODE or name.startswith("_abc_"):
-        return True
-    if not (name.startswith("__") and name.endswith("__")):
-        return False
-    if not isinstance(value, FunctionType | staticmethod | classmethod | property):
-        return True
-    # a dataclass's own methods hold sentinels; they follow from the fields, which each value has
-    return dataclasses.is_dataclass(kind) and isinstance(value, FunctionType) and _is_written_by_dataclass(value)
-
-
-def _is_written_by_dataclass(function: FunctionType) -> bool:
-    return function.__code__.co_filename == "<string>" or function.__module__ == "dataclasses"
-
-
-def _globals(code: CodeType) -> Iterator[str]:
-    """Yield the names that a code, and the codes in it, look for in the module."""
-    for instruction in dis.get_instructions(code):
-        if instruction.opname in _GLOBALS:
-            yield instruction.argval
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _globals(constant)
-
-
-_PLAIN = (type(None), bool, int, float, complex, str, bytes, range)
-_HOLDING: Mapping[type, Callable[[Any], object]] = {
-    kind: kind for kind in (tuple, list, dict, set, frozenset, str, bytes, int, float, complex)
-} | {deque: tuple, MappingProxyType: dict, SimpleNamespace: vars}
-"""What holds others, also under another name, such as a named tuple: and what it is then read as."""
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-
 
 def fingerprint(value: object) -> str:
-    """Return a digest of a declared value and all that it holds.
+    """A digest of a declared value and all that it holds.
 
     Two simulations have the same fingerprint only if they are the same model. Arrays count with all their numbers.
     Functions and classes of the user's own count with what they do: their code, their defaults, what they have taken
-    along from where they were defined, and the functions, classes and values of their module that they name. Of
-    installed libraries the version counts. What a function reads from elsewhere, such as a file, is not seen. Another
-    version of Python may make other code of the same source, which counts as a change.
+    along from where they were defined, and the functions, classes and values of their modules that they name. Of
+    installed libraries the version counts. What a function reads from elsewhere, such as a file or a module that it
+    imports when it is called, is not seen. Another version of Python may make other code of the same source, which
+    counts as a change.
 
     Raises
     ------
@@ -167,13 +67,18 @@ def fingerprint(value: object) -> str:
 
 
 def fingerprints(values: Mapping[str, object]) -> dict[str, str]:
-    """Return the fingerprints of several values by their names; what they share is read once."""
+    """The fingerprints of several values by their names; what they share is read once."""
     reader = _Reader()
     return {name: reader.digest(value).hex() for name, value in values.items()}
 
 
 class _Reader:
-    """Reads values, each object once."""
+    """Digests values, each object once.
+
+    An object that holds itself is digested as "again, so many levels up". What lies within such a ring has a digest
+    that depends on where the ring was entered, and so is not remembered: of ``a = [b]`` and ``b = [a]``, where a is
+    read first, b is digested as [2 levels up] and forgotten, a as [[2 levels up]] and remembered.
+    """
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[object, bytes]] = {}
@@ -182,7 +87,7 @@ class _Reader:
         """The outermost open object that what was just read points back to, by its place among the open ones."""
 
     def digest(self, value: object) -> bytes:
-        """Return the digest of a value."""
+        """The digest of a value."""
         if type(value) in _PLAIN:
             return _hashed([f"{type(value).__name__} {value!r}".encode("utf-8", "surrogatepass")])
         if id(value) in self._known:
@@ -194,7 +99,9 @@ class _Reader:
         outer, self._back = self._back, math.inf
         place = len(self._open)
         self._open.append(id(value))
-        digest = _hashed(self._parts(value))
+        head, members = _read(value)
+        digests = map(self.digest, members)
+        digest = _hashed([head, *(sorted(digests) if type(value) in (set, frozenset) else digests)])
         self._open.pop()
         if self._back >= place:
             # all of it lies within: the digest is the same wherever it is met. Held, so that its id stays its own
@@ -202,67 +109,6 @@ class _Reader:
             self._back = math.inf
         self._back = min(self._back, outer)
         return digest
-
-    def _parts(self, value: object) -> Iterator[bytes]:
-        if isinstance(value, type | FunctionType | MethodType | BuiltinFunctionType | ModuleType | CodeType):
-            yield from self._of_code(value)
-        elif isinstance(value, np.ndarray) and value.dtype != object:
-            yield f"array {value.dtype.str} {value.shape}".encode()
-            yield np.ascontiguousarray(value).tobytes()
-        elif type(value) in (tuple, list):
-            yield from self._of_members(value)  # type: ignore[arg-type]  # its type is tested
-        elif type(value) is dict:
-            yield b"dict"
-            yield from map(self.digest, value)
-            yield from map(self.digest, value.values())
-        elif type(value) in (set, frozenset):
-            yield b"set"
-            yield from sorted(map(self.digest, value))  # type: ignore[call-overload]  # its type is tested
-        else:
-            yield self.digest(type(value))
-            yield from self._of_object(value)
-
-    def _of_members(self, values: tuple[object, ...] | list[object]) -> Iterator[bytes]:
-        yield type(values).__name__.encode()
-        if all(type(member) in _PLAIN for member in values):
-            yield repr(values).encode("utf-8", "surrogatepass")
-        else:
-            yield from map(self.digest, values)
-
-    def _of_object(self, value: object) -> Iterator[bytes]:
-        held = [self.digest(plain(value)) for kind, plain in _HOLDING.items() if isinstance(value, kind)]
-        yield from held
-        if isinstance(value, functools.partial):
-            yield self.digest((value.func, value.args, value.keywords))
-        elif isinstance(value, Scipy):
-            yield from self._of_scipy(value)
-        elif not is_library(type(value).__module__) or dataclasses.is_dataclass(value):
-            state = _state(value)
-            yield from map(self.digest, state)
-            yield from map(self.digest, state.values())
-        elif hasattr(value, "__wrapped__"):
-            yield self.digest(value.__wrapped__)  # such as a function whose values are cached
-        elif not held or not is_standard(type(value).__module__):
-            yield _written(value)
-
-    def _of_scipy(self, value: Scipy) -> Iterator[bytes]:
-        frozen = value.frozen
-        yield from map(self.digest, (type(frozen.dist), frozen.dist.name, frozen.args, frozen.kwds))
-        # such as the bins of a histogram
-        given = frozen.dist._updated_ctor_param()
-        yield from (self.digest(given.get(name)) for name in ("histogram", "density", "values"))
-
-    def _of_code(self, value: object) -> Iterator[bytes]:
-        yield name_of(value).encode()
-        if isinstance(value, MethodType):
-            yield self.digest(value.__self__)
-            yield self.digest(value.__func__)
-        elif isinstance(value, CodeType):
-            yield from map(self.digest, of_code(value))
-        elif isinstance(value, FunctionType) and not is_library(value.__module__):
-            yield from map(self.digest, of_function(value))
-        elif isinstance(value, type) and not is_library(value.__module__):
-            yield from map(self.digest, of_class(value))
 
 
 def _hashed(parts: Iterable[bytes]) -> bytes:
@@ -273,38 +119,197 @@ def _hashed(parts: Iterable[bytes]) -> bytes:
     return digest.digest()
 
 
-def _state(value: object) -> dict[str, object]:
-    """Return the attributes of an object, without what follows from others and is only kept."""
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, range)
+_HOLDING: Mapping[type, Callable[[Any], object]] = {
+    kind: kind for kind in (tuple, list, dict, set, frozenset, str, bytes, int, float, complex)
+} | {deque: tuple, MappingProxyType: dict, SimpleNamespace: vars}
+"""Types that hold others, also under another name, such as a named tuple: and what they are then read as."""
+
+
+def _read(value: object) -> tuple[bytes, Iterable[object]]:
+    """What a value is, as bytes, and what it holds."""
     kind = type(value)
-    names = [name for base in kind.__mro__ for name in _slots(base) if hasattr(value, name)]
-    if dataclasses.is_dataclass(value):
-        names += [field.name for field in dataclasses.fields(value)]
-    names += [
-        name
-        for name in getattr(value, "__dict__", ())
-        if not isinstance(getattr(kind, name, None), functools.cached_property)
-    ]
-    return {name: getattr(value, name) for name in dict.fromkeys(names)}
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        return f"array {value.dtype.str} {value.shape} ".encode() + value.tobytes(), ()
+    if isinstance(value, tuple | list) and kind in (tuple, list):
+        if all(type(member) in _PLAIN for member in value):
+            return f"{kind.__name__} {value!r}".encode("utf-8", "surrogatepass"), ()
+        return kind.__name__.encode(), value
+    if isinstance(value, dict) and kind is dict:
+        return b"dict", (*value, *value.values())
+    if isinstance(value, set | frozenset) and kind in (set, frozenset):
+        return b"set", value
+    if isinstance(value, type | FunctionType | MethodType | BuiltinFunctionType | ModuleType | CodeType):
+        return _name(value).encode(), _of_code(value)
+    return b"", (kind, *_of_object(value))
 
 
-def _slots(kind: type) -> tuple[str, ...]:
-    slots = kind.__dict__.get("__slots__", ())
-    names = (slots,) if isinstance(slots, str) else tuple(slots)
-    return tuple(name for name in names if name not in ("__dict__", "__weakref__"))
+# objects
+
+
+def _of_object(value: object) -> Iterator[object]:
+    module = type(value).__module__
+    held = [plain(value) for kind, plain in _HOLDING.items() if isinstance(value, kind)]
+    yield from held
+    if isinstance(value, functools.partial):
+        yield value.func, value.args, value.keywords
+    elif isinstance(value, Scipy):
+        yield from _of_scipy(value)
+    elif not is_library(module) or module.startswith("bufsim.") or dataclasses.is_dataclass(value):
+        yield _state(value)
+    elif hasattr(value, "__wrapped__"):
+        yield value.__wrapped__  # such as a function whose values are cached
+    elif not held or not _is_standard(module):
+        yield _written(value)
+
+
+def _of_scipy(value: Scipy) -> Iterator[object]:
+    frozen = value.frozen
+    yield from (type(frozen.dist), frozen.dist.name, frozen.args, frozen.kwds)
+    # such as the bins of a histogram
+    given = frozen.dist._updated_ctor_param()
+    yield from (given.get(name) for name in ("histogram", "density", "values"))
+
+
+def _state(value: object) -> dict[str, object]:
+    """The attributes of an object by name, without what follows from others and is only kept."""
+    state = object.__getstate__(value)
+    # those in its dict, and, if it has any, those in slots
+    parts = [part for part in (state if isinstance(state, tuple) else (state,)) if part]
+    named = {name: member for part in parts for name, member in part.items()}
+    kind = type(value)
+    kept = {name for name in named if isinstance(getattr(kind, name, None), functools.cached_property)}
+    return {name: named[name] for name in sorted(named.keys() - kept)}
+
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def _written(value: object) -> bytes:
-    """Return a library's object as bytes: its repr, if that says which one it is, else as it is pickled."""
-    written = repr(value)
-    if is_standard(type(value).__module__):
-        if not _ADDRESS.search(written):
-            return written.encode("utf-8", "surrogatepass")
+    """A library's object as bytes: its repr, if that says which one it is, else as it is pickled."""
+    text = repr(value)
+    if _is_standard(type(value).__module__):
+        if not _ADDRESS.search(text):
+            return text.encode("utf-8", "surrogatepass")
     else:
         try:
             return pickle.dumps(value, protocol=5)
         except Exception:  # whatever it raises, it cannot be written
             pass
     raise InvalidValueError(
-        f"{written} cannot be told from another of its kind, so that a store would not see a change of it; "
+        f"{text} cannot be told from another of its kind, so that a store would not see a change of it; "
         "use numbers, texts, arrays and dataclasses in its place, or leave store out"
     )
+
+
+# functions, classes and modules
+
+_STANDARD = frozenset(sys.stdlib_module_names) - {"__main__"}
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+_GLOBALS = frozenset({"LOAD_GLOBAL", "LOAD_NAME"})
+_NOT_CODE = frozenset({"__dict__", "__weakref__", "__annotate__", "__annotate_func__"})
+
+
+@functools.cache
+def is_library(module: str | None) -> bool:
+    """Whether a module belongs to bufsim, the standard library or an installed package, known by its version."""
+    top = (module or "").partition(".")[0]
+    if top == "bufsim" or _is_standard(module):
+        return True
+    file = getattr(sys.modules.get(module or ""), "__file__", None)
+    return file is not None and bool(_INSTALLED & set(Path(file).parts))
+
+
+def _is_standard(module: str | None) -> bool:
+    return (module or "").partition(".")[0] in _STANDARD
+
+
+def _module_of(value: object) -> str:
+    return str(getattr(value, "__module__", None) or getattr(value, "__name__", ""))
+
+
+def _name(value: object) -> str:
+    """The name of a function, class, module or code; of an installed package with its version."""
+    module = _module_of(value)
+    name = getattr(value, "__qualname__", "") or getattr(value, "__name__", "")
+    if not is_library(module):
+        return f"{type(value).__name__} {name}"
+    version = getattr(sys.modules.get(module.partition(".")[0]), "__version__", "")
+    return f"{type(value).__name__} {module}.{name} {version}"
+
+
+def _of_code(value: object) -> Iterator[object]:
+    """Yield what a function, class or code does; of a library's nothing, for its version tells that."""
+    if isinstance(value, MethodType):
+        yield from (value.__self__, value.__func__)
+    elif isinstance(value, CodeType):
+        # all but where it stands
+        yield from (value.co_code, value.co_exceptiontable, value.co_consts, value.co_names, value.co_varnames)
+        yield from (value.co_freevars, value.co_cellvars, value.co_flags)
+        yield from (value.co_argcount, value.co_posonlyargcount, value.co_kwonlyargcount)
+    elif isinstance(value, FunctionType) and not is_library(value.__module__):
+        yield from _of_function(value)
+    elif isinstance(value, type) and not is_library(value.__module__):
+        yield from _of_class(value)
+
+
+def _of_function(function: FunctionType) -> Iterator[object]:
+    """Yield what a function does: its code, and the values that it finds where it was defined."""
+    yield from (function.__code__, function.__defaults__, function.__kwdefaults__)
+    for cell in function.__closure__ or ():
+        try:
+            yield cell.cell_contents
+        except ValueError:
+            yield "not yet known"
+    codes = list(_codes(function.__code__))
+    loads = {step.argval for code in codes for step in dis.get_instructions(code) if step.opname in _GLOBALS}
+    names = {name for code in codes for name in code.co_names}
+    yield from _found(function.__globals__, loads, names)
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
+def _found(space: Mapping[str, object], loads: set[str], names: set[str]) -> Iterator[object]:
+    """Yield names with the values that they have in a module, and from its modules what may be taken from those.
+
+    Of ``helpers.rate(x) * LIMIT`` in a module of the user's own, these are ``helpers``, ``LIMIT``, and, since that is
+    the user's own too, ``rate`` in ``helpers``.
+    """
+    for name in sorted(loads & space.keys()):
+        value = space[name]
+        yield from (name, value)
+        if isinstance(value, ModuleType) and not is_library(value.__name__):
+            yield from _found(vars(value), names - {name}, names - {name})
+
+
+def _of_class(kind: type) -> Iterator[object]:
+    """Yield what a class does: its bases, and its functions and values."""
+    yield from kind.__mro__[1:]
+    for name, value in sorted(vars(kind).items()):
+        if _is_made(kind, name, value):
+            continue
+        yield name
+        if isinstance(value, property):
+            yield from (value.fget, value.fset, value.fdel)
+        elif isinstance(value, staticmethod | classmethod):
+            yield value.__func__
+        else:
+            yield value.func if isinstance(value, functools.cached_property) else value
+
+
+def _is_made(kind: type, name: str, value: object) -> bool:
+    """Whether Python has made an attribute of a class out of the others."""
+    if isinstance(value, MemberDescriptorType | GetSetDescriptorType) or name in _NOT_CODE or name.startswith("_abc_"):
+        return True
+    if not (name.startswith("__") and name.endswith("__")):
+        return False
+    if not isinstance(value, FunctionType):
+        return not isinstance(value, staticmethod | classmethod | property)
+    # a dataclass's own methods hold sentinels; they follow from the fields, which each value has
+    by_dataclass = value.__code__.co_filename == "<string>" or value.__module__ == "dataclasses"
+    return dataclasses.is_dataclass(kind) and by_dataclass

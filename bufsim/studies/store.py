@@ -26,8 +26,8 @@ from bufsim.results.records import OUTCOMES
 from bufsim.results.steps import BINS
 from bufsim.results.tallies import Tally
 
-FORMAT = 2
-"""To be raised where the same bytes come to mean something else, and `layout` does not see it."""
+FORMAT = 3
+"""To be raised where the same bytes or keys come to mean something else, and `layout` does not see it."""
 _HEAD = 4
 _FAST = 1
 

@@ -338,13 +338,23 @@ def test_a_closure_that_is_not_filled_yet_can_be_read():
 
 def test_an_instance_with_slots_counts_with_them():
     class Slotted:
-        __slots__ = ("x",)
+        __slots__ = ("__x", "y")
 
         def __init__(self, x):
-            self.x = x
+            self.__x = x
 
     assert fingerprint(Slotted(1)) == fingerprint(Slotted(1))
     assert fingerprint(Slotted(1)) != fingerprint(Slotted(2))
+
+
+def test_the_order_in_which_attributes_were_set_does_not_count():
+    class Noted:
+        pass
+
+    one, other = Noted(), Noted()
+    one.x, one.y = 1, 2
+    other.y, other.x = 2, 1
+    assert fingerprint(one) == fingerprint(other)
 
 
 def test_an_attribute_beside_the_fields_of_a_dataclass_counts():
@@ -360,6 +370,45 @@ def test_an_attribute_beside_the_fields_of_a_dataclass_counts():
 def test_a_name_that_is_only_an_attribute_is_not_looked_for_in_the_module():
     text = "def Mine(view):\n    return view.size\n"
     assert fingerprint(made(text, size=1)) == fingerprint(made(text, size=threading.Lock()))
+
+
+RATES = """
+    LIMIT = 3
+    def rate(x):
+        return x + LIMIT
+    def other(x):
+        return x
+"""
+READER = """
+    def Mine(view):
+        return helpers.rates.rate(view.size)
+"""
+
+
+@pytest.fixture
+def own_modules(monkeypatch):
+    """A module of the user's own, in a package that refers to itself, from a text."""
+
+    def build(text):
+        package, module = types.ModuleType("helpers"), types.ModuleType("helpers.rates")
+        package.helpers, package.rates = package, module
+        exec(textwrap.dedent(text), vars(module))
+        for one in (package, module):
+            monkeypatch.setitem(sys.modules, one.__name__, one)
+        return package
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "seen"),
+    [("x + LIMIT", "x - LIMIT", True), ("LIMIT = 3", "LIMIT = 4", True), ("return x\n", "return 2 * x\n", False)],
+)
+def test_what_a_function_takes_from_a_module_of_the_users_own_counts_and_no_more(own_modules, old, new, seen):
+    assert old in RATES
+    before = fingerprint(made(READER, helpers=own_modules(RATES)))
+    assert before == fingerprint(made(READER, helpers=own_modules(RATES)))
+    assert (before != fingerprint(made(READER, helpers=own_modules(RATES.replace(old, new))))) == seen
 
 
 def test_a_policy_that_refers_to_itself_can_be_read():
