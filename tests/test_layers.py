@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,7 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
+@functools.cache
 def imports(name: str, *, with_types: bool) -> set[str]:
     """The modules of the package that a module imports, wherever in its text; those for type checkers if asked."""
     tree = ast.parse(MODULES[name].read_text("utf-8"))
