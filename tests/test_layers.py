@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -166,3 +167,20 @@ def test_import_bufsim_loads_nothing_heavy() -> None:
 
 def test_every_module_has_a_place() -> None:
     assert {wing(name) for name in MODULES} - {*WINGS, *OPEN_TO_ALL} == {"", "__main__"}
+
+
+def test_the_page_on_the_architecture_names_every_wing_in_order() -> None:
+    page = (ROOT.parent / "docs" / "architecture.md").read_text("utf-8")
+    rows = [row.split("|")[1] for row in page.partition("## The way")[0].splitlines() if row.startswith("| `")]
+    assert tuple(name.strip(" `") for row in rows for name in row.split(",")) == (*OPEN_TO_ALL, *WINGS)
+
+
+def test_the_page_on_the_architecture_names_files_that_there_are() -> None:
+    page = (ROOT.parent / "docs" / "architecture.md").read_text("utf-8")
+    drawn = page.partition("```text")[2].partition("```")[0]
+    modules = {path.stem for path in MODULES.values()} | {name.rpartition(".")[2] for name in MODULES}
+    named = re.findall(
+        r"\b(?:simpy_\w+|lowering|workload|records|tallying|estimates|comparisons|limit_checks)\b", drawn
+    )
+    assert len(named) > 8
+    assert set(named) <= modules
