@@ -21,6 +21,9 @@ NBytes = int | str
 """A size as people write it: bytes, or a text such as "64 MiB"."""
 Measure = Seconds
 """A duration or a size as people write it."""
+NUMBER = r"(?:[0-9][0-9_]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+"""Pattern of a number without a sign."""
+_PLAIN = re.compile(rf"\s*([-+]?{NUMBER})\s*(\S*)\s*")
 
 
 def finite(name: str, value: object) -> float:
@@ -144,6 +147,40 @@ def measure(name: str, value: object) -> object:
     if isinstance(value, str) and value.rstrip().lower().endswith(("b", "byte", "bytes")):
         return _measure(name, value, _BYTES)
     return seconds(name, value) if isinstance(value, Written) else value
+
+
+def amount(name: str, value: object, unit: str) -> float:
+    """Return an amount as a number in `unit`, which is that of a metric.
+
+    Parameters
+    ----------
+    name : str
+        Its name, for messages.
+    value : float, str or timedelta
+        A number in the unit; a text with a number and, if it has one, that unit; for seconds also ``"1h30min"`` or a
+        timedelta, for bytes ``"64 MiB"``, for shares ``"5 %"``.
+    unit : str
+        The metric's unit.
+
+    Examples
+    --------
+    >>> amount("limit", "50ms", "s"), amount("limit", "64 MiB", "bytes"), amount("limit", "40 %", "")
+    (0.05, 67108864.0, 0.4)
+    """
+    if isinstance(value, Written) and not isinstance(value, str) and unit == "s":
+        return seconds(name, value)
+    if not isinstance(value, str):
+        return finite(name, value)
+    plain = _PLAIN.fullmatch(value)
+    if plain and plain.group(2) in ("", unit):
+        return finite(name, float(plain.group(1)))
+    if plain and plain.group(2) == "%" and unit == "":
+        return finite(name, float(plain.group(1)) / 100.0)
+    if unit == "s":
+        return seconds(name, value)
+    if unit == "bytes":
+        return float(nbytes(name, value, at_least=0))
+    raise InvalidValueError(f"{name} must be a number{unit and ' of ' + unit}, got {value!r}")
 
 
 def _timedelta64(name: str, value: np.timedelta64) -> float:

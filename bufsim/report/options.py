@@ -54,7 +54,7 @@ def ranking(draft: Draft) -> list[JudgedOption]:
 
 def _quantity(draft: Draft, limit: Limit, options: Sequence[JudgedOption]) -> Quantity:
     intervals = [worst.interval for one in options if (worst := _worst(one, limit)) is not None]
-    return draft.quantity(limit.expression, intervals)  # type: ignore[arg-type]  # a plan's limits are on expressions
+    return draft.quantity(limit.expression, intervals)
 
 
 def _limit_head(limit: Limit, shown: Quantity) -> Content:

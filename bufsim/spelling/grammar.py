@@ -1,4 +1,4 @@
-"""The grammar of values in words: read into a tree, by hand, so that nothing is ever executed.
+"""The language of values in words: its leaves, and the tree that a text is read into.
 
 ::
 
@@ -11,27 +11,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from bufsim.checks import NUMBER
 from bufsim.errors import InvalidValueError
+from bufsim.spelling.parser import Parser, Token
 
 CHECKED = ("checked_every", "checked")
-_NUMBER = r"[-+]?(?:[0-9][0-9_]*\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+_NUMBER = f"[-+]?{NUMBER}"
 _UNIT = "[ ]*[A-Za-z\u00b5\u03bc]+"
-_TOKEN = re.compile(
-    rf"""(?P<quantity>{_NUMBER}{_UNIT}(?:[ ]*[0-9.]+{_UNIT})*)
-    | (?P<number>{_NUMBER})
-    | (?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
-    | (?P<name>[A-Za-z_]\w*)
-    | (?P<sign>[|&()\[\],=.])
-    | (?P<space>\s+)""",
-    re.VERBOSE,
-)
 # other backslashes stay: paths have them
 _ESCAPED = re.compile(r"\\([\\'\"])")
 _CONSTANTS = {"True": True, "true": True, "False": False, "false": False, "None": None}
-_OTHER_SIGNS = {
+_HINTS = {
     "or": "write | for 'or'",
     "and": "write & for 'and'",
     "not": "there is no 'not': a due time has no negation",
@@ -43,7 +35,7 @@ _OTHER_SIGNS = {
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A part of what was written; `where` says at which place, for messages."""
+    """A part of a text; `where` says at which place, for messages."""
 
     where: str
 
@@ -79,7 +71,7 @@ class Joined(Node):
 
 
 def parse(name: str, text: str) -> Node:
-    """Return the tree of a text.
+    """The tree of a text.
 
     Parameters
     ----------
@@ -95,150 +87,110 @@ def parse(name: str, text: str) -> Node:
     """
     if not text.strip():
         raise InvalidValueError(f"{name} must not be empty; write for example 'size(200) | age(30s)'")
-    return _Parser(name, text).whole()
+    return _Words(name, text).whole()
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: str
-    text: str
-    at: int
+class _Words(Parser[Node]):
+    tokens_pattern = re.compile(
+        rf"""(?P<quantity>{_NUMBER}{_UNIT}(?:[ ]*[0-9.]+{_UNIT})*)
+        | (?P<number>{_NUMBER})
+        | (?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
+        | (?P<name>[A-Za-z_]\w*)
+        | (?P<sign>[|&()\[\],=.])
+        | (?P<space>\s+)""",
+        re.VERBOSE,
+    )
+    operators = (("|",), ("&",))
+    anything = "expected a word such as size(200)"
+    at_end = "|, &"
+    hints = _HINTS
 
+    def join(self, first: Token, operands: list[Node], signs: list[str]) -> Node:
+        return Joined(self.where(first.at), signs[0], tuple(operands))
 
-class _Parser:
-    def __init__(self, name: str, text: str) -> None:
-        self.name = name
-        self.text = text
-        self.tokens = list(self._tokens())
-        self.position = 0
-
-    def _tokens(self) -> Iterator[_Token]:
-        at = 0
-        while at < len(self.text):
-            match = _TOKEN.match(self.text, at)
-            if match is None:
-                raise self._unexpected(_Token("sign", self.text[at], at), "expected a word such as size(200)")
-            kind = str(match.lastgroup)
-            if kind != "space":
-                yield _Token(kind, match.group(), at)
-            at = match.end()
-        yield _Token("end", "", len(self.text))
-
-    def where(self, at: int) -> str:
-        return f" at character {at + 1} of {self.text!r}"
-
-    def _unexpected(self, token: _Token, expected: str) -> InvalidValueError:
-        way_out = _OTHER_SIGNS.get(token.text, expected)
-        problem = f"has {token.text!r}, which does not fit there," if token.text else "ends too early,"
-        return InvalidValueError(f"{self.name} {problem}{self.where(token.at)}; {way_out}")
-
-    @property
-    def token(self) -> _Token:
-        return self.tokens[self.position]
-
-    def _next(self) -> _Token:
-        token = self.token
-        self.position += 1
-        return token
-
-    def _is(self, text: str) -> bool:
-        return self.token.kind == "sign" and self.token.text == text
-
-    def _skip(self, text: str) -> bool:
-        if self._is(text):
-            self.position += 1
-            return True
-        return False
-
-    def _expect(self, text: str, or_else: str = "") -> None:
-        if not self._skip(text):
-            raise self._unexpected(self.token, f"expected {text}{or_else and ' or ' + or_else}")
-
-    def whole(self) -> Node:
-        node = self._either()
-        if self.token.kind != "end":
-            raise self._unexpected(self.token, "expected |, & or the end")
-        return node
-
-    def _either(self) -> Node:
-        return self._joined("|", lambda: self._joined("&", self._checked))
-
-    def _joined(self, operator: str, operand: Callable[[], Node]) -> Node:
-        first = self.token
-        members = [operand()]
-        while self._skip(operator):
-            if self._is(operator):
-                raise self._unexpected(self.token, f"write {operator} once")
-            members.append(operand())
-        return members[0] if len(members) == 1 else Joined(self.where(first.at), operator, tuple(members))
-
-    def _checked(self) -> Node:
+    def leaf(self) -> Node:
         node = self._value()
-        while self._skip("."):
-            name = self._next()
+        while self.skip("."):
+            name = self.next()
             if name.text not in CHECKED:
-                raise self._unexpected(name, "expected checked_every")
+                raise self.unexpected(name, "expected checked_every")
             # p.checked_every(5s) is checked_every(p, 5s)
             node = Call(self.where(name.at), name.text, ((None, node), *self._arguments()))
+            self.check_depth(self.depth + _height(node))
         return node
 
     def _value(self) -> Node:
-        token = self._next()
+        before, token = self.tokens[self.position - 1], self.next()
         if token.kind == "number":
             return Literal(self.where(token.at), _number(token.text))
         if token.kind == "quantity":
             return Literal(self.where(token.at), token.text)
         if token.kind == "text":
             return Literal(self.where(token.at), _ESCAPED.sub(r"\1", token.text[1:-1]))
-        if token.kind == "name" and token.text not in _OTHER_SIGNS:
+        if token.kind == "name" and token.text not in _HINTS:
             return self._named(token)
         if token.text == "(":
             return self._bracket(token)
         if token.text == "[":
             return self._list(token, "]", [])
-        raise self._unexpected(token, "expected a word such as size(200)")
+        doubled = token.text in ("|", "&") and token.text == before.text
+        raise self.unexpected(token, f"write {token.text} once" if doubled else self.anything)
 
-    def _named(self, token: _Token) -> Node:
+    def _named(self, token: Token) -> Node:
         if token.text in _CONSTANTS:
             return Literal(self.where(token.at), _CONSTANTS[token.text])
         name = token.text
-        while self._is(".") and self.tokens[self.position + 1].text not in CHECKED:
-            self.position += 1
-            part = self._next()
+        while self.follows(".") and self.tokens[self.position + 1].text not in CHECKED:
+            self.next()
+            part = self.next()
             if part.kind != "name":
-                raise self._unexpected(part, "expected a name")
+                raise self.unexpected(part, "expected a name")
             name += "." + part.text
-        return Call(self.where(token.at), name, self._arguments() if self._is("(") else ())
+        return Call(self.where(token.at), name, self._arguments() if self.follows("(") else ())
 
-    def _bracket(self, opening: _Token) -> Node:
-        if self._is(")"):
+    def _bracket(self, opening: Token) -> Node:
+        if self.follows(")"):
             return self._list(opening, ")", [])
-        first = self._either()
-        if self._skip(")"):
+        first = self.inner()
+        if self.skip(")"):
             return first
-        self._expect(",", ")")
+        self.expect(",", ")")
         return self._list(opening, ")", [first])
 
-    def _list(self, opening: _Token, closing: str, items: list[Node]) -> Node:
-        while not self._skip(closing):
-            items.append(self._either())
-            if not self._is(closing):
-                self._expect(",", closing)
+    def _list(self, opening: Token, closing: str, items: list[Node]) -> Node:
+        while not self.skip(closing):
+            items.append(self.inner())
+            if not self.follows(closing):
+                self.expect(",", closing)
         return Many(self.where(opening.at), tuple(items))
 
     def _arguments(self) -> tuple[tuple[str | None, Node], ...]:
-        self._expect("(")
+        self.expect("(")
         arguments: list[tuple[str | None, Node]] = []
-        while not self._skip(")"):
+        while not self.skip(")"):
             key = None
             if self.token.kind == "name" and self.tokens[self.position + 1].text == "=":
-                key = self._next().text
-                self.position += 1
-            arguments.append((key, self._either()))
-            if not self._is(")"):
-                self._expect(",", ")")
+                key = self.next().text
+                self.next()
+            arguments.append((key, self.inner()))
+            if not self.follows(")"):
+                self.expect(",", ")")
         return tuple(arguments)
 
 
+def _height(node: Node) -> int:
+    """How many nodes lie within each other, this one included."""
+    inside: tuple[Node, ...] = ()
+    if isinstance(node, Call):
+        inside = tuple(argument for _, argument in node.arguments)
+    elif isinstance(node, Joined):
+        inside = node.members
+    elif isinstance(node, Many):
+        inside = node.items
+    return 1 + max(map(_height, inside), default=0)
+
+
 def _number(text: str) -> int | float:
-    return int(text) if text.lstrip("+-").replace("_", "").isdigit() else float(text)
+    # Python converts no whole number of more digits than some thousands
+    is_whole = text.lstrip("+-").replace("_", "").isdigit() and len(text) < 1_000
+    return int(text) if is_whole else float(text)

@@ -1,60 +1,27 @@
-"""Amounts as people write them, read by the unit of what they bound: "2s", "64 MiB", "5 %", 1000."""
+"""Metric expressions, costs, limits and margins: what a study is asked for, as values and as people write them."""
 
 from __future__ import annotations
 
+import functools
 import inspect
+import operator
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Literal, NamedTuple, NoReturn, Protocol
+from typing import Literal, NoReturn
 
 from bufsim import checks
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.formats import number
 from bufsim.results import metrics
 from bufsim.results.metrics import Better
+from bufsim.spelling.parser import Parser, Token
 from bufsim.statistics import Interval, Margin
-
-_PLAIN = re.compile(r"\s*([-+]?(?:[0-9][0-9_]*\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\s*(\S*)\s*")
-
-
-def amount(name: str, value: object, unit: str) -> float:
-    """Return an amount as a number in `unit`.
-
-    Parameters
-    ----------
-    name : str
-        What it is, for messages.
-    value : float, str or timedelta
-        A number in the unit; a text with a number and, if it has one, that unit; for seconds also ``"1h30min"`` or a
-        timedelta, for bytes ``"64 MiB"``, for shares ``"5 %"``.
-    unit : str
-        The metric's unit.
-
-    Examples
-    --------
-    >>> amount("limit", "50ms", "s"), amount("limit", "64 MiB", "bytes"), amount("limit", "40 %", "")
-    (0.05, 67108864.0, 0.4)
-    """
-    if isinstance(value, checks.Written) and not isinstance(value, str) and unit == "s":
-        return checks.seconds(name, value)
-    if not isinstance(value, str):
-        return checks.finite(name, value)
-    plain = _PLAIN.fullmatch(value)
-    if plain and plain.group(2) in ("", unit):
-        return checks.finite(name, float(plain.group(1)))
-    if plain and plain.group(2) == "%" and unit == "":
-        return checks.finite(name, float(plain.group(1)) / 100.0)
-    if unit == "s":
-        return checks.seconds(name, value)
-    if unit == "bytes":
-        return float(checks.nbytes(name, value, at_least=0))
-    raise InvalidValueError(f"{name} must be a number{unit and ' of ' + unit}, got {value!r}")
 
 
 def margin(name: str, value: object, unit: str) -> Margin:
-    """Return what does not matter beside a value: an amount in `unit`, or a share of the value for a text in per cent.
+    """A margin that does not matter beside a value: an amount in `unit`, or a share of it for a text in per cent.
 
     Examples
     --------
@@ -64,8 +31,8 @@ def margin(name: str, value: object, unit: str) -> Margin:
     if isinstance(value, Margin):
         return value
     if isinstance(value, str) and value.rstrip().endswith("%"):
-        return Margin(checks.positive(name, amount(name, value, "")), relative=True)
-    return Margin(checks.positive(name, amount(name, value, unit)))
+        return Margin(checks.positive(name, checks.amount(name, value, "")), relative=True)
+    return Margin(checks.positive(name, checks.amount(name, value, unit)))
 
 
 Side = Literal["<=", ">="]
@@ -75,33 +42,17 @@ LimitVerdict = Literal["pass", "fail", "undecided"]
 _ROUNDING = 1e-9
 
 
-class Limited(Protocol):  # an Expression, which is made of what is defined here
-    """What a limit is on: an expression of metrics."""
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-
-    @property
-    def unit(self) -> str:
-        """Its unit."""
-
-    @property
-    def is_metric(self) -> bool:
-        """Whether it is a metric as it stands, none of which is ever below 0."""
-
-
 @dataclass(frozen=True, slots=True, repr=False)
 class Limit:
-    """What the expected value of an expression must not exceed (``<=``), or must at least reach (``>=``).
+    """A bound that the expected value of an expression must not exceed (``<=``), or must at least reach (``>=``).
 
     Written ``metric("p99_wait") <= "2s"``. It is a limit on what is expected of a run: for a quantile over all jobs,
-    for a peak the mean of the peaks. How many of the runs went beyond it is told beside.
+    for a peak the mean of the peaks. How many of the runs went beyond it is printed beside.
 
     Parameters
     ----------
     expression : Expression
-        What is limited.
+        The expression that is limited.
     side : {"<=", ">="}
         On which side of the bound it must stay.
     bound : float, str or timedelta
@@ -113,13 +64,13 @@ class Limit:
         If nothing can meet it, such as a wait below 0 or a share above 1.
     """
 
-    expression: Limited
+    expression: Expression
     side: Side
     bound: float
 
     def __post_init__(self) -> None:
         checks.one_of("side", self.side, ("<=", ">="))
-        bound = amount(f"the limit of {self.expression.name}", self.bound, self.expression.unit)
+        bound = checks.amount(f"the limit of {self.expression.name}", self.bound, self.expression.unit)
         object.__setattr__(self, "bound", bound)
         if bound < 0.0 and self.side == "<=" and self.expression.is_metric:
             raise InvalidValueError(
@@ -133,7 +84,7 @@ class Limit:
             )
 
     def verdict(self, interval: Interval) -> LimitVerdict:
-        """Return "pass" if the whole interval is on the allowed side, "fail" if none of it is, else "undecided"."""
+        """Verdict: "pass" if the whole interval is on the allowed side, "fail" if none of it is, else "undecided"."""
         if self.allows(interval.low) and self.allows(interval.high):
             return "pass"
         return "undecided" if self.allows(interval.low) or self.allows(interval.high) else "fail"
@@ -144,17 +95,17 @@ class Limit:
         return value <= self.bound + slack if self.side == "<=" else value >= self.bound - slack
 
     def room(self, value: float) -> float:
-        """Return how far a value is on the allowed side, as a share of the bound (of 1 where the bound is 0)."""
+        """The distance of a value from the bound on the allowed side, as a share of the bound (of 1 where it is 0)."""
         gap = self.bound - value if self.side == "<=" else value - self.bound
         return gap / (abs(self.bound) or 1.0)
 
     @property
-    def shown_bound(self) -> str:
+    def bound_text(self) -> str:
         """The bound with its unit."""
         return f"{number(self.bound)} {self.expression.unit}".rstrip()
 
     def __str__(self) -> str:
-        return f"{self.expression.name} {self.side} {self.shown_bound}"
+        return f"{self.expression.name} {self.side} {self.bound_text}"
 
     def __repr__(self) -> str:
         return f"{self.expression!r} {self.side} {self.bound!r}"
@@ -204,7 +155,7 @@ class Expression:
     constant : float
         What is added to them.
     title : str
-        What it is called; by default as it is written.
+        Its name; by default as it is written.
     unit : str
         Its unit, "" if it has none or several.
     better : {"lower", "higher"} or None
@@ -229,7 +180,7 @@ class Expression:
 
     @property
     def name(self) -> str:
-        """What it is called in tables and sentences."""
+        """Its name in tables and sentences."""
         return self.title or str(self)
 
     @property
@@ -238,7 +189,7 @@ class Expression:
         return self.constant == 0.0 and len(self.terms) == 1 and self.terms[0].factor == 1.0
 
     def named(self, title: str, *, unit: str | None = None, better: Better | None = None) -> Expression:
-        """Return this expression under a name, with a unit and a direction of your own.
+        """The same under a name, with a unit and a direction of your own.
 
         Examples
         --------
@@ -258,8 +209,7 @@ class Expression:
         more = _operand("+", other)
         return _combined((*self.terms, *more.terms), self.constant + more.constant)
 
-    def __radd__(self, other: object) -> Expression:
-        return _operand("+", other) + self
+    __radd__ = __add__
 
     def __neg__(self) -> Expression:
         return self * -1.0
@@ -282,8 +232,7 @@ class Expression:
         terms = tuple(replace(term, factor=term.factor * by.constant) for term in of.terms)
         return _combined(terms, of.constant * by.constant)
 
-    def __rmul__(self, other: object) -> Expression:
-        return self * other
+    __rmul__ = __mul__
 
     def __truediv__(self, other: object) -> Expression:
         by = _operand("/", other)
@@ -302,9 +251,9 @@ class Expression:
     def __abs__(self) -> NoReturn:
         self._refuse(f"abs({self})")
 
-    def _refuse(self, asked: str) -> NoReturn:
+    def _refuse(self, formula: str) -> NoReturn:
         raise InvalidTypeError(
-            f"{asked} is not linear, and the mean of such values over replications is not what it is of the means; "
+            f"{formula} is not linear, and the mean of such values over replications is not what it is of the means; "
             "use +, - and numbers, or a metric that is the ratio already (work_saved_share, lost_share, ...)"
         )
 
@@ -350,7 +299,7 @@ class Expression:
 
 
 def metric(name: str, of: str | None = None) -> Expression:
-    """Return the expression that is one metric.
+    """The expression that is one metric.
 
     Parameters
     ----------
@@ -369,14 +318,14 @@ def metric(name: str, of: str | None = None) -> Expression:
     >>> 0.4 * metric("flush_rate") + 0.01 * metric("mean_buffer_size", of="search")
     0.4 * metric('flush_rate_per_s') + 0.01 * metric('mean_buffer_size_jobs', of='search')
     """
-    found = metrics.find(name)
+    row = metrics.find(name)
     if of is not None:
         checks.text("of", of)
-    return Expression((Term(1.0, found.name, of),), unit=found.unit, better=found.better)
+    return Expression((Term(1.0, row.name, of),), unit=row.unit, better=row.better)
 
 
 def _operand(operator: str, value: object) -> Expression:
-    """Return an expression as it is, and a number as one without terms."""
+    """An expression as it is, or a number as one without terms."""
     if isinstance(value, Expression):
         return value
     if isinstance(value, bool) or not isinstance(value, Real):
@@ -388,7 +337,7 @@ def _operand(operator: str, value: object) -> Expression:
 
 
 def _combined(terms: Iterable[Term], constant: float) -> Expression:
-    """Return the sum of the terms, each metric once, with the unit and the direction that all of them share."""
+    """The sum of the terms, each metric once, with the unit and the direction that all of them share."""
     factors: dict[tuple[str, str | None], float] = {}
     for term in terms:
         key = (term.metric, term.of)
@@ -424,7 +373,7 @@ def _signed(factor: float, written: str) -> tuple[str, str]:
 
 
 def _code(term: Term) -> str:
-    return f"metric({term.metric!r})" if term.of is None else f"metric({term.metric!r}, of={term.of!r})"
+    return f"metric({term.metric!r}{'' if term.of is None else f', of={term.of!r}'})"
 
 
 def _text(term: Term) -> str:
@@ -443,7 +392,7 @@ def cost(
     per_lost_job: float = 0.0,
     of: str | None = None,
 ) -> Expression:
-    """Return the cost per second of running: each price times how often, or how long, a second of time sees it.
+    """The cost per second of running: each price times how often, or how long, a second of time sees it.
 
     All in one currency, which is yours; the result is in it, per second. Costs are weighed after a study has run, so
     that other prices need no other runs.
@@ -487,27 +436,22 @@ def cost(
     parts = [price * metric(name, of) for name, price in prices.items() if price]
     if not parts:
         raise InvalidValueError("cost needs at least one price, got none; give it per_flush=... or per_job_second=...")
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total.named("cost", unit="per s", better="lower")
+    return functools.reduce(operator.add, parts).named("cost", unit="per s", better="lower")
 
 
-_TOKEN = re.compile(
-    r"""(?P<number>(?:[0-9][0-9_]*\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?(?![A-Za-z_]))
-    | (?P<name>[A-Za-z_][\w.]*)
-    | (?P<text>'[^']*'|"[^"]*")
-    | (?P<sign>[-+*/()\[\],=])
-    | (?P<space>\s+)""",
-    re.VERBOSE,
-)
 _NOT_FINITE = re.compile(r"[-+]?(nan|inf|infinity)", re.IGNORECASE)
 _LIMIT = re.compile(r"(?P<left>[^<>=]*)(?P<side><=|>=)(?P<right>[^<>]*)")
-_PRICES = tuple(inspect.signature(cost).parameters)
+_PRICES = tuple(inspect.signature(cost).parameters)[:-1]
+_ARITHMETIC: dict[str, Callable[[Expression, Expression], Expression]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+}
 
 
 def expression(value: str | Expression, of: str | None = None) -> Expression:
-    """Return an expression as it is, and what a text means: a metric's name, or a formula of them.
+    """An expression as it is, or the one that a text means: a metric's name, or a formula of them.
 
     Parameters
     ----------
@@ -530,14 +474,14 @@ def expression(value: str | Expression, of: str | None = None) -> Expression:
         raise InvalidTypeError(f"metric must be a name or an expression of metrics, got {value!r}")
     if re.fullmatch(r"[A-Za-z_][\w.]*", value) or of is not None:
         return metric(value, of)
-    found = _Parser(value).whole()
-    if not found.terms:
+    formula = _Formula("expression", value).whole()
+    if not formula.terms:
         raise InvalidValueError(f"expression must have a metric in it, got {value!r}; write for example 'mean_wait'")
-    return found
+    return formula
 
 
 def limit(value: str | Limit) -> Limit:
-    """Return a limit as it is, and what a text means.
+    """A limit as it is, or the one that a text means.
 
     Examples
     --------
@@ -565,127 +509,84 @@ def limit(value: str | Limit) -> Limit:
 
 
 def all_limits(values: str | Limit | Iterable[str | Limit]) -> tuple[Limit, ...]:
-    """Return the limits that are meant, one or several."""
+    """The limits that are meant, one or several."""
     if isinstance(values, str | Limit):
         return (limit(values),)
     if not isinstance(values, Iterable):
         raise InvalidTypeError(f"limits must be a list such as ['p99_wait <= 2s'], got {values!r}")
-    return tuple(limit(one) for one in values)
+    return tuple(map(limit, values))
 
 
 def one_objective(minimise: str | Expression | None, maximise: str | Expression | None) -> tuple[Expression, bool]:
-    """Return the one that is given, and whether it is to be low."""
+    """The objective that is given, and whether it is to be low."""
     if (minimise is None) == (maximise is None):
         raise InvalidTypeError("give either minimise=... or maximise=..., such as minimise='mean_wait'")
     return (expression(minimise), True) if minimise is not None else (expression(maximise or ""), False)
 
 
-class _Token(NamedTuple):
-    kind: str
-    text: str
-    at: int
+class _Formula(Parser[Expression]):
+    tokens_pattern = re.compile(
+        rf"""(?P<number>{checks.NUMBER}(?![A-Za-z_]))
+        | (?P<name>[A-Za-z_][\w.]*)
+        | (?P<text>'[^']*'|"[^"]*")
+        | (?P<sign>[-+*/()\[\],=])
+        | (?P<space>\s+)""",
+        re.VERBOSE,
+    )
+    operators = (("+", "-"), ("*", "/"))
+    anything = "use +, -, *, / and numbers"
+    at_end = "+, -, *, /"
 
-
-class _Parser:
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.tokens = list(self._tokens())
-        self.position = 0
-
-    def _tokens(self) -> Iterator[_Token]:
-        at = 0
-        while at < len(self.text):
-            match = _TOKEN.match(self.text, at)
-            if match is None:
-                raise self._unexpected(_Token("sign", self.text[at], at), "use +, -, *, / and numbers")
-            if match.lastgroup != "space":
-                yield _Token(str(match.lastgroup), match.group(), at)
-            at = match.end()
-        yield _Token("end", "", len(self.text))
-
-    def _unexpected(self, token: _Token, way_out: str) -> InvalidValueError:
-        problem = f"has {token.text!r}, which does not fit there," if token.text else "ends too early,"
-        return InvalidValueError(f"expression {problem} at character {token.at + 1} of {self.text!r}; {way_out}")
-
-    @property
-    def token(self) -> _Token:
-        return self.tokens[self.position]
-
-    def _next(self) -> _Token:
-        token = self.token
-        self.position += token.kind != "end"
-        return token
-
-    def _skip(self, text: str) -> bool:
-        found = self.token.kind == "sign" and self.token.text == text
-        self.position += found
-        return found
-
-    def _expect(self, text: str) -> None:
-        if not self._skip(text):
-            raise self._unexpected(self.token, f"expected {text}")
-
-    def whole(self) -> Expression:
-        found = self._sum()
-        if self.token.kind != "end":
-            raise self._unexpected(self.token, "expected +, -, *, / or the end")
-        return found
-
-    def _sum(self) -> Expression:
-        total = self._product()
-        while self.token.text in ("+", "-"):
-            total = self._applied(total, self._product)
+    def join(self, first: Token, operands: list[Expression], signs: list[str]) -> Expression:
+        total, *others = operands
+        for sign, operand in zip(signs, others, strict=True):
+            total = _ARITHMETIC[sign](total, operand)
         return total
 
-    def _product(self) -> Expression:
-        total = self._factor()
-        while self.token.text in ("*", "/"):
-            total = self._applied(total, self._factor)
-        return total
+    def leaf(self) -> Expression:
+        minuses = 0
+        while self.follows("+", "-"):
+            minuses += self.next().text == "-"
+        value = self._value()
+        # three are one, and four are two: twice negated, a cost has lost its name
+        for _ in range(min(minuses, 2 - minuses % 2)):
+            value = -value
+        return value
 
-    def _applied(self, left: Expression, operand: Callable[[], Expression]) -> Expression:
-        operator, right = self._next().text, operand()
-        if operator == "+":
-            return left + right
-        if operator == "-":
-            return left - right
-        return left * right if operator == "*" else left / right
-
-    def _factor(self) -> Expression:
-        token = self._next()
+    def _value(self) -> Expression:
+        token = self.next()
         if token.kind == "number":
-            return Expression((), float(token.text))
+            return Expression((), self._number(token))
         if token.kind == "name":
-            return self._cost() if token.text == "cost" and self.token.text == "(" else self._metric(token.text)
+            return self._cost() if token.text == "cost" and self.follows("(") else self._metric(token.text)
         if token.text == "(":
-            found = self._sum()
-            self._expect(")")
-            return found
-        if token.text in ("+", "-"):
-            found = self._factor()
-            return -found if token.text == "-" else found
-        raise self._unexpected(token, "expected a metric or a number")
+            value = self.inner()
+            self.expect(")")
+            return value
+        raise self.unexpected(token, "expected a metric or a number")
+
+    def _number(self, token: Token) -> float:
+        if token.kind != "number":
+            raise self.unexpected(token, "expected a number")
+        return checks.finite("a number in an expression", float(token.text))
 
     def _metric(self, name: str) -> Expression:
-        if not self._skip("["):
+        if not self.skip("["):
             return metric(name)
-        of = self._next()
+        of = self.next()
         if of.kind not in ("name", "text"):
-            raise self._unexpected(of, "expected the name of a buffer or a queue")
-        self._expect("]")
+            raise self.unexpected(of, "expected the name of a buffer or a queue")
+        self.expect("]")
         return metric(name, of.text.strip("'\""))
 
     def _cost(self) -> Expression:
-        self._expect("(")
+        self.expect("(")
         prices: dict[str, float] = {}
-        while not self._skip(")"):
-            name = self._next()
-            checks.one_of("a price", name.text, _PRICES[:-1])
-            self._expect("=")
-            price = self._next()
-            if price.kind != "number":
-                raise self._unexpected(price, "expected a number")
-            prices[name.text] = float(price.text)
-            if self.token.text != ")":
-                self._expect(",")
+        while not self.skip(")"):
+            name = self.next()
+            checks.one_of("a price", name.text, _PRICES)
+            self.expect("=")
+            prices[name.text] = self._number(self.next())
+            if not self.follows(")"):
+                self.expect(",")
         return cost(**prices)  # type: ignore[arg-type]  # every price is a float

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 import pandas as pd
 
@@ -157,7 +156,7 @@ def check_limits(
     """
     count = len(scenarios) if family is None else family
     return tuple(
-        _check(limit, scenario, evaluate(cast(Expression, limit.expression), scenario), confidence, count)
+        _check(limit, scenario, evaluate(limit.expression, scenario), confidence, count)
         for scenario in scenarios
         for limit in limits
     )
@@ -204,7 +203,7 @@ def hopeless(checks: Sequence[LimitCheck]) -> str:
 
 def _quantity(limit: Limit, interval: Interval) -> Quantity:
     """Return what is limited, in the unit in which an interval of it reads well beside the bound."""
-    return Quantity.of(cast(Expression, limit.expression), [interval.estimate, limit.bound])
+    return Quantity.of(limit.expression, [interval.estimate, limit.bound])
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import cast
 
 from bufsim import formats
 from bufsim.formats import Unit
@@ -98,6 +97,5 @@ def limit_in_words(one: Limit) -> str:
     >>> limit_in_words(limit("p99_wait <= 2s"))
     'p99 wait ≤ 2 s'
     """
-    # an Expression is what a limit is on (Limit knows it as `Limited`, to be declared before it)
-    quantity = Quantity.of(cast("Expression", one.expression), [one.bound])
+    quantity = Quantity.of(one.expression, [one.bound])
     return f"{quantity.name} {_SIGNS[one.side]} {quantity.written(one.bound)}"

@@ -221,3 +221,28 @@ WRONG_ARRIVALS = {
 def test_wrong_arrivals_say_where(text: str, message: str) -> None:
     with pytest.raises((InvalidValueError, InvalidTypeError), match=placed(message, text)):
         spelling.arrivals(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 10_000,
+        "(" * 60 + "size(1)" + ")" * 60,
+        "at(" + "[" * 5_000,
+        "size(1)" + ".checked_every(5s)" * 2_000,
+        "(" * 45 + "size(1)" + ".checked_every(5s))" * 45 + ".checked_every(5s)" * 9,
+    ],
+)
+def test_a_policy_that_is_nested_too_deeply_is_refused(text: str) -> None:
+    with pytest.raises(InvalidValueError, match="policy is nested more than 50 deep at character "):
+        spelling.policy(text)
+
+
+def test_a_long_policy_is_read() -> None:
+    leaves = [f"age({n})" for n in range(1, 400)]
+    assert repr(spelling.policy(" | ".join(leaves))).count("FlushAfterAge") == 399
+
+
+def test_a_number_with_thousands_of_digits_is_no_whole_number() -> None:
+    with pytest.raises(InvalidTypeError, match="size must be a whole number, got inf"):
+        spelling.policy(f"size({'1' * 5_000})")
