@@ -46,7 +46,7 @@ _MODULES = (
 _APART: set[object] = {
     buffers.start_flush,
     tallies.close_gap,
-    tallies.change_level,
+    tallies.change_buffer_level,
     tallies.note_mark,
 }
 

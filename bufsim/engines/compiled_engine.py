@@ -1,4 +1,4 @@
-"""The random draws that the kernel is given: all of them, or a part that moves on with the run."""
+"""The compiled engine: the kernel is called until the run is done, and given what it lacks in between."""
 
 from __future__ import annotations
 
@@ -9,10 +9,19 @@ import numpy as np
 from bufsim.engines import arrays, compilation
 from bufsim.engines.arrays import Accumulators
 from bufsim.engines.compilation import compiled
-from bufsim.engines.kernel import state as ks
 from bufsim.engines.kernel.buffers import MOST_RINGS
-from bufsim.engines.kernel.state import Floats
-from bufsim.engines.kernel_recording import recording
+from bufsim.engines.kernel.state import (
+    DONE,
+    MORE_FLUSH_DRAWS,
+    MORE_JOBS,
+    MORE_ROOM,
+    MORE_SERVICE_DRAWS,
+    TASK_PLACE,
+    TASK_QUEUE,
+    Floats,
+    State,
+    with_attributes,
+)
 from bufsim.engines.lowering import Lowered, check_lowered, lower
 from bufsim.engines.randomness import Draws, stop_times
 from bufsim.engines.recording import COMPLETED, Recording
@@ -44,15 +53,15 @@ class DrawStore:
         self._flushes: dict[int, tuple[int, Floats]] = {}
         self._services: dict[tuple[int, int], tuple[int, Floats, Floats]] = {}
 
-    def for_flushes(self, state: ks.State, buffer: int, needed: int) -> ks.State:
+    def for_flushes(self, state: State, buffer: int, needed: int) -> State:
         """Return the state with the fixed flush times of a buffer, up to `needed`."""
         declared = self._simulation.buffers[buffer]
-        first = int(state.buffers[buffer]["flushes"]) if self._forget else 0
+        first = int(state.buffers[buffer]["started"]) if self._forget else 0
         drawn = self._source(declared.id, "flush", 1, declared.flush_time.fixed)
         self._flushes[buffer] = first, drawn.between(first, needed)
         return self._given(state)
 
-    def for_work(self, state: ks.State, queue: int, attempt: int, needed: int) -> ks.State:
+    def for_work(self, state: State, queue: int, attempt: int, needed: int) -> State:
         """Return the state with the service times, and draws of failure, of a queue and an attempt, up to `needed`."""
         name = self._workload.queues[queue]
         workers = self._simulation.workers_of(name)
@@ -75,24 +84,24 @@ class DrawStore:
             self._sources[key] = self._workload.new_draws(name, purpose, attempt, distribution)
         return self._sources[key]
 
-    def _first_place(self, state: ks.State, queue: int, needed: int) -> int:
+    def _first_place(self, state: State, queue: int, needed: int) -> int:
         """Return the place of the first work in a queue that may still need draws."""
         if state.run[0]["in_order"]:
             return int(state.queues[queue]["head"])
-        first, works = int(state.run[0]["work_first"]), state.works
-        at = slice(0, int(state.run[0]["work"]) - first)
-        unfinished = np.flatnonzero((works.outcome[at] < COMPLETED) & (works.small[ks.WORK_QUEUE, at] == queue))
-        return int(works.whole[ks.WORK_PLACE, unfinished[0]]) if len(unfinished) else needed - 1
+        first, tasks = int(state.run[0]["task_first"]), state.tasks
+        at = slice(0, int(state.run[0]["task"]) - first)
+        unfinished = np.flatnonzero((tasks.outcome[at] < COMPLETED) & (tasks.small[TASK_QUEUE, at] == queue))
+        return int(tasks.whole[TASK_PLACE, unfinished[0]]) if len(unfinished) else needed - 1
 
-    def _worth_drawing(self, state: ks.State, queue: int) -> int:
-        """Return how many first attempts to draw for at once: for all works, or twice as many each time."""
+    def _worth_drawing(self, state: State, queue: int) -> int:
+        """Return how many first attempts to draw for at once: for all tasks, or twice as many each time."""
         if self._forget:
             return 0
         if state.run[0]["straight"] and len(state.queues) == 1:
             return int(state.run[0]["jobs"])
-        return max(int(state.queues[queue]["handed"]), 2 * int(state.spans[queue, 1]["count"]))
+        return max(int(state.queues[queue]["next_place"]), 2 * int(state.spans[queue, 1]["count"]))
 
-    def _given(self, state: ks.State) -> ks.State:
+    def _given(self, state: State) -> State:
         parts: list[Floats] = []
         end = 0
         for buffer, (first, draws) in self._flushes.items():
@@ -110,7 +119,7 @@ class DrawStore:
         return state._replace(draws=some[0] if len(some) == 1 else np.concatenate(some))
 
 
-Run = Callable[[ks.State], int]
+Run = Callable[[State], int]
 
 
 def run(simulation: Declaration, workload: Workload, *, kernel_run: Run | None = None) -> Recording:
@@ -133,9 +142,9 @@ def run(simulation: Declaration, workload: Workload, *, kernel_run: Run | None =
     jobs = workload.jobs()
     state = arrays.recording_state(lowered, jobs)
     draws = DrawStore(simulation, workload, forget=False)
-    while (status := call(state)) != ks.DONE:
+    while (status := call(state)) != DONE:
         state = _supplied(simulation, draws, state, status)
-    return recording(simulation, workload, jobs, state)
+    return arrays.recording_of(simulation, workload, jobs, state)
 
 
 def count(
@@ -160,8 +169,8 @@ def count(
     windows = Windows(_lowered(simulation, workload), simulation, workload, taken)
     draws = DrawStore(simulation, workload, forget=True)
     windows.feed()
-    while (status := call(windows.state)) != ks.DONE:
-        if status == ks.MORE_JOBS:
+    while (status := call(windows.state)) != DONE:
+        if status == MORE_JOBS:
             windows.feed()
         else:
             windows.state = _supplied(simulation, draws, windows.state, status)
@@ -207,7 +216,7 @@ def _compiled(workload: Workload) -> Run:
 
 def _as_it_is(kernel_run: Run) -> Run:
     """Return what calls the kernel in Python, where records need their fields as attributes."""
-    return lambda state: kernel_run(ks.with_attributes(state))
+    return lambda state: kernel_run(with_attributes(state))
 
 
 def _lowered(simulation: Declaration, workload: Workload) -> Lowered:
@@ -215,14 +224,14 @@ def _lowered(simulation: Declaration, workload: Workload) -> Lowered:
     return lower(simulation, workload.queues, workload.key_values, stops)
 
 
-def _supplied(simulation: Declaration, draws: DrawStore, state: ks.State, status: int) -> ks.State:
+def _supplied(simulation: Declaration, draws: DrawStore, state: State, status: int) -> State:
     """Return the state with what the kernel lacks."""
     run = state.run[0]
-    if status == ks.MORE_FLUSH_DRAWS:
+    if status == MORE_FLUSH_DRAWS:
         return draws.for_flushes(state, int(run["which"]), int(run["needed"]))
-    if status == ks.MORE_WORK_DRAWS:
+    if status == MORE_SERVICE_DRAWS:
         return draws.for_work(state, int(run["which"]), int(run["attempt"]), int(run["needed"]))
-    if status == ks.MORE_ROOM:
+    if status == MORE_ROOM:
         return arrays.with_larger_heap(state)
     buffer = simulation.buffers[int(run["which"])]
     raise BufsimError(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from bufsim.engines.kernel import state as ks
+from bufsim.engines.kernel import state
+from bufsim.engines.kernel.state import Buffer, Operation, Queue, R, Records, Run, dtype_of
 from bufsim.engines.recording import cause_names
 from bufsim.errors import NotLoweredError
 from bufsim.model import buffers, declaration, flush_policy, policies, reducers, rules, workers
@@ -16,7 +17,7 @@ from bufsim.model import buffers as drains
 from bufsim.model.distributions import Constant
 from bufsim.vendure import InMemoryJobBufferStorageStrategy
 
-_EVERY = {"clock": ks.EVERY, "flush_start": ks.EVERY_START, "flush_end": ks.EVERY_END}
+_EVERY = {"clock": state.EVERY, "flush_start": state.EVERY_START, "flush_end": state.EVERY_END}
 
 
 class Program:
@@ -40,7 +41,7 @@ class Program:
         """Append a leaf with given times."""
         first = len(self.times)
         self.times.extend(times)
-        self.rows.append((ks.TIMES, 0.0, 0.0, first, len(self.times), self._causes[repr(policy)]))
+        self.rows.append((state.TIMES, 0.0, 0.0, first, len(self.times), self._causes[repr(policy)]))
 
     def join(self, members: Sequence[flush_policy.FlushPolicy], op: int) -> None:
         """Append the members, joined from the left."""
@@ -52,14 +53,14 @@ class Program:
     def grid(self, policy: flush_policy.CheckedEvery) -> None:
         """Append a grid and what is looked at on it."""
         self.add(policy.policy)
-        self.rows.append((ks.CHECKED, policy.period, policy.phase, 0, 0, -1))
+        self.rows.append((state.CHECKED, policy.period, policy.phase, 0, 0, -1))
 
     def ticks(self, policy: flush_policy.FlushPolicy) -> tuple[int, int]:
         """Append the tick rules of a policy, each once; return where they begin and end."""
         first = len(self.rows)
         for leaf in dict.fromkeys(tick_leaves(policy)):
             if isinstance(leaf, flush_policy.CheckedEvery):
-                self.rows.append((ks.EVERY, leaf.period, leaf.phase, 0, 0, -1))
+                self.rows.append((state.EVERY, leaf.period, leaf.phase, 0, 0, -1))
             else:
                 self.add(leaf)
         return first, len(self.rows)
@@ -70,18 +71,18 @@ class Program:
 
 
 POLICIES = {
-    policies.FlushAtSize: lambda program, leaf: program.leaf(leaf, ks.SIZE, whole=leaf.size),
-    policies.FlushAtBytes: lambda program, leaf: program.leaf(leaf, ks.BYTES, whole=leaf.nbytes),
-    policies.FlushAfterAge: lambda program, leaf: program.leaf(leaf, ks.AGE, real=leaf.age),
-    policies.FlushWhenIdle: lambda program, leaf: program.leaf(leaf, ks.IDLE, real=leaf.idle),
+    policies.FlushAtSize: lambda program, leaf: program.leaf(leaf, state.SIZE, whole=leaf.size),
+    policies.FlushAtBytes: lambda program, leaf: program.leaf(leaf, state.BYTES, whole=leaf.nbytes),
+    policies.FlushAfterAge: lambda program, leaf: program.leaf(leaf, state.AGE, real=leaf.age),
+    policies.FlushWhenIdle: lambda program, leaf: program.leaf(leaf, state.IDLE, real=leaf.idle),
     policies.FlushEvery: lambda program, leaf: program.leaf(
         leaf, _EVERY[leaf.anchor], real=leaf.period, phase=leaf.phase
     ),
     policies.FlushAt: lambda program, leaf: program.at(leaf, leaf.times),
-    policies.NeverFlush: lambda program, leaf: program.leaf(leaf, ks.NEVER),
+    policies.NeverFlush: lambda program, leaf: program.leaf(leaf, state.NEVER),
     policies.FlushCron: Program.cron,
-    flush_policy.AnyOf: lambda program, policy: program.join(policy.members, ks.ANY),
-    flush_policy.AllOf: lambda program, policy: program.join(policy.members, ks.ALL),
+    flush_policy.AnyOf: lambda program, policy: program.join(policy.members, state.ANY),
+    flush_policy.AllOf: lambda program, policy: program.join(policy.members, state.ALL),
     flush_policy.CheckedEvery: Program.grid,
 }
 
@@ -96,10 +97,10 @@ def tick_leaves(policy: flush_policy.FlushPolicy) -> Iterator[flush_policy.Flush
 
 
 _REDUCES = {
-    reducers.KeepAll: ks.KEEP,
-    reducers.UniqueByKey: ks.UNIQUE,
-    reducers.Merge: ks.MERGE,
-    reducers.SearchIndexReduce: ks.SEARCH,
+    reducers.KeepAll: state.KEEP,
+    reducers.UniqueByKey: state.UNIQUE,
+    reducers.Merge: state.MERGE,
+    reducers.SearchIndexReduce: state.SEARCH,
 }
 _COLLECTS = (buffers.CollectAll, buffers.CollectQueues)
 _DRAINS = (drains.DrainAll, drains.DrainAtMost)
@@ -130,12 +131,12 @@ def _not_lowered(what: str, value: object, where: str) -> NotLoweredError:
 class Lowered(NamedTuple):
     """A simulation as arrays, at the start of a run; what depends on the number of jobs is not in it."""
 
-    run: ks.Records
-    buffers: ks.Records
-    queues: ks.Records
-    program: ks.Records
-    lists: ks.Ints
-    times: ks.Floats
+    run: Records[Run]
+    buffers: Records[Buffer]
+    queues: Records[Queue]
+    program: Records[Operation]
+    lists: state.Ints
+    times: state.Floats
     key_kind: np.ndarray
 
 
@@ -157,19 +158,23 @@ def lower(
     check_lowered(simulation)
     lists = Lists()
     program = Program(cause_names(simulation), simulation.until)
-    buffer_records = _records(ks.BUFFER, [_buffer(buffer, program, lists) for buffer in simulation.buffers])
-    loses_work = bool(stops) and not simulation.durable_queue
-    queue_records = _records(ks.QUEUE, [_queue(simulation, queue, lists, loses_work) for queue in queues])
+    buffer_records = _records(
+        Buffer, [{"index": i} | _buffer(b, program, lists) for i, b in enumerate(simulation.buffers)]
+    )
+    loses_tasks = bool(stops) and not simulation.durable_queue
+    queue_records = _records(
+        Queue, [{"index": i} | _queue(simulation, q, lists, loses_tasks) for i, q in enumerate(queues)]
+    )
     searched = any(isinstance(buffer.reduce, reducers.SearchIndexReduce) for buffer in simulation.buffers)
     key_kind, ids_first = _keys(keys if searched else [], lists)
     first, last = len(program.times), len(program.times) + 2 * len(stops)
-    facts = _facts(simulation, buffer_records, queue_records, loses_work, bool(stops))
+    facts = _facts(simulation, buffer_records, queue_records, loses_tasks, bool(stops))
     place = {"keys": len(keys), "ids_first": ids_first, "stops_first": first, "stops_last": last}
     return Lowered(
-        run=_records(ks.RUN, [facts | place]),
+        run=_records(Run, [facts | place]),
         buffers=buffer_records,
         queues=queue_records,
-        program=np.array(program.rows, ks.OPERATION),
+        program=cast("Records[Operation]", np.array(program.rows, dtype_of(Operation))),
         lists=np.array(lists.values, np.int64),
         times=np.array([*program.times, *(time for pair in stops for time in pair)], np.float64),
         key_kind=key_kind,
@@ -177,7 +182,11 @@ def lower(
 
 
 def _facts(
-    simulation: declaration.Declaration, buffers: ks.Records, queues: ks.Records, loses_work: bool, stops: bool
+    simulation: declaration.Declaration,
+    buffers: Records[Buffer],
+    queues: Records[Queue],
+    loses_tasks: bool,
+    stops: bool,
 ) -> dict[str, Any]:
     """Return what the kernel must know of the simulation as a whole."""
     collectors, reduces = rows_of_a_job(queues), buffers["reduce"]
@@ -185,7 +194,7 @@ def _facts(
     losses = stops or bool(buffers["limited"].any()) or window > 0.0
     contiguous = len(buffers) == 1 and not losses and bool((collectors == 1).all())
     serves = bool(queues["stores"].any())
-    straight = contiguous and bool(reduces[0] == ks.KEEP)
+    straight = contiguous and bool(reduces[0] == state.KEEP)
     return {
         "until": simulation.until,
         "start": simulation.warm_up,
@@ -195,9 +204,9 @@ def _facts(
         "single": bool((collectors <= 1).all()),
         "losses": losses,
         "serves": serves,
-        "loses_work": loses_work,
+        "loses_tasks": loses_tasks,
         "in_order": bool(queues["in_order"][queues["stores"]].all()),
-        "counts_items": bool((reduces > ks.UNIQUE).any()),
+        "counts_items": bool((reduces > state.UNIQUE).any()),
         "window": window,
         "durable": simulation.storage.durable,
         "durable_queue": simulation.durable_queue,
@@ -215,7 +224,7 @@ def _instant(simulation: declaration.Declaration) -> bool:
     return instant and simulation.storage.read_delete_window == 0.0
 
 
-def rows_of_a_job(queues: ks.Records) -> npt.NDArray[np.int64]:
+def rows_of_a_job(queues: Records[Queue]) -> npt.NDArray[np.int64]:
     """Return how many buffers collect a job of each queue."""
     collectors: npt.NDArray[np.int64] = queues["collectors_last"] - queues["collectors_first"]
     return collectors
@@ -273,7 +282,7 @@ def _buffer(buffer: buffers.JobBuffer, program: Program, lists: Lists) -> dict[s
     }
 
 
-def _queue(simulation: declaration.Declaration, queue: str, lists: Lists, loses_work: bool) -> dict[str, Any]:
+def _queue(simulation: declaration.Declaration, queue: str, lists: Lists, loses_tasks: bool) -> dict[str, Any]:
     collectors = [
         number
         for number, buffer in enumerate(simulation.buffers)
@@ -281,14 +290,14 @@ def _queue(simulation: declaration.Declaration, queue: str, lists: Lists, loses_
     ]
     first, last = lists.add(collectors)
     record = {"collectors_first": first, "collectors_last": last, "start_at": rules.INF, "last_poll": -rules.INF}
-    record["stores"] = loses_work or simulation.workers_of(queue) is not None
+    record["stores"] = loses_tasks or simulation.workers_of(queue) is not None
     pool = simulation.workers_of(queue)
     if pool is None:
         return record
     polling = isinstance(pool, workers.PollingWorkers)
     return record | {
-        "workers": ks.POLLING if polling else ks.PUSH,
-        "in_order": not (polling or pool.failure or loses_work or isinstance(pool.service, workers.GivenTimes)),
+        "workers": state.POLLING if polling else state.PUSH,
+        "in_order": not (polling or pool.failure or loses_tasks or isinstance(pool.service, workers.GivenTimes)),
         "concurrency": pool.concurrency,
         "free": pool.concurrency,
         "poll_interval": pool.poll_interval if isinstance(pool, workers.PollingWorkers) else 0.0,
@@ -311,9 +320,9 @@ def _keys(keys: Sequence[Hashable], lists: Lists) -> tuple[np.ndarray, int]:
         members = reducers.variant_ids(name) if name.startswith(reducers.VARIANTS) else []
         firsts.append(lists.add([codes.setdefault(member, len(codes)) for member in members])[0])
         if name.startswith(reducers.VARIANTS):
-            kind[position] = ks.VARIANTS_KEY
+            kind[position] = state.VARIANTS_KEY
         elif name.startswith(reducers.PRODUCT):
-            kind[position] = ks.PRODUCT_KEY
+            kind[position] = state.PRODUCT_KEY
     firsts.append(len(lists.values))
     return kind, lists.add(firsts)[0]
 
@@ -322,7 +331,8 @@ def _limit(value: int | None) -> int:
     return rules.NO_LIMIT if value is None else value
 
 
-def _records(dtype: np.dtype[Any], rows: Sequence[dict[str, Any]]) -> ks.Records:
+def _records(kind: type[R], rows: Sequence[dict[str, Any]]) -> Records[R]:
     """Return one record a row; fields that are not named are 0."""
+    dtype = dtype_of(kind)
     names = dtype.names or ()
-    return np.array([tuple(row.get(name, 0) for name in names) for row in rows], dtype)
+    return cast("Records[R]", np.array([tuple(row.get(name, 0) for name in names) for row in rows], dtype))

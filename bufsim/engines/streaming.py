@@ -1,6 +1,6 @@
 """Runs that only count, in bounded memory: jobs come in blocks, and what lies behind is forgotten.
 
-Jobs, rows and works lie in windows. Before the kernel is given more jobs, what is still alive moves to the front of its
+Jobs, rows and tasks lie in windows. Before the kernel is given more jobs, what is still alive moves to the front of its
 window, which grows if that does not make room enough: so the memory follows what is buffered, queued and in service at
 one time, and not the length of the run.
 """
@@ -8,16 +8,14 @@ one time, and not the length of the run.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from bufsim.engines import arrays
-from bufsim.engines.arrays import Accumulators
-from bufsim.engines.kernel import state as ks
-from bufsim.engines.kernel.state import Floats, Ints
-from bufsim.engines.kernel_recording import flush_columns
+from bufsim.engines.arrays import Accumulators, flush_columns
+from bufsim.engines.kernel.state import Floats, Flush, Ints, JobWindow, Records, RowWindow, Run, TaskWindow
 from bufsim.engines.lowering import Lowered, rows_of_a_job
 from bufsim.engines.recording import cause_names
 from bufsim.engines.workload import Jobs, Workload
@@ -93,7 +91,7 @@ class Windows:
             causes=cause_names(self._simulation),
         )
 
-    def _tell(self, run: Any) -> None:
+    def _tell(self, run: Run) -> None:
         """Tell of the flushes that have started since the last time."""
         if self._taken is None or run["flush"] == self._told:
             return
@@ -116,19 +114,19 @@ class Windows:
                 jobs.nbytes[first:last] = block.nbytes
             first = last
 
-    def _make_room(self, run: Any, jobs: int) -> None:
+    def _make_room(self, run: Run, jobs: int) -> None:
         """Make room for so many more jobs, and for what can become of them."""
         rows, live_rows = jobs * self._rows_of_a_job, int(run["row"] - run["live_row"])
         self._move_jobs(run, jobs)
         if run["marks_rows"]:
             self._move_rows(run, rows)
         if not run["bulk"]:
-            # every row that is alive can become a work
-            self._move_works(run, live_rows + rows)
+            # every row that is alive can become a task
+            self._move_tasks(run, live_rows + rows)
         if run["keeps_flushes"]:
             self._move_flushes(run, live_rows + rows)
 
-    def _move_jobs(self, run: Any, more: int) -> None:
+    def _move_jobs(self, run: Run, more: int) -> None:
         jobs: tuple[Any, ...] = self.state.jobs
         first, last, room = _plan(run["job_first"], run["live_job"], run["jobs"], more, len(jobs[0]))
         if room:
@@ -136,33 +134,33 @@ class Windows:
             moved: list[Any] = [
                 _moved(column, first, last, room) if mask else column for column, mask in zip(jobs, masks, strict=True)
             ]
-            self.state = self.state._replace(jobs=ks.Jobs(*moved))
+            self.state = self.state._replace(jobs=JobWindow(*moved))
             run["job_first"] = run["live_job"]
 
-    def _move_rows(self, run: Any, more: int) -> None:
+    def _move_rows(self, run: Run, more: int) -> None:
         rows, positions = self.state.rows, self.state.positions
         first, last, room = _plan(run["row_first"], run["live_row"], run["row"], more, rows.whole.shape[1])
         if room:
             whole, small = _moved(rows.whole, first, last, room), _moved(rows.small, first, last, room)
             if arrays.searches(self.state.buffers):
                 positions = np.empty(room, np.int64)
-            self.state = self.state._replace(rows=ks.Rows(whole, rows.lost_at, small), positions=positions)
+            self.state = self.state._replace(rows=RowWindow(whole, rows.lost_at, small), positions=positions)
             run["row_first"] = run["live_row"]
 
-    def _move_works(self, run: Any, more: int) -> None:
-        works = self.state.works
-        first, last, room = _plan(run["work_first"], run["live_work"], run["work"], more, len(works.outcome))
+    def _move_tasks(self, run: Run, more: int) -> None:
+        tasks = self.state.tasks
+        first, last, room = _plan(run["task_first"], run["live_task"], run["task"], more, len(tasks.outcome))
         if room:
-            moved: list[Any] = [_moved(column, first, last, room) for column in works]
-            self.state = self.state._replace(works=ks.Works(*moved))
-            run["work_first"] = run["live_work"]
+            moved: list[Any] = [_moved(column, first, last, room) for column in tasks]
+            self.state = self.state._replace(tasks=TaskWindow(*moved))
+            run["task_first"] = run["live_task"]
 
-    def _move_flushes(self, run: Any, more: int) -> None:
+    def _move_flushes(self, run: Run, more: int) -> None:
         """Make room for so many more flushes, and for the arrivals of so many jobs that they take."""
         state = self.state
         _, last, room = _plan(0, 0, run["flush"], more, len(state.flushes))
         if room:
-            state = state._replace(flushes=_moved(state.flushes, 0, last, room))
+            state = state._replace(flushes=cast("Records[Flush]", _moved(state.flushes, 0, last, room)))
         if more > len(state.tally.taken):
             state = state._replace(tally=state.tally._replace(taken=np.empty(more)))
         self.state = state

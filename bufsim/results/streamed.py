@@ -11,7 +11,8 @@ import pandas as pd
 
 from bufsim.engines import bins, compiled_engine
 from bufsim.engines.arrays import Accumulators
-from bufsim.engines.kernel import tallies as kl
+from bufsim.engines.counts import BufferCounts, QueueCounts, counts_of
+from bufsim.engines.kernel import tallies
 from bufsim.engines.randomness import stop_times
 from bufsim.engines.recording import LOSS_CAUSES
 from bufsim.engines.workload import Workload
@@ -80,13 +81,13 @@ def tally(simulation: Declaration, counted: Accumulators, down: float) -> Tally:
         jobs=run.job,
         rows=run.row,
         outcomes=_outcomes(parts),
-        passed_by=run.passed_by,
-        passed_by_lost=tuple(lost.tolist()),
+        bypassed=run.bypassed,
+        bypassed_lost=tuple(lost.tolist()),
         buffers=buffers,
         queues=queues,
         buffer_levels=only_buffer or parts.buffer_levels(run.all_buffers),
         queue_levels=parts.queue_levels(every_queue),
-        buffered=parts.series(max(run.all_buffers, 0) + kl.SIZE),
+        buffered=parts.series(max(run.all_buffers, 0) + tallies.SIZE),
         unfinished=parts.series(run.served_level),
     )
 
@@ -95,8 +96,8 @@ def _outcomes(parts: _Parts) -> tuple[int, ...]:
     """Return the rows by what has become of them, in the order of `copies.OUTCOMES`."""
     run, buffers = parts.run, parts.buffers
     buffered = sum(b.jobs for b in buffers)
-    in_flight = sum(b.batch_jobs for b in buffers if b.flushing)
-    return run.passed - run.passed_lost, run.landed - run.landed_lost, buffered, in_flight, run.lost
+    in_flight = sum(b.flight_jobs for b in buffers if b.flushing)
+    return run.outside - run.outside_lost, run.landed - run.landed_lost, buffered, in_flight, run.lost
 
 
 class _Parts:
@@ -119,7 +120,7 @@ class _Parts:
     def spread(self, index: int, peak: str = "lasting") -> LevelDistribution:
         """Return a level with its distribution."""
         record, seconds = self.levels[index], self.counted.seconds
-        exact = seconds[record.exact : record.exact + min(record.peak + 1, kl.EXACT)]
+        exact = seconds[record.exact : record.exact + min(record.peak + 1, tallies.EXACT)]
         values = np.arange(len(exact), dtype=np.float64)
         time_at = seconds[record.bins : record.bins + bins.SIZES.last + 1] + SIZES.weights(values, exact)
         weighted = values * exact
@@ -134,21 +135,25 @@ class _Parts:
 
     def buffer_levels(self, first: int) -> BufferLevels:
         """Return the levels of a buffer, or of all together."""
-        size = self.spread(first + kl.SIZE, "peak")
+        size = self.spread(first + tallies.SIZE, "peak")
         # where a stop loses what is buffered and nothing else, the sizes tell what it would lose
         alike = not self.run.exposes
-        exposed = replace(size, peak=self.levels[first + kl.SIZE].lasting) if alike else self.spread(first + kl.EXPOSED)
+        exposed = (
+            replace(size, peak=self.levels[first + tallies.SIZE].lasting)
+            if alike
+            else self.spread(first + tallies.EXPOSED)
+        )
         return BufferLevels(
             size=size,
-            nbytes=self.level(first + kl.NBYTES, "peak"),
-            in_flight=self.level(first + kl.IN_FLIGHT),
-            in_flight_nbytes=self.level(first + kl.IN_FLIGHT_NBYTES),
+            nbytes=self.level(first + tallies.NBYTES, "peak"),
+            in_flight=self.level(first + tallies.IN_FLIGHT),
+            in_flight_nbytes=self.level(first + tallies.IN_FLIGHT_NBYTES),
             exposed=exposed.without(self.down),
         )
 
     def queue_levels(self, first: int) -> QueueLevels:
         """Return the levels of a queue, or of all together."""
-        return QueueLevels(self.level(first + kl.WAITING), self.level(first + kl.UNFINISHED))
+        return QueueLevels(self.level(first + tallies.WAITING), self.level(first + tallies.UNFINISHED))
 
     def sample(self, index: int) -> Sample:
         """Return what is kept of a sample."""
@@ -167,49 +172,25 @@ def _buffer(parts: _Parts, index: int) -> BufferTally:
     b, causes = parts.buffers[index], parts.counted.causes
     by_cause = zip(causes, parts.counts(b.causes_first, len(causes)).tolist(), strict=True)
     return BufferTally(
-        arrivals=b.arrivals,
-        stored=b.stored,
-        further_copies=b.further_copies,
+        **counts_of(BufferCounts, b),
         lost=tuple(parts.counts(b.lost_first, len(LOSS_CAUSES)).tolist()),
-        flushes=b.started,
         causes={cause: count for cause, count in by_cause if count},
-        batch_jobs=b.batch_sum,
-        batch_squares=b.batch_squares,
-        largest_batch=b.largest_batch,
         batches=Histogram.of(parts.counts(b.batches_first, bins.SIZES.last + 1)),
-        ended=b.ended,
-        ended_jobs=b.ended_jobs,
-        reduced_jobs=b.reduced_jobs,
-        largest_reduced=b.largest_reduced,
-        batch_nbytes=b.batch_nbytes,
-        largest_nbytes=b.largest_nbytes,
-        flush_time=b.flush_time,
-        longest_flush=b.longest_flush,
         waits=parts.sample(index),
-        empty_ticks=b.empty_ticks,
         left=b.jobs,
-        left_nbytes=b.held,
-        levels=parts.buffer_levels(index * kl.OF_BUFFER),
+        left_nbytes=b.held_nbytes,
+        levels=parts.buffer_levels(index * tallies.OF_BUFFER),
     )
 
 
 def _queue(parts: _Parts, index: int) -> QueueTally:
     q, first = parts.queues[index], parts.run.queue_samples + 2 * index
     return QueueTally(
+        **counts_of(QueueCounts, q),
         concurrency=q.concurrency,
-        handed=q.came,
-        items=q.items,
-        largest_items=q.largest_items,
-        completed=q.completed,
-        failed=q.failed,
-        lost=q.lost,
-        attempts=q.attempts,
-        service_time=q.service_time,
-        longest_service=q.longest_service,
-        busy_time=q.busy_time,
         waits=parts.sample(first),
         end_to_end=parts.sample(first + 1),
-        levels=parts.queue_levels(parts.run.queue_levels + index * kl.OF_QUEUE),
+        levels=parts.queue_levels(parts.run.queue_levels + index * tallies.OF_QUEUE),
     )
 
 

@@ -5,18 +5,18 @@ while a run goes on, with the same outcome: counts, peaks and histograms of coun
 by the order of summation.
 
 Everything is cut to the window [warm_up, until), but for what is said to be of the whole run. A *row* is a row of
-`jobs`, a job in one of the buffers that collect it; a *work* is a row of `work`, a job handed to a queue. Where nothing
+`jobs`, a job in one of the buffers that collect it; a *task* is a row of `work`, a job in a queue. Where nothing
 was seen, counts, sums and peaks are 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
-from operator import add
 from typing import Any, TypeVar
 
+from bufsim.engines.counts import BufferCounts, QueueCounts, frozen, joining
 from bufsim.errors import BufsimError
 from bufsim.results.measures import Histogram, Level, LevelDistribution, Sample, Window
 from bufsim.results.records import OUTCOMES
@@ -41,8 +41,8 @@ class BufferLevels:
         The bytes in flight; peak as for `in_flight`.
     exposed : LevelDistribution
         The rows that a stop would lose at this moment: those in flight; those buffered, if the storage is volatile; and
-        those whose work is not finished, if the queue is volatile (all buffers together: also of jobs that passed by).
-        A row without a known work counts until its flush's last work is finished. Peak as for `in_flight`. Its times
+        those whose task is not finished, if the queue is volatile (all buffers together: those of no buffer too).
+        A row without a known task counts until its flush's last task is finished. Peak as for `in_flight`. Its times
         are those in which the server is up: one that is down cannot stop.
     """
 
@@ -53,66 +53,30 @@ class BufferLevels:
     exposed: LevelDistribution
 
 
-@dataclass(frozen=True, slots=True)
-class BufferTally:
-    """What is kept of a buffer.
+@frozen
+class BufferTally(BufferCounts):
+    """What is kept of a buffer: what is counted of it, and further.
 
     Parameters
     ----------
-    arrivals : int
-        Rows whose job arrived in the window, stored or not.
-    stored : int
-        Times that a job was stored in the window: `arrivals` without those lost at their arrival.
-    further_copies : int
-        Of the `arrivals`, those of jobs that an earlier buffer collects too.
     lost : tuple of int
         Rows that were lost in the window, by cause, in the order of `recording.LOSS_CAUSES`, whenever they arrived.
-    flushes : int
-        Flushes that started in the window. The next fields, up to `waits`, are about them.
     causes : dict of str to int
-        How many of them each cause started; a cause that started none may be left out.
-    batch_jobs, batch_squares, largest_batch : int
-        Sum, sum of squares and maximum of the batch sizes.
+        How many flushes each cause started; a cause that started none may be left out.
     batches : Histogram
-        Counts of the batch sizes, on the grid `histograms.SIZES`.
-    ended : int
-        Those of them that ended before `until`.
-    ended_jobs, reduced_jobs, largest_reduced : int
-        Of those that ended: the sum of batch sizes; sum and maximum of reduced sizes.
-    batch_nbytes, largest_nbytes : int
-        Sum and maximum of the bytes taken.
-    flush_time, longest_flush : float
-        Of those that ended: sum and maximum of end − start, s.
+        Counts of the batch sizes, on the grid `measures.SIZES`.
     waits : Sample
-        Flush start − arrival of each job that they took, also of those lost later.
-    empty_ticks : int
-        Ticks of the policy in the window that found the buffer empty, see `bufsim.results.empty_ticks`.
+        Flush start − arrival of each job that the flushes took, also of those lost later.
     left, left_nbytes : int
         Jobs and bytes in the buffer at `until`.
     levels : BufferLevels
         Its levels over time.
     """
 
-    arrivals: int
-    stored: int
-    further_copies: int
     lost: tuple[int, ...]
-    flushes: int
     causes: dict[str, int]
-    batch_jobs: int
-    batch_squares: int
-    largest_batch: int
     batches: Histogram
-    ended: int
-    ended_jobs: int
-    reduced_jobs: int
-    largest_reduced: int
-    batch_nbytes: int
-    largest_nbytes: int
-    flush_time: float
-    longest_flush: float
     waits: Sample
-    empty_ticks: int
     left: int
     left_nbytes: int
     levels: BufferLevels
@@ -125,58 +89,33 @@ class QueueLevels:
     Parameters
     ----------
     waiting : Level
-        Works that wait for their first start: from queued_at to started_at, to their loss, or to `until`.
+        Tasks that wait for their first start: from queued_at to started_at, to their loss, or to `until`.
     unfinished : Level
-        Works in the queue, in service or between attempts: from queued_at to finished_at, to their loss, or to `until`.
+        Tasks in the queue, in service or between attempts: from queued_at to finished_at, to their loss, or to `until`.
     """
 
     waiting: Level
     unfinished: Level
 
 
-@dataclass(frozen=True, slots=True)
-class QueueTally:
-    """What is kept of a job queue and its workers.
+@frozen
+class QueueTally(QueueCounts):
+    """What is kept of a job queue and its workers: what is counted of it, and further.
 
     Parameters
     ----------
     concurrency : int
         The number of workers; 0 without workers.
-    handed, items, largest_items : int
-        Works that came to the queue in the window; sum and maximum of their items.
-    completed, failed : int
-        Works that were completed, or failed for good, in the window.
-    lost : int
-        Works that were lost with the queue in the window.
-    attempts : int
-        Attempts started of the works that were completed or failed in the window.
-    service_time, longest_service : float
-        Sum and maximum of those works' busy times, s.
-    busy_time : float
-        Worker-seconds in service in the window. A work that is finished, running or lost at its first attempt counts
-        with that attempt's share of the window: its overlap with [started_at, finished_at, lost_at or `until`). A work
-        finished after several attempts counts with its whole busy_time if it finished in the window, since a run does
-        not record when later attempts start. A work that is between attempts, or in a later one, at `until` counts 0.
     waits : Sample
-        started_at − queued_at of the works whose first attempt started in the window.
+        started_at − queued_at of the tasks whose first attempt started in the window.
     end_to_end : Sample
         finished_at − created_at of the rows whose finish lies in the window, by the job's own queue; those of jobs
-        that passed by included.
+        that bypassed the buffers included.
     levels : QueueLevels
         Its levels over time.
     """
 
     concurrency: int
-    handed: int
-    items: int
-    largest_items: int
-    completed: int
-    failed: int
-    lost: int
-    attempts: int
-    service_time: float
-    longest_service: float
-    busy_time: float
     waits: Sample
     end_to_end: Sample
     levels: QueueLevels
@@ -197,9 +136,9 @@ class Tally:
         Rows of the whole run, counted when their jobs arrive.
     outcomes : tuple of int
         Rows of the whole run by what had become of them at `until`, in the order of `copies.OUTCOMES`.
-    passed_by : int
+    bypassed : int
         Jobs that arrived in the window and that no buffer collects.
-    passed_by_lost : tuple of int
+    bypassed_lost : tuple of int
         Of the jobs that no buffer collects, those lost in the window, by cause, as in `recording.LOSS_CAUSES`.
     buffers : dict of str to BufferTally
         By the buffers' ids, in the declared order.
@@ -212,7 +151,7 @@ class Tally:
     buffered : Series
         The sum of the buffer sizes over the whole run.
     unfinished : Series
-        Works in the queues that have workers, in service or between attempts, over the whole run: from queued_at to
+        Tasks in the queues that have workers, in service or between attempts, over the whole run: from queued_at to
         finished_at, to their loss, or to `until`.
     """
 
@@ -220,8 +159,8 @@ class Tally:
     jobs: int
     rows: int
     outcomes: tuple[int, ...]
-    passed_by: int
-    passed_by_lost: tuple[int, ...]
+    bypassed: int
+    bypassed_lost: tuple[int, ...]
     buffers: dict[str, BufferTally]
     queues: dict[str, QueueTally]
     buffer_levels: BufferLevels
@@ -254,18 +193,15 @@ Part = TypeVar("Part", BufferTally, QueueTally)
 def _together(kind: type[Part], parts: Sequence[Part], levels: BufferLevels | QueueLevels) -> Part:
     if len(parts) == 1:
         return replace(parts[0], levels=levels)  # type: ignore[arg-type]  # the levels are those of this kind
-    names = [field.name for field in fields(kind) if field.name != "levels"]
-    joined: dict[str, Any] = {name: _joined(name, [getattr(part, name) for part in parts]) for name in names}
+    joined = {name: _joined(join, [getattr(part, name) for part in parts]) for name, join in joining(kind).items()}
     return kind(**joined | {"levels": levels})
 
 
-def _joined(name: str, values: Sequence[Any]) -> Any:
+def _joined(join: Callable[[Any, Any], Any], values: Sequence[Any]) -> Any:
     """Return one field of several tallies together."""
-    if name.startswith(("largest", "longest")):
-        return max(values)
     if isinstance(values[0], tuple):
         return tuple(map(sum, zip(*values, strict=True)))
     if isinstance(values[0], dict):
         keys = dict.fromkeys(key for value in values for key in value)
         return {key: sum(value.get(key, 0) for value in values) for key in keys}
-    return reduce(add, values)
+    return reduce(join, values)

@@ -288,14 +288,14 @@ class Works:
 
     def tally(self, concurrency: int, end_to_end: Sample) -> QueueTally:
         """Return what is kept of the queue."""
-        handed = self.items[self.window.first(self.queued_at) :]
+        items = self.items[self.window.first(self.queued_at) :]
         finished = self.finished
         busy = self.busy_times[finished]
         return QueueTally(
             concurrency=concurrency,
-            handed=len(handed),
-            items=int(handed.sum()),
-            largest_items=int(handed.max(initial=0)),
+            enqueued=len(items),
+            items=int(items.sum()),
+            largest_items=int(items.max(initial=0)),
             completed=int((self.outcome[finished] == COMPLETED).sum()),
             failed=int((self.outcome[finished] == FAILED).sum()),
             lost=int(self.window.holds(distinct(self.lost_at)).sum()),
@@ -347,8 +347,8 @@ def tally(simulation: Declaration, copies: Copies, busy_times: Floats, downtimes
         jobs=len(record.job_time),
         rows=len(copies),
         outcomes=tuple(np.bincount(copies.outcome, minlength=len(OUTCOMES)).tolist()),
-        passed_by=int(buffers.arrivals[0]),
-        passed_by_lost=tuple(buffers.lost[0].tolist()),
+        bypassed=int(buffers.arrivals[0]),
+        bypassed_lost=tuple(buffers.lost[0].tolist()),
         buffers=of_buffers,
         queues=of_queues,
         buffer_levels=buffers.all_levels([one.levels for one in of_buffers.values()]),

@@ -56,7 +56,7 @@ def _unstable(name: str, workers: Workers, queue: QueueTally, tally: Tally) -> I
     if isinstance(workers, PollingWorkers):
         # a worker starts one job a poll at most, however short the jobs are
         each = max(each, workers.poll_interval)
-    load = queue.handed * each / (workers.concurrency * tally.window.span)
+    load = queue.enqueued * each / (workers.concurrency * tally.window.span)
     if load > 1.0:
         yield (
             f"unstable: load {load:.3g} of the capacity of the workers of queue {name!r}: no steady state; waits grow "

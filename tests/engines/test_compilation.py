@@ -49,8 +49,8 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
     begin = compilation._entry.__wrapped__
 
     def called(source: str = RUN) -> list[str]:
-        module = loaded(tmp_path / "kernel.py", source)
-        monkeypatch.setattr(compilation, "kernel", module)
+        module = loaded(tmp_path / "loop.py", source)
+        monkeypatch.setattr(compilation, "loop", module)
         monkeypatch.setattr(compilation, "_MODULES", (module,))
         monkeypatch.setattr(compilation, "_entry", functools.cache(begin))
         told: list[str] = []
@@ -64,7 +64,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
 
 def loaded(path: Path, source: str) -> ModuleType:
     path.write_text(source)
-    spec = importlib.util.spec_from_file_location("kernel", path)
+    spec = importlib.util.spec_from_file_location("loop", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -197,7 +197,7 @@ def test_a_change_of_the_files_alone_compiles_nothing_since_what_runs_is_in_memo
     assert start() == ["2", COMPILES]
     assert start(RUN.replace("return state", "return  state")) == ["2", COMPILES]  # numba itself looks at this file
     digest = compilation._digest()
-    Path(compilation.kernel.run.__code__.co_filename).write_text("")
+    Path(compilation.loop.run.__code__.co_filename).write_text("")
     assert compilation._digest() == digest
 
 
@@ -205,7 +205,7 @@ def test_what_was_kept_of_another_version_is_removed_and_nothing_else(start: Sta
     start()
     (folder,) = (tmp_path / "kept").iterdir()
     first = kept(tmp_path)
-    others = [folder / name for name in ("kernel.run_0123-1.py39.nbi", "other.run_0123-1.py311.1.nbc", "kernel.py")]
+    others = [folder / name for name in ("loop.run_0123-1.py39.nbi", "other.run_0123-1.py311.1.nbc", "loop.py")]
     for path in others:
         path.write_text("")
     assert start(RUN.replace("MORE = 1", "MORE = 2")) == ["3", COMPILES]

@@ -94,14 +94,14 @@ def flushes_of_later_buffers_end_first(state: Any, now: float) -> int:
 def flushes_are_due_before_arrivals(state: Any, before: float, up_to: float) -> int:
     if state.jobs.time[state.run[0].job - state.run[0].job_first] == up_to:
         return loop.due_or_service(state, up_to)
-    return ARRIVALS(state, before, up_to)
+    return ARRIVE(state, before, up_to)
 
 
-DUE_OR_SERVICE, STOP_OR_FLUSH_END, ARRIVALS = loop.due_or_service, loop.stop_or_flush_end, loop.arrivals
+DUE_OR_SERVICE, STOP_OR_FLUSH_END, ARRIVE = loop.due_or_service, loop.stop_or_flush_end, loop.arrive
 BROKEN: dict[str, list[Callable[..., int]]] = {
     "due_or_service": [services_end_before_flushes_are_due, flushes_of_later_buffers_are_due_first],
     "stop_or_flush_end": [flushes_of_later_buffers_end_first],
-    "arrivals": [flushes_are_due_before_arrivals],
+    "arrive": [flushes_are_due_before_arrivals],
 }
 
 

@@ -25,7 +25,15 @@ from bufsim import (
 )
 from bufsim.engines import compiled_engine, streaming
 from bufsim.engines.kernel import buffers, loop
-from bufsim.engines.kernel import state as ks
+from bufsim.engines.kernel.state import (
+    DONE,
+    MORE_FLUSH_DRAWS,
+    MORE_JOBS,
+    MORE_ROOM,
+    MORE_SERVICE_DRAWS,
+    State,
+    with_attributes,
+)
 from bufsim.engines.workload import Workload
 from bufsim.model import rules
 from bufsim.results import streamed
@@ -44,7 +52,7 @@ def uncompiled(monkeypatch: pytest.MonkeyPatch) -> Callable[[Simulation], bytes]
 
     def counted_by(simulation: Simulation) -> bytes:
         with monkeypatch.context() as patch:
-            patch.setattr(compiled_engine, "compiled", lambda: lambda state: loop.run(ks.with_attributes(state)))
+            patch.setattr(compiled_engine, "compiled", lambda: lambda state: loop.run(with_attributes(state)))
             return counted(simulation)
 
     return counted_by
@@ -68,7 +76,7 @@ def test_a_broken_count_is_seen(uncompiled: Callable[[Simulation], bytes], monke
         producers=[Producer("p", Poisson(5.0))], buffers=[JobBuffer("b", policy=FlushAtSize(3))], until=20.0
     )
     assert uncompiled(simulation) == counted(simulation)
-    monkeypatch.setattr(buffers.kt, "count_flush", lambda *arguments: None)
+    monkeypatch.setattr(buffers.tallies, "count_flush", lambda *arguments: None)
     assert uncompiled(simulation) != counted(simulation)
 
 
@@ -81,13 +89,13 @@ def test_it_stops_for_each_thing_that_it_lacks_and_goes_on() -> None:
     )
     statuses: list[int] = []
 
-    def watched(state: ks.State) -> int:
+    def watched(state: State) -> int:
         statuses.append(loop.run(state))
         return statuses[-1]
 
     compiled_engine.count(simulation, workload(simulation), kernel_run=watched)
-    assert Counter(statuses).keys() == {ks.DONE, ks.MORE_FLUSH_DRAWS, ks.MORE_WORK_DRAWS, ks.MORE_ROOM}
-    assert statuses.index(ks.DONE) == len(statuses) - 1 > 10
+    assert Counter(statuses).keys() == {DONE, MORE_FLUSH_DRAWS, MORE_SERVICE_DRAWS, MORE_ROOM}
+    assert statuses.index(DONE) == len(statuses) - 1 > 10
 
 
 def test_it_asks_for_more_jobs_only_when_all_it_has_are_through(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,13 +105,13 @@ def test_it_asks_for_more_jobs_only_when_all_it_has_are_through(monkeypatch: pyt
     )
     seen: list[tuple[int, int, int]] = []
 
-    def watched(state: ks.State) -> int:
+    def watched(state: State) -> int:
         status = loop.run(state)
         seen.append((status, int(state.run[0].job), int(state.run[0].jobs)))
         return status
 
     compiled_engine.count(simulation, workload(simulation), kernel_run=watched)
-    assert [status for status, _, _ in seen] == [ks.MORE_JOBS] * (len(seen) - 1) + [ks.DONE]
+    assert [status for status, _, _ in seen] == [MORE_JOBS] * (len(seen) - 1) + [DONE]
     assert all(job == jobs for _, job, jobs in seen)
     assert len(seen) > 2
     assert seen[-1][1] == len(workload(simulation).jobs())

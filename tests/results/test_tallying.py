@@ -127,7 +127,7 @@ def test_queues_are_those_of_the_work_table(result: Result) -> None:
         works = [work for work in oracle.work if work["queue"] == queue]
         handed = [work for work in works if oracle.seen(work["queued_at"])]
         finished = [work for work in works if oracle.seen(work["finished_at"])]
-        assert kept.handed == len(handed)
+        assert kept.enqueued == len(handed)
         assert kept.items == sum(work["items"] for work in handed)
         assert kept.largest_items == max((work["items"] for work in handed), default=0)
         assert kept.completed == sum(work["outcome"] == "completed" for work in finished)
@@ -165,5 +165,5 @@ def test_the_run_as_a_whole_is_counted(result: Result) -> None:
     lost = [row["loss_cause"] for row in outside if oracle.seen(row["lost_at"])]
     assert tally.jobs == len({row["job_id"] for row in oracle.jobs})
     assert tally.outcomes == tuple(outcomes.count(name) for name in OUTCOMES)
-    assert tally.passed_by == sum(oracle.seen(row["created_at"]) for row in outside)
-    assert tally.passed_by_lost == tuple(lost.count(cause) for cause in LOSS_CAUSES)
+    assert tally.bypassed == sum(oracle.seen(row["created_at"]) for row in outside)
+    assert tally.bypassed_lost == tuple(lost.count(cause) for cause in LOSS_CAUSES)

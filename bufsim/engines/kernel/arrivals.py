@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from bufsim.engines.kernel import buffers as kb
-from bufsim.engines.kernel import buffers as kf
-from bufsim.engines.kernel import queues as kq
-from bufsim.engines.kernel import state as ks
-from bufsim.engines.kernel import tallies as kt
-from bufsim.engines.kernel.state import Floats, Jobs, Rows, Sizes, State, bytes_of, queue_of
+from bufsim.engines.kernel import buffers, queues, tallies
+from bufsim.engines.kernel.state import (
+    MORE_FLUSH_DRAWS,
+    MORE_SERVICE_DRAWS,
+    ROW_BUFFER,
+    ROW_FLUSH,
+    ROW_GONE,
+    ROW_JOB,
+    ROW_LOSS,
+    ROW_TASK,
+    Buffer,
+    Floats,
+    JobWindow,
+    Queue,
+    RowWindow,
+    Run,
+    SizeColumns,
+    State,
+    bytes_of,
+    queue_of,
+)
 from bufsim.engines.recording import DOWN
 from bufsim.model import rules
 
@@ -22,27 +35,27 @@ def absorb(state: State, before: float, up_to: float) -> None:
     Jobs arrive at times < `before` (stops and flush ends come first at one instant) and ≤ `up_to` (the rest comes
     later). This is `arrive` without its branches, for the jobs that only wait.
     """
-    run, b, times = state.run[0], state.buffers[0], state.jobs.time
-    if not b.flushing and (b.jobs == 0 or b.idle):
+    run, buffer, times = state.run[0], state.buffers[0], state.jobs.time
+    if not buffer.flushing and (buffer.jobs == 0 or buffer.idle):
         return
     first = run.job
     end = run.jobs
-    if not b.flushing:
-        end = min(end, first + b.next_size - 1 - b.jobs)
+    if not buffer.flushing:
+        end = min(end, first + buffer.next_size - 1 - buffer.jobs)
     end = run.job_first + coming(times, first - run.job_first, end - run.job_first, before, up_to)
     if run.counts_bytes and end > first:
-        end = below_bytes(run, state.jobs, state.sizes, b, first, end)
+        end = below_bytes(run, state.jobs, state.sizes, buffer, first, end)
     if end == first:
         return
-    if b.jobs == 0:  # it was empty, and is flushing
-        b.head = first
+    if buffer.jobs == 0:  # it was empty, and is flushing
+        buffer.head = first
     if run.records:
-        write_climb(run, state.sizes, times, b, first, end)
+        write_climb(run, state.sizes, times, buffer, first, end)
     if run.tallies:
-        kt.count_climb(run, state.tally, state.jobs, state.rows, b, first, end)
-    b.tail = end - 1
-    b.jobs += end - first
-    b.rings = 0
+        tallies.count_climb(run, state.tally, state.jobs, state.rows, buffer, first, end)
+    buffer.tail = end - 1
+    buffer.jobs += end - first
+    buffer.rings = 0
     run.job = run.row = end
 
 
@@ -62,10 +75,10 @@ def coming(times: Floats, first: int, end: int, before: float, up_to: float) -> 
     return max(low, first)
 
 
-def below_bytes(run: Any, jobs: Jobs, sizes: Sizes, b: Any, first: int, end: int) -> int:
+def below_bytes(run: Run, jobs: JobWindow, sizes: SizeColumns, buffer: Buffer, first: int, end: int) -> int:
     """Return before which job the bytes reach a size at which the policy must be asked; write them down until there."""
-    most = rules.NO_LIMIT if b.flushing else b.next_bytes
-    held = b.held
+    most = rules.NO_LIMIT if buffer.flushing else buffer.next_bytes
+    held = buffer.held_nbytes
     for job in range(first, end):
         grown = held + bytes_of(run, jobs, job)
         if grown >= most:
@@ -74,13 +87,13 @@ def below_bytes(run: Any, jobs: Jobs, sizes: Sizes, b: Any, first: int, end: int
         held = grown
         if run.records:
             sizes.nbytes[run.size_row + job - first] = held
-    b.held = held
+    buffer.held_nbytes = held
     return end
 
 
-def write_climb(run: Any, sizes: Sizes, times: Floats, b: Any, first: int, end: int) -> None:
+def write_climb(run: Run, sizes: SizeColumns, times: Floats, buffer: Buffer, first: int, end: int) -> None:
     """Write the sizes of the only buffer while the jobs from `first` to `end` come, one by one."""
-    n, i, size = end - first, run.size_row, b.jobs + 1
+    n, i, size = end - first, run.size_row, buffer.jobs + 1
     to, come = sizes.time[i : i + n], times[first - run.job_first : end - run.job_first]
     jobs = sizes.jobs[i : i + n]
     for k in range(n):
@@ -95,72 +108,72 @@ def arrive(state: State) -> int:
     run, jobs = state.run[0], state.jobs
     job = run.job
     now = jobs.time[job - run.job_first]
-    queue = queue_of(run, jobs, job)
-    first, last = state.queues[queue].collectors_first, state.queues[queue].collectors_last
+    queue = state.queues[queue_of(run, jobs, job)]
+    first, last = queue.collectors_first, queue.collectors_last
     # what is missing must be told before anything has changed
     for i in range(first, last):
-        if kf.lacks_flush_draw(run, state.buffers[state.lists[i]], state.lists[i]):
-            return ks.MORE_FLUSH_DRAWS
-    if first == last and kq.lacks_service_draws(run, state.queues, state.spans, 1):
-        return ks.MORE_WORK_DRAWS
+        if buffers.lacks_flush_draw(run, state.buffers[state.lists[i]]):
+            return MORE_FLUSH_DRAWS
+    if first == last and queues.lacks_service_draws(run, state.queues, state.spans, 1):
+        return MORE_SERVICE_DRAWS
     run.job = job + 1
     if first == last:
-        pass_by(state, job, queue, now)
+        bypass(state, job, queue, now)
         return 0
     for i in range(first, last):
-        enter(state, state.lists[i], job, i > first, now)
+        enter(state, state.buffers[state.lists[i]], job, i > first, now)
     for i in range(first, last):
-        if state.buffers[state.lists[i]].asked:
-            kf.ask(state, state.lists[i], now)
+        if state.buffers[state.lists[i]].must_ask:
+            buffers.ask(state, state.buffers[state.lists[i]], now)
     return 0
 
 
-def enter(state: State, buffer: int, job: int, further: bool, now: float) -> None:
+def enter(state: State, buffer: Buffer, job: int, further: bool, now: float) -> None:
     """Let a job come to a buffer that collects it."""
-    run, b = state.run[0], state.buffers[buffer]
-    row = new_row(run, state.rows, job, buffer)
+    run = state.run[0]
+    row = new_row(run, state.rows, job, buffer.index)
     if run.tallies:
-        kt.count_arrival(run, b, further, now)
-    b.asked = False
+        tallies.count_arrival(run, buffer, further, now)
+    buffer.must_ask = False
     if run.down:
-        kb.lose(run, state.rows, state.tally, b, row, now, DOWN)
+        buffers.lose(run, state.rows, state.tally, buffer, row, now, DOWN)
     else:
-        b.asked = kb.store(state, b, buffer, row, bytes_of(run, state.jobs, job), now)
+        buffer.must_ask = buffers.store(state, buffer, row, bytes_of(run, state.jobs, job), now)
 
 
-def pass_by(state: State, job: int, queue: int, now: float) -> None:
+def bypass(state: State, job: int, queue: Queue, now: float) -> None:
     """Put a job that no buffer collects straight into its queue."""
     run = state.run[0]
     row = new_row(run, state.rows, job, -1)
-    run.passed += 1
+    run.outside += 1
     if now >= run.start:
-        run.passed_by += 1
+        run.bypassed += 1
     if run.down:
-        kb.mark_lost(run, state.rows, row, now, DOWN)
+        buffers.mark_lost(run, state.rows, row, now, DOWN)
         if run.tallies:
-            kt.count_loss(run, state.tally, 0, True, 1, now, DOWN)
+            tallies.count_loss(run, state.tally, 0, True, 1, now, DOWN)
         return
-    work = kq.add_work(run, state.works, -1, queue, -1, now)
-    kq.carry(run, state.rows, state.works, row, work)
-    kq.hand_over(state, work, now)
+    task = queues.add_task(run, state.tasks, -1, queue.index, -1, now)
+    queues.carry(run, state.rows, state.tasks, row, task)
+    queues.enqueue(state, task, now)
 
 
-def new_row(run: Any, rows: Rows, job: int, buffer: int) -> int:
-    """Write a row for a job in a buffer; return it."""
+def new_row(run: Run, rows: RowWindow, job: int, buffer: int) -> int:
+    """Write a row for a job in a buffer, by its index; return it."""
     row = run.row
     run.row = row + 1
     at = row - run.row_first
     if not run.single:
-        rows.whole[ks.ROW_JOB, at] = job
+        rows.whole[ROW_JOB, at] = job
     if run.marks_rows:
-        rows.small[ks.ROW_GONE, at] = 0
+        rows.small[ROW_GONE, at] = 0
     if run.records and not run.contiguous:
-        rows.small[ks.ROW_BUFFER, at] = buffer
-        rows.whole[ks.ROW_FLUSH, at] = -1
-        rows.whole[ks.ROW_WORK, at] = -1
+        rows.small[ROW_BUFFER, at] = buffer
+        rows.whole[ROW_FLUSH, at] = -1
+        rows.whole[ROW_TASK, at] = -1
         if run.losses:
             rows.lost_at[at] = np.nan
-            rows.small[ks.ROW_LOSS, at] = -1
+            rows.small[ROW_LOSS, at] = -1
     return row
 
 

@@ -1,208 +1,224 @@
-"""What buffers store and lose, on the compiled engine."""
+"""Job buffers on the compiled engine: what they store, lose and flush."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from bufsim.engines.kernel import policy as kp
-from bufsim.engines.kernel import state as ks
-from bufsim.engines.kernel import tallies as kc
-from bufsim.engines.kernel import tallies as kt
-from bufsim.engines.kernel.state import Jobs, Records, Rows, Sizes, State, Tally, bytes_of, following, job_of
+from bufsim.engines.kernel import policy, tallies
+from bufsim.engines.kernel.state import (
+    MORE_FLUSH_DRAWS,
+    RINGS,
+    ROW_FLUSH,
+    ROW_GONE,
+    ROW_LOSS,
+    ROW_NEXT,
+    Buffer,
+    Flush,
+    JobWindow,
+    Records,
+    RowWindow,
+    Run,
+    SizeColumns,
+    State,
+    Tally,
+    bytes_of,
+    following,
+    job_of,
+)
 from bufsim.engines.recording import CAPACITY, RACE
 from bufsim.model import rules
-
-
-def write_size(state: State, b: Any, buffer: int, now: float) -> None:
-    """Write that the buffer size has changed."""
-    run = state.run[0]
-    if run.records:
-        add_size(run, state.sizes, b, buffer, now)
-    if run.tallies:
-        kt.count_size(run, state.tally, b, buffer, now)
-        kc.note_vacancy(run, b, state.program, state.times, now)
-
-
-def add_size(run: Any, sizes: Sizes, b: Any, buffer: int, now: float) -> None:
-    """Add a row to the buffer-size series."""
-    i = run.size_row
-    run.size_row = i + 1
-    sizes.time[i] = now
-    sizes.jobs[i] = b.jobs
-    if run.counts_bytes:
-        sizes.nbytes[i] = b.held
-    if not run.contiguous:
-        sizes.buffer[i] = buffer
-
-
-def lose(run: Any, rows: Rows, tally: Tally, b: Any, row: int, now: float, cause: int) -> None:
-    """Write that a row of a buffer is lost."""
-    mark_lost(run, rows, row, now, cause)
-    if run.tallies:
-        kt.count_loss(run, tally, b.lost_first, False, 1, now, cause)
-
-
-def mark_lost(run: Any, rows: Rows, row: int, now: float, cause: int) -> None:
-    """Write a row's loss, or that nothing more becomes of it."""
-    at = row - run.row_first
-    if run.records:
-        rows.lost_at[at] = now
-        rows.small[ks.ROW_LOSS, at] = cause
-    if run.tallies:
-        rows.small[ks.ROW_GONE, at] = 1
-
-
-def store(state: State, b: Any, buffer: int, row: int, nbytes: int, now: float) -> bool:
-    """Store a row that arrives, or lose it; return whether the policy is to be asked."""
-    run = state.run[0]
-    b.rings = 0
-    if b.flushing and now < b.race_end:
-        lose(run, state.rows, state.tally, b, row, now, RACE)
-        return False
-    if b.limited and not fits(b, nbytes):
-        if not b.drop_oldest or nbytes > b.capacity_bytes:
-            lose(run, state.rows, state.tally, b, row, now, CAPACITY)
-            return b.jobs > 0
-        make_room(state, b, buffer, nbytes, now)
-    if b.jobs == 0:
-        b.head = row
-    elif not run.contiguous:
-        state.rows.whole[ks.ROW_NEXT, b.tail - run.row_first] = row
-    b.tail = row
-    b.jobs += 1
-    b.held += nbytes
-    write_size(state, b, buffer, now)
-    # the answer stands unless it depends on what this job changes
-    return b.jobs == 1 or b.idle or b.limited or b.jobs >= b.next_size or b.held >= b.next_bytes
-
-
-def fits(b: Any, nbytes: int) -> bool:
-    """Return whether a job fits into a buffer of limited capacity."""
-    return b.jobs < b.capacity_jobs and b.held + nbytes <= b.capacity_bytes
-
-
-def make_room(state: State, b: Any, buffer: int, nbytes: int, now: float) -> None:
-    """Drop the oldest jobs until another fits."""
-    while not fits(b, nbytes):
-        lose(state.run[0], state.rows, state.tally, b, b.head, now, CAPACITY)
-        take(state.run[0], state.jobs, state.rows, b, 1)
-        write_size(state, b, buffer, now)
-
-
-def take(run: Any, jobs: Jobs, rows: Rows, b: Any, count: int) -> None:
-    """Take the oldest `count` jobs out of a buffer."""
-    if count == b.jobs:
-        b.jobs = 0
-        b.held = 0
-        return
-    row = b.head
-    if run.contiguous and not run.counts_bytes:
-        row += count
-    else:
-        for _ in range(count):
-            b.held -= bytes_of(run, jobs, job_of(run, rows, row))
-            row = following(run, rows, row)
-    b.head = row
-    b.jobs -= count
-
 
 MOST_RINGS = 1_000_000
 
 
-def ask(state: State, buffer: int, now: float) -> None:
-    """Ask the policy when the next flush is due, and start it or set the ring."""
-    b = state.buffers[buffer]
-    if b.flushing or b.jobs == 0:
+def write_size(state: State, buffer: Buffer, now: float) -> None:
+    """Write that the buffer size has changed."""
+    run = state.run[0]
+    if run.records:
+        add_size(run, state.sizes, buffer, now)
+    if run.tallies:
+        tallies.count_size(run, state.tally, buffer, now)
+        tallies.note_vacancy(run, buffer, state.program, state.times, now)
+
+
+def add_size(run: Run, sizes: SizeColumns, buffer: Buffer, now: float) -> None:
+    """Add a row to the buffer-size series."""
+    i = run.size_row
+    run.size_row = i + 1
+    sizes.time[i] = now
+    sizes.jobs[i] = buffer.jobs
+    if run.counts_bytes:
+        sizes.nbytes[i] = buffer.held_nbytes
+    if not run.contiguous:
+        sizes.buffer[i] = buffer.index
+
+
+def lose(run: Run, rows: RowWindow, tally: Tally, buffer: Buffer, row: int, now: float, cause: int) -> None:
+    """Write that a row of a buffer is lost."""
+    mark_lost(run, rows, row, now, cause)
+    if run.tallies:
+        tallies.count_loss(run, tally, buffer.lost_first, False, 1, now, cause)
+
+
+def mark_lost(run: Run, rows: RowWindow, row: int, now: float, cause: int) -> None:
+    """Write a row's loss, or that nothing more becomes of it."""
+    at = row - run.row_first
+    if run.records:
+        rows.lost_at[at] = now
+        rows.small[ROW_LOSS, at] = cause
+    if run.tallies:
+        rows.small[ROW_GONE, at] = 1
+
+
+def store(state: State, buffer: Buffer, row: int, nbytes: int, now: float) -> bool:
+    """Store a row that arrives, or lose it; return whether the policy must be asked."""
+    run = state.run[0]
+    buffer.rings = 0
+    if buffer.flushing and now < buffer.race_end:
+        lose(run, state.rows, state.tally, buffer, row, now, RACE)
+        return False
+    if buffer.limited and not fits(buffer, nbytes):
+        if not buffer.drop_oldest or nbytes > buffer.capacity_bytes:
+            lose(run, state.rows, state.tally, buffer, row, now, CAPACITY)
+            return buffer.jobs > 0
+        make_room(state, buffer, nbytes, now)
+    if buffer.jobs == 0:
+        buffer.head = row
+    elif not run.contiguous:
+        state.rows.whole[ROW_NEXT, buffer.tail - run.row_first] = row
+    buffer.tail = row
+    buffer.jobs += 1
+    buffer.held_nbytes += nbytes
+    write_size(state, buffer, now)
+    # the answer stands unless it depends on what this job changes
+    if buffer.jobs == 1 or buffer.idle or buffer.limited:
+        return True
+    return buffer.jobs >= buffer.next_size or buffer.held_nbytes >= buffer.next_bytes
+
+
+def fits(buffer: Buffer, nbytes: int) -> bool:
+    """Return whether a job fits into a buffer of limited capacity."""
+    return buffer.jobs < buffer.capacity_jobs and buffer.held_nbytes + nbytes <= buffer.capacity_bytes
+
+
+def make_room(state: State, buffer: Buffer, nbytes: int, now: float) -> None:
+    """Drop the oldest jobs until another fits."""
+    while not fits(buffer, nbytes):
+        lose(state.run[0], state.rows, state.tally, buffer, buffer.head, now, CAPACITY)
+        take(state.run[0], state.jobs, state.rows, buffer, 1)
+        write_size(state, buffer, now)
+
+
+def take(run: Run, jobs: JobWindow, rows: RowWindow, buffer: Buffer, count: int) -> None:
+    """Take the oldest `count` jobs out of a buffer."""
+    if count == buffer.jobs:
+        buffer.jobs = 0
+        buffer.held_nbytes = 0
         return
-    due = kp.due(state.run[0], b, state.program, state.stack, state.times, state.jobs, state.rows, now)
+    row = buffer.head
+    if run.contiguous and not run.counts_bytes:
+        row += count
+    else:
+        for _ in range(count):
+            buffer.held_nbytes -= bytes_of(run, jobs, job_of(run, rows, row))
+            row = following(run, rows, row)
+    buffer.head = row
+    buffer.jobs -= count
+
+
+def ask(state: State, buffer: Buffer, now: float) -> None:
+    """Ask the policy when the next flush is due, and start it or set the ring."""
+    if buffer.flushing or buffer.jobs == 0:
+        return
+    due = policy.due(state.run[0], buffer, state.program, state.stack, state.times, state.jobs, state.rows, now)
     if due == -rules.INF:
         start_flush(state, buffer, now)
     else:
-        b.ring_at = max(due, now)
-        kp.set_steps(b, state.lists)
+        buffer.ring_at = max(due, now)
+        policy.set_steps(buffer, state.lists)
 
 
-def ring(state: State, buffer: int, now: float) -> int:
+def ring(state: State, buffer: Buffer, now: float) -> int:
     """Ask again when the time has come: fire, or wait for the new time; return 0, or a lack."""
-    run, b = state.run[0], state.buffers[buffer]
-    if lacks_flush_draw(run, b, buffer):
-        return ks.MORE_FLUSH_DRAWS
-    b.rings += 1
-    if b.rings > MOST_RINGS:
-        run.which = buffer
-        return ks.RINGS
-    due = kp.due(run, b, state.program, state.stack, state.times, state.jobs, state.rows, now)
+    run = state.run[0]
+    if lacks_flush_draw(run, buffer):
+        return MORE_FLUSH_DRAWS
+    buffer.rings += 1
+    if buffer.rings > MOST_RINGS:
+        run.which = buffer.index
+        return RINGS
+    due = policy.due(run, buffer, state.program, state.stack, state.times, state.jobs, state.rows, now)
     if due <= now:
         start_flush(state, buffer, now)
     else:
-        b.ring_at = due
-        kp.set_steps(b, state.lists)
+        buffer.ring_at = due
+        policy.set_steps(buffer, state.lists)
     return 0
 
 
-def lacks_flush_draw(run: Any, b: Any, buffer: int) -> bool:
+def lacks_flush_draw(run: Run, buffer: Buffer) -> bool:
     """Return whether the next flush's fixed time is not at hand, and note whose."""
-    if not np.isnan(b.fixed) or b.draws_first + b.flushes - b.draws_skipped < b.draws_last:
+    if not np.isnan(buffer.fixed) or buffer.draws_first + buffer.started - buffer.draws_skipped < buffer.draws_last:
         return False
-    run.which, run.needed = buffer, b.flushes + 1
+    run.which, run.needed = buffer.index, buffer.started + 1
     return True
 
 
-def drained(run: Any, jobs: Jobs, rows: Rows, b: Any) -> int:
+def drained(run: Run, jobs: JobWindow, rows: RowWindow, buffer: Buffer) -> int:
     """Return how many jobs the flush takes."""
-    most = min(b.jobs, b.drain_jobs)
-    if b.drain_bytes >= rules.NO_LIMIT:
+    most = min(buffer.jobs, buffer.drain_jobs)
+    if buffer.drain_bytes >= rules.NO_LIMIT:
         return most
     total = 0
-    row = b.head
+    row = buffer.head
     for taken in range(most):
         total += bytes_of(run, jobs, job_of(run, rows, row))
-        if total > b.drain_bytes:
+        if total > buffer.drain_bytes:
             return max(taken, 1)
         row = following(run, rows, row)
     return most
 
 
-def start_flush(state: State, buffer: int, now: float) -> None:
+def start_flush(state: State, buffer: Buffer, now: float) -> None:
     """Start a flush: the batch leaves the buffer. Its cause stands in stack[0].leaf."""
-    run, b, jobs, rows = state.run[0], state.buffers[buffer], state.jobs, state.rows
+    run, jobs, rows = state.run[0], state.jobs, state.rows
     cause = state.stack[0].leaf
-    held = b.held
-    b.batch_head, b.batch_jobs = b.head, drained(run, jobs, rows, b)
-    b.flush = run.flush
+    nbytes = buffer.held_nbytes
+    buffer.flight_head, buffer.flight_jobs = buffer.head, drained(run, jobs, rows, buffer)
+    buffer.flush = run.flush
     run.flush += 1
-    take(run, jobs, rows, b, b.batch_jobs)
-    b.batch_held = held - b.held
-    write_flush(run, rows, state.flushes, b, buffer, cause, now)
-    write_size(state, b, buffer, now)
-    b.ring_at = rules.INF
-    b.rings = 0
-    b.last_flush_start = now
-    b.flushing = True
-    b.race_end = now + run.window
+    take(run, jobs, rows, buffer, buffer.flight_jobs)
+    buffer.flight_nbytes = nbytes - buffer.held_nbytes
+    write_flush(run, rows, state.flushes, buffer, cause, now)
+    write_size(state, buffer, now)
+    buffer.ring_at = rules.INF
+    buffer.rings = 0
+    buffer.last_flush_start = now
+    buffer.flushing = True
+    buffer.race_end = now + run.window
     if run.tallies:
-        kt.count_flush(run, state.tally, jobs, rows, b, buffer, cause, now)
-        kc.note_vacancy(run, b, state.program, state.times, now)
-    fixed = state.draws[b.draws_first + b.flushes - b.draws_skipped] if np.isnan(b.fixed) else b.fixed
-    b.flushes += 1
-    b.end_at = rules.flush_end(now, run.window, fixed, b.per_job, b.batch_jobs)
+        tallies.count_flush(run, state.tally, jobs, rows, buffer, cause, now)
+        tallies.note_vacancy(run, buffer, state.program, state.times, now)
+    fixed = buffer.fixed
+    if np.isnan(fixed):
+        fixed = state.draws[buffer.draws_first + buffer.started - buffer.draws_skipped]
+    buffer.started += 1
+    buffer.end_at = rules.flush_end(now, run.window, fixed, buffer.per_job, buffer.flight_jobs)
 
 
-def write_flush(run: Any, rows: Rows, flushes: Records, b: Any, buffer: int, cause: int, now: float) -> None:
+def write_flush(run: Run, rows: RowWindow, flushes: Records[Flush], buffer: Buffer, cause: int, now: float) -> None:
     """Write that a flush starts, and which rows it takes."""
     if run.keeps_flushes:
-        f = flushes[b.flush]
-        f.buffer, f.start, f.end, f.cause = buffer, now, np.nan, cause
-        f.jobs, f.reduced, f.held = b.batch_jobs, -1, b.batch_held
+        flush = flushes[buffer.flush]
+        flush.buffer, flush.start, flush.end, flush.cause = buffer.index, now, np.nan, cause
+        flush.jobs, flush.reduced, flush.taken_nbytes = buffer.flight_jobs, -1, buffer.flight_nbytes
     if run.records and run.contiguous:
-        first = b.batch_head - run.row_first
-        taken = rows.whole[ks.ROW_FLUSH][first : first + b.batch_jobs]
+        first = buffer.flight_head - run.row_first
+        taken = rows.whole[ROW_FLUSH][first : first + buffer.flight_jobs]
         for i in range(len(taken)):
-            taken[i] = b.flush
+            taken[i] = buffer.flush
     elif run.records:
-        row = b.batch_head
-        for _ in range(b.batch_jobs):
-            rows.whole[ks.ROW_FLUSH, row - run.row_first] = b.flush
+        row = buffer.flight_head
+        for _ in range(buffer.flight_jobs):
+            rows.whole[ROW_FLUSH, row - run.row_first] = buffer.flush
             row = following(run, rows, row)
