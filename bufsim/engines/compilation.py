@@ -1,7 +1,7 @@
 """Compiling the kernel, once for all models, and keeping it on disk.
 
-numba keeps the machine code beside the package, in `bufsim/engines/__pycache__`, or where that cannot be written, in
-the user's cache folder; `NUMBA_CACHE_DIR` names another. Where nothing can be written, every process compiles anew.
+numba keeps the machine code beside the kernel, in `bufsim/engines/kernel/__pycache__`, or where that cannot be written,
+in the user's cache folder; `NUMBA_CACHE_DIR` names another. Where nothing can be written, every process compiles anew.
 What was kept of another version of the kernel is removed when this one is compiled.
 """
 

@@ -85,7 +85,7 @@ class DrawStore:
         return self._sources[key]
 
     def _first_place(self, state: State, queue: int, needed: int) -> int:
-        """Return the place of the first work in a queue that may still need draws."""
+        """Return the place of the first task in a queue that may still need draws."""
         if state.run[0]["in_order"]:
             return int(state.queues[queue]["head"])
         first, tasks = int(state.run[0]["task_first"]), state.tasks

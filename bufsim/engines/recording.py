@@ -48,7 +48,7 @@ class RowOrder(NamedTuple):
     taken : int
         The first so many copies were flushed, flush by flush; the others were not.
     carried : int
-        The first so many have a work; the others have none, whatever `copy_work` says of them.
+        The first so many have a task; the others have none, whatever `copy_work` says of them.
     """
 
     taken: int
@@ -64,7 +64,7 @@ class Recording:
     begins with a row of zeros at time 0 for each buffer.
 
     What follows from other columns may be given where an engine has it at hand: `order`, and of each copy the start of
-    its flush and the finish of its work.
+    its flush and the finish of its task.
     """
 
     job_time: np.ndarray
@@ -163,9 +163,9 @@ class Recorder:
         """Write that copies are lost."""
         self._lost.append((rows, time, cause))
 
-    def carry(self, rows: Sequence[int], works: Sequence[int]) -> None:
-        """Write which works carry copies."""
-        self._carried.append((rows, works))
+    def carry(self, rows: Sequence[int], tasks: Sequence[int]) -> None:
+        """Write which tasks carry copies."""
+        self._carried.append((rows, tasks))
 
     def size(self, time: float, buffer: int, jobs: int, nbytes: int) -> None:
         """Write a row of the buffer-size series."""
@@ -187,7 +187,7 @@ class Recorder:
         self._flushed.append(rows)
         return len(self.flush_start) - 1
 
-    def works(self, flush: int, queue: int, time: float, items: Sequence[int]) -> range:
+    def tasks(self, flush: int, queue: int, time: float, items: Sequence[int]) -> range:
         """Write jobs that come to a queue, with their items; return their rows."""
         first, n = len(self.work_flush), len(items)
         self.work_flush.extend(array("q", [flush]) * n)
@@ -209,7 +209,7 @@ class Recorder:
         flush = np.full(copies, -1, np.int64)
         flush[_joined(self._flushed)] = np.repeat(np.arange(len(self.flush_jobs)), self.flush_jobs)
         work = np.full(copies, -1, np.int64)
-        work[_joined([rows for rows, _ in self._carried])] = _joined([works for _, works in self._carried])
+        work[_joined([rows for rows, _ in self._carried])] = _joined([tasks for _, tasks in self._carried])
         lost_at = np.full(copies, np.nan)
         loss = np.full(copies, -1, np.int16)
         for rows, time, cause in self._lost:

@@ -292,32 +292,32 @@ class BufferState:
         self.last_flush_end = self.env._now
         self.recorder.flush_end[self._flush] = self.env._now
         self._assignment = None
-        handed = self.model.service.hand_over(self._batch)
-        works = self.model.enqueue(self._flush, handed, self._items(handed))
-        self.recorder.flush_reduced[self._flush] = len(handed)
-        self._link(handed, works)
+        enqueued = self.model.service.hand_over(self._batch)
+        tasks = self.model.enqueue(self._flush, enqueued, self._items(enqueued))
+        self.recorder.flush_reduced[self._flush] = len(enqueued)
+        self._link(enqueued, tasks)
         self._batch, self._flush_rows = vendure.service.Batch(self.id, ()), []
         self.ask()
 
-    def _items(self, handed: list[vendure.Job]) -> Sequence[int]:
+    def _items(self, enqueued: list[vendure.Job]) -> Sequence[int]:
         if self._assignment is not None:
             return self._assignment.items
         count = self.declared.items
         if count is None:
-            return [1] * len(handed)
-        return [count(job) for job in handed]
+            return [1] * len(enqueued)
+        return [count(job) for job in enqueued]
 
-    def _link(self, handed: list[vendure.Job], works: Sequence[int]) -> None:
-        """Write which work carries which copy."""
+    def _link(self, enqueued: list[vendure.Job], tasks: Sequence[int]) -> None:
+        """Write which task carries which copy."""
         if self._assignment is not None:
-            self.recorder.carry(self._flush_rows, [works[place] for place in self._assignment.carrier])
+            self.recorder.carry(self._flush_rows, [tasks[place] for place in self._assignment.carrier])
         elif isinstance(self.declared.reduce, KeepAll):
-            self.recorder.carry(self._flush_rows, works)
+            self.recorder.carry(self._flush_rows, tasks)
         else:
-            work_of = dict(zip(map(id, handed), works, strict=True))
+            task_of = dict(zip(map(id, enqueued), tasks, strict=True))
             known = [(row, id(job)) for row, job in zip(self._flush_rows, self._batch.jobs, strict=True)]
-            links = [(row, work_of[job]) for row, job in known if job in work_of]
-            self.recorder.carry([row for row, _ in links], [work for _, work in links])
+            links = [(row, task_of[job]) for row, job in known if job in task_of]
+            self.recorder.carry([row for row, _ in links], [task for _, task in links])
 
     # stops
 

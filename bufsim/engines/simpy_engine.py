@@ -234,17 +234,17 @@ class Model(Generic[Outcome]):
                 buffer.start_flush("manual")
 
     def enqueue(self, flush: int, jobs: Sequence[vendure.Job], items: Sequence[int]) -> Sequence[int]:
-        """Put jobs, with so many items, at the tails of their queues; return their work rows."""
+        """Put jobs, with so many items, at the tails of their queues; return their rows of the work table."""
         names = {job.queue_name for job in jobs}
         if len(names) == 1:
             queue = self._queue(names.pop())
-            works: Sequence[int] = queue.add(flush, items)
+            tasks: Sequence[int] = queue.add(flush, items)
             queue.wake()
-            return works
-        works = [self._queue(job.queue_name).add(flush, (count,))[0] for job, count in zip(jobs, items, strict=True)]
+            return tasks
+        tasks = [self._queue(job.queue_name).add(flush, (count,))[0] for job, count in zip(jobs, items, strict=True)]
         for queue in self.queues.values():
             queue.wake()
-        return works
+        return tasks
 
     def _queue(self, name: str) -> QueueState:
         if name not in self.queues:

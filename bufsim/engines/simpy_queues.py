@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bufsim.engines.environment import Environment
 
 Attempt = tuple[int, int, int]
-"""A work's row, its place among the works of its queue, and the number of the attempt that comes next."""
+"""A task's row, its place among the tasks of its queue, and the number of the attempt that comes next."""
 
 
 class QueueState:
@@ -40,7 +40,7 @@ class QueueState:
         self.env = env
         self.recorder = recorder
         self.waiting: deque[Attempt] = deque()
-        self.handed = 0
+        self.next_place = 0
         self.free = workers.concurrency if workers else 0
         self._workload = workload
         self._start_is_set = False
@@ -48,13 +48,13 @@ class QueueState:
         self._draws: dict[tuple[str, int], list[float]] = {}
 
     def add(self, flush: int, items: Sequence[int]) -> range:
-        """Put jobs with so many items at the tail; return their work rows. The workers look at `wake`."""
-        works = self.recorder.works(flush, self.index, self.env._now, items)
+        """Put jobs with so many items at the tail; return their rows of the work table. The workers look at `wake`."""
+        tasks = self.recorder.tasks(flush, self.index, self.env._now, items)
         if self.workers is not None:
-            places = range(self.handed, self.handed + len(works))
-            self.waiting.extend(zip(works, places, itertools.repeat(1)))
-            self.handed += len(works)
-        return works
+            places = range(self.next_place, self.next_place + len(tasks))
+            self.waiting.extend(zip(tasks, places, itertools.repeat(1)))
+            self.next_place += len(tasks)
+        return tasks
 
     def wake(self) -> None:
         """Let a free worker start a waiting job: at once, or at the next poll."""
@@ -73,45 +73,45 @@ class QueueState:
             self._serve(self.waiting.popleft())
 
     def _serve(self, attempt: Attempt) -> None:
-        work, place, number = attempt
+        task, place, number = attempt
         workers = self.workers
         assert workers is not None
         record = self.recorder
         now = self.env._now
         self.free -= 1
-        record.work_outcome[work] = RUNNING
-        record.work_attempts[work] = number
+        record.work_outcome[task] = RUNNING
+        record.work_attempts[task] = number
         if number == 1:
-            record.work_started_at[work] = now
+            record.work_started_at[task] = now
         draw = self._draw("service", number, place)
-        end = now + rules.service_time(draw, workers.per_item, record.work_items[work])
-        self.env.at(end, lambda event: self._end(attempt), priority=order.priority(order.SERVICE_END, work))
+        end = now + rules.service_time(draw, workers.per_item, record.work_items[task])
+        self.env.at(end, lambda event: self._end(attempt), priority=order.priority(order.SERVICE_END, task))
 
     def _end(self, attempt: Attempt) -> None:
-        work, place, number = attempt
+        task, place, number = attempt
         workers = self.workers
         assert workers is not None
         record = self.recorder
-        if record.work_outcome[work] == LOST:
+        if record.work_outcome[task] == LOST:
             return
         self.free += 1
-        record.work_finished_attempts[work] = number
+        record.work_finished_attempts[task] = number
         failed = workers.failure > 0.0 and self._draw("failure", number, place) < workers.failure
         if failed and number <= workers.retries:
             self._back_off(attempt)
         else:
-            record.work_outcome[work] = FAILED if failed else COMPLETED
-            record.work_finished_at[work] = self.env._now
+            record.work_outcome[task] = FAILED if failed else COMPLETED
+            record.work_finished_at[task] = self.env._now
         self.wake()
 
     def _back_off(self, attempt: Attempt) -> None:
-        work, place, number = attempt
+        task, place, number = attempt
         assert self.workers is not None
         backoff = self.workers.backoff
-        self.recorder.work_outcome[work] = RETRYING
+        self.recorder.work_outcome[task] = RETRYING
         end = rules.backoff_end(self.env._now, number, backoff.first, backoff.factor, backoff.longest)
-        again = (work, place, number + 1)
-        self.env.at(end, lambda event: self._return(again), priority=order.priority(order.SERVICE_END, work))
+        again = (task, place, number + 1)
+        self.env.at(end, lambda event: self._return(again), priority=order.priority(order.SERVICE_END, task))
 
     def _return(self, attempt: Attempt) -> None:
         if self.recorder.work_outcome[attempt[0]] == LOST:
@@ -123,10 +123,10 @@ class QueueState:
     def lose_all(self) -> None:
         """Lose what waits, is in service or backs off: the queue is volatile and the server stops."""
         record = self.recorder
-        for work, (queue, outcome) in enumerate(zip(record.work_queue, record.work_outcome, strict=True)):
+        for task, (queue, outcome) in enumerate(zip(record.work_queue, record.work_outcome, strict=True)):
             if queue == self.index and outcome in (PENDING, RUNNING, RETRYING):
-                record.work_outcome[work] = LOST
-                record.work_lost_at[work] = self.env._now
+                record.work_outcome[task] = LOST
+                record.work_lost_at[task] = self.env._now
         self.waiting.clear()
         self.free = self.workers.concurrency if self.workers else 0
 

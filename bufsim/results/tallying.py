@@ -220,7 +220,7 @@ class Buffers:
         has_work = np.zeros(len(record.flush_start) + 1, np.bool_)
         has_work[record.work_flush] = True
         passed_by = record.copy_flush < 0
-        # a row whose flush handed over nothing is in no queue; one whose work is not known is, with its flush's works
+        # a row whose flush enqueued nothing is in no queue; one whose task is not known is, with its flush's tasks
         inside = np.where(passed_by, ~self.copies.without_work, has_work[record.copy_flush])
         begin = np.where(passed_by, self.copies.created_at, at(record.flush_end, record.copy_flush))
         rows = np.flatnonzero(inside & ~np.isnan(begin))
@@ -231,8 +231,8 @@ class Buffers:
         return [(begin[rows], np.ones(len(rows), np.int64)), (end, np.full(len(end), -1))]
 
 
-class Works:
-    """The works of one queue, or of all: rows of a recording's `work` columns."""
+class Tasks:
+    """The tasks of one queue, or of all: rows of a recording's `work` columns."""
 
     def __init__(self, record: Recording, busy_times: Floats, window: Window, rows: Positions | slice) -> None:
         self.window = window
@@ -341,7 +341,7 @@ def tally(simulation: Declaration, copies: Copies, busy_times: Floats, downtimes
     buffers = Buffers(simulation, copies, downtimes, window)
     of_buffers = {name: buffers.tally(index) for index, name in enumerate(record.buffers)}
     of_queues = _queues(simulation, copies, busy_times, window)
-    all_works = Works(record, busy_times, window, slice(None))
+    all_works = Tasks(record, busy_times, window, slice(None))
     return Tally(
         window=window,
         jobs=len(record.job_time),
@@ -359,11 +359,11 @@ def tally(simulation: Declaration, copies: Copies, busy_times: Floats, downtimes
 
 
 def _unfinished(simulation: Declaration, copies: Copies, busy_times: Floats, window: Window) -> Series:
-    """Return the series of the works of the queues that have workers: in the others they only gather."""
+    """Return the series of the tasks of the queues that have workers: in the others they only gather."""
     record = copies.record
     served = [index for index, name in enumerate(record.queues) if simulation.workers_of(name)]
     rows = slice(None) if len(served) == len(record.queues) else np.flatnonzero(np.isin(record.work_queue, served))
-    return Works(record, busy_times, window, rows).series()
+    return Tasks(record, busy_times, window, rows).series()
 
 
 def _queues(simulation: Declaration, copies: Copies, busy_times: Floats, window: Window) -> dict[str, QueueTally]:
@@ -373,6 +373,6 @@ def _queues(simulation: Declaration, copies: Copies, busy_times: Floats, window:
     for index, name in enumerate(record.queues):
         rows = slice(None) if len(record.queues) == 1 else np.flatnonzero(record.work_queue == index)
         workers = simulation.workers_of(name)
-        works = Works(record, busy_times, window, rows)
-        tallies[name] = works.tally(workers.concurrency if workers else 0, times[index])
+        tasks = Tasks(record, busy_times, window, rows)
+        tallies[name] = tasks.tally(workers.concurrency if workers else 0, times[index])
     return tallies

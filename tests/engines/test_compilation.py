@@ -302,7 +302,7 @@ def copied(folder: Path) -> Path:
 
 def not_a_folder(folder: Path) -> dict[str, str]:
     """Let nothing be kept beside the package, nor in the user's folder: a file stands where it would be."""
-    (folder / "bufsim" / "engines" / "__pycache__").write_text("a file, which binds every user")
+    (folder / "bufsim" / "engines" / "kernel" / "__pycache__").write_text("a file, which binds every user")
     below = str(folder / "bufsim" / "errors.py" / "below")
     return dict.fromkeys(("HOME", "USERPROFILE", "XDG_CACHE_HOME", "LOCALAPPDATA", "NUMBA_CACHE_DIR"), below)
 
