@@ -193,7 +193,8 @@ Part = TypeVar("Part", BufferTally, QueueTally)
 def _together(kind: type[Part], parts: Sequence[Part], levels: BufferLevels | QueueLevels) -> Part:
     if len(parts) == 1:
         return replace(parts[0], levels=levels)  # type: ignore[arg-type]  # the levels are those of this kind
-    joined = {name: _joined(join, [getattr(part, name) for part in parts]) for name, join in joining(kind).items()}
+    joins = {name: join for name, join in joining(kind).items() if name != "levels"}
+    joined: dict[str, Any] = {n: _joined(join, [getattr(part, n) for part in parts]) for n, join in joins.items()}
     return kind(**joined | {"levels": levels})
 
 
