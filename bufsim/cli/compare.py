@@ -22,13 +22,13 @@ from bufsim.plots.subjects import ends
 from bufsim.results.metrics import shown_of_comparison
 from bufsim.simulation import Simulation
 from bufsim.statistics import Interval
-from bufsim.studies import study_result
 from bufsim.studies.comparisons import Compared, Comparisons
 from bufsim.studies.estimates import UndefinedError, is_deterministic
 from bufsim.studies.expressions import Expression, expression
 from bufsim.studies.quantities import Quantity
 from bufsim.studies.study import Study
-from bufsim.studies.study_result import IncompleteError, StudyResult
+from bufsim.studies.study_numbers import IncompleteError
+from bufsim.studies.study_result import StudyResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -307,7 +307,7 @@ def _tell(console: Console, title: str, result: StudyResult, comparisons: Compar
     engines = " and ".join(sorted({result.engines[name] for name in result.finished}))
     part = ""
     if not result.complete:
-        part = f", INTERRUPTED: this is what was finished (replications: {study_result.counts(result.tallies)})"
+        part = f", INTERRUPTED: this is what was finished (replications: {result.replication_counts()})"
     console.say(
         f"{title}: {len(result.finished)} policies, {result.replications} replications each under common random "
         f"numbers, seed {result.seed}, {engines} engine{part}\n"

@@ -19,7 +19,7 @@ from bufsim.report.draft import COLUMNS, Draft, Source, csv_text
 from bufsim.report.page import page
 from bufsim.results.metrics import SHOWN_OF_STUDY
 from bufsim.results.result import versions_of
-from bufsim.studies import study_result
+from bufsim.studies.expressions import expression
 from bufsim.studies.plan import PlanAnswer
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -124,13 +124,12 @@ def write_report(answer: PlanAnswer, path: str | Path, *, source: Source | None 
 def numbers(draft: Draft) -> pd.DataFrame:
     """Return every number of the report, and those behind its pictures: all that was asked of every scenario."""
     study, plan = draft.answer.study, draft.answer.plan
-    asked = dict.fromkeys([*draft.answer.expressions, *draft.answer.study._asked(SHOWN_OF_STUDY)])
+    requested = dict.fromkeys([*draft.answer.expressions, *map(expression, SHOWN_OF_STUDY)])
     rows: list[tuple[object, ...]] = []
-    for expression in asked:
-        for name in study.finished:
-            scale = float(str(study.coordinates[name]["arrivals_scale"]))
-            _, metric, *how = study_result.row(name, study.measured(expression, name), plan.confidence)
-            rows.append(("all scenarios", repr(study.coordinates[name]["policy"]), metric, scale, *how))
+    for name, metric, *how in study.intervals(*requested, confidence=plan.confidence).itertuples(index=False):
+        scenario = study.coordinates[name]
+        scale = float(str(scenario["arrivals_scale"]))
+        rows.append(("all scenarios", repr(scenario["policy"]), metric, scale, *how))
     return pd.concat([draft.numbers.table(), pd.DataFrame(rows, columns=COLUMNS)], ignore_index=True)
 
 

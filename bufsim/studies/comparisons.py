@@ -1,10 +1,8 @@
-"""How an answer shows itself: in sentences, and in a notebook with its table below them."""
+"""Comparisons of scenarios: paired differences with verdicts, how they read, and the Pareto front of two objectives."""
 
 from __future__ import annotations
 
-import html
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -15,166 +13,14 @@ import pandas as pd
 
 from bufsim import checks
 from bufsim.errors import InvalidValueError
-from bufsim.statistics import Comparison, Interval, Margin, ParetoPoint, judge, paired_difference, pareto_front
+from bufsim.statistics import Comparison, Interval, Margin, judge, paired_difference, pareto_front
 from bufsim.statistics.intervals import FloatArray
 from bufsim.statistics.selection import Place
+from bufsim.studies.answers import Answer
 from bufsim.studies.estimates import Evaluation, UndefinedError
 from bufsim.studies.expressions import Expression
 from bufsim.studies.expressions import margin as read_margin
 from bufsim.studies.scenarios import in_words
-
-
-class Answer(ABC):
-    """An answer that is told in sentences, and whose numbers can be had as a table."""
-
-    __slots__ = ()
-
-    @abstractmethod
-    def sentences(self) -> list[str]:
-        """Return the answer in words, a sentence or a few an element."""
-
-    @abstractmethod
-    def table(self) -> pd.DataFrame:
-        """Return the answer's numbers."""
-
-    def __repr__(self) -> str:
-        return "\n".join(self.sentences())
-
-    def _repr_html_(self) -> str:
-        told = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in self.sentences())
-        return told + str(self.table().to_html(index=False))
-
-
-def tie_in_words(tie: Comparison, unit: str) -> str:
-    """Return a rival that is not separable from the choice, with the replications that would show the difference."""
-    if tie.verdict == "identical":
-        return f"{tie.first} (the same in every replication)"
-    needed = tie.replications_needed()
-    more = "no number of replications would show it"
-    if needed is not None:
-        count = "more than a million" if needed > 1_000_000 else f"about {float(f'{needed:.2g}'):,.0f}"
-        more = f"{count} replications would be needed"
-    return f"{tie.first} (difference {tie.interval} {unit}".rstrip() + f"; {more})"
-
-
-def percent(share: Interval) -> Interval:
-    """Return a share in per cent."""
-    return replace(share, estimate=100.0 * share.estimate, low=100.0 * share.low, high=100.0 * share.high)
-
-
-def against(difference: Interval, unit: str, today: str, exact: bool) -> str:
-    """Return a difference as "3 [2, 4] % less than today's", or that its sign is not shown."""
-    if exact and difference.low == difference.high == 0.0:
-        return f"the same as today's {today}"
-    if difference.low <= 0.0 <= difference.high:
-        return f"not separable from today's {today} (difference {difference}{unit})"
-    if difference.low > 0.0:
-        return f"{_shown(difference, exact)}{unit} more than today's {today}"
-    less = replace(difference, estimate=-difference.estimate, low=-difference.high, high=-difference.low)
-    return f"{_shown(less, exact)}{unit} less than today's {today}"
-
-
-def _shown(interval: Interval, exact: bool) -> str:
-    """Return an interval; of a number without error the number alone."""
-    return str(interval).split(" [")[0] if exact and interval.low == interval.high else str(interval)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class FrontPoint:
-    """A scenario's place with respect to the front.
-
-    Parameters
-    ----------
-    scenario : str
-        Its name.
-    place : {"on the front", "not separable", "dominated"}
-        See `bufsim.statistics.ParetoPoint`.
-    x, y : Interval
-        The two objectives, each with its own interval.
-    dominated_by : str or None
-        A scenario that is better in both, as far as it was seen.
-    """
-
-    scenario: str
-    place: Place
-    x: Interval
-    y: Interval
-    dominated_by: str | None
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Front(Answer):
-    """The Pareto front of two objectives over scenarios, with intervals and what is not separable from it.
-
-    Parameters
-    ----------
-    x, y : Expression
-        The objectives.
-    points : tuple of FrontPoint
-        In the study's order.
-    """
-
-    x: Expression
-    y: Expression
-    points: tuple[FrontPoint, ...]
-
-    def named(self, place: Place) -> tuple[str, ...]:
-        """Return the scenarios at a place."""
-        return tuple(point.scenario for point in self.points if point.place == place)
-
-    def sentences(self) -> list[str]:
-        """Return the front, what is not separable from it, and how many are dominated."""
-        near = self.named("not separable")
-        axes = [axis.name if axis.better else f"{axis.name} (less taken as better)" for axis in (self.x, self.y)]
-        said = [f"On the front of {' and '.join(axes)}: {', '.join(self.named('on the front'))}."]
-        if near:
-            said.append(f"Not separable from it: {', '.join(near)}.")
-        return [*said, f"Dominated: {len(self.named('dominated'))} of {len(self.points)}."]
-
-    def table(self) -> pd.DataFrame:
-        """Return a row a scenario: scenario, place, dominated_by, and both objectives with their ends."""
-        columns = ["scenario", "place", "dominated_by"]
-        for expression in (self.x, self.y):
-            columns += [expression.name, f"{expression.name} low", f"{expression.name} high"]
-        rows = [
-            (point.scenario, point.place, point.dominated_by, *_ends(point.x), *_ends(point.y)) for point in self.points
-        ]
-        return pd.DataFrame(rows, columns=columns)
-
-
-def front(
-    x: Expression,
-    y: Expression,
-    scenarios: Sequence[str],
-    evaluate: Callable[[Expression, str], Evaluation],
-    *,
-    confidence: float = 0.95,
-) -> Front:
-    """Place scenarios with respect to the Pareto front of two objectives (see `statistics.pareto_front`).
-
-    Of an objective that is by itself neither good nor bad, such as the flush rate, less counts as better, and the
-    sentences say so; ``expression.named("batch size", better="higher")`` says otherwise.
-    """
-    samples = {name: np.array([evaluate(axis, name).values() for axis in (x, y)]) for name in scenarios}
-    lower = [axis.better != "higher" for axis in (x, y)]
-    placed = pareto_front(samples, confidence=confidence, lower_is_better=lower)
-    return Front(x, y, tuple(_point(point, x, y, evaluate, confidence) for point in placed))
-
-
-def _point(
-    point: ParetoPoint,
-    x: Expression,
-    y: Expression,
-    evaluate: Callable[[Expression, str], Evaluation],
-    confidence: float,
-) -> FrontPoint:
-    intervals = [evaluate(axis, point.name).interval(confidence) for axis in (x, y)]
-    return FrontPoint(point.name, point.place, intervals[0], intervals[1], point.dominated_by)
-
-
-def _ends(interval: Interval) -> tuple[float, float, float]:
-    return interval.estimate, interval.low, interval.high
-
 
 Word = Literal["better", "worse", "higher", "lower", "equivalent", "identical", "not separable"]
 Pairs = list[tuple[str, str]] | tuple[tuple[str, str], ...]
@@ -183,7 +29,7 @@ _NEUTRAL: Mapping[str, Word] = {"better": "lower", "worse": "higher"}
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One metric of two scenarios, compared.
+    """The comparison of two scenarios in one metric.
 
     Parameters
     ----------
@@ -215,10 +61,10 @@ class Compared:
 
     def sentence(self) -> str:
         """Return the verdict in a sentence, with its interval, what pairing gained, and the replications needed."""
-        said = self.comparison.sentence(self.expression.unit)
+        text = self.comparison.sentence(self.expression.unit)
         if self.verdict != self.comparison.verdict:
-            said = said.replace(f" is {self.comparison.verdict} than ", f" is {self.verdict} than ", 1)
-        return f"{self.expression.name}: {in_words(said)}{self._effort()}"
+            text = text.replace(f" is {self.comparison.verdict} than ", f" is {self.verdict} than ", 1)
+        return f"{self.expression.name}: {in_words(text)}{self._effort()}"
 
     def _effort(self) -> str:
         """Return the replications needed, and what pairing gained: nothing where it gained nothing."""
@@ -226,9 +72,10 @@ class Compared:
         if needed is None:
             return ""  # there is no difference to show
         ratio = self.comparison.difference.variance_ratio
-        told = [] if self.verdict == "not separable" else [f"{_about(needed)} replications would show it"]
-        told += [] if f"{ratio:.2g}" == "1" else [f"without pairing {_times(ratio)} as many"]
-        return f" ({', '.join(told)})" if told else ""
+        times = "any number of times" if math.isinf(ratio) else f"{ratio:.2g} times"
+        parts = [] if self.verdict == "not separable" else [f"{_about(needed)} replications would show it"]
+        parts += [] if f"{ratio:.2g}" == "1" else [f"without pairing {times} as many"]
+        return f" ({', '.join(parts)})" if parts else ""
 
     def row(self) -> tuple[object, ...]:
         """Return it as a row of `COLUMNS`."""
@@ -272,7 +119,7 @@ COLUMNS = [
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Comparisons(Answer):
-    """Scenarios compared under common random numbers; verdicts and intervals are adjusted for all that were asked for.
+    """Comparisons of scenarios under common random numbers, with verdicts and intervals adjusted for all of them.
 
     Parameters
     ----------
@@ -330,23 +177,22 @@ def compare(
     where_defined : bool
         Leave out a comparison with a scenario in which the metric has no value, which is an error otherwise.
     """
-    asked = _pairs(list(scenarios), baseline, pairs)
+    chosen = _pairs(list(scenarios), baseline, pairs)
     margins = _margins(expressions, margin)
-    needed = dict.fromkeys(name for pair in asked for name in pair)
-    gaps, of, limits = [], [], []
+    needed = dict.fromkeys(name for pair in chosen for name in pair)
+    rows: list[Expression] = []
+    gaps = []
     for expression in expressions:
         samples = _samples(expression, needed, values, where_defined)
-        for first, second in asked:
-            if first not in samples or second not in samples:
-                continue
-            gaps.append(paired_difference(samples[first], samples[second], names=(first, second)))
-            of.append(expression)
-            limits.append(margins[expression])
+        defined = [pair for pair in chosen if pair[0] in samples and pair[1] in samples]
+        gaps += [paired_difference(samples[first], samples[second], names=(first, second)) for first, second in defined]
+        rows += [expression] * len(defined)
     if not gaps:
         return Comparisons(())
-    lower = [expression.better != "higher" for expression in of]
+    lower = [expression.better != "higher" for expression in rows]
+    limits = [margins[expression] for expression in rows]
     judged = judge(gaps, confidence=confidence, margins=limits, lower_is_better=lower)
-    return Comparisons(tuple(Compared(expression, one) for expression, one in zip(of, judged, strict=True)))
+    return Comparisons(tuple(map(Compared, rows, judged)))
 
 
 def _samples(
@@ -385,21 +231,149 @@ def _pairs(names: list[str], baseline: str | None, pairs: Pairs | Literal["all"]
 
 
 def _margins(expressions: Iterable[Expression], margin: object) -> dict[Expression, Margin | None]:
+    """Return for each expression what does not matter; a metric's name may lack its unit."""
+    if margin is None:
+        return dict.fromkeys(expressions)
     if not isinstance(margin, Mapping):
-        return {one: None if margin is None else read_margin("margin", margin, one.unit) for one in expressions}
-    by_name = {one.name: one for one in expressions}
-    found: dict[Expression, Margin | None] = dict.fromkeys(expressions)
+        return {expression: read_margin("margin", margin, expression.unit) for expression in expressions}
+    margins: dict[Expression, Margin | None] = dict.fromkeys(expressions)
+    by_name = {expression.name: expression for expression in expressions}
     for name, size in margin.items():
         key = name.name if isinstance(name, Expression) else str(name)
         full = key if key in by_name else next((known for known in by_name if known.startswith(f"{key}_")), key)
         expression = by_name[checks.one_of("a metric in margin", full, by_name)]
-        found[expression] = read_margin(f"the margin of {full}", size, expression.unit)
-    return found
+        margins[expression] = read_margin(f"the margin of {full}", size, expression.unit)
+    return margins
+
+
+# how differences read
 
 
 def _about(needed: int) -> str:
     return "more than a million" if needed > 1_000_000 else f"about {float(f'{needed:.2g}'):,.0f}"
 
 
-def _times(ratio: float) -> str:
-    return "any number of times" if math.isinf(ratio) else f"{ratio:.2g} times"
+def tie_in_words(tie: Comparison, unit: str) -> str:
+    """Return a rival that is not separable from the choice, with the replications that would show the difference."""
+    if tie.verdict == "identical":
+        return f"{tie.first} (the same in every replication)"
+    needed = tie.replications_needed()
+    more = "no number of replications would show it"
+    if needed is not None:
+        more = f"{_about(needed)} replications would be needed"
+    return f"{tie.first} (difference {tie.interval} {unit}".rstrip() + f"; {more})"
+
+
+def percent(share: Interval) -> Interval:
+    """Return a share in per cent."""
+    return replace(share, estimate=100.0 * share.estimate, low=100.0 * share.low, high=100.0 * share.high)
+
+
+def against(difference: Interval, unit: str, today: str, deterministic: bool) -> str:
+    """Return a difference as "3 [2, 4] % less than today's", or that its sign is not shown."""
+    if deterministic and difference.low == difference.high == 0.0:
+        return f"the same as today's {today}"
+    if difference.low <= 0.0 <= difference.high:
+        return f"not separable from today's {today} (difference {difference}{unit})"
+    if difference.low > 0.0:
+        return f"{_text(difference, deterministic)}{unit} more than today's {today}"
+    less = replace(difference, estimate=-difference.estimate, low=-difference.high, high=-difference.low)
+    return f"{_text(less, deterministic)}{unit} less than today's {today}"
+
+
+def _text(interval: Interval, deterministic: bool) -> str:
+    """Return an interval; of a number without error the number alone."""
+    return str(interval).split(" [")[0] if deterministic and interval.low == interval.high else str(interval)
+
+
+# the Pareto front
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class FrontPoint:
+    """The place of a scenario with respect to the front.
+
+    Parameters
+    ----------
+    scenario : str
+        Its name.
+    place : {"on the front", "not separable", "dominated"}
+        See `bufsim.statistics.ParetoPoint`.
+    x, y : Interval
+        The two objectives, each with its own interval.
+    dominated_by : str or None
+        A scenario that is better in both, as far as it was seen.
+    """
+
+    scenario: str
+    place: Place
+    x: Interval
+    y: Interval
+    dominated_by: str | None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Front(Answer):
+    """The Pareto front of two objectives over scenarios, with intervals and what is not separable from it.
+
+    Parameters
+    ----------
+    x, y : Expression
+        The objectives.
+    points : tuple of FrontPoint
+        In the study's order.
+    """
+
+    x: Expression
+    y: Expression
+    points: tuple[FrontPoint, ...]
+
+    def named(self, place: Place) -> tuple[str, ...]:
+        """Return the scenarios at a place."""
+        return tuple(point.scenario for point in self.points if point.place == place)
+
+    def sentences(self) -> list[str]:
+        """Return the front, what is not separable from it, and how many are dominated."""
+        near = self.named("not separable")
+        axes = [axis.name if axis.better else f"{axis.name} (less taken as better)" for axis in (self.x, self.y)]
+        return [
+            f"On the front of {' and '.join(axes)}: {', '.join(self.named('on the front'))}.",
+            *([f"Not separable from it: {', '.join(near)}."] if near else []),
+            f"Dominated: {len(self.named('dominated'))} of {len(self.points)}.",
+        ]
+
+    def table(self) -> pd.DataFrame:
+        """Return a row a scenario: scenario, place, dominated_by, and both objectives with their ends."""
+        columns = ["scenario", "place", "dominated_by"]
+        for expression in (self.x, self.y):
+            columns += [expression.name, f"{expression.name} low", f"{expression.name} high"]
+        rows = [
+            (point.scenario, point.place, point.dominated_by, *_ends(point.x), *_ends(point.y)) for point in self.points
+        ]
+        return pd.DataFrame(rows, columns=columns)
+
+
+def _ends(interval: Interval) -> tuple[float, float, float]:
+    return interval.estimate, interval.low, interval.high
+
+
+def front(
+    x: Expression,
+    y: Expression,
+    scenarios: Sequence[str],
+    evaluate: Callable[[Expression, str], Evaluation],
+    *,
+    confidence: float = 0.95,
+) -> Front:
+    """Place scenarios with respect to the Pareto front of two objectives (see `statistics.pareto_front`).
+
+    Of an objective that is by itself neither good nor bad, such as the flush rate, less counts as better, and the
+    sentences say so; ``expression.named("batch size", better="higher")`` says otherwise.
+    """
+    samples = {name: np.array([evaluate(axis, name).values() for axis in (x, y)]) for name in scenarios}
+    lower = [axis.better != "higher" for axis in (x, y)]
+    points = []
+    for point in pareto_front(samples, confidence=confidence, lower_is_better=lower):
+        ends = [evaluate(axis, point.name).interval(confidence) for axis in (x, y)]
+        points.append(FrontPoint(point.name, point.place, ends[0], ends[1], point.dominated_by))
+    return Front(x, y, tuple(points))

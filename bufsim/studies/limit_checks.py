@@ -1,4 +1,4 @@
-"""Whether scenarios keep their limits: pass, fail or undecided, each with the interval that says so."""
+"""Checks of limits: pass, fail or undecided, each with the interval that says so; and up to which load they hold."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from bufsim.statistics import Interval
-from bufsim.studies.comparisons import Answer
+from bufsim.studies.answers import Answer
 from bufsim.studies.estimates import DETERMINISTIC, Evaluation, UndefinedError, deterministic_text
 from bufsim.studies.expressions import Expression, Limit, LimitVerdict
 from bufsim.studies.quantities import Quantity, limit_in_words
 from bufsim.studies.scenarios import in_words
 
 COLUMNS = ["scenario", "limit", "verdict", "estimate", "low", "high", "unit", "bound", "confidence", "n"]
-MORE = ["runs_beyond", "replications_needed", "method", "reason"]
+COLUMNS += ["runs_beyond", "replications_needed", "method", "reason"]
 
 
 @dataclass(frozen=True, slots=True)
 class LimitCheck:
-    """Whether one scenario keeps one limit.
+    """A scenario's verdict on one limit: whether it keeps it, and how that is known.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ class LimitCheck:
 
     def sentence(self) -> str:
         """Return it in words."""
-        said = {"pass": "keeps", "fail": "does not keep", "undecided": "may or may not keep"}[self.verdict]
-        return f"{in_words(self.scenario)} {said} {limit_in_words(self.limit)}: {self.text()}"
+        verb = {"pass": "keeps", "fail": "does not keep", "undecided": "may or may not keep"}[self.verdict]
+        return f"{in_words(self.scenario)} {verb} {limit_in_words(self.limit)}: {self.text()}"
 
     def text(self) -> str:
         """Return the numbers behind the verdict."""
@@ -86,18 +86,18 @@ class LimitCheck:
 
     def row(self) -> tuple[object, ...]:
         """Return it as a row of the columns of a table of checks."""
-        one, limit = self.interval, self.limit
-        numbers = (one.estimate, one.low, one.high) if one else (math.nan,) * 3
-        how = (one.confidence, one.n) if one else (math.nan, 0)
+        interval, limit = self.interval, self.limit
+        numbers = (interval.estimate, interval.low, interval.high) if interval else (math.nan,) * 3
+        how = (interval.confidence, interval.n) if interval else (math.nan, 0)
         needed = math.nan if self.replications_needed is None else self.replications_needed
-        method = DETERMINISTIC if self.is_deterministic else one.method if one else ""
+        method = DETERMINISTIC if self.is_deterministic else interval.method if interval else ""
         more = (self.runs_beyond, needed, method, self.reason)
         return (self.scenario, str(limit), self.verdict, *numbers, limit.expression.unit, limit.bound, *how, *more)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LimitChecks(Answer):
-    """Which scenarios keep which limits.
+    """The verdicts of scenarios on limits.
 
     Parameters
     ----------
@@ -109,12 +109,15 @@ class LimitChecks(Answer):
 
     def sentences(self) -> list[str]:
         """Return a sentence for each check, and one for each limit that no scenario comes to keep."""
-        told = [check.sentence() for check in self.checks]
-        return told + [hopeless(checks) for checks in _by_limit(self.checks) if _is_hopeless(checks)]
+        by_limit: dict[str, list[LimitCheck]] = {}
+        for check in self.checks:
+            by_limit.setdefault(str(check.limit), []).append(check)
+        failed = [checks for checks in by_limit.values() if {check.verdict for check in checks} == {"fail"}]
+        return [*(check.sentence() for check in self.checks), *map(hopeless, failed)]
 
     def table(self) -> pd.DataFrame:
-        """Return a row a check: the columns `COLUMNS` and `MORE`."""
-        return pd.DataFrame([check.row() for check in self.checks], columns=COLUMNS + MORE)
+        """Return a row a check: the columns `COLUMNS`."""
+        return pd.DataFrame([check.row() for check in self.checks], columns=COLUMNS)
 
     def verdict(self, scenario: str) -> LimitVerdict:
         """Return "pass" if the scenario keeps all limits, "fail" if it breaks one, else "undecided"."""
@@ -125,6 +128,11 @@ def joint(checks: Iterable[LimitCheck]) -> LimitVerdict:
     """Return the verdict on several limits together: all must pass, and one that fails is enough to fail."""
     verdicts = {check.verdict for check in checks}
     return "fail" if "fail" in verdicts else "undecided" if "undecided" in verdicts else "pass"
+
+
+def nearest(checks: Sequence[LimitCheck]) -> LimitCheck | None:
+    """Return the check with the least room; None if there is none."""
+    return min(checks, key=lambda check: check.room, default=None)
 
 
 def check_limits(
@@ -176,39 +184,28 @@ def _check(limit: Limit, scenario: str, evaluation: Evaluation, confidence: floa
     return LimitCheck(limit, scenario, limit.verdict(interval), interval, beyond, interval.note, is_deterministic)
 
 
-def _by_limit(checks: Sequence[LimitCheck]) -> list[list[LimitCheck]]:
-    groups: dict[str, list[LimitCheck]] = {}
-    for check in checks:
-        groups.setdefault(str(check.limit), []).append(check)
-    return list(groups.values())
-
-
-def _is_hopeless(checks: Sequence[LimitCheck]) -> bool:
-    return all(check.verdict == "fail" for check in checks)
-
-
 def hopeless(checks: Sequence[LimitCheck]) -> str:
-    """Return what is to be done about a limit that no scenario keeps."""
-    nearest = max(checks, key=lambda check: (check.room, check.scenario))
-    assert nearest.interval is not None
-    quantity = _quantity(nearest.limit, nearest.interval)
-    shown = f"{quantity.interval(nearest.interval)} {quantity.unit.name}".rstrip()
-    up = nearest.limit.side == "<="
-    kept = quantity.beyond(nearest.interval.high if up else nearest.interval.low, up=up)
+    """Return the way out of a limit that no scenario keeps: which comes nearest, and to what the limit may be moved."""
+    best = max(checks, key=lambda check: (check.room, check.scenario))
+    assert best.interval is not None
+    quantity = _quantity(best.limit, best.interval)
+    reached = f"{quantity.interval(best.interval)} {quantity.unit.name}".rstrip()
+    up = best.limit.side == "<="
+    kept = quantity.beyond(best.interval.high if up else best.interval.low, up=up)
     return (
-        f"no scenario keeps {limit_in_words(nearest.limit)}: {in_words(nearest.scenario)} comes nearest with {shown}; "
+        f"no scenario keeps {limit_in_words(best.limit)}: {in_words(best.scenario)} comes nearest with {reached}; "
         f"{'raise' if up else 'lower'} the limit to {kept} or {'more' if up else 'less'}, or try other policies"
     )
 
 
 def _quantity(limit: Limit, interval: Interval) -> Quantity:
-    """Return what is limited, in the unit in which an interval of it reads well beside the bound."""
+    """Return the limited expression, in the unit in which an interval of it reads well beside the bound."""
     return Quantity.of(limit.expression, [interval.estimate, limit.bound])
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Headroom(Answer):
-    """An option's limits at rising loads.
+    """The headroom of an option: its limits at rising loads.
 
     Parameters
     ----------
@@ -251,21 +248,11 @@ class Headroom(Answer):
         if first is None:
             return [f"Headroom: every limit is kept at up to {held:g} times today's load, the most that was tried."]
         scale, check = first
-        said = "breaks" if check.verdict == "fail" else "may break"
+        verb = "breaks" if check.verdict == "fail" else "may break"
         so_far = "" if held is None else f"every limit is kept at up to {held:g} times today's load; "
-        return [f"Headroom: {so_far}at {scale:g} times {limit_in_words(check.limit)} {said} first: {check.text()}."]
+        return [f"Headroom: {so_far}at {scale:g} times {limit_in_words(check.limit)} {verb} first: {check.text()}."]
 
     def table(self) -> pd.DataFrame:
         """Return a row for each load and limit: load, and the columns of a table of limit checks."""
         rows = [(scale, *check.row()) for scale, checks in self.loads for check in checks]
-        return pd.DataFrame(rows, columns=["load", *COLUMNS, *MORE])
-
-
-def headroom(option: str, checks: Sequence[tuple[float, tuple[LimitCheck, ...]]]) -> Headroom:
-    """Return an option's headroom from its limits at several loads, in any order."""
-    return Headroom(option, tuple(sorted(checks, key=lambda one: one[0])))
-
-
-def nearest(checks: Sequence[LimitCheck]) -> LimitCheck | None:
-    """Return the check with the least room; None if there is none."""
-    return min(checks, key=lambda check: check.room, default=None)
+        return pd.DataFrame(rows, columns=["load", *COLUMNS])

@@ -1,4 +1,4 @@
-"""Options with what speaks for and against each: its limits, and the value that is to be low or high."""
+"""The recommendation: options judged by their limits, the best of those that pass, and a second look at it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Self
 
 import pandas as pd
 
@@ -14,25 +14,44 @@ from bufsim import checks
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.simulation import Simulation
 from bufsim.statistics import Comparison, Interval, Selection, paired_difference, select_best
-from bufsim.studies.comparisons import Answer, against, percent, tie_in_words
+from bufsim.studies.answers import Answer
+from bufsim.studies.comparisons import against, percent, tie_in_words
 from bufsim.studies.estimates import Evaluation, UndefinedError, deterministic_text
 from bufsim.studies.expressions import Expression, Limit, LimitVerdict
-from bufsim.studies.limit_checks import (
-    COLUMNS,
-    MORE,
-    Headroom,
-    LimitCheck,
-    check_limits,
-    headroom,
-    hopeless,
-    joint,
-    nearest,
-)
+from bufsim.studies.limit_checks import COLUMNS, Headroom, LimitCheck, check_limits, hopeless, joint, nearest
 from bufsim.studies.quantities import limit_in_words
-from bufsim.studies.scenarios import Coordinates, Option, in_words, option_name, options
+from bufsim.studies.scenarios import Option, in_words, option_name, options
+from bufsim.studies.study_numbers import StudyNumbers
 
 Evaluate = Callable[[Expression, str], Evaluation]
 """From an expression and a scenario to its values over the replications."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An objective, and the limits within which it is to be reached.
+
+    Parameters
+    ----------
+    objective : Expression
+        What is to be low, or high.
+    is_cost : bool
+        Whether it is to be low.
+    limits : tuple of Limit
+        What must be kept.
+    confidence : float
+        Of the limits' verdicts, of the tie set, and of each interval.
+    """
+
+    objective: Expression
+    is_cost: bool
+    limits: tuple[Limit, ...]
+    confidence: float
+
+    @property
+    def wanted(self) -> str:
+        """What the choice has: "the lowest cost"."""
+        return f"the {'lowest' if self.is_cost else 'highest'} {self.objective.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,85 +98,45 @@ class JudgedOption:
     @property
     def replications_needed(self) -> int | None:
         """About how many replications would decide it; None if it is decided, or no number would."""
-        open_checks = [check for check in self.checks if check.verdict == "undecided"]
-        needed = [check.replications_needed for check in open_checks]
-        if self.verdict != "undecided" or not needed:
-            return None
+        needed = [check.replications_needed for check in self.checks if check.verdict == "undecided"]
         known = [number for number in needed if number is not None]
-        return max(known) if len(known) == len(needed) else None
+        return max(known) if self.verdict == "undecided" and known and len(known) == len(needed) else None
 
 
-def judge_options(
-    choices: Sequence[Option], objective: Expression, limits: Sequence[Limit], evaluate: Evaluate, confidence: float
-) -> tuple[JudgedOption, ...]:
-    """Judge every option: with probability `confidence` none passes, or fails, that should not.
+def judge_options(choices: Sequence[Option], question: Question, evaluate: Evaluate) -> tuple[JudgedOption, ...]:
+    """Judge every option: with the question's confidence none passes, or fails, that should not.
 
     An option must keep every limit at every load, which needs no adjustment for their number; for the number of options
     the intervals are adjusted (see `bufsim.studies.limit_checks.check_limits`).
     """
-    return tuple(_judge(option, objective, limits, evaluate, confidence, len(choices)) for option in choices)
+    return tuple(_judge(option, question, evaluate, len(choices)) for option in choices)
 
 
-def _judge(
-    option: Option,
-    objective: Expression,
-    limits: Sequence[Limit],
-    evaluate: Evaluate,
-    confidence: float,
-    family: int,
-) -> JudgedOption:
+def _judge(option: Option, question: Question, evaluate: Evaluate, family: int) -> JudgedOption:
     if option.missing:
         return JudgedOption(option, "undecided", (), None, f"did not finish: {', '.join(option.missing)}")
-    names = [name for _, name in option.scenarios]
-    checks = check_limits(limits, names, evaluate, confidence=confidence, family=family)
+    checks = check_limits(question.limits, option.names, evaluate, confidence=question.confidence, family=family)
     try:
-        value = evaluate(objective, option.base()).interval(confidence)
+        value = evaluate(question.objective, option.base()).interval(question.confidence)
     except UndefinedError as error:
         return JudgedOption(option, "undecided", checks, None, error.reason)
     return JudgedOption(option, joint(checks), checks, value)
 
 
-def counts(judged: Sequence[JudgedOption]) -> str:
+def _verdict_counts(judged: Sequence[JudgedOption]) -> str:
     """Return how many options pass, fail and are undecided, in words."""
-    found = Counter(one.verdict for one in judged)
-    said = f"pass {found['pass']} · fail {found['fail']} · undecided {found['undecided']}"
-    if not found["undecided"]:
-        return said
-    needed = [one.replications_needed for one in judged if one.replications_needed is not None]
+    counts = Counter(option.verdict for option in judged)
+    text = f"pass {counts['pass']} · fail {counts['fail']} · undecided {counts['undecided']}"
+    if not counts["undecided"]:
+        return text
+    needed = [option.replications_needed for option in judged if option.replications_needed is not None]
     settle = f"; about {max(needed):,} replications would decide {len(needed)} of them" if needed else ""
-    return f"{said} (undecided counts as not allowed{settle})"
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What was asked.
-
-    Parameters
-    ----------
-    objective : Expression
-        What is to be low, or high.
-    is_cost : bool
-        Whether it is to be low.
-    limits : tuple of Limit
-        What must be kept.
-    confidence : float
-        Of the limits' verdicts, of the tie set, and of each interval.
-    """
-
-    objective: Expression
-    is_cost: bool
-    limits: tuple[Limit, ...]
-    confidence: float
-
-    @property
-    def wanted(self) -> str:
-        """What the choice has: "the lowest cost"."""
-        return f"the {'lowest' if self.is_cost else 'highest'} {self.objective.name}"
+    return f"{text} (undecided counts as not allowed{settle})"
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What an answer rests on.
+    """The evidence that an answer rests on.
 
     Parameters
     ----------
@@ -217,17 +196,17 @@ class Choice:
     @property
     def binding(self) -> LimitCheck | None:
         """The limit that is nearest to breaking; None without limits."""
-        return min(self.checks, key=lambda check: check.room, default=None)
+        return nearest(self.checks)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Recommendation(Answer):
-    """Which option to choose: the answer to ``study_result.recommend(...)``.
+    """The option to choose, and how sure that is: the answer to ``study_result.recommend(...)``.
 
     Parameters
     ----------
     question : Question
-        What was asked.
+        The objective and the limits.
     origin : Origin
         What it rests on.
     judged_options : tuple of JudgedOption
@@ -237,7 +216,7 @@ class Recommendation(Answer):
     choice : Choice or None
         The chosen one; None if none passes.
     headroom : Headroom or None
-        How much more load it bears, where that was asked.
+        How much more load it bears, if that was requested.
     notes : tuple of str
         What else the reader should know.
     """
@@ -265,9 +244,11 @@ class Recommendation(Answer):
         """Where none passes, the option that is nearest to passing: an undecided one before one that fails."""
         if self.qualifies:
             return None
-        return max(
-            self.judged_options, key=lambda one: (one.verdict == "undecided" and not one.reason, one.room, one.name)
-        )
+
+        def passing(option: JudgedOption) -> tuple[bool, float, str]:
+            return option.verdict == "undecided" and not option.reason, option.room, option.name
+
+        return max(self.judged_options, key=passing)
 
     @property
     def ties(self) -> tuple[Comparison, ...]:
@@ -281,7 +262,7 @@ class Recommendation(Answer):
         return "\n".join(self.sentences())
 
     def sentences(self) -> list[str]:
-        """Return the answer, a line an element; policies and limits are told in few words, as reports tell them."""
+        """Return the answer, a line an element; policies and limits stand in few words, as in reports."""
         lines = self._of_choice() if self.choice is not None else self._of_none()
         return [self.origin.sentence(), *(f"  {in_words(line)}" for line in lines)]
 
@@ -296,13 +277,13 @@ class Recommendation(Answer):
         if self.headroom is not None:
             yield from self.headroom.sentences()
         if self.question.limits:
-            yield f"{_begun(counts(self.judged_options))}."
+            yield f"{_capitalised(_verdict_counts(self.judged_options))}."
         yield from self.notes
 
     def _loads(self) -> tuple[tuple[float, str], ...]:
         """Return the loads at which the choice was looked at, times today's, and its scenarios there."""
         assert self.choice is not None
-        return {one.name: one.option.scenarios for one in self.judged_options}[self.choice.name]
+        return next(one.option.scenarios for one in self.judged_options if one.name == self.choice.name)
 
     def _binding(self, check: LimitCheck) -> str:
         named = self._loads()
@@ -353,7 +334,7 @@ class Recommendation(Answer):
         return " (on the replications that chose it, which flatter it; fresh=None re-estimates it)"
 
     def _of_none(self) -> Iterator[str]:
-        yield f"No option qualifies: {counts(self.judged_options)}."
+        yield f"No option qualifies: {_verdict_counts(self.judged_options)}."
         near = self.nearest_miss
         if near is not None:
             open_checks = _worst(check for check in near.checks if check.verdict != "pass")
@@ -362,9 +343,9 @@ class Recommendation(Answer):
             )
             yield f"Nearest is {near.name}: {listed or near.reason}."
         for limit in self.question.limits:
-            checks = [check for one in self.judged_options for check in one.checks if check.limit == limit]
+            checks = [check for option in self.judged_options for check in option.checks if check.limit == limit]
             if checks and all(check.verdict == "fail" for check in checks):
-                yield f"{_begun(hopeless(checks))}."
+                yield f"{_capitalised(hopeless(checks))}."
         yield from self.notes
 
     def table(self) -> pd.DataFrame:
@@ -378,39 +359,40 @@ class Recommendation(Answer):
             binding, reason.
         """
         rivals = {} if self.selection is None else {rival.first: rival for rival in self.selection.rivals}
-        return pd.DataFrame([self._row(one, rivals.get(one.name)) for one in self.judged_options])
+        return pd.DataFrame([self._row(option, rivals.get(option.name)) for option in self.judged_options])
 
-    def _row(self, one: JudgedOption, rival: Comparison | None) -> dict[str, object]:
-        value, gap = one.value, rival.interval if rival else None
+    def _row(self, option: JudgedOption, rival: Comparison | None) -> dict[str, object]:
         needed = rival.replications_needed() if rival else None
         return {
-            "option": one.name,
-            "verdict": one.verdict,
-            "in_tie_set": self.selection is not None and one.name in self.selection.tie_set,
-            "value": value.estimate if value else math.nan,
-            "low": value.low if value else math.nan,
-            "high": value.high if value else math.nan,
+            "option": option.name,
+            "verdict": option.verdict,
+            "in_tie_set": self.selection is not None and option.name in self.selection.tie_set,
+            **_ends("value", "low", "high", option.value),
             "unit": self.question.objective.unit,
-            "difference": gap.estimate if gap else math.nan,
-            "difference_low": gap.low if gap else math.nan,
-            "difference_high": gap.high if gap else math.nan,
+            **_ends("difference", "difference_low", "difference_high", rival.interval if rival else None),
             "replications_needed": math.nan if needed is None else needed,
-            "room": one.room,
-            "binding": str(one.binding.limit) if one.binding else "",
-            "reason": one.reason,
+            "room": option.room,
+            "binding": str(option.binding.limit) if option.binding else "",
+            "reason": option.reason,
         }
 
     def checks(self) -> pd.DataFrame:
         """Return a row for each option, load and limit: option, and the columns of a table of limit checks."""
-        rows = [(one.name, *check.row()) for one in self.judged_options for check in one.checks]
-        return pd.DataFrame(rows, columns=["option", *COLUMNS, *MORE])
+        rows = [(option.name, *check.row()) for option in self.judged_options for check in option.checks]
+        return pd.DataFrame(rows, columns=["option", *COLUMNS])
+
+
+def _ends(estimate: str, low: str, high: str, interval: Interval | None) -> dict[str, float]:
+    """Return an interval as cells of a row; missing ones without it."""
+    numbers = (interval.estimate, interval.low, interval.high) if interval else (math.nan,) * 3
+    return dict(zip((estimate, low, high), numbers, strict=True))
 
 
 def _at(load: float) -> str:
     return " at today's load" if load == 1.0 else f" at {load:g} times today's load"
 
 
-def _begun(sentence: str) -> str:
+def _capitalised(sentence: str) -> str:
     return sentence[0].upper() + sentence[1:]
 
 
@@ -423,49 +405,18 @@ def _worst(checks: Iterable[LimitCheck]) -> list[LimitCheck]:
     return list(worst.values())
 
 
-class Studied(Protocol):
-    """What a recommendation takes from a study's result."""
-
-    @property
-    def scenarios(self) -> Mapping[str, Simulation]:
-        """What ran, by name."""
-
-    @property
-    def coordinates(self) -> Coordinates:
-        """What was varied."""
-
-    @property
-    def seed(self) -> int:
-        """The root seed."""
-
-    @property
-    def baseline(self) -> str | None:
-        """What is done today."""
-
-    @property
-    def finished(self) -> tuple[str, ...]:
-        """The scenarios that finished."""
-
-    @property
-    def replications(self) -> int:
-        """The replications of each."""
-
-    def measured(self, metric: str | Expression, scenario: str) -> Evaluation:
-        """Return an expression of one scenario over the replications."""
-
-
-Rerun = Callable[[Mapping[str, Simulation], int], Studied]
+Rerun = Callable[[Mapping[str, Simulation], int], StudyNumbers]
 """Runs scenarios on so many replications that nobody has seen."""
 
 
 @dataclass(frozen=True, slots=True)
-class Further:
-    """What is to be run for an answer, beyond the study.
+class FollowUp:
+    """The runs that an answer may make beyond the study.
 
     Parameters
     ----------
     rerun : callable
-        Runs it.
+        Makes them.
     fresh : int
         On how many fresh replications the choice is looked at again; 0: on none.
     scales : tuple of float
@@ -476,11 +427,32 @@ class Further:
     fresh: int
     scales: tuple[float, ...]
 
+    @classmethod
+    def of(
+        cls, rerun: Rerun, fresh: int | None, headroom: Sequence[float], question: Question, replications: int
+    ) -> Self:
+        """Return the follow-up runs, validated; by default as many fresh ones as the study had replications."""
+        count = replications if fresh is None else checks.integer("fresh", fresh, at_least=0)
+        if count == 1:
+            raise InvalidValueError("fresh must be 0 or >= 2, got 1: from one run nothing can be said about the noise")
+        if not isinstance(headroom, list | tuple):
+            raise InvalidTypeError(f"headroom must be a list of loads such as [1.5, 2, 3], got {headroom!r}")
+        scales = tuple(checks.positive("a load of headroom", scale) for scale in headroom)
+        if scales and not question.limits:
+            raise InvalidValueError("headroom needs limits to break; give subject_to=[...]")
+        return cls(rerun, count, scales)
 
+
+# Of four options, with 30 replications each: "size 10" costs 0.9 but breaks a limit, and "size 20" costs 1.0 but its
+# interval lies astride of the bound. Neither is allowed: the best of them may be the best because it breaks the limit.
+# "size 30" costs 1.1 and "size 40" 1.2, and both pass. "size 30" is chosen; that 1.1 is the least of two noisy means,
+# and so lower on average than what "size 30" costs. Therefore it runs again, on replications 30 to 59, together with
+# what is done today: the value, the gain over today and the limits that the answer shows are those of these runs, and
+# a limit that they do not confirm is noted. Last, "size 30" alone runs at the loads of the headroom.
 def recommend(
-    study: Studied,
+    study: StudyNumbers,
     question: Question,
-    further: Further,
+    follow_up: FollowUp,
     *,
     up_to: float | None = None,
     load: float | None = None,
@@ -489,105 +461,64 @@ def recommend(
 
     Parameters
     ----------
-    study : Studied
+    study : StudyNumbers
         The result of a study.
     question : Question
-        What is asked.
-    further : Further
-        What may be run for it.
+        The objective and the limits.
+    follow_up : FollowUp
+        What may be run for the answer.
     up_to : float, optional
         The highest load at which the limits must be kept; None: all of the study.
     load : float, optional
         The load at which the options' values count; None: today's.
     """
     choices = options(study.scenarios, study.coordinates, study.finished, up_to=up_to, load=load)
-    judged = judge_options(choices, question.objective, question.limits, study.measured, question.confidence)
-    allowed = [one.option for one in judged if one.verdict == "pass"]
-    origin, today = _origin(study, choices, load), _today(study, choices)
+    judged = judge_options(choices, question, study.measured)
+    baseline = study.baseline and option_name(study.baseline, study.scenarios[study.baseline], study.coordinates)
+    origin = _origin(study, choices, baseline, load)
+    allowed = [option.option for option in judged if option.verdict == "pass"]
     if not allowed:
         return Recommendation(question, origin, judged, None, None)
-    samples = {one.name: study.measured(question.objective, one.base()).values() for one in allowed}
+    samples = {option.name: study.measured(question.objective, option.base()).values() for option in allowed}
     selection = select_best(samples, confidence=question.confidence, lower_is_better=question.is_cost)
-    option = next(one for one in allowed if one.name == selection.chosen)
-    choice, notes = _looked_at_again(study, question, further, option, today)
-    room = _headroom(study, question, further, option)
-    return Recommendation(question, origin, judged, selection, choice, room, notes)
+    option = next(option for option in allowed if option.name == selection.chosen)
+    # what is done today, at the load that counts
+    today = next((option.base() for option in choices if option.name == baseline), study.baseline)
+    choice, notes = _look_again(study, question, follow_up, option, today)
+    return Recommendation(
+        question, origin, judged, selection, choice, _headroom(study, question, follow_up, option), notes
+    )
 
 
-def further(rerun: Rerun, fresh: int | None, scales: Sequence[float], question: Question, replications: int) -> Further:
-    """Return what is to be run, checked."""
-    count = replications if fresh is None else checks.integer("fresh", fresh, at_least=0)
-    if count == 1:
-        raise InvalidValueError("fresh must be 0 or >= 2, got 1: from one run nothing can be said about the noise")
-    if not isinstance(scales, list | tuple):
-        raise InvalidTypeError(f"headroom must be a list of loads such as [1.5, 2, 3], got {scales!r}")
-    found = tuple(checks.positive("a load of headroom", scale) for scale in scales)
-    if found and not question.limits:
-        raise InvalidValueError("headroom needs limits to break; give subject_to=[...]")
-    return Further(rerun, count, found)
-
-
-def _today(study: Studied, choices: Sequence[Option]) -> str | None:
-    """Return the scenario of what is done today, at the load that counts."""
-    if study.baseline is None:
-        return None
-    name = option_name(study.baseline, study.scenarios[study.baseline], study.coordinates)
-    return next((option.base() for option in choices if option.name == name), study.baseline)
-
-
-def _origin(study: Studied, choices: Sequence[Option], load: float | None) -> Origin:
-    today = study.baseline
+def _origin(study: StudyNumbers, choices: Sequence[Option], baseline: str | None, load: float | None) -> Origin:
     return Origin(
         options=len(choices),
         loads=max(len(option.scenarios) for option in choices),
         runs=study.replications * sum(len(option.scenarios) - len(option.missing) for option in choices),
         replications=study.replications,
         seed=study.seed,
-        baseline=today and option_name(today, study.scenarios[today], study.coordinates),
+        baseline=baseline,
         load=load,
     )
 
 
-def _looked_at_again(
-    study: Studied, question: Question, further: Further, option: Option, today: str | None
+def _look_again(
+    study: StudyNumbers, question: Question, follow_up: FollowUp, option: Option, today: str | None
 ) -> tuple[Choice, tuple[str, ...]]:
-    """Return the choice as it does on fresh replications, beside what is done today on the same."""
-    names = dict.fromkeys([name for _, name in option.scenarios])
+    """Return the choice on fresh replications, beside what is done today on the same, and notes on these runs."""
+    if not follow_up.fresh:
+        return _choice(study, question, option, 0, today), ()
+    names = dict.fromkeys(option.names)
     if today in study.finished:
         names[today] = None
-    if not further.fresh:
-        return _choice(study, question, option, 0, today), ()
-    fresh = further.rerun({name: study.scenarios[name] for name in names}, further.fresh)
+    fresh = follow_up.rerun({name: study.scenarios[name] for name in names}, follow_up.fresh)
     if not set(names) <= set(fresh.finished):
         return _choice(study, question, option, 0, today), ("The fresh replications did not finish.",)
     try:
         choice = _choice(fresh, question, option, fresh.replications, today)
     except UndefinedError as error:
         return _choice(study, question, option, 0, today), (f"On fresh replications {error.reason}.",)
-    return choice, _broken(choice)
-
-
-def _choice(seen: Studied, question: Question, option: Option, fresh: int, today: str | None) -> Choice:
-    names = [name for _, name in option.scenarios]
-    kept = check_limits(question.limits, names, seen.measured, confidence=question.confidence, family=1)
-    value = seen.measured(question.objective, option.base())
-    choice = Choice(
-        option.name, value.interval(question.confidence), fresh, kept, is_deterministic=value.is_deterministic
-    )
-    if today is None or today in names or today not in seen.finished:
-        return choice
-    try:
-        other = seen.measured(question.objective, today).values()
-    except UndefinedError:
-        return choice
-    gap = paired_difference(value.values(), other, names=(option.name, today))
-    gain = gap.relative_interval(question.confidence) if gap.second_mean else None
-    return replace(choice, gain=gain, difference=gap.interval(question.confidence))
-
-
-def _broken(choice: Choice) -> tuple[str, ...]:
-    """Return what to say of limits that the fresh replications do not confirm."""
-    return tuple(
+    return choice, tuple(
         f"The fresh replications do not confirm that {check.scenario} keeps {limit_in_words(check.limit)}: "
         f"{check.text()}."
         for check in choice.checks
@@ -595,19 +526,36 @@ def _broken(choice: Choice) -> tuple[str, ...]:
     )
 
 
-def _headroom(study: Studied, question: Question, further: Further, option: Option) -> Headroom | None:
+def _choice(numbers: StudyNumbers, question: Question, option: Option, fresh: int, today: str | None) -> Choice:
+    """Return the choice by the numbers of some replications, compared with today where that can be."""
+    names, confidence = option.names, question.confidence
+    kept = check_limits(question.limits, names, numbers.measured, confidence=confidence, family=1)
+    value = numbers.measured(question.objective, option.base())
+    choice = Choice(option.name, value.interval(confidence), fresh, kept, is_deterministic=value.is_deterministic)
+    if today is None or today in names or today not in numbers.finished:
+        return choice
+    try:
+        todays = numbers.measured(question.objective, today).values()
+    except UndefinedError:
+        return choice
+    gap = paired_difference(value.values(), todays, names=(option.name, today))
+    gain = gap.relative_interval(confidence) if gap.second_mean else None
+    return replace(choice, gain=gain, difference=gap.interval(confidence))
+
+
+def _headroom(study: StudyNumbers, question: Question, follow_up: FollowUp, option: Option) -> Headroom | None:
     """Return what becomes of the limits at the loads of the study, and at the further ones."""
-    if not question.limits or (not further.scales and len(option.scenarios) == 1):
+    if not question.limits or (not follow_up.scales and len(option.scenarios) == 1):
         return None
-    base, scale_of_base = study.scenarios[option.base()], option.base_scale()
-    names = {f"{option.name} at {scale:g} times the load": scale for scale in further.scales}
-    loads = [(scale, _at_load(study, question, name)) for scale, name in option.scenarios if scale >= 1.0]
-    if names:
+
+    def at_load(numbers: StudyNumbers, name: str) -> tuple[LimitCheck, ...]:
+        return check_limits(question.limits, [name], numbers.measured, confidence=question.confidence)
+
+    loads = [(scale, at_load(study, name)) for scale, name in option.scenarios if scale >= 1.0]
+    if follow_up.scales:
+        base, scale_of_base = study.scenarios[option.base()], option.base_scale()
+        names = {f"{option.name} at {scale:g} times the load": scale for scale in follow_up.scales}
         scenarios = {name: base.scaled(arrivals=scale / scale_of_base) for name, scale in names.items()}
-        more = further.rerun(scenarios, further.fresh or study.replications)
-        loads += [(scale, _at_load(more, question, name)) for name, scale in names.items() if name in more.finished]
-    return headroom(option.name, loads)
-
-
-def _at_load(seen: Studied, question: Question, name: str) -> tuple[LimitCheck, ...]:
-    return check_limits(question.limits, [name], seen.measured, confidence=question.confidence)
+        more = follow_up.rerun(scenarios, follow_up.fresh or study.replications)
+        loads += [(scale, at_load(more, name)) for name, scale in names.items() if name in more.finished]
+    return Headroom(option.name, tuple(sorted(loads, key=lambda load: load[0])))

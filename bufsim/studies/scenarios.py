@@ -152,9 +152,9 @@ class Option:
         return next(scale for scale, name in self.scenarios if name == self.base())
 
     @property
-    def is_complete(self) -> bool:
-        """Whether all of its scenarios finished."""
-        return not self.missing
+    def names(self) -> list[str]:
+        """The scenarios' names, the lowest load first."""
+        return [name for _, name in self.scenarios]
 
 
 def options(

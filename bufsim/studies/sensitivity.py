@@ -11,7 +11,7 @@ import pandas as pd
 from bufsim.errors import InvalidValueError
 from bufsim.simulation import Simulation
 from bufsim.statistics import Interval, paired_difference
-from bufsim.studies.comparisons import Answer
+from bufsim.studies.answers import Answer
 from bufsim.studies.estimates import UndefinedError
 from bufsim.studies.expressions import Expression, Limit, LimitVerdict
 from bufsim.studies.limit_checks import check_limits, joint

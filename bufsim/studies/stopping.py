@@ -10,11 +10,13 @@ import pandas as pd
 
 from bufsim.errors import InvalidValueError
 from bufsim.statistics import Look, Margin, Selection, SequentialPlan, too_wide
-from bufsim.studies.comparisons import Answer, Comparisons, Pairs
+from bufsim.studies.answers import Answer
+from bufsim.studies.comparisons import Comparisons, Pairs
 from bufsim.studies.estimates import UndefinedError
 from bufsim.studies.expressions import Expression, expression, one_objective
 from bufsim.studies.expressions import margin as read_margin
-from bufsim.studies.study_result import IncompleteError, StudyResult
+from bufsim.studies.study_numbers import IncompleteError
+from bufsim.studies.study_result import StudyResult
 
 Metrics = str | Expression | Sequence[str | Expression]
 

@@ -166,7 +166,7 @@ class Study:
         runner = ReplicationRunner(self.scenarios, self.seed, engine)
         numbers = range(first, first + replications)
         runner.run(numbers, executor=executor, store=store, progress=progress)
-        return StudyResult.of(self, runner, numbers)
+        return StudyResult.of(runner, numbers, baseline=self.baseline, coordinates=self.coordinates)
 
     def run_until(
         self,
@@ -222,7 +222,8 @@ class Study:
 
         def run(replications: int) -> StudyResult:
             runner.run(range(replications), executor=executor, store=store, progress=progress)
-            return StudyResult.of(self, runner, range(replications))
+            numbers = range(replications)
+            return StudyResult.of(runner, numbers, baseline=self.baseline, coordinates=self.coordinates)
 
         return run_sequentially(run, goals, SequentialPlan(first, most, confidence))
 

@@ -19,7 +19,7 @@ from bufsim.results.steps import BINS
 from bufsim.results.tallies import Tally
 from bufsim.simulation import Simulation
 from bufsim.statistics import WarmUpCheck, check_warm_up
-from bufsim.studies.comparisons import Answer
+from bufsim.studies.answers import Answer
 from bufsim.studies.estimates import Floats
 
 MATTERS = 0.01

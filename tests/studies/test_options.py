@@ -45,7 +45,6 @@ def test_what_did_not_finish_is_missing():
     first, second = study.scenarios
     (option,) = options(study.scenarios, study.coordinates, [first])
     assert option.missing == (second,)
-    assert not option.is_complete
 
 
 def test_loads_above_a_bound_may_be_left_out():

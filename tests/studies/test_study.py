@@ -31,7 +31,7 @@ from bufsim.engines.randomness import stream
 from bufsim.studies import progress as bars
 from bufsim.studies import tasks
 from bufsim.studies.study import Study
-from bufsim.studies.study_result import IncompleteError
+from bufsim.studies.study_numbers import IncompleteError
 
 # what is declared
 

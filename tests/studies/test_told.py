@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bufsim.studies.comparisons import Answer
+from bufsim.studies.answers import Answer
 
 
 @dataclass(frozen=True, repr=False)
