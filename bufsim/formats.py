@@ -1,61 +1,82 @@
-"""How numbers and durations are written in texts and tables."""
+"""Numbers, shares and durations in words: each is written here, for tables, sentences and pictures alike."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-_UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 
+def number(value: float, digits: int | None = None) -> str:
+    """Three digits of a number at least, whole numbers in full, thousands apart; a dash for nan.
 
-def number(value: float) -> str:
-    """Return a number with three digits at least, thousands apart; a dash for nan.
+    Parameters
+    ----------
+    value : float
+        Any number.
+    digits : int, optional
+        To so many digits it is rounded first.
 
     Examples
     --------
-    >>> number(8984), number(0.012345), number(1234.5), number(float("nan"))
-    ('8,984', '0.0123', '1,234', '-')
+    >>> number(8984), number(0.012345), number(1234.5), number(float("nan")), number(8984, 2)
+    ('8,984', '0.0123', '1,234', '-', '9,000')
     """
     if math.isnan(value):
         return "-"
-    return f"{value:,.0f}" if abs(value) >= 100.0 or float(value).is_integer() else f"{value:.3g}"
+    if digits is not None:
+        value = float(f"{value:.{digits}g}")
+    # + 0.0 turns -0.0 into 0.0
+    return f"{value + 0.0:,.0f}" if abs(value) >= 100.0 or float(value).is_integer() else f"{value:.3g}"
+
+
+def jobs(count: float) -> str:
+    """A number of jobs.
+
+    Examples
+    --------
+    >>> jobs(1), jobs(4310.0)
+    ('1 job', '4,310 jobs')
+    """
+    return f"{number(count)} {'job' if count == 1 else 'jobs'}"
 
 
 def percent(share: float) -> str:
-    """Return a share in per cent.
+    """A share in per cent, which is 0 or 100 only if the share is 0 or 1; a dash for nan.
 
     Examples
     --------
-    >>> percent(0.7123)
-    '71.2 %'
+    >>> percent(0.7123), percent(0.00042), percent(0.9999), percent(1.0), percent(1e-9)
+    ('71.2 %', '0.042 %', '99.99 %', '100 %', '< 0.01 %')
     """
-    return "-" if math.isnan(share) else f"{100.0 * share:.3g} %"
+    if 0.0 < share < 1e-4:
+        return "< 0.01 %"
+    if 0.9995 <= share < 1.0:
+        return f"{100.0 * share:.2f} %" if share < 0.99995 else "> 99.99 %"
+    text = number(100.0 * share)
+    return text if text == "-" else f"{text} %"
 
 
-def duration(seconds: float) -> str:
-    """Return a duration in the largest unit in which it is at least one and has one decimal at most, else in seconds.
+def level(confidence: float) -> str:
+    """A level of confidence in per cent, in full.
 
     Examples
     --------
-    >>> duration(7200.0), duration(90.0), duration(1000.0), duration(0.25)
-    ('2 h', '1.5 min', '1,000 s', '0.25 s')
+    >>> level(0.95), level(0.9975)
+    ('95 %', '99.75 %')
     """
-    for length, unit in _UNITS:
-        if seconds >= length and math.isclose(seconds / length, round(seconds / length, 1)):
-            return f"{seconds / length:.1f}".removesuffix(".0") + f" {unit}"
-    return f"{number(seconds)} s"
+    return f"{100.0 * confidence:g} %"
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A unit for an axis: its name, and what one of it is in the unit of the tables."""
+    """A unit that values are shown in: its name, and what one of it is in the unit of the tables."""
 
     name: str
     size: float
 
 
 def time_unit(longest: float) -> Unit:
-    """Return the unit in which times up to `longest` seconds read well.
+    """The unit in which times up to `longest` seconds read well.
 
     Examples
     --------
@@ -69,7 +90,7 @@ def time_unit(longest: float) -> Unit:
 
 
 def byte_unit(most: float) -> Unit:
-    """Return the unit in which sizes up to `most` bytes read well.
+    """The unit in which sizes up to `most` bytes read well.
 
     Examples
     --------
@@ -82,56 +103,49 @@ def byte_unit(most: float) -> Unit:
     return Unit("GB", 1e9)
 
 
-def full_number(value: float) -> str:
-    """Return a number in three digits, whole numbers in full, with commas at the thousands.
+_WHOLE_UNITS = (Unit("d", 86_400.0), Unit("h", 3600.0), Unit("min", 60.0))
+_MANY_SECONDS = 10_000.0
+
+
+def duration(seconds: float, digits: int = 3) -> str:
+    """A duration in the largest unit in which it is whole, else to some digits in the unit in which it reads well.
+
+    Parameters
+    ----------
+    seconds : float
+        How long, ≥ 0.
+    digits : int
+        Of one that is whole in no unit.
 
     Examples
     --------
-    >>> number(4310.0), number(19.382), number(0.01234), number(1234.5)
-    ('4,310', '19.4', '0.0123', '1,234')
+    >>> duration(7200.0), duration(90.0), duration(1000.0), duration(0.05), duration(1000.4), duration(0.0)
+    ('2 h', '90 s', '1,000 s', '50 ms', '16.7 min', '0 s')
+    >>> duration(9.979), duration(9.979, digits=6)
+    ('9.98 s', '9.979 s')
     """
-    if value == round(value) and abs(value) < 1e15:
-        return f"{round(value):,}"
-    if abs(value) >= 1000.0:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
-
-
-def jobs(count: float) -> str:
-    """Return a number of jobs.
-
-    Examples
-    --------
-    >>> jobs(1), jobs(4310.0)
-    ('1 job', '4,310 jobs')
-    """
-    return f"{full_number(count)} {'job' if count == 1 else 'jobs'}"
-
-
-def readable_duration(seconds: float) -> str:
-    """Return a duration in the unit in which it reads well.
-
-    Examples
-    --------
-    >>> duration(0.05), duration(90.0)
-    ('50 ms', '90 s')
-    """
+    if seconds == 0.0:
+        return "0 s"
+    for unit in _WHOLE_UNITS:
+        if seconds >= unit.size and seconds % unit.size == 0.0:
+            return f"{number(seconds / unit.size)} {unit.name}"
+    if seconds < _MANY_SECONDS and float(seconds).is_integer():
+        return f"{number(seconds)} s"
     unit = time_unit(seconds)
-    return f"{full_number(seconds / unit.size)} {unit.name}"
+    amount = seconds / unit.size
+    # a whole number of milliseconds comes out of floats as 123.00000000000001
+    if math.isclose(amount, round(amount), rel_tol=1e-12):
+        amount = round(amount)
+    return f"{number(amount) if digits == 3 or float(amount).is_integer() else f'{amount:.{digits}g}'} {unit.name}"
 
 
-def careful_percent(share: float) -> str:
-    """Return a share in percent that is 0 or 100 only if the share is 0 or 1.
+def nbytes(size: float) -> str:
+    """A size in the unit in which it reads well.
 
     Examples
     --------
-    >>> percent(0.123), percent(0.9999), percent(1.0)
-    ('12 %', '99.99 %', '100 %')
+    >>> nbytes(512), nbytes(67_108_864)
+    ('512 bytes', '67.1 MB')
     """
-    if share in (0.0, 1.0):
-        return f"{share * 100:.0f} %"
-    for digits in (0, 1, 2):
-        text = f"{share * 100:.{digits}f}"
-        if 0.01 <= share <= 0.99 or (float(text) not in (0.0, 100.0) and digits > 0):
-            return f"{text} %"
-    return "< 0.01 %" if share < 0.5 else "> 99.99 %"
+    unit = byte_unit(size)
+    return f"{number(size / unit.size)} {unit.name}"

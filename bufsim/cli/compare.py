@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bufsim import checks, spelling
+from bufsim import checks, formats, spelling
 from bufsim.cli import inputs
 from bufsim.cli.printing import DONE, FORMATS, Command, Console, Folder, columns
 from bufsim.engines.randomness import fresh_seed
@@ -126,7 +126,7 @@ def _verdict(row: Compared, exact: bool) -> str:
     needed, ratio = row.comparison.replications_needed(), row.comparison.difference.variance_ratio
     if exact or needed is None:
         return row.verdict
-    count = ">1,000,000" if needed > 1_000_000 else f"≈{float(f'{needed:.2g}'):,.0f}"
+    count = ">1,000,000" if needed > 1_000_000 else f"≈{formats.number(needed, 2)}"
     gained = "∞" if math.isinf(ratio) else f"{ratio:.2g}"
     return f"{row.verdict}, n{count}" + ("" if gained == "1" else f", ×{gained}")  # noqa: RUF001  # times, as books write it
 
@@ -327,7 +327,7 @@ def basis(result: StudyResult, comparisons: Comparisons) -> str:
         if not result.complete:
             return "Nothing is compared: it was interrupted before two policies had two replications in common."
         return "Nothing is compared: no two policies have a value of any of these metrics."
-    level = f"{100.0 * comparisons.rows[0].comparison.interval.confidence:g} %"
+    level = f"{formats.level(comparisons.rows[0].comparison.interval.confidence)}"
     count = len(comparisons.rows)
     together = f"together (Holm over {count} comparisons)" if count > 1 else "(one comparison)"
     if all_exact(result):

@@ -149,7 +149,7 @@ def _draw(ax: Axes, batches: list[_Batches]) -> None:
     title = f"Batch sizes of {part}"
     if alone:
         _draw_numbers(ax, drawn[0])
-        title += f": mean {formats.full_number(float(drawn[0].taken.mean()))}, p95 {formats.jobs(_p95(drawn[0].taken))}"
+        title += f": mean {formats.number(float(drawn[0].taken.mean()))}, p95 {formats.jobs(_p95(drawn[0].taken))}"
     style.head(ax, title, subtitle=subtitle, key=key)
 
 
@@ -187,12 +187,10 @@ def _set_height(ax: Axes, batches: list[_Batches], edges: FloatArray) -> float:
         most = max(float(_counts_in(batch.reduced, edges).max()) / len(batch.reduced) for batch in reduced)
         below = _DEPTH * top / most
         foot = [tick for tick in _ticks(most, 2) if tick > 0.0]
-        ax.set_yticks(
-            [-below * tick for tick in foot] + ticks, [formats.careful_percent(tick) for tick in foot + ticks]
-        )
+        ax.set_yticks([-below * tick for tick in foot] + ticks, [formats.percent(tick) for tick in foot + ticks])
         ax.axhline(0.0, color=style.INK, linewidth=0.8)
     else:
-        ax.set_yticks(ticks, [formats.careful_percent(tick) for tick in ticks])
+        ax.set_yticks(ticks, [formats.percent(tick) for tick in ticks])
     ax.set_ylim(-_HEAD * _DEPTH * top if reduced else 0.0, _HEAD * top)
     return below
 
@@ -210,7 +208,7 @@ def _draw_causes(ax: Axes, batch: _Batches, edges: FloatArray, below: float) -> 
     width, counts = np.diff(edges), batch.causes.counts()
     for place, (taken, reduced) in enumerate(batch.by_family(edges)):
         colour = batch.causes.families[place].colour
-        label = f"{batch.causes.names[place]}: {formats.careful_percent(float(counts[place] / len(batch.taken)))}"
+        label = f"{batch.causes.names[place]}: {formats.percent(float(counts[place] / len(batch.taken)))}"
         key.append(ax.bar(edges[:-1], taken, width, roof, align="edge", color=colour, label=label, **_EDGE)[0])
         key[-1].set_label(label)
         ax.bar(edges[:-1], -below * reduced, width, foot, align="edge", color=colour, alpha=0.5, **_EDGE)
@@ -230,7 +228,7 @@ def _draw_overlaid(ax: Axes, batches: list[_Batches], edges: FloatArray, below: 
     key: list[Artist] = []
     for batch in batches:
         colour, dashes = style.policy_colour(batch.subject.place), style.policy_dashes(batch.subject.place)
-        mean = formats.full_number(float(batch.taken.mean()))
+        mean = formats.number(float(batch.taken.mean()))
         label = f"{batch.subject.label}: mean {mean}, p95 {formats.jobs(_p95(batch.taken))}"
         taken = _counts_in(batch.taken, edges) / len(batch.taken)
         reduced = _counts_in(batch.reduced, edges) / max(len(batch.reduced), 1)
@@ -273,6 +271,6 @@ def _draw_numbers(ax: Axes, batch: _Batches) -> None:
     """Mark the mean and the 95th percentile, one above the other so that they never meet."""
     high = ax.get_ylim()[1]
     mean, p95 = float(batch.taken.mean()), _p95(batch.taken)
-    for row, (x, text) in enumerate(((p95, f"p95 {p95:,}"), (mean, f"mean {formats.full_number(mean)}"))):
+    for row, (x, text) in enumerate(((p95, f"p95 {p95:,}"), (mean, f"mean {formats.number(mean)}"))):
         ax.vlines(x, 0.0, high, color="black", linewidth=0.9, linestyle=(0, (5, 3)))
         style.tag(ax, text, x, high, below=True, row=row)

@@ -180,7 +180,7 @@ def _draw_steps(ax: Axes, panel: _Panel, time: formats.Unit, scale: formats.Unit
 def _draw_envelope(ax: Axes, panel: _Panel, time: formats.Unit, scale: formats.Unit) -> list[Artist]:
     x, *curves = levels.range_and_average(panel.steps, panel.window.end)
     low, high, mean = (curve / scale.size for curve in curves)
-    each = formats.readable_duration(panel.window.end / levels.COLUMNS)
+    each = formats.duration(panel.window.end / levels.COLUMNS)
     look: dict[str, Any] = {"color": style.LINE, "alpha": 0.3, "linewidth": 0.4}
     band = ax.fill_between(x / time.size, low, high, step="post", label=f"least to most in each {each}", **look)
     label = f"average of each {each}"
@@ -213,7 +213,7 @@ def _label_values(ax: Axes, panel: _Panel, time: formats.Unit, scale: formats.Un
 
 def _label(ax: Axes, panel: _Panel, scale: formats.Unit, key: list[Artist], title: str) -> None:
     average = panel.seen.integral / panel.window.span
-    peak, mean = (formats.full_number(value / scale.size) for value in (panel.seen.peak, average))
+    peak, mean = (formats.number(value / scale.size) for value in (panel.seen.peak, average))
     ax.set_ylabel(f"buffer size, {scale.name}")
     if panel.unit == "jobs":
         style.count_axis(ax, "y")
@@ -236,4 +236,4 @@ def _title(panel: _Panel, panels: list[_Panel]) -> str:
 def _amount(value: float, scale: formats.Unit) -> str:
     if scale.name == "jobs":
         return formats.jobs(value)
-    return f"{formats.full_number(value / scale.size)} {scale.name}"
+    return f"{formats.number(value / scale.size)} {scale.name}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pandas as pd
 
+from bufsim import formats
 from bufsim.errors import InvalidValueError
 from bufsim.formats import Unit
 from bufsim.model.flush_policy import FlushPolicy
@@ -321,7 +322,7 @@ def _values(shown: Gaps, row: Gap) -> dict[str, object]:
 def _at_margin(shown: Gaps) -> str:
     """Return at which level a difference is called equivalent, where one is."""
     levels = {row.interval.confidence for row in shown.rows if row.compared.verdict == "equivalent"}
-    return f" ({100.0 * levels.pop():g} % if equivalent)" if levels else ""
+    return f" ({formats.level(levels.pop())} if equivalent)" if levels else ""
 
 
 def _title(shown: Gaps) -> str:
@@ -396,4 +397,4 @@ def _write_verdict(ax: Axes, row: Gap, place: int, *, is_roomy: bool) -> None:
 def _needed(count: int | None) -> str:
     if count is None:
         return "no n would do"
-    return "n > 1 million" if count > _MANY else f"n ≈ {float(f'{count:.2g}'):,.0f}"
+    return "n > 1 million" if count > _MANY else f"n ≈ {formats.number(count, 2)}"

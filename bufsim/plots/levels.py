@@ -296,7 +296,7 @@ def shade_blocked(
         snap=False,
         transform=ax.get_xaxis_transform(),
         zorder=0.5,
-        label=f"flush in progress, longest {formats.readable_duration(length.max())}",
+        label=f"flush in progress, longest {formats.duration(length.max())}",
     )
     return [spans]
 

@@ -393,7 +393,7 @@ def _set_loads(ax: Axes, found: Sequence[Ramp]) -> None:
     ax.set_xscale("log")
     ax.set_xlim(rates[0] / spread, rates[-1] * spread)
     kept = _apart(rates)
-    texts = [f"{formats.full_number(float(f'{by_scale[scale]:.3g}'))}\n{_TIMES}{scale:g}" for scale in scales]
+    texts = [f"{formats.number(by_scale[scale], 3)}\n{_TIMES}{scale:g}" for scale in scales]
     ax.set_xticks([rates[place] for place in kept], [texts[place] for place in kept])
     ax.set_xticks([], minor=True)
     ax.set_xlabel("arrival rate, jobs per s, and times today's")

@@ -140,7 +140,7 @@ class _Loss:
 
     @property
     def summary(self) -> str:
-        return f"mean {formats.full_number(self.mean)}, p99 {formats.jobs(self.p99)}"
+        return f"mean {formats.number(self.mean)}, p99 {formats.jobs(self.p99)}"
 
     @property
     def kind(self) -> str:
@@ -193,7 +193,7 @@ def _set_view(ax: Axes, losses: list[_Loss], *, log: bool) -> None:
     else:
         ax.set_ylim(0.0, 1.08)
         ticks = [0.0, 0.25, 0.5, 0.75, 1.0]
-        ax.set_yticks(ticks, [formats.careful_percent(tick) for tick in ticks])
+        ax.set_yticks(ticks, [formats.percent(tick) for tick in ticks])
 
 
 def _draw_curve(ax: Axes, jobs: IntArray, shares: FloatArray, **settings: Any) -> Artist:
@@ -225,7 +225,7 @@ def _draw_nothing(ax: Axes, share: float) -> None:
         ax.vlines(0.0, 1.0 - share, 1.0, color=style.LINE, linewidth=7.0, zorder=4)
         # a long bar has its number in the middle, a short one above it
         y = 1.0 - share / 2.0 if share > 0.15 else 1.0
-        style.tag(ax, f"nothing lost: {formats.careful_percent(share)}", 0.0, y, left=False)
+        style.tag(ax, f"nothing lost: {formats.percent(share)}", 0.0, y, left=False)
 
 
 def _draw_observed(ax: Axes, jobs: IntArray, shares: FloatArray, stops: int) -> list[Artist]:
@@ -248,7 +248,7 @@ def _draw_totals(ax: Axes, losses: Mapping[str, _Loss]) -> list[Artist]:
 def _draw_numbers(ax: Axes, loss: _Loss) -> None:
     high = ax.get_ylim()[1]
     ax.vlines(loss.mean, ax.get_ylim()[0], high, color="black", linewidth=0.9, linestyle=(0, (5, 3)))
-    style.tag(ax, f"mean {formats.full_number(loss.mean)}", loss.mean, high, below=True, left=False)
+    style.tag(ax, f"mean {formats.number(loss.mean)}", loss.mean, high, below=True, left=False)
     jobs, shares = loss.parts["total"]
     y = max(float(_more(shares)[np.searchsorted(jobs, loss.p99)]), ax.get_ylim()[0])
     ax.plot(loss.p99, y, marker="o", markersize=5.0, color=style.INK, zorder=6, clip_on=False)

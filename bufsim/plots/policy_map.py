@@ -170,7 +170,7 @@ def set_axes(ax: Axes, shown: Cells) -> None:
     ax.set_xlim(-0.5, len(shown.sizes) - 0.5)
     ax.set_ylim(-0.5, len(shown.ages) - 0.5)
     ax.set_xticks(range(len(shown.sizes)), [f"{size:,}" for size in shown.sizes])
-    ax.set_yticks(range(len(shown.ages)), [formats.readable_duration(age) for age in shown.ages])
+    ax.set_yticks(range(len(shown.ages)), [formats.duration(age) for age in shown.ages])
     ax.set(xlabel="size, jobs", ylabel="age")
 
 
@@ -256,7 +256,7 @@ def _entry(quantity: Quantity, look: dict[str, Any]) -> list[Artist]:
 def _names(lines: QuadContourSet, quantity: Quantity) -> dict[float, str]:
     """Return what to write on each line, by its height."""
     rounded = {height: float(f"{np.exp(height):.3g}") for height in lines.levels}
-    return {height: f"{formats.full_number(value)} {quantity.unit.name}" for height, value in rounded.items()}
+    return {height: f"{formats.number(value)} {quantity.unit.name}" for height, value in rounded.items()}
 
 
 def _name_at_ends(ax: Axes, lines: QuadContourSet, quantity: Quantity) -> None:
@@ -316,7 +316,7 @@ def write_numbers(ax: Axes, shown: Cells, quantity: Quantity, mesh: QuadMesh) ->
         value = quantity.scaled(cell.value.estimate)
         red, green, blue, _ = mesh.to_rgba(np.array([value]))[0]
         colour = "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.45 else "white"
-        text = formats.full_number(float(f"{value:.3g}"))
+        text = formats.number(value, 3)
         look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.0, "color": colour, "zorder": 5}
         # no line and no hatching runs through it
         ax.text(column, row - 0.25, text, path_effects=_halo((red, green, blue), 3.5), **look)

@@ -116,7 +116,7 @@ class _Queue:
         if not self.concurrency:
             return f"{text}, no workers"
         busy = level(self.in_service, window).integral / window.span / self.concurrency
-        return f"{text}, workers {formats.careful_percent(busy)} busy"
+        return f"{text}, workers {formats.percent(busy)} busy"
 
     def table(self) -> pd.DataFrame:
         """Return the rows of the frame."""
@@ -189,7 +189,7 @@ def _draw_steps(ax: Axes, steps: Steps, until: float, time: formats.Unit, look: 
 
 def _draw_band(ax: Axes, steps: Steps, until: float, time: formats.Unit, look: dict[str, Any]) -> list[Artist]:
     x, low, high, mean = levels.range_and_average(steps, until)
-    label = f"average and range in each {formats.readable_duration(until / levels.COLUMNS)}"
+    label = f"average and range in each {formats.duration(until / levels.COLUMNS)}"
     ax.fill_between(x / time.size, low, high, step="post", color=look["color"], alpha=0.25, linewidth=0.4)
     return [*ax.step(x / time.size, mean, where="post", **({"label": label} | look | {"linewidth": 1.1}))]
 

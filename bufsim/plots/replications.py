@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bufsim import formats
 from bufsim.errors import InvalidValueError
 from bufsim.model.flush_policy import FlushPolicy
 from bufsim.plots import style, subjects
@@ -211,8 +212,7 @@ def _title(shown: _Runs) -> str:
     wanted = str(shown.wanted) if shown.wanted.relative else quantity.written(shown.wanted.size)
     if shown.needed <= last.n:
         return f"{last.n} replications are enough for {quantity.name} ± {wanted}"
-    about = float(f"{shown.needed:.2g}")
-    return f"About {about:,.0f} replications are needed for {quantity.name} ± {wanted}"
+    return f"About {formats.number(shown.needed, 2)} replications are needed for {quantity.name} ± {wanted}"
 
 
 def _draw_running(ax: Axes, shown: _Runs) -> list[Artist]:
@@ -271,7 +271,7 @@ def _draw_onwards(ax: Axes, shown: _Runs, middle: float, needed: int) -> list[Ar
     lines = [*ax.plot(counts, middle - np.array(reach), **look), *ax.plot(counts, middle + np.array(reach), **look)]
     ax.axvline(last.n, color=style.FAINT, linewidth=0.8)
     ax.set_xlim(ax.get_xlim()[0], 1.04 * until)
-    said = f"n ≈ {float(f'{needed:.2g}'):,.0f}{'' if until == needed else ' →'}"
+    said = f"n ≈ {formats.number(needed, 2)}{'' if until == needed else ' →'}"
     style.tag(ax, said, until, middle + reach[-1], left=True)
     lines[0].set_label("with this noise")
     return [lines[0]]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from bufsim import checks
+from bufsim import checks, formats
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model.flush_policy import FlushPolicy
 from bufsim.plots import style
@@ -413,7 +413,7 @@ def about_study(
     # what could mislead comes first, where no line ends
     parts += ["INTERRUPTED: a part of the study"] * (not study_result.complete)
     parts += [f"{missing} {'scenario' if missing == 1 else 'scenarios'} not finished"] * (missing > 0)
-    parts.append(f"{100.0 * confidence:g} % {what}")
+    parts.append(f"{formats.level(confidence)} {what}")
     if load is not None and len({one.scale for one in every(study_result)}) > 1:
         parts.append("today's load" if load == 1.0 else f"{load:g} times today's load")
     return " · ".join([*parts, f"seed {study_result.seed}"])

@@ -157,9 +157,9 @@ def _draw(ax: Axes, all_waits: list[_Waits], view: _View) -> None:
 
 def _summary(sample: _Waits, view: _View) -> str:
     if view.slo is None:
-        p50, p99 = (formats.readable_duration(sample.quantile(share)) for share in (0.5, 0.99))
+        p50, p99 = (formats.duration(sample.quantile(share)) for share in (0.5, 0.99))
         return f"p50 {p50}, p99 {p99}"
-    share, slo = formats.careful_percent(sample.share_beyond(view.slo)), formats.readable_duration(view.slo)
+    share, slo = formats.percent(sample.share_beyond(view.slo)), formats.duration(view.slo)
     return f"{share} of the jobs wait longer than {slo}"
 
 
@@ -186,7 +186,7 @@ def _set_view(ax: Axes, drawn: list[_Waits], view: _View) -> formats.Unit:
     else:
         ax.set_ylim(0.0, 1.17)
         ticks = [0.0, 0.25, 0.5, 0.75, 1.0]
-        ax.set_yticks(ticks, [formats.careful_percent(tick) for tick in ticks])
+        ax.set_yticks(ticks, [formats.percent(tick) for tick in ticks])
     return unit
 
 
@@ -213,7 +213,7 @@ def _draw_curve(ax: Axes, sample: _Waits, view: _View, unit: formats.Unit, *, al
     if alone:
         for name, share in (("p50", 0.5), ("p99", 0.99)):
             wait = sample.quantile(share)
-            _mark(ax, f"{name} {formats.readable_duration(wait)}", wait / unit.size, share, view)
+            _mark(ax, f"{name} {formats.duration(wait)}", wait / unit.size, share, view)
     return [*line]
 
 
@@ -228,9 +228,9 @@ def _draw_slo(ax: Axes, drawn: list[_Waits], view: _View, unit: formats.Unit) ->
     assert view.slo is not None
     x = view.slo / unit.size
     ax.axvline(x, color="black", linewidth=0.9, linestyle=(0, (5, 3)), zorder=3)
-    text = f"SLO {formats.readable_duration(view.slo)}"
+    text = f"SLO {formats.duration(view.slo)}"
     if drawn:
-        text += f": {formats.careful_percent(drawn[0].share_beyond(view.slo))} wait longer"
+        text += f": {formats.percent(drawn[0].share_beyond(view.slo))} wait longer"
     style.tag(ax, text, x, ax.get_ylim()[1], below=True)
 
 

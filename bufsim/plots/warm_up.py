@@ -195,7 +195,7 @@ def _draw_lines(ax: Axes, shown: _Level, time: formats.Unit, confidence: float) 
     middles = (shown.edges[1:] + shown.edges[:-1]) / 2.0 / time.size
     low, high = shown.bands(confidence)
     look: dict[str, Any] = {"color": style.LINE, "linewidth": 0.0, "alpha": 0.2}
-    band = ax.fill_between(middles, np.maximum(low, 0.0), high, label=f"{100.0 * confidence:g} % band", **look)
+    band = ax.fill_between(middles, np.maximum(low, 0.0), high, label=f"{formats.level(confidence)} band", **look)
     means = ax.plot(middles, shown.means, color=style.LINE, linewidth=0.7, label="mean")
     smooth = ax.plot(middles, moving_average(shown.means), color=style.INK, linewidth=2.0, label="moving average")
     ax.set_ylim(0.0, 1.12 * float(high.max()) or 1.0)
@@ -206,10 +206,10 @@ def _draw_cuts(ax: Axes, shown: _Level, time: formats.Unit) -> None:
     """Mark the warm-up that was set, and where MSER-5 would cut."""
     start, cut, top = shown.window.start, shown.check.warm_up, ax.get_ylim()[1]
     if start > 0.0:
-        style.tag(ax, f"warm-up {formats.readable_duration(start)}", start / time.size, top, below=True)
+        style.tag(ax, f"warm-up {formats.duration(start)}", start / time.size, top, below=True)
     if cut is None or not shown.table.any():
         return
-    said = "MSER-5 cuts no more" if cut == start else f"MSER-5 cuts at {formats.readable_duration(cut)}"
+    said = "MSER-5 cuts no more" if cut == start else f"MSER-5 cuts at {formats.duration(cut)}"
     ax.axvline(cut / time.size, color="black", linewidth=0.9, linestyle=(0, (5, 3)), zorder=3)
     style.tag(ax, said, cut / time.size, top, below=True, row=int(start > 0.0))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bufsim.formats import byte_unit, duration, full_number, readable_duration
+from bufsim import formats
 from bufsim.model.flush_policy import AllOf, AnyOf, CheckedEvery, FlushPolicy
 from bufsim.model.policies import (
     FlushAfterAge,
@@ -38,17 +38,17 @@ def described(policy: FlushPolicy) -> str:
         case AllOf():
             return " and ".join(f"{described(member)}" for member in policy.members)
         case CheckedEvery():
-            return f"{described(policy.policy)}, looked at every {readable_duration(policy.period)}"
+            return f"{described(policy.policy)}, looked at every {formats.duration(policy.period)}"
         case FlushAtSize():
-            return f"at {full_number(policy.size)} jobs"
+            return f"at {formats.number(policy.size)} jobs"
         case FlushAtBytes():
-            return f"at {_bytes(policy.nbytes)}"
+            return f"at {formats.nbytes(policy.nbytes)}"
         case FlushAfterAge():
-            return f"when the oldest job is {readable_duration(policy.age)} old"
+            return f"when the oldest job is {formats.duration(policy.age)} old"
         case FlushWhenIdle():
-            return f"when no job has come for {readable_duration(policy.idle)}"
+            return f"when no job has come for {formats.duration(policy.idle)}"
         case FlushEvery():
-            return f"every {readable_duration(policy.period)}"
+            return f"every {formats.duration(policy.period)}"
         case FlushAt():
             return f"at {len(policy.times)} given times"
         case NeverFlush():
@@ -70,7 +70,7 @@ def settings(policy: FlushPolicy) -> list[tuple[str, str]]:
 
 def _vendure(policy: FlushPolicy) -> str:
     if isinstance(policy, FlushEvery):
-        return f"a scheduled task that calls flush every {readable_duration(policy.period)}"
+        return f"a scheduled task that calls flush every {formats.duration(policy.period)}"
     return f"call flush {described(policy)}; bufferSize tells the size (there is no such setting)"
 
 
@@ -83,11 +83,6 @@ def _elsewhere(leaves: dict[type[FlushPolicy], FlushPolicy]) -> Iterator[tuple[s
             yield "Kafka producer", f"batch.size={nbytes}, linger.ms={1e3 * age:.0f}"
         case FlushAtSize(size), None, None, FlushEvery(period, anchor="flush_end"):
             yield "OpenTelemetry", f"OTEL_BSP_MAX_EXPORT_BATCH_SIZE={size}, OTEL_BSP_SCHEDULE_DELAY={1e3 * period:.0f}"
-
-
-def _bytes(nbytes: float) -> str:
-    unit = byte_unit(nbytes)
-    return f"{full_number(nbytes / unit.size)} {unit.name}"
 
 
 _TABLE = re.compile(r"^\[\[?(?P<name>[^\]]+)\]\]?", re.MULTILINE)
@@ -194,8 +189,8 @@ def _today_and_choice(draft: Draft) -> Markup:
     rows.append((f"{plan.objective.name}", *_pair(draft, plan.objective, before, choice.value), ""))
     fresh = f"n = {choice.fresh} fresh replications" if choice.fresh else "the replications that chose it"
     caption = (
-        f"At {plan.load:g} times today's load, {100.0 * plan.confidence:g} % intervals: today's policy on the study's "
-        f"{answer.study.replications} replications, the choice on {fresh}"
+        f"At {plan.load:g} times today's load, {formats.level(plan.confidence)} intervals: today's policy on the "
+        f"study's {answer.study.replications} replications, the choice on {fresh}"
     )
     head = ("Limit or value", draft.label(answer.today), draft.label(choice.name), "Choice")
     return table(head, rows, caption=caption)
@@ -225,7 +220,7 @@ def _valid_for(draft: Draft) -> Iterator[Content]:
     rate = draft.written("arrival_rate_per_s", answer.scenario(answer.favourite))
     span = f"{min(scales):g} to {plan.load:g}" if len(scales) > 1 else f"{plan.load:g}"
     yield f"{span} times today's arrivals; at {plan.load:g} times these are {rate} jobs a second."
-    until, warm_up = duration(plan.simulation.until), duration(plan.simulation.warm_up)
+    until, warm_up = formats.duration(plan.simulation.until), formats.duration(plan.simulation.warm_up)
     not_counted = f", of which the first {warm_up} are not counted" if plan.simulation.warm_up else ""
     yield f"Runs of {until}{not_counted}, with the load of section 2."
     if plan.assumptions:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bufsim import formats
 from bufsim.errors import InvalidValueError
-from bufsim.formats import number
 from bufsim.plots.style import need_matplotlib
 from bufsim.report.markup import Content, Markup, content, tag
 from bufsim.statistics import Interval
@@ -94,12 +94,12 @@ class Numbers:
         basis = DETERMINISTIC if exact else interval.method
         self._keep(about, called, ends, quantity.expression.unit, interval.confidence, interval.n, basis)
         shown = quantity.interval(interval)
-        return f"{number(shown.estimate)} exact" if exact else str(shown)
+        return f"{formats.number(shown.estimate)} exact" if exact else str(shown)
 
     def exact(self, about: About, name: str, value: float, unit: str = "") -> str:
         """Return a number that is known without error, and keep it."""
         self._keep(about, name, (value, value, value), unit, math.nan, 0, "exact")
-        return f"{number(value)} {unit}".rstrip()
+        return f"{formats.number(value)} {unit}".rstrip()
 
     def _keep(
         self,
@@ -255,7 +255,7 @@ class Draft:
     def basis(self) -> str:
         """What the numbers of the study rest on."""
         plan = self.answer.plan
-        return f"n = {self.answer.study.replications} replications, {100.0 * plan.confidence:g} % intervals"
+        return f"n = {self.answer.study.replications} replications, {formats.level(plan.confidence)} intervals"
 
     # numbers
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bufsim.formats import duration, number
+from bufsim import formats
 from bufsim.plots.load_ramp import by_rate
 from bufsim.plots.warm_up import warm_up, warm_up_frame
 from bufsim.report.draft import About, Draft, interval_of
@@ -41,7 +41,7 @@ def _rows(draft: Draft) -> Iterator[tuple[Content, Content]]:
     yield "Common random numbers", "every policy met the same arrivals and draws, replication by replication"
     yield "Engine", ", ".join(sorted({f"{engine}" for engine in study.engines.values()}))
     yield "Versions", ", ".join(f"{name} {version}" for name, version in _versions(draft).items())
-    window = f"[{duration(plan.simulation.warm_up)}, {duration(plan.simulation.until)})"
+    window = f"[{formats.duration(plan.simulation.warm_up)}, {formats.duration(plan.simulation.until)})"
     yield "Window", f"levels over {window}; waits of jobs whose flush started in it"
     yield "Warm-up", _warm_up(draft)
     yield "Smallest sample", _smallest(draft)
@@ -93,7 +93,7 @@ def _smallest(draft: Draft) -> str:
         draft.numbers.exact(
             About(_SECTION, "any policy", draft.answer.plan.load), f"fewest {what} in a replication", value
         )
-        fewest[what] = number(value)
+        fewest[what] = formats.number(value)
     return f"{fewest['flushes']} flushes and {fewest['jobs']} jobs in one replication, at the load planned for (exact)"
 
 
@@ -117,7 +117,7 @@ def _closed_forms(draft: Draft) -> Markup:
         rows.append((shown.label, draft.numbers.interval(about, shown, interval), f"{theory} (exact)", held))
     if not rows:
         return tag("p", "No closed form is known for this model, so that theory checks none of its numbers.")
-    head = ("Metric", "Simulated", "Closed form", f"The {100.0 * plan.confidence:g} % interval")
+    head = ("Metric", "Simulated", "Closed form", f"The {formats.level(plan.confidence)} interval")
     return table(head, rows, caption="The choice against theory; the run starts empty, theory is of the long run")
 
 

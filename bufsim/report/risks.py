@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bufsim.formats import duration
+from bufsim import formats
 from bufsim.plots import LossAtStop, style
 from bufsim.plots.load_ramp import load_ramp, load_ramp_frame
 from bufsim.report.draft import About, Draft, interval_of, sign, verdict
@@ -164,7 +164,7 @@ def _stress_tests(draft: Draft) -> Markup:
     head = ["", *(["Limits"] if plan.limits else []), *(shown.label for shown in quantities)]
     caption = (
         f"{draft.label(answer.favourite)} at {plan.load:g} times today's load, and where something goes wrong; "
-        f"n = {result.replications} fresh replications, {100.0 * plan.confidence:g} % intervals, each by itself"
+        f"n = {result.replications} fresh replications, {formats.level(plan.confidence)} intervals, each by itself"
     )
     failed = result.failures.drop_duplicates("scenario")
     notes = [f"{one.scenario} could not be run: {one.error}" for one in failed.itertuples()]
@@ -182,13 +182,13 @@ def _outage(draft: Draft) -> Markup | None:
     if not answer.plan.simulation.workers or PLANNED not in result.finished:
         return None
     rate = read_expression("handed_rate_per_s")
-    jobs = (_OUTAGE * rate).named(f"jobs handed over in {duration(_OUTAGE)}", unit="jobs")
+    jobs = (_OUTAGE * rate).named(f"jobs handed over in {formats.duration(_OUTAGE)}", unit="jobs")
     text = draft.measured(About(_FAILURE, "all workers down", answer.plan.load), jobs, result, PLANNED)
     return tag(
         "p",
         f"If all workers are down, the flushes go on, and what they hand over waits in the queues: {text} jobs in "
-        f"{duration(_OUTAGE)} on average (n = {result.replications}), on top of those that wait already. How soon they "
-        "are worked off is not modelled.",
+        f"{formats.duration(_OUTAGE)} on average (n = {result.replications}), on top of those that wait already. "
+        "How soon they are worked off is not modelled.",
     )
 
 
@@ -249,7 +249,7 @@ def tornado(
         Patch(facecolor=_LOWER, edgecolor=style.INK, hatch="///", label=f"divided by {factor}"),
         Patch(facecolor=_HIGHER, edgecolor=style.INK, label=f"multiplied by {factor}"),
     ]
-    about = f"n = {base.n} replications · {100.0 * base.confidence:g} % intervals of the differences, each by itself"
+    about = f"n = {base.n} replications · {formats.level(base.confidence)} intervals of the differences, each by itself"
     style.head(one, f"{quantity.name}, as assumed {quantity.written(base.estimate)}", subtitle=about, key=key)
     one.spines["left"].set_visible(False)
     one.tick_params(axis="y", length=0.0, labelsize=8.0)
@@ -372,7 +372,7 @@ def _effects(draft: Draft, expressions: list[Expression]) -> Markup:
     signs = (f"÷ {found.factor:g}", f"× {found.factor:g}")  # noqa: RUF001  # times, as books write it
     columns = [part for sign in signs for part in ((sign, "limits") if plan.limits else (sign,))]
     caption = (
-        f"Differences from the model as assumed; n = {plan.replications}, {100.0 * plan.confidence:g} % intervals, "
+        f"Differences from the model as assumed; n = {plan.replications}, {formats.level(plan.confidence)} intervals, "
         "each by itself; limits: all of them"
     )
     return table(("Assumption", "Value", "Moves", *columns), rows, caption=caption)

@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bufsim import formats
 from bufsim.checks import positive, probability
 from bufsim.errors import InvalidValueError, MissingExtraError
 from bufsim.statistics.intervals import (
@@ -56,7 +57,7 @@ class Margin:
         return self.size * abs(value) if self.relative else self.size
 
     def __str__(self) -> str:
-        return f"{100.0 * self.size:g} %" if self.relative else f"{self.size:g}"
+        return formats.level(self.size) if self.relative else f"{self.size:g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,7 +405,7 @@ class Comparison:
             return f"{pair} are identical: each of {self.difference.n} replications gives both the same value"
         if self.verdict == "equivalent" and self.equivalence is not None:
             within = f"{self.equivalence.margin}{'' if self.equivalence.margin.relative else unit}"
-            level = f"{100.0 * self.equivalence.interval.confidence:g} % interval"
+            level = f"{formats.level(self.equivalence.interval.confidence)} interval"
             return f"{pair} are equivalent within {within}: difference {self.interval}{unit}, {level} inside ±{within}"
         if self.verdict == "not separable":
             return f"{pair} are not separable: they differ by {self.interval}{unit}; {self._needed(unit)}"
@@ -421,7 +422,7 @@ class Comparison:
         if needed > 1_000_000:
             return f"more than a million replications would be needed to show a difference of {shown}{unit}"
         return (
-            f"with this noise about {float(f'{needed:.2g}'):,.0f} replications would show a difference of {shown}{unit}"
+            f"with this noise about {formats.number(needed, 2)} replications would show a difference of {shown}{unit}"
         )
 
 

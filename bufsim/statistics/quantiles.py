@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bufsim import formats
 from bufsim.errors import InvalidValueError
 from bufsim.statistics.intervals import FloatArray, Interval, critical_value, inner_probability, replication_values
 
@@ -84,7 +85,7 @@ def _open_note(low: float, high: float, source: str, q: float, confidence: float
     if not ends:
         return ""
     needed = observations_needed(q, confidence=confidence)
-    return f"no {' and no '.join(ends)} bound at {100.0 * confidence:g} % from {source} ({needed:,} needed)"
+    return f"no {' and no '.join(ends)} bound at {formats.level(confidence)} from {source} ({needed:,} needed)"
 
 
 def quantile_interval_from_counts(
@@ -170,7 +171,7 @@ def _unbounded_note(inversion: _Inversion, level: float) -> str:
     way_out = "the interval reaches beyond the grid; give it higher values"
     if inversion.low is None:
         way_out = "the replications differ too much in size; run more"
-    return f"no {ends} bound at {100.0 * level:g} %: {way_out}"
+    return f"no {ends} bound at {formats.level(level)}: {way_out}"
 
 
 def quantile_values_from_counts(

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from bufsim import checks
+from bufsim import checks, formats
 from bufsim.errors import InvalidValueError
 from bufsim.statistics import Comparison, Interval, Margin, judge, paired_difference, pareto_front
 from bufsim.statistics.intervals import FloatArray
@@ -250,7 +250,7 @@ def _margins(expressions: Iterable[Expression], margin: object) -> dict[Expressi
 
 
 def _about(needed: int) -> str:
-    return "more than a million" if needed > 1_000_000 else f"about {float(f'{needed:.2g}'):,.0f}"
+    return "more than a million" if needed > 1_000_000 else f"about {formats.number(needed, 2)}"
 
 
 def tie_in_words(tie: Comparison, unit: str) -> str:

@@ -65,7 +65,7 @@ class Quantity:
     def written(self, value: float) -> str:
         """Return a value by itself, in the unit in which it reads well."""
         unit = _unit(self.expression, abs(value))
-        return f"{formats.full_number(float(f'{value / unit.size:.4g}'))} {unit.name}".rstrip()
+        return f"{formats.number(value / unit.size, 4)} {unit.name}".rstrip()
 
     def beyond(self, value: float, *, up: bool) -> str:
         """Return a value in three digits, rounded up or down: so that a limit there is kept."""
@@ -73,7 +73,7 @@ class Quantity:
         scaled = value / unit.size
         step = 10.0 ** (math.floor(math.log10(abs(scaled))) - 2) if scaled else 1.0
         rounded = (math.ceil if up else math.floor)(scaled / step) * step
-        return f"{formats.full_number(float(f'{rounded:.3g}'))} {unit.name}".rstrip()
+        return f"{formats.number(rounded, 3)} {unit.name}".rstrip()
 
 
 def _unit(expression: Expression, largest: float) -> Unit:

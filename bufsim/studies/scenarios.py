@@ -56,10 +56,9 @@ def label(name: str) -> str:
 def _leaf(found: re.Match[str]) -> str:
     kind, value, phase, anchor = found.groups()
     if kind == "AtSize":
-        amount = formats.full_number(float(value))
+        amount = formats.number(float(value))
     elif kind == "AtBytes":
-        unit = formats.byte_unit(float(value))
-        amount = f"{formats.full_number(float(value) / unit.size)} {unit.name}"
+        amount = formats.nbytes(float(value))
     else:
         amount = _duration(float(value))
     shifted = f" + {_duration(float(phase))}" if phase else ""
@@ -69,9 +68,7 @@ def _leaf(found: re.Match[str]) -> str:
 
 def _duration(seconds: float) -> str:
     """Return a duration in digits enough to tell nearly equal ones apart."""
-    unit = formats.time_unit(seconds)
-    amount = seconds / unit.size
-    return f"{formats.full_number(amount) if amount == round(amount) else f'{amount:.6g}'} {unit.name}"
+    return formats.duration(seconds, digits=6)
 
 
 def labels(names: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bufsim import checks
-from bufsim.formats import duration, number, readable_duration
+from bufsim.formats import duration, number
 from bufsim.model.arrivals import Arrivals, Bulk, Bursty
 from bufsim.model.buffers import FlushTime
 from bufsim.model.distributions import Constant, Distribution, Scaled
@@ -82,16 +82,16 @@ def _movable(simulation: Simulation) -> Iterator[tuple[str, str, Change]]:
         yield "time of a flush", _listed(map(_mean, fixed)), _flush_times(_longer)
     per_job = [buffer.flush_time.per_job for buffer in simulation.buffers if buffer.flush_time.per_job]
     if per_job:
-        yield "time of a flush for each job", _listed(map(readable_duration, per_job)), _flush_times(_longer_per_job)
+        yield "time of a flush for each job", _listed(map(duration, per_job)), _flush_times(_longer_per_job)
     service = [pool.service for pool in simulation.workers if _is_timed(pool)]
     if service:
         yield "service time", _listed(map(_mean, service)), _workers(_slower)
     per_item = [pool.per_item for pool in simulation.workers if pool.per_item]
     if per_item:
-        yield "service time for each item", _listed(map(readable_duration, per_item)), _workers(_slower_per_item)
+        yield "service time for each item", _listed(map(duration, per_item)), _workers(_slower_per_item)
     polls = [pool.poll_interval for pool in simulation.workers if isinstance(pool, PollingWorkers)]
     if polls:
-        yield "interval between polls", _listed(map(readable_duration, polls)), _workers(_rarer)
+        yield "interval between polls", _listed(map(duration, polls)), _workers(_rarer)
 
 
 def _listed(values: Iterator[str]) -> str:
@@ -100,7 +100,7 @@ def _listed(values: Iterator[str]) -> str:
 
 def _mean(distribution: Distribution | GivenTimes) -> str:
     assert isinstance(distribution, Distribution)
-    return readable_duration(distribution.expected_value())
+    return duration(distribution.expected_value())
 
 
 def _is_timed(pool: Workers) -> bool:

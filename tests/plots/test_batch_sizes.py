@@ -59,7 +59,7 @@ def test_the_bars_are_the_shares_of_each_cause():
     ax = small.first().plot.batch_sizes()
     third = pytest.approx(1 / 3)
     assert bars(ax) == [(2.5, third), (0.5, third), (1.5, third)]
-    assert key(ax)[:2] == [f"{SIZE}: 33 %", f"{AGE}: 67 %"]
+    assert key(ax)[:2] == [f"{SIZE}: 33.3 %", f"{AGE}: 66.7 %"]
 
 
 def test_a_cause_of_all_flushes_has_100_percent_of_them():

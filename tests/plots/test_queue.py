@@ -52,7 +52,7 @@ def test_title_and_labels_say_what_is_seen():
     result = small.first()
     ax = result.plot.queue()
     # busy from 4 to 12 and from 17.5 to 20
-    assert ax.get_title(loc="left") == "Queue default: peak 2 waiting, workers 52 % busy"
+    assert ax.get_title(loc="left") == "Queue default: peak 2 waiting, workers 52.5 % busy"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("time, s", "waiting, jobs")
     assert key(ax) == ["FlushAtSize(3): 1", "FlushAfterAge(5.0): 2"]
     assert result.metric("utilisation") == pytest.approx(0.525)
@@ -78,7 +78,7 @@ def test_queues_are_panels():
 
 def test_several_results_lie_over_each_other():
     ax = Queue([small.first(), small.never()], labels=["today", "never"]).draw()
-    assert key(ax) == ["today: peak 2 waiting, workers 52 % busy", "never: peak 0 waiting, workers 0 % busy"]
+    assert key(ax) == ["today: peak 2 waiting, workers 52.5 % busy", "never: peak 0 waiting, workers 0 % busy"]
 
 
 @pytest.mark.parametrize("size", [4, 40])

@@ -65,7 +65,7 @@ def test_the_burst_is_one_that_the_run_sees() -> None:
     late = Trace([*TIMES, 100.0, 100.1, 100.2, 100.3, 100.4])
     # up to 11 s the longest recording is of 10 s
     assert longer(late, until=11.0)[1].startswith("p0: the busiest 1 s of the recording, from 3 s on with 3 jobs")
-    assert longer(late, until=200.0)[1].startswith("p0: the busiest 10 s of the recording, from 0.5 s on with 8 jobs")
+    assert longer(late, until=200.0)[1].startswith("p0: the busiest 10 s of the recording, from 500 ms on with 8 jobs")
 
 
 def test_the_copies_of_a_scaled_trace_hold_it_and_the_run_is_as_long_as_before() -> None:
