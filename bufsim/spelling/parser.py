@@ -52,7 +52,7 @@ class Parser(ABC, Generic[T]):
     anything: ClassVar[str]
     """The way out where a character begins no token."""
     at_end: ClassVar[str]
-    """What may stand after the whole."""
+    """The operators that may stand after the whole."""
     hints: ClassVar[Mapping[str, str]] = {}
     """Better ways out for tokens that people try."""
 

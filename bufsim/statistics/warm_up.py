@@ -79,7 +79,7 @@ def mser(series: ArrayLike, *, batch: int = 5) -> Truncation:
 
 @dataclass(frozen=True, slots=True)
 class WarmUpCheck:
-    """What the start of the runs does to the mean of a level.
+    """The effect of the start of the runs on the mean of a level.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class WarmUpCheck:
 
 
 def check_warm_up(levels: ArrayLike, start: float, end: float) -> WarmUpCheck:
-    """Find out whether runs start away from their level so far that the mean is biased, or are still moving at the end.
+    """The check that runs neither start so far from their level that the mean is biased, nor still move at the end.
 
     Parameters
     ----------

@@ -21,6 +21,17 @@ from bufsim.theory.flushing import (
     unique_keys_periodic,
 )
 from bufsim.theory.optimal import best_period, best_policies, cost_of_age, cost_of_period, cost_of_size
+from bufsim.theory.timers import (
+    age_checked_every,
+    aged_only_drain,
+    periodic,
+    periodic_with_jitter,
+    random_flush,
+    repeating_timer,
+    size_or_clock,
+    size_or_timer,
+    size_until,
+)
 from bufsim.theory.traffic import (
     bulks_by_size,
     bursty_periodic,
@@ -31,22 +42,13 @@ from bufsim.theory.traffic import (
     sinusoidal_periodic,
 )
 from bufsim.theory.triggers import (
-    age_checked_every,
     age_only,
-    aged_only_drain,
     idle_only,
     idle_or_age,
     min_and_max,
-    periodic,
-    periodic_with_jitter,
-    random_flush,
-    repeating_timer,
     size_only,
     size_only_renewal,
     size_or_age,
-    size_or_clock,
-    size_or_timer,
-    size_until,
 )
 from bufsim.theory.workers import (
     bulks_and_one_worker,

@@ -1,4 +1,4 @@
-"""The quantities of closed forms: what each name means, and in which unit. A rate is per second."""
+"""A closed form's values, quantities with their units, and the Poisson sums that the formulas share."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ import numpy.typing as npt
 from bufsim import checks
 from bufsim.errors import InvalidValueError
 
+Floats = npt.NDArray[np.float64]
+
 
 class Quantity(NamedTuple):
     """A quantity's unit and meaning."""
@@ -24,6 +26,7 @@ class Quantity(NamedTuple):
     meaning: str
 
 
+# A rate is per second.
 QUANTITIES = {
     "mean_batch": Quantity("jobs", "mean batch size"),
     "var_batch": Quantity("jobs²", "variance of the batch size"),
@@ -142,21 +145,21 @@ _SPREAD = 12.0
 _MARGIN = 60
 
 
-def at_most(count: int, mean: float) -> float:
-    """P(X ≤ count)."""
+def poisson_at_most(count: int, mean: float) -> float:
+    """P(X ≤ count) of a Poisson count X, as in all functions of this name."""
     from scipy import special
 
     return float(special.pdtr(count, mean)) if count >= 0 else 0.0
 
 
-def more_than(count: int, mean: float) -> float:
+def poisson_more_than(count: int, mean: float) -> float:
     """P(X > count), to full relative accuracy also where it is tiny."""
     from scipy import special
 
     return float(special.pdtrc(count, mean)) if count >= 0 else 1.0
 
 
-def capped_moments(mean: float, cap: int) -> tuple[float, float]:
+def poisson_capped_moments(mean: float, cap: int) -> tuple[float, float]:
     """E[Y] and E[Y²] of Y = min(X, cap).
 
     Notes
@@ -165,36 +168,36 @@ def capped_moments(mean: float, cap: int) -> tuple[float, float]:
     E[Y²] = m²·P(X ≤ cap−3) + m·P(X ≤ cap−2) + cap²·P(X ≥ cap): no differences, no long sums. As
     ∑_{j<cap} P(X > j) = E[Y] and ∑_{j<cap} j·P(X > j) = E[Y(Y−1)]/2, these are the sums of the closed forms.
     """
-    reached = more_than(cap - 1, mean)
-    below = mean * at_most(cap - 2, mean)
+    reached = poisson_more_than(cap - 1, mean)
+    below = mean * poisson_at_most(cap - 2, mean)
     first = below + cap * reached
-    second = mean * mean * at_most(cap - 3, mean) + below + float(cap) ** 2 * reached
+    second = mean * mean * poisson_at_most(cap - 3, mean) + below + float(cap) ** 2 * reached
     return first, second
 
 
-def excess(mean: float, cap: int) -> float:
+def poisson_excess(mean: float, cap: int) -> float:
     """E[(X − cap)⁺], to full relative accuracy on both sides of the mean."""
     if cap <= mean:
-        return mean - capped_moments(mean, cap)[0]
+        return mean - poisson_capped_moments(mean, cap)[0]
     from scipy import special
 
     # summed, because far above the mean the difference of mean and capped mean has no digits left
-    beyond = np.arange(cap, most(cap))
+    beyond = np.arange(cap, poisson_most(cap))
     return float(special.pdtrc(beyond, mean).sum())
 
 
-def support(mean: float) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+def poisson_support(mean: float) -> tuple[npt.NDArray[np.int64], Floats]:
     """Counts that have a probability above some 1e-25, and their probabilities."""
-    counts = np.arange(max(0, math.floor(mean - _SPREAD * math.sqrt(mean))), most(mean))
-    return counts, probabilities(counts, mean)
+    counts = np.arange(max(0, math.floor(mean - _SPREAD * math.sqrt(mean))), poisson_most(mean))
+    return counts, poisson_probabilities(counts, mean)
 
 
-def most(mean: float) -> int:
+def poisson_most(mean: float) -> int:
     """A count that is exceeded with a probability below 1e-25."""
     return math.ceil(mean + _SPREAD * math.sqrt(mean)) + _MARGIN
 
 
-def probabilities(counts: npt.NDArray[np.int64], mean: float | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def poisson_probabilities(counts: npt.NDArray[np.int64], mean: float | Floats) -> Floats:
     """P(X = count) for all `counts` (last axis), which hold nearly all the probability."""
     from scipy import special
 
@@ -280,7 +283,7 @@ class ClosedForm:
 
 
 def closed_form(source: str) -> Callable[[Callable[P, dict[str, float]]], Callable[P, ClosedForm]]:
-    """Make a function that computes quantities return them as a `ClosedForm` with its arguments and `source`.
+    """Decorator of a function that computes quantities: it returns a `ClosedForm` of them, its arguments and `source`.
 
     Arguments are given by name. One that is annotated with `Seconds` or `NBytes` may be a text: "30s" or "2 KiB".
     """
@@ -311,7 +314,7 @@ def closed_form(source: str) -> Callable[[Callable[P, dict[str, float]]], Callab
 
 
 def check_load(formula: str, load: float, way_out: str) -> float:
-    """Return `load` if it is below 1; else say which ratio is too high and what would lower it."""
+    """The load, checked to be below 1; the error says which ratio is too high and what would lower it."""
     if not load < 1.0:
         raise InvalidValueError(
             f"the load, {formula}, must be < 1, got {load:.6g}: the backlog grows for ever; {way_out}"
@@ -320,7 +323,7 @@ def check_load(formula: str, load: float, way_out: str) -> float:
 
 
 def _read(name: str, value: object, annotation: object) -> object:
-    """Return a text or timedelta as a number, if it may be one."""
+    """A text or timedelta as a number, where the argument may be one; anything else as it is."""
     if isinstance(value, checks.Written) and annotation == "Seconds":
         return checks.seconds(name, value)
     if isinstance(value, str) and annotation == "float | NBytes":

@@ -1,4 +1,4 @@
-"""Flushes that take time: jobs that come meanwhile join the next batch."""
+"""Flushes that take time, spare work by their reduce, and lose jobs: at stops, and between reading and deleting."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import numpy.typing as npt
 from bufsim import checks
 from bufsim.checks import Seconds
 from bufsim.errors import InvalidValueError
-from bufsim.theory import closed_form as poisson
-from bufsim.theory.closed_form import check_load, closed_form
+from bufsim.theory.closed_form import check_load, closed_form, poisson_capped_moments
 
 
 @closed_form("linear recursion with Poisson noise, derived in the Notes")
@@ -317,7 +316,7 @@ def _joint_absence(shares: npt.NDArray[np.float64], batch_size: int) -> float:
 def stop_loss_periodic(
     *, rate: float, period: Seconds, flush_time: Seconds = 0.0, stop_rate: float = 0.0
 ) -> dict[str, float]:
-    """What a stop at a random moment loses from a volatile buffer that is flushed every `period` seconds.
+    """The loss at a stop at a random moment, from a volatile buffer that is flushed every `period` seconds.
 
     Parameters
     ----------
@@ -376,7 +375,7 @@ def _uniform_phase_quantile(mean: float, share: float) -> int:
     low, high = 0, math.ceil(mean + 20.0 * math.sqrt(mean) + 100.0)
     while low < high:
         middle = (low + high) // 2
-        if poisson.capped_moments(mean, middle + 1)[0] >= share * mean:
+        if poisson_capped_moments(mean, middle + 1)[0] >= share * mean:
             high = middle
         else:
             low = middle + 1
@@ -385,7 +384,7 @@ def _uniform_phase_quantile(mean: float, share: float) -> int:
 
 @closed_form("PASTA: Wolff (1982)")
 def stop_loss_size(*, rate: float, size: int) -> dict[str, float]:
-    """What a stop at a random moment loses from a volatile buffer that is flushed at the `size`-th job.
+    """The loss at a stop at a random moment, from a volatile buffer that is flushed at the `size`-th job.
 
     Parameters
     ----------
@@ -423,7 +422,7 @@ def stop_loss_size(*, rate: float, size: int) -> dict[str, float]:
 
 @closed_form("thinning of a Poisson process, derived in the Notes from Vendure's SQL and Redis strategies")
 def race_loss_periodic(*, rate: float, period: Seconds, window: Seconds) -> dict[str, float]:
-    """What a store loses that reads every `period` seconds and deletes `window` seconds later; Poisson arrivals.
+    """The loss of a store that reads every `period` seconds and deletes `window` seconds later; Poisson arrivals.
 
     Parameters
     ----------
@@ -466,7 +465,7 @@ def race_loss_periodic(*, rate: float, period: Seconds, window: Seconds) -> dict
 
 @closed_form("mixed Poisson, derived in the Notes")
 def race_loss_exponential_window(*, rate: float, mean_window: Seconds) -> dict[str, float]:
-    """What a flush loses in a store whose time from reading to deleting is exponential; Poisson arrivals.
+    """The loss of a flush in a store whose time from reading to deleting is exponential; Poisson arrivals.
 
     Parameters
     ----------
@@ -494,7 +493,7 @@ def race_loss_exponential_window(*, rate: float, mean_window: Seconds) -> dict[s
 
 @closed_form("Wald (1944), derived in the Notes")
 def race_loss_size(*, rate: float, size: int, window: Seconds) -> dict[str, float]:
-    """What a store loses that reads at the `size`-th job and deletes `window` seconds later; Poisson arrivals.
+    """The loss of a store that reads at the `size`-th job and deletes `window` seconds later; Poisson arrivals.
 
     Parameters
     ----------

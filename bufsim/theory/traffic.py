@@ -1,4 +1,4 @@
-"""Arrivals that are not Poisson with one rate: bursts, a daily cycle, bulks, jobs with sizes in bytes."""
+"""Arrivals that are not Poisson with one rate (bursts, cycles, bulks, bytes), and limits of a flush or a buffer."""
 
 from __future__ import annotations
 
@@ -11,8 +11,16 @@ import numpy.typing as npt
 from bufsim import checks
 from bufsim.checks import NBytes, Seconds
 from bufsim.errors import InvalidValueError
-from bufsim.theory import closed_form as poisson
-from bufsim.theory.closed_form import check_load, closed_form, quantile
+from bufsim.theory.closed_form import (
+    check_load,
+    closed_form,
+    poisson_capped_moments,
+    poisson_excess,
+    poisson_more_than,
+    poisson_most,
+    poisson_probabilities,
+    quantile,
+)
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -74,7 +82,7 @@ def bursty_periodic(
 
 
 def check_rates(high_rate: float, low_rate: float) -> tuple[float, float]:
-    """Return both rates if low_rate ≤ high_rate."""
+    """Both rates, checked: low_rate ≤ high_rate."""
     high_rate, low_rate = checks.positive("high_rate", high_rate), checks.not_negative("low_rate", low_rate)
     if low_rate > high_rate:
         raise InvalidValueError(f"low_rate must be <= high_rate = {high_rate!r}, got {low_rate!r}")
@@ -274,7 +282,7 @@ class _Chain:
     def __init__(self, rates: FloatArray, leaving: FloatArray, size: int, age: float) -> None:
         self.rates, self.size, self.age = rates, size, age
         self.jump_rate = float((rates + leaving).max())
-        jumps = poisson.most(self.jump_rate * age)
+        jumps = poisson_most(self.jump_rate * age)
         cells = 6 * jumps * (size - 1)
         if cells > _MOST_CELLS:
             raise InvalidValueError(
@@ -323,7 +331,7 @@ class _Chain:
 
     def _now(self, time: float) -> FloatArray:
         """P(k jumps until `time`) for every k."""
-        return poisson.probabilities(self.jumps, self.jump_rate * time)
+        return poisson_probabilities(self.jumps, self.jump_rate * time)
 
     def _still(self, time: float) -> FloatArray:
         """The mean time until `time` that is spent after exactly k jumps, for every k."""
@@ -387,16 +395,16 @@ def periodic_with_capacity(*, rate: float, period: Seconds, capacity: int) -> di
     rate, period = checks.positive("rate", rate), checks.positive("period", period)
     capacity = checks.integer("capacity", capacity, at_least=1)
     mean = rate * period
-    batch = poisson.capped_moments(mean, capacity)[0]
-    first, second = poisson.capped_moments(mean, capacity + 1)
+    batch = poisson_capped_moments(mean, capacity)[0]
+    first, second = poisson_capped_moments(mean, capacity + 1)
     wait_oldest = (second - first) / (2.0 * rate * batch)
     return {
-        "loss_fraction": poisson.excess(mean, capacity) / mean,
+        "loss_fraction": poisson_excess(mean, capacity) / mean,
         "mean_delivered_batch": batch,
         "mean_wait_drop_newest": period - wait_oldest,
         "mean_wait_drop_oldest": wait_oldest,
         "time_avg_buffer": batch * (period - wait_oldest) / period,
-        "p_any_loss": poisson.more_than(capacity, mean),
+        "p_any_loss": poisson_more_than(capacity, mean),
     }
 
 

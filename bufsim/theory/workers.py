@@ -11,8 +11,7 @@ import numpy.typing as npt
 from bufsim import checks
 from bufsim.checks import Seconds
 from bufsim.errors import InvalidValueError
-from bufsim.theory import closed_form as poisson
-from bufsim.theory.closed_form import check_load, closed_form
+from bufsim.theory.closed_form import check_load, closed_form, poisson_most, poisson_probabilities
 from bufsim.theory.traffic import leftover
 
 if TYPE_CHECKING:
@@ -365,7 +364,7 @@ def mean_in_system_at(
     numbers = queue.mean_after_jumps(float(moments.max()))
     jumps = np.arange(len(numbers))
     mean = queue.jump_rate * moments[:, None]
-    return np.asarray(poisson.probabilities(jumps, mean) @ numbers)
+    return np.asarray(poisson_probabilities(jumps, mean) @ numbers)
 
 
 class _Queue:
@@ -387,7 +386,7 @@ class _Queue:
         """The mean number after 0, 1, ... jumps, as many as may happen until then."""
         from scipy import signal
 
-        jumps = poisson.most(self.jump_rate * until)
+        jumps = poisson_most(self.jump_rate * until)
         if jumps > _MOST_JUMPS:
             raise InvalidValueError(f"until needs {jumps} jumps, more than {_MOST_JUMPS}; lower until")
         states = np.arange(self._states())

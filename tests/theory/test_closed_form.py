@@ -2,18 +2,32 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import doctest
+import importlib
 import inspect
+import math
 import pickle
+import pkgutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from bufsim_tests.theory_examples import EXAMPLES
+from bufsim_tests.theory_cases import EXAMPLES
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
 
 from bufsim import theory
-from bufsim.errors import InvalidValueError
-from bufsim.theory.closed_form import closed_form
+from bufsim.errors import BufsimError, InvalidValueError
+from bufsim.theory.closed_form import (
+    closed_form,
+    poisson_at_most,
+    poisson_capped_moments,
+    poisson_excess,
+    poisson_more_than,
+    poisson_support,
+)
 
 FORMS = [pytest.param(form, id=name) for name, form in EXAMPLES.items()]
 FORM = EXAMPLES["periodic"]
@@ -152,3 +166,60 @@ def test_a_missing_argument_is_pythons_own_error() -> None:
 def test_importing_theory_does_not_load_scipy() -> None:
     code = "import sys, bufsim.theory; sys.exit('scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+CASES = [(name, argument) for name, form in EXAMPLES.items() for argument in form.parameters]
+
+
+@pytest.mark.parametrize("bad", [math.nan, -1, math.inf, "2", None, True], ids=repr)
+@pytest.mark.parametrize(("name", "argument"), CASES, ids=[f"{name}-{argument}" for name, argument in CASES])
+def test_a_bad_argument_is_an_error_that_names_it(name: str, argument: str, bad: object) -> None:
+    arguments = {**EXAMPLES[name].parameters, argument: bad}
+    with pytest.raises(BufsimError, match=rf"{argument} must be "):
+        getattr(theory, name)(**arguments)
+
+
+MODULES = sorted(module.name for module in pkgutil.iter_modules(theory.__path__))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_of_every_docstring_run(name: str) -> None:
+    results = doctest.testmod(importlib.import_module(f"bufsim.theory.{name}"))
+    assert results.failed == 0
+    assert results.attempted > 0
+
+
+MEANS = st.floats(1e-3, 200.0)
+
+
+@given(mean=MEANS, cap=st.integers(0, 300))
+def test_capped_moments_are_sums_over_the_distribution(mean: float, cap: int) -> None:
+    counts = np.arange(1500)
+    weights = stats.poisson.pmf(counts, mean)
+    capped = np.minimum(counts, cap).astype(float)
+    expected = (weights @ capped, weights @ capped**2)
+    assert poisson_capped_moments(mean, cap) == pytest.approx(expected, rel=1e-10, abs=1e-300)
+
+
+@given(mean=MEANS, cap=st.integers(0, 300))
+def test_excess_is_a_sum_over_the_distribution(mean: float, cap: int) -> None:
+    counts = np.arange(cap, cap + 1500)
+    expected = stats.poisson.pmf(counts, mean) @ (counts - cap)
+    assert poisson_excess(mean, cap) == pytest.approx(expected, rel=1e-7, abs=1e-290)
+
+
+def test_excess_keeps_its_digits_far_above_the_mean() -> None:
+    # P(X = 31) and little more; mean − E[min(X, 30)] would be 0
+    assert poisson_excess(1.0, 30) == pytest.approx(4.6e-35, rel=0.1)
+
+
+@given(mean=st.floats(1e-3, 1e7))
+def test_support_has_all_the_probability_and_the_mean(mean: float) -> None:
+    counts, weights = poisson_support(mean)
+    assert weights.sum() == pytest.approx(1.0, rel=1e-12)
+    assert weights @ counts == pytest.approx(mean, rel=1e-11)
+
+
+def test_tails_of_counts_below_0() -> None:
+    assert poisson_at_most(-1, 3.0) == 0.0
+    assert poisson_more_than(-1, 3.0) == 1.0

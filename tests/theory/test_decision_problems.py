@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from bufsim_tests.theory_recorded import problems
+from bufsim_tests.theory_cases import problems
 
 from bufsim import theory
 

@@ -3,8 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bufsim_tests.theory_families import FAMILIES, RENAMED
-from bufsim_tests.theory_recorded import closed_forms
+from bufsim_tests.theory_cases import FAMILIES, RENAMED, closed_forms
 
 from bufsim import theory
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bufsim_tests import theory_models as models
-from bufsim_tests.theory_recorded import closed_forms
+from bufsim_tests.theory_cases import closed_forms
 
 FAST = {"size_or_max_age/0", "periodic/1", "periodic_capacity/0", "natural_batching/0", "race_loss_periodic/0"}
 RUNS = 24

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import itertools
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,7 +23,78 @@ from bufsim import (
     theory,
 )
 from bufsim.engines.recording import LOSS_CAUSES
-from bufsim.errors import InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.theory.closed_form import poisson_support
+
+
+@given(load=st.floats(0.01, 0.98), mean_flush_time=st.floats(0.01, 10.0))
+def test_flushes_of_one_job_are_m_m_1(load: float, mean_flush_time: float) -> None:
+    form = theory.bulk_service(rate=load / mean_flush_time, mean_flush_time=mean_flush_time, at_least=1, at_most=1)
+    assert form.root == pytest.approx(load, rel=1e-12)
+    assert form.p_busy == pytest.approx(load, rel=1e-10)
+    assert form.mean_queue == pytest.approx(load**2 / (1.0 - load), rel=1e-9)
+
+
+@given(meanwhile=st.floats(0.01, 20.0), at_least=st.integers(1, 20), spare=st.integers(0, 20))
+def test_bulk_service_solves_its_balance_equations(meanwhile: float, at_least: int, spare: int) -> None:
+    at_most = max(at_least, int(meanwhile) + 1) + spare
+    form = theory.bulk_service(rate=meanwhile, mean_flush_time=1.0, at_least=at_least, at_most=at_most)
+    root = form.root
+    assert sum(root**i for i in range(1, at_most + 1)) == pytest.approx(meanwhile, rel=1e-9)
+    assert min(at_least, meanwhile) * (1.0 - 1e-9) <= form.mean_batch <= at_most * (1.0 + 1e-12)
+    assert form.mean_batch * form.p_busy == pytest.approx(meanwhile, rel=1e-12)
+
+
+def test_flushes_that_cannot_keep_up_are_refused() -> None:
+    with pytest.raises(InvalidValueError, match=r"the load, rate \* per_job, must be < 1, got 1.25: .* lower rate or"):
+        theory.periodic_with_flush_time(rate=5.0, period=1.0, fixed=0.0, per_job=0.25)
+    with pytest.raises(
+        InvalidValueError, match=r"rate \* mean_flush_time / at_most, must be < 1, got 1.5: .* raise at"
+    ):
+        theory.bulk_service(rate=3.0, mean_flush_time=1.0, at_least=1, at_most=2)
+    with pytest.raises(InvalidValueError, match="at_most must be >= 4, got 3"):
+        theory.bulk_service(rate=1.0, mean_flush_time=1.0, at_least=4, at_most=3)
+
+
+@given(keys=st.integers(1, 4), batch_size=st.integers(1, 5), exponent=st.floats(0.0, 3.0))
+def test_distinct_keys_agree_with_the_list_of_all_batches(keys: int, batch_size: int, exponent: float) -> None:
+    shares = np.arange(1.0, keys + 1.0) ** -exponent
+    shares /= shares.sum()
+    first = second = 0.0
+    for batch in itertools.product(range(keys), repeat=batch_size):
+        chance, distinct = math.prod(shares[list(batch)]), len(set(batch))
+        first += chance * distinct
+        second += chance * distinct**2
+    form = theory.unique_keys_of_batch(batch_size=batch_size, keys=keys, exponent=exponent)
+    assert form.mean_distinct == pytest.approx(first, rel=1e-12)
+    assert form.var_distinct == pytest.approx(second - first**2, abs=1e-12)
+
+
+@given(rate=st.floats(0.1, 20.0), keys=st.integers(1, 20), exponent=st.floats(0.0, 2.0))
+def test_a_periodic_batch_is_a_mixture_of_fixed_ones(rate: float, keys: int, exponent: float) -> None:
+    sizes, chances = poisson_support(rate)
+    distinct = [
+        theory.unique_keys_of_batch(batch_size=int(size), keys=keys, exponent=exponent).mean_distinct
+        for size in sizes[1:]
+    ]
+    form = theory.unique_keys_periodic(rate=rate, period=1.0, keys=keys, exponent=exponent)
+    assert form.mean_distinct == pytest.approx(chances[1:] @ np.array(distinct), rel=1e-9)
+    assert form.mean_distinct <= min(keys, rate) * (1.0 + 1e-12)
+    assert form.saved_fraction + form.dedupe_ratio == pytest.approx(1.0)
+
+
+def test_a_single_key_leaves_one_job() -> None:
+    form = theory.unique_keys_of_batch(batch_size=7, keys=1, exponent=1.0)
+    assert (form.mean_distinct, form.var_distinct, form.p_top_key_present) == (1.0, 0.0, 1.0)
+
+
+def test_keys_and_exponents_are_checked() -> None:
+    with pytest.raises(InvalidValueError, match="keys must be >= 1, got 0"):
+        theory.unique_keys_periodic(rate=1.0, period=1.0, keys=0, exponent=1.0)
+    with pytest.raises(InvalidValueError, match="exponent must be >= 0, got -1"):
+        theory.unique_keys_of_batch(batch_size=1, keys=2, exponent=-1)
+    with pytest.raises(InvalidTypeError, match=r"batch_size must be a whole number, got 1\.5"):
+        theory.unique_keys_of_batch(batch_size=1.5, keys=2, exponent=1)  # type: ignore[arg-type]  # what the test is about
 
 
 @given(mean=st.floats(0.01, 500.0))
