@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from multiprocessing import resource_tracker
+from typing import Any
 
 from bufsim.errors import MissingExtraError
 
@@ -37,25 +38,36 @@ def processes(count: int) -> Executor:
     MissingExtraError
         If loky is not installed.
     """
-    try:
-        from loky import ProcessPoolExecutor
-    except ImportError:
-        raise MissingExtraError(
-            'executor=<number of processes> needs loky: install it with pip install "bufsim[studies]", '
-            "or leave executor out"
-        ) from None
+    loky = _loky()
     # a process that was forked has none of its own yet
     key = (os.getpid(), count)
     if _POOL.executor is None or _POOL.key != key:
         if _POOL.executor is not None and _POOL.key is not None and _POOL.key[0] == os.getpid():
             _POOL.executor.shutdown()
-        _POOL.executor = ProcessPoolExecutor(
+        _POOL.executor = loky.ProcessPoolExecutor(
             max_workers=count, timeout=IDLE, initializer=_end_with, initargs=(os.getpid(),)
         )
         _POOL.key = key
         with _interrupts_held_back():
             _POOL.executor.submit(os.getpid)
     return _POOL.executor
+
+
+def pickled(value: object) -> object:
+    """The bytes in which a value goes to these processes; whatever its parts raise if it cannot go there."""
+    return _loky().backend.reduction.dumps(value)
+
+
+def _loky() -> Any:
+    try:
+        import loky
+        import loky.backend.reduction
+    except ImportError:
+        raise MissingExtraError(
+            'executor=<number of processes> needs loky: install it with pip install "bufsim[studies]", '
+            "or leave executor out"
+        ) from None
+    return loky
 
 
 def end_processes() -> None:

@@ -1,25 +1,25 @@
-"""One bar for a study: replications done, and the time left."""
+"""The progress of a study: one bar, with the replications done and the time left."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 from bufsim.errors import InvalidTypeError, MissingExtraError
 
 Progress = Callable[[int, int], None]
-"""Called with the replications done, and with all."""
+"""A function that is called with the replications done, and with all."""
 PATIENCE = 1.0
 """A study that is done sooner, s, shows no bar."""
 
 
-class Bar(Protocol):
-    """A sink for the progress of a study."""
+class Bar:
+    """A bar for the replications of a study; this one is quiet."""
 
-    speaks: bool
-    """Whether it shows what it is told to say."""
+    speaks = False
+    """Whether it shows what it is given to say."""
 
     def advance(self, count: int) -> None:
         """Take note of so many more."""
@@ -30,7 +30,7 @@ class Bar(Protocol):
 
 @contextmanager
 def show_progress(progress: bool | Progress | None, total: int, done: int) -> Iterator[Bar]:
-    """Yield the bar, or whatever else is to be told that replications have come in.
+    """Show a bar, or what else takes note of the replications that come in, while they do.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def show_progress(progress: bool | Progress | None, total: int, done: int) -> It
         yield _Calls(progress, total, done)
         return
     if progress is False:
-        yield _Quiet()
+        yield Bar()
         return
     try:
         from tqdm.auto import tqdm
@@ -63,20 +63,8 @@ def show_progress(progress: bool | Progress | None, total: int, done: int) -> It
         yield _Tqdm(bar)
 
 
-class _Quiet:
-    """Tells nothing."""
-
-    speaks = False
-
-    def advance(self, count: int) -> None:
-        pass
-
-    def say(self, text: str) -> None:
-        pass
-
-
-class _Lines(_Quiet):
-    """Says what there is to say, without a bar."""
+class _Lines(Bar):
+    """Lines without a bar."""
 
     speaks = True
 
@@ -84,8 +72,8 @@ class _Lines(_Quiet):
         print(text, file=sys.stderr)
 
 
-class _Tqdm:
-    """Moves a bar of tqdm's."""
+class _Tqdm(Bar):
+    """A bar of tqdm's."""
 
     speaks = True
 
@@ -105,8 +93,8 @@ class _Tqdm:
         self._has_spoken = True
 
 
-class _Calls(_Quiet):
-    """Calls a user's own function, which has its own way to say things."""
+class _Calls(Bar):
+    """Calls of a user's own function, which has its own way to say things."""
 
     def __init__(self, progress: Progress, total: int, done: int) -> None:
         self._progress, self._total, self._done = progress, total, done

@@ -13,18 +13,18 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExe
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from time import monotonic
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from bufsim import checks
 from bufsim.engines import compiled_engine
 from bufsim.engines.compilation import telling
-from bufsim.errors import BufsimError, InvalidTypeError
+from bufsim.errors import BufsimError, InvalidTypeError, MissingExtraError
 from bufsim.results.tallies import Tally
 from bufsim.simulation import Engine, Simulation
 from bufsim.studies import progress as bars
 from bufsim.studies.effort import LONG, USUAL, Effort, jobs_by_scenario, measured, seconds_of
 from bufsim.studies.fingerprints import fingerprints
-from bufsim.studies.processes import end_processes, processes
+from bufsim.studies.processes import end_processes, pickled, processes
 from bufsim.studies.store import Key, Store
 from bufsim.studies.tasks import Outcome, SharedDraws, Task, drawn_from, engine_for, parts_of, run_for_a_while
 
@@ -244,7 +244,7 @@ class _ProcessesPay:
 def _on_executor(executor: Executor, tasks: list[Task], keep: Keep, advance: Advance) -> None:
     place, running = _Place.of(executor), Running()
     if isinstance(executor, ProcessPoolExecutor):
-        _check_pickle(place, tasks, pickle.dumps)
+        _check_pickle(place.name, tasks, pickle.dumps)
     try:
         _run_in(place, tasks, keep, advance, running)
     finally:
@@ -254,10 +254,9 @@ def _on_executor(executor: Executor, tasks: list[Task], keep: Keep, advance: Adv
 
 
 def _in_processes(count: int, tasks: list[Task], keep: Keep, advance: Advance) -> None:
+    _check_pickle(f"executor={count}", tasks, pickled)
     try:
-        place = _Place.own(count)
-        _check_pickle(place, tasks, _dumps())
-        _run_in(place, tasks, keep, advance, {})
+        _run_in(_Place.own(count), tasks, keep, advance, {})
     except (KeyboardInterrupt, BufsimError):
         # what they do is of no more use, and some may not have outlived it; nothing is called off before, for loky
         # takes a future that was called off while it ends them as a fault of its own
@@ -301,23 +300,21 @@ def _parts(value: object) -> Iterator[tuple[str, object]]:
         yield from ((f"[{key!r}]", part) for key, part in value.items())
 
 
-def _check_pickle(place: _Place, tasks: Sequence[Task], dumps: Callable[[object], object]) -> None:
+def _check_pickle(name: str, tasks: Sequence[Task], dumps: Callable[[object], object]) -> None:
     """Name what cannot go to another process, before the executor fails on it in words of its own."""
     scenarios = {task.scenario: task.simulation for task in tasks}
     if (error := _refused(scenarios, dumps)) is None:
         return
+    if isinstance(error, MissingExtraError):
+        raise error
     part = find_unpicklable(scenarios, "scenarios", dumps)
     way_out = _ANYWHERE if _can_leave(tasks) else _HERE
-    raise InvalidTypeError(f"{place.name} cannot pickle the study: {part}: {error}; {way_out}")
+    raise InvalidTypeError(f"{name} cannot pickle the study: {part}: {error}; {way_out}")
 
 
 def _can_leave(tasks: Sequence[Task]) -> bool:
     """Whether there are processes to go to, and the tasks can go there."""
-    try:
-        dumps = _dumps()
-    except ImportError:
-        return False
-    return _refused(list({id(task.simulation): task.simulation for task in tasks}.values()), dumps) is None
+    return _refused(list({id(task.simulation): task.simulation for task in tasks}.values()), pickled) is None
 
 
 def _refused(value: object, dumps: Callable[[object], object]) -> Exception | None:
@@ -326,13 +323,6 @@ def _refused(value: object, dumps: Callable[[object], object]) -> Exception | No
     except Exception as error:  # whatever a user's own part raises when it is pickled
         return error
     return None
-
-
-def _dumps() -> Callable[[object], object]:
-    """How our own processes are sent things."""
-    from loky.backend.reduction import dumps
-
-    return cast("Callable[[object], object]", dumps)
 
 
 class ReplicationRunner:

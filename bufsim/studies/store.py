@@ -1,4 +1,4 @@
-"""A tally as bytes, to the bit, and back: what a store keeps. No code is read from it."""
+"""A journal of finished replications in one file: tallies as bytes, to the bit, and back. No code is read from it."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _FAST = 1
 
 
 def layout() -> str:
-    """Return what tells one way to pack tallies from another: a digest of their fields, and of what stands in them."""
+    """The way in which tallies are packed, as a word: a digest of their fields, and of what stands in them."""
     parts = [*_fields(Tally), repr((TIMES, SIZES, BINS, OUTCOMES, LOSS_CAUSES, _HEAD))]
     return f"{FORMAT}-{hashlib.blake2b(chr(10).join(parts).encode(), digest_size=6).hexdigest()}"
 
 
 def _fields(kind: Any) -> Iterator[str]:
-    """Yield the fields of a dataclass, and of those in it, with their types."""
+    """The fields of a dataclass, and of those in it, with their types."""
     if not dataclasses.is_dataclass(kind):
         for inner in get_args(kind):
             yield from _fields(inner)
@@ -51,14 +51,14 @@ def _fields(kind: Any) -> Iterator[str]:
 
 
 def packed(tally: Tally) -> bytes:
-    """Return a tally as bytes: JSON whose arrays stand behind it, compressed."""
+    """A tally as bytes: JSON whose arrays stand behind it, compressed."""
     arrays: list[bytes] = []
-    place = 0
+    end = 0
 
     def behind(array: Array) -> tuple[str, int, int]:
-        nonlocal place
+        nonlocal end
         arrays.append(array.tobytes())
-        begin, place = place, place + len(arrays[-1])
+        begin, end = end, end + len(arrays[-1])
         return array.dtype.str, begin, len(array)
 
     text = json.dumps(plain(tally, array=behind), separators=(",", ":")).encode()
@@ -66,7 +66,7 @@ def packed(tally: Tally) -> bytes:
 
 
 def unpacked(data: bytes) -> Tally:
-    """Return the tally that `packed` has made into bytes.
+    """The tally that `packed` has made into bytes.
 
     Raises
     ------
@@ -104,7 +104,7 @@ _SCHEMA = (
 
 
 class Key(NamedTuple):
-    """What the replications of a scenario are kept under.
+    """The key under which the replications of a scenario are kept.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ class Key(NamedTuple):
     seed: int
 
     def row(self) -> tuple[str, str, str]:
-        """Return it as SQLite holds it, whose integers end at 2⁶³."""
+        """The key as SQLite holds it, whose integers end at 2⁶³."""
         return self.simulation, self.engine, str(self.seed)
 
 
@@ -184,27 +184,26 @@ class Store:
     def _check_versions(self) -> None:
         versions = _versions()
         try:
-            found = dict(self._connection.execute("SELECT name, value FROM about"))
+            written = dict(self._connection.execute("SELECT name, value FROM about"))
         except sqlite3.OperationalError:
             # a table of other columns
-            found = {"": ""}
-        if not found:
+            written = {"": ""}
+        if not written:
             self._connection.executemany("INSERT INTO about VALUES (?, ?)", versions.items())
             return
         for name, value in versions.items():
-            written = found.get(name, "unknown")
-            if written != value:
-                raise self._of_another_version(f"{name} {written}, this is {value}")
+            if (other := written.get(name, "unknown")) != value:
+                raise self._of_another_version(f"{name} {other}, this is {value}")
 
     def read(self, key: Key, replications: Iterable[int]) -> dict[int, Tally]:
-        """Return the tallies of those replications of a scenario that are there, by replication."""
-        wanted = set(replications)
+        """The tallies of those replications of a scenario that are there, by replication."""
+        numbers = set(replications)
         rows = self._connection.execute(
             "SELECT replication, tally FROM replications WHERE simulation = ? AND engine = ? AND seed = ? "
             "ORDER BY replication",
             key.row(),
         )
-        return {number: self._tally(data) for number, data in rows if number in wanted}
+        return {number: self._tally(data) for number, data in rows if number in numbers}
 
     def write(self, finished: Sequence[tuple[Key, int, Tally]]) -> None:
         """Write finished replications, all or none; one that is there already stays, since it is the same.
@@ -266,9 +265,9 @@ class Store:
         except (TypeError, ValueError, zlib.error) as error:
             raise self._foreign(f"a replication in it cannot be read ({error})") from None
 
-    def _of_another_version(self, which: str) -> InvalidValueError:
+    def _of_another_version(self, difference: str) -> InvalidValueError:
         return InvalidValueError(
-            f"store {str(self.path)!r} was written by another version ({which}), "
+            f"store {str(self.path)!r} was written by another version ({difference}), "
             "whose numbers may differ; give a new file, or run with that version"
         )
 
@@ -284,7 +283,7 @@ class Store:
 
 
 def _versions() -> dict[str, str]:
-    """Return the versions that numbers depend on: of a library that draws the one that may change its streams."""
+    """The versions that numbers depend on: of a library that draws the one that may change its streams."""
     libraries = {name: ".".join(version(name).split(".")[:2]) for name in ("numpy", "scipy")}
     tables = hashlib.blake2b("".join(_SCHEMA).encode(), digest_size=3).hexdigest()
     return {"format": f"{layout()}-{tables}", "bufsim": bufsim.__version__, **libraries}

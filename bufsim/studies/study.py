@@ -35,12 +35,13 @@ class Study:
     scenarios : Simulation, or mapping of str to Simulation
         Named scenarios; or one simulation, to be varied by `over`.
     seed : int, optional
-        The root seed, ≥ 0; None draws one, which the study tells.
+        The root seed, ≥ 0; None draws one, which is then `seed`.
     baseline : str or FlushPolicy, optional
-        The scenario that stands for what is done today: its name, that without its load, or the policy that was varied.
+        The scenario that the others are compared with, what is done today: its name, its name without its load, or its
+        policy if policies are varied.
     **over
-        For fields of the simulation lists of values: a scenario for every combination, see
-        `bufsim.studies.scenarios.grid`.
+        The values that a field of the simulation takes, such as ``policy=[FlushAtSize(40), FlushAfterAge("5s")]``: a
+        scenario for every combination, see `bufsim.studies.scenarios.grid`.
 
     Examples
     --------
@@ -84,9 +85,9 @@ class Study:
     def estimate(
         self, replications: int = 30, *, executor: int | Executor | None = None, engine: Engine = "auto"
     ) -> Effort:
-        """Return how many runs `run` would make, and about how long they would take: some short runs are timed.
+        """The number of runs that `run` would make, and about how long they would take: some short runs are timed.
 
-        `run` itself says this first if it takes long, unless it is told to be quiet.
+        `run` itself says this first if it takes long, unless ``progress=False``.
 
         Parameters
         ----------
@@ -119,22 +120,24 @@ class Study:
         engine: Engine = "auto",
         first: int = 0,
     ) -> StudyResult:
-        """Run every scenario so many times, and return what came out.
+        """Run every scenario so many times under common random numbers.
 
         Parameters
         ----------
         replications : int
             Independent runs of each scenario, ≥ 2.
         executor : int or Executor, optional
-            So many processes; or any ``concurrent.futures.Executor``, which is never shut down, such as Dask's
-            ``Client(...).get_executor()``. None: here, unless processes pay. The numbers are the same in any case.
+            Where the runs are made: a number of processes on this machine; any ``concurrent.futures.Executor``, which
+            is never shut down, such as Dask's ``Client(...).get_executor()``. None: in this process, or in one per core
+            where so much is left after the first seconds that they pay. The numbers are the same in any case.
         store : str or Path, optional
-            A file that keeps each replication as it is finished: the same study with the same store goes on where it
-            was stopped, whatever stopped it.
+            The path of a file that keeps each replication as it is finished: the same study with the same store goes on
+            where it was stopped, whatever stopped it.
         progress : bool or callable, optional
-            Whether to show a bar; or what to call with the replications done, and all. None: a bar if it takes long.
+            Whether to show a bar, or a function that is called with the replications done, and with all. None: a bar if
+            it takes longer than a second.
         engine : {"auto", "simpy", "compiled"}
-            "auto" takes the compiled engine for each scenario that it can run.
+            What runs the scenarios: "auto" takes the compiled engine for each scenario that it can run.
         first : int
             The number of the first replication: ``first=30`` runs replications that no one has seen in the first 30.
 

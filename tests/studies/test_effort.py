@@ -16,26 +16,26 @@ from bufsim.studies.running import ReplicationRunner
 EFFORT = Effort(scenarios=60, replications=30, jobs=72_000.0, left=1800, seconds=25.3, workers=1)
 
 
-def told(**changes):
+def text_of(**changes):
     from dataclasses import replace
 
     return str(replace(EFFORT, **changes))
 
 
 def test_an_effort_tells_runs_jobs_and_time():
-    assert told() == "60 scenarios × 30 replications = 1,800 runs of about 72,000 jobs; about 25 s"
+    assert text_of() == "60 scenarios × 30 replications = 1,800 runs of about 72,000 jobs; about 25 s"
 
 
 def test_it_tells_what_is_there_already():
-    assert "= 1,800 runs of about 72,000 jobs, of which 1,300 are there already; about" in told(left=500)
+    assert "= 1,800 runs of about 72,000 jobs, of which 1,300 are there already; about" in text_of(left=500)
 
 
 def test_it_tells_on_how_many_workers():
-    assert told(workers=2).endswith("; about 25 s on 2 workers")
+    assert text_of(workers=2).endswith("; about 25 s on 2 workers")
 
 
 def test_it_speaks_of_one_scenario_in_the_singular():
-    assert told(scenarios=1, left=30).startswith("1 scenario × 30 replications = 30 runs")
+    assert text_of(scenarios=1, left=30).startswith("1 scenario × 30 replications = 30 runs")
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ def test_it_speaks_of_one_scenario_in_the_singular():
     ],
 )
 def test_time_is_told_in_the_unit_that_people_would_use(seconds, words):
-    assert told(seconds=seconds).endswith(f"; about {words}")
+    assert text_of(seconds=seconds).endswith(f"; about {words}")
 
 
 @pytest.mark.parametrize(
     ("jobs", "words"), [(0.0, "0"), (7.4, "7"), (98.7, "99"), (1234.0, "1,200"), (129_600_000.0, "130,000,000")]
 )
 def test_jobs_are_told_to_two_figures(jobs, words):
-    assert f"of about {words} jobs" in told(jobs=jobs)
+    assert f"of about {words} jobs" in text_of(jobs=jobs)
 
 
 # how many jobs

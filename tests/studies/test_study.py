@@ -196,6 +196,41 @@ def test_a_metric_that_is_undefined_in_a_scenario_is_shown_so():
     assert "NeverFlush()" in text
 
 
+# how a study shows its progress
+
+
+def test_a_function_is_told_of_each_replication():
+    told = []
+    study().run(2, progress=lambda done, total: told.append((done, total)))
+    assert told == [(n, 6) for n in range(1, 7)]
+
+
+def test_a_quiet_study_says_nothing(capfd):
+    study().run(2, progress=False)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_short_study_says_nothing(capfd, monkeypatch):
+    monkeypatch.setattr(bars, "PATIENCE", 1000.0)
+    study().run(2)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "run/s" not in err
+
+
+def test_a_study_shows_one_bar_on_request(capfd):
+    study().run(2, progress=False)  # what compiles says so in a line of its own
+    capfd.readouterr()
+    study().run(2, progress=True, executor=2)
+    out, err = capfd.readouterr()
+    assert out == ""
+    # one line, written again and again: how often depends on how long it takes
+    line, rest = err.split("\n")
+    assert line.split("\r")[-1].startswith("replications: 100%")
+    assert "6/6" in line.split("\r")[-1]
+    assert rest == ""
+
+
 # interrupts
 
 
@@ -372,33 +407,3 @@ def test_adjacent_root_seeds_share_no_stream():
         for one in [declare().run(seed, replication=number)]
     ]
     assert all(not set(one) & set(other) for one, other in itertools.combinations(firsts, 2))
-
-
-# how a study is told
-
-
-def test_a_function_is_told_of_each_replication():
-    told = []
-    study().run(2, progress=lambda done, total: told.append((done, total)))
-    assert told == [(n, 6) for n in range(1, 7)]
-
-
-def test_a_quiet_study_says_nothing(capfd):
-    study().run(2, progress=False)
-    assert capfd.readouterr() == ("", "")
-
-
-def test_a_short_study_says_nothing(capfd, monkeypatch):
-    monkeypatch.setattr(bars, "PATIENCE", 1000.0)
-    study().run(2)
-    out, err = capfd.readouterr()
-    assert out == ""
-    assert "run/s" not in err
-
-
-def test_a_study_shows_one_bar_on_request(capfd):
-    study().run(2, progress=True, executor=2)
-    out, err = capfd.readouterr()
-    assert out == ""
-    assert "6/6" in err
-    assert err.count("100%") == 1
