@@ -57,9 +57,8 @@ def test_the_list_of_notebooks_names_each() -> None:
 
 def test_each_picture_of_a_study_is_in_a_notebook() -> None:
     code = "".join(cell.source for path in NOTEBOOKS for cell in tool.read(path).cells if cell.cell_type == "code")
-    drawn = [name for name in vars(StudyPlots) if not name.startswith("_") and callable(getattr(StudyPlots, name))]
-    assert len(drawn) == 8
-    assert [name for name in drawn if f".plot.{name}(" not in code] == []
+    assert len(StudyPlots.names()) == 8
+    assert [name for name in StudyPlots.names() if f".plot.{name}(" not in code] == []
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -57,3 +57,7 @@ later: bs.Simulation = replace(simulation, until="3h")
 until: float = later.until
 result: bs.Result = simulation.run(seed=1)
 waits: float = result.metric("p99_wait")
+sizes = result.plot.buffer_size(unit="bytes", limit=1e6)
+result.plot.buffer_size(limit=40, ax=None)
+result.plot.buffer_size(limits=40)  # type: ignore[call-overload]  # a picture's parameters are checked
+batches: int = len(result.plot.batch_sizes.frame(buffer="search"))

@@ -163,7 +163,7 @@ def write(folder: Folder, result: StudyResult, metrics: Sequence[str], margin: o
     count = len(result.finished)
     pairs = count - 1 if result.baseline is not None else count * (count - 1) // 2
     shown = list(metrics)[: max(_MOST_ROWS // max(pairs, 1), 1)]
-    drawn: dict[str, Callable[[], Axes]] = {"differences": lambda: result.plot.differences(*shown, margin=margin)}
+    drawn: dict[str, Callable[[], Axes]] = {"differences": lambda: result.plot.differences(shown, margin=margin)}
     if len(metrics) > 1:
         drawn["pareto"] = lambda: result.plot.pareto(metrics[0], metrics[1])
     return [problem for name, draw in drawn.items() if (problem := _save(folder, name, draw))]

@@ -36,10 +36,10 @@ def write(folder: Folder, simulation: Simulation, results: Mapping[str, Result])
     for buffer in simulation.buffers:
         part = f"-{buffer.id}" if len(simulation.buffers) > 1 else ""
         for name, picture in (("buffer_size", BufferSize), ("batch_sizes", BatchSizes), ("waits", Waits)):
-            _save(folder, f"{name}{part}", picture(runs, labels, buffer.id).draw())
-    _save(folder, "loss_at_stop", LossAtStop(runs, labels).draw())
+            _save(folder, f"{name}{part}", picture(runs, labels=labels, buffer=buffer.id).draw())
+    _save(folder, "loss_at_stop", LossAtStop(runs, labels=labels).draw())
     if simulation.workers:
-        _save(folder, "queue", Queue(runs, labels).draw())
+        _save(folder, "queue", Queue(runs, labels=labels).draw())
 
 
 def _save(folder: Folder, name: str, axes: Any) -> None:

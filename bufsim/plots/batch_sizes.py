@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,6 +51,7 @@ class BatchSizes:
     """
 
     results: Result | Sequence[Result]
+    _: KW_ONLY
     labels: Sequence[str] | None = None
     buffer: str | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,6 +52,7 @@ class LossAtStop:
     """
 
     results: Result | Sequence[Result]
+    _: KW_ONLY
     labels: Sequence[str] | None = None
     log: bool = False
 

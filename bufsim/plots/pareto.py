@@ -1,20 +1,19 @@
-"""Scenarios by two objectives: what a picture of the Pareto front shows."""
+"""Scenarios by two objectives, and the front of those that none dominates."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from bufsim.errors import InvalidValueError
 from bufsim.model.flush_policy import FlushPolicy
 from bufsim.plots import placing, style, subjects
 from bufsim.plots.subjects import ScenarioSubject
-from bufsim.statistics import Interval
 from bufsim.studies.comparisons import FrontPoint, front
 from bufsim.studies.expressions import Expression, Limit, LimitVerdict, expression
 from bufsim.studies.limit_checks import check_limits, joint
@@ -27,73 +26,11 @@ if TYPE_CHECKING:
 
     from bufsim.studies.study_result import StudyResult
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Objectives:
-    """Scenarios by two objectives, with their places on the Pareto front, and whether they keep limits.
-
-    Attributes
-    ----------
-    subjects : list of Subject
-        The scenarios.
-    points : tuple of FrontPoint
-        Their places.
-    x, y : Quantity
-        The objectives.
-    limits : list of Limit
-        What must be kept.
-    verdicts : dict of str to {"pass", "fail", "undecided"}
-        By scenario, of all limits together.
-    """
-
-    subjects: list[ScenarioSubject]
-    points: tuple[FrontPoint, ...]
-    x: Quantity
-    y: Quantity
-    limits: list[Limit]
-    verdicts: dict[str, LimitVerdict]
-
-    @classmethod
-    def of(
-        cls,
-        study_result: StudyResult,
-        x: str | Expression,
-        y: str | Expression,
-        limits: Sequence[str | Limit],
-        load: float | None,
-        scenarios: Sequence[str | FlushPolicy] | None,
-        confidence: float,
-    ) -> Objectives:
-        """Return the scenarios of a study at one load."""
-        shown = subjects.at_load(study_result, load, scenarios)
-        if len(shown) < 2:
-            raise InvalidValueError(
-                f"pareto needs at least 2 finished scenarios at one load, got {len(shown)}: {shown[0].name!r}; "
-                "give the study more policies"
-            )
-        names = [one.name for one in shown]
-        axes = expression(x), expression(y)
-        points = front(*axes, names, study_result.measured, confidence=confidence).points
-        kept = subjects.read_limits(limits)
-        checked = check_limits(kept, names, study_result.measured, confidence=confidence)
-        return cls(
-            shown,
-            points,
-            Quantity.of(axes[0], subjects.ends(point.x for point in points)),
-            Quantity.of(axes[1], subjects.ends(point.y for point in points)),
-            kept,
-            {name: joint(check for check in checked if check.scenario == name) for name in names},
-        )
-
-    def at(self, point: FrontPoint) -> tuple[float, float]:
-        """Return where a point lies, in the units that are shown."""
-        return self.x.scaled(point.x.estimate), self.y.scaled(point.y.estimate)
-
-
-PLACES = {"on the front": "on the front", "not separable": "not separable from it", "dominated": "dominated"}
-"""The places, the best first, and what they are called in the key."""
-CROWD = 8
-"""More labels than this are written small, without what they have in common."""
+# the places, the best first, and what they are called in the key
+_PLACES = {"on the front": "on the front", "not separable": "not separable from it", "dominated": "dominated"}
+# more labels than this are written small, without what they have in common
+_CROWD = 8
+_MARKS: dict[LimitVerdict, str] = {"pass": "", "fail": " ✗", "undecided": " ?"}
 _RING: dict[str, Any] = {
     "linestyle": "",
     "marker": "o",
@@ -106,180 +43,9 @@ _SAME = 4.0
 _GREY = "#9A9A9A"
 
 
-def draw_front(ax: Axes, shown: Objectives) -> list[placing.Line]:
-    """Draw the steps of the front, out to the edges where everything is dominated; return them as lines."""
-    from_right = shown.x.expression.better == "higher"
-    best_first = sorted(
-        (shown.at(point) for point in shown.points if point.place == "on the front"), reverse=from_right
-    )
-    left, right = ax.get_xlim()
-    bottom, top = ax.get_ylim()
-    path = [(best_first[0][0], bottom if shown.y.expression.better == "higher" else top), best_first[0]]
-    for before, after in pairwise(best_first):
-        path += [(after[0], before[1]), after]
-    path.append((left if from_right else right, best_first[-1][1]))
-    ax.plot(*zip(*path, strict=True), color=style.LINE, linewidth=1.2, alpha=0.8, zorder=3)
-    return [(*start, *end) for start, end in pairwise(path)]
-
-
-def draw_points(ax: Axes, shown: Objectives) -> None:
-    """Draw a cross and a mark at each scenario."""
-    for one, point in zip(shown.subjects, shown.points, strict=True):
-        colour = _colour(shown, one, point)
-        _draw_cross(ax, shown, point, colour)
-        look = _look(point.place, colour, is_today=one.is_today)
-        ax.plot(*shown.at(point), zorder=5 if point.place == "dominated" else 6, clip_on=False, **look)
-
-
-def _colour(shown: Objectives, one: subjects.ScenarioSubject, point: FrontPoint) -> str:
-    if one.is_today or subjects.told_apart(shown.subjects):
-        return one.colour
-    return _GREY if point.place == "dominated" else style.LINE
-
-
-def _draw_cross(ax: Axes, shown: Objectives, point: FrontPoint, colour: str) -> None:
-    """Draw both intervals; an end that is open, or out of sight, is an arrow at the edge."""
-    x, y = shown.at(point)
-    look: dict[str, Any] = {"color": colour, "linewidth": 1.1, "zorder": 4}
-    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
-    across, along = shown.x.interval(point.x), shown.y.interval(point.y)
-    ax.hlines(y, max(across.low, left), min(across.high, right), **look)
-    ax.vlines(x, max(along.low, bottom), min(along.high, top), **look)
-    for marker, is_beyond, at in (
-        ("<", across.low < left, (left, y)),
-        (">", across.high > right, (right, y)),
-        ("v", along.low < bottom, (x, bottom)),
-        ("^", along.high > top, (x, top)),
-    ):
-        if is_beyond:
-            ax.plot(*at, marker=marker, markersize=4.0, color=colour, clip_on=False, zorder=4)
-
-
-def _look(place: str, colour: str, *, is_today: bool) -> dict[str, Any]:
-    size = 13.0 if is_today else 4.0 if place == "dominated" else 7.0
-    fill = "white" if place == "not separable" else colour
-    return {
-        "linestyle": "",
-        "marker": "*" if is_today else "o",
-        "color": colour,
-        "markerfacecolor": fill,
-        "markersize": size,
-        "markeredgewidth": 1.3,
-    }
-
-
-def draw_choice(ax: Axes, shown: Objectives, chosen: str) -> None:
-    """Draw a ring about the choice."""
-    for one, point in zip(shown.subjects, shown.points, strict=True):
-        if one.name == chosen:
-            ax.plot(*shown.at(point), zorder=7, clip_on=False, **_RING)
-
-
-def key(shown: Objectives, chosen: str | None = None) -> list[Artist]:
-    """Return the entries of the key."""
-    from matplotlib.lines import Line2D
-
-    def mark(label: str, place: str, colour: str, **look: Any) -> Line2D:
-        return Line2D([], [], label=label, **_look(place, colour, is_today=bool(look)) | look)
-
-    there = {point.place for point in shown.points}
-    crowd = not subjects.told_apart(shown.subjects)
-    entries: list[Artist] = [
-        mark(label, place, _GREY if crowd and place == "dominated" else style.LINE)
-        for place, label in PLACES.items()
-        if place in there
-    ]
-    if any(one.is_today for one in shown.subjects):
-        entries.append(mark("today", "on the front", style.TODAY, markersize=9.0))
-    if chosen is not None:
-        entries.append(Line2D([], [], label="choice", **_RING | {"markersize": 10.0}))
-    return entries
-
-
-def write_labels(
-    ax: Axes, shown: Objectives, texts: Sequence[str], steps: Sequence[placing.Line], written: Sequence[Text]
-) -> None:
-    """Write the labels, those of the front first, so that they get the best places; one for points that coincide."""
-    spots: dict[tuple[float, float], placing.Spot] = {}
-    lines = list(steps)
-    order = list(PLACES)
-    for place in sorted(range(len(texts)), key=lambda place: order.index(shown.points[place].place)):
-        point = shown.points[place]
-        x, y = shown.at(point)
-        pixel = ax.transData.transform((x, y))
-        near = next((at for at in spots if np.hypot(*(ax.transData.transform(at) - pixel)) < _SAME), None)
-        if near is not None:
-            spots[near] = replace(spots[near], text=f"{spots[near].text}\n{texts[place]}")
-            continue
-        faint = point.place == "dominated" and not shown.subjects[place].is_today
-        colour = style.FAINT if faint else style.INK
-        spots[x, y] = placing.Spot(texts[place], x, y, colour)
-        lines += _cross_lines(shown, point)
-    placing.write(ax, list(spots.values()), lines=lines, texts=written, size=8.0 if len(texts) <= CROWD else 7.0)
-
-
-def _cross_lines(shown: Objectives, point: FrontPoint) -> list[placing.Line]:
-    x, y = shown.at(point)
-    across, along = subjects.ends([shown.x.interval(point.x)]), subjects.ends([shown.y.interval(point.y)])
-    return [(across[0], y, across[-1], y), (x, along[0], x, along[-1])]
-
-
-_MARKS: dict[LimitVerdict, str] = {"pass": "", "fail": " ✗", "undecided": " ?"}
-
-
-def pareto_frame(
-    study_result: StudyResult,
-    x: str | Expression = "p99_wait",
-    y: str | Expression = "flush_rate",
-    *,
-    limits: Sequence[str | Limit] = (),
-    load: float | None = None,
-    scenarios: Sequence[str | FlushPolicy] | None = None,
-    confidence: float = 0.95,
-) -> pd.DataFrame:
-    """Return what `pareto` draws: two objectives of each scenario, and its place with respect to the front.
-
-    Returns
-    -------
-    DataFrame
-        One row per scenario: scenario, label, place ("on the front", "not separable" from it, "dominated"),
-        dominated_by, x, x_low, x_high, y, y_low, y_high (in the units of the metrics), limits ("pass", "fail" or
-        "undecided"; of all of them together), today (whether it is what is done today), confidence (of each interval
-        by itself), n.
-    """
-    shown = Objectives.of(study_result, x, y, limits, load, scenarios, confidence)
-    rows = [
-        {
-            "scenario": one.name,
-            "label": one.label,
-            "place": point.place,
-            "dominated_by": point.dominated_by,
-            **_ends("x", point.x),
-            **_ends("y", point.y),
-            "limits": shown.verdicts[one.name],
-            "today": one.is_today,
-            "confidence": confidence,
-            "n": point.x.n,
-        }
-        for one, point in zip(shown.subjects, shown.points, strict=True)
-    ]
-    return pd.DataFrame(rows)
-
-
-def pareto(
-    study_result: StudyResult,
-    x: str | Expression = "p99_wait",
-    y: str | Expression = "flush_rate",
-    *,
-    ax: Axes | None = None,
-    limits: Sequence[str | Limit] = (),
-    choice: str | FlushPolicy | None = None,
-    load: float | None = None,
-    scenarios: Sequence[str | FlushPolicy] | None = None,
-    log: bool | None = None,
-    confidence: float = 0.95,
-) -> Axes:
-    """Draw scenarios by two objectives, a cross of two intervals each, and the front of those that none dominates.
+@dataclass(frozen=True, eq=False)
+class Pareto:
+    """Scenarios by two objectives, a cross of two intervals each, and the front of those that none dominates.
 
     Filled points are on the front of the means. Hollow ones are not separable from it: no other scenario is shown to be
     better in both. The rest are dominated. The star is what is done today, and a ring is about the choice. What limits
@@ -292,8 +58,6 @@ def pareto(
         The study.
     x, y : str or Expression
         The objectives, such as ``"p99_wait"`` and ``cost(per_flush=0.4, per_job_second=0.01)``.
-    ax : Axes, optional
-        Where to draw. None: a new figure.
     limits : sequence of str or Limit
         What must be kept, such as ``"p99_wait <= 2s"``.
     choice : str or FlushPolicy, optional
@@ -306,52 +70,219 @@ def pareto(
         Whether the axes are log axes; None: each where its values span much.
     confidence : float
         Of each interval by itself, and of no scenario being wrongly called dominated.
-
-    Returns
-    -------
-    Axes
     """
-    shown = Objectives.of(study_result, x, y, limits, load, scenarios, confidence)
-    (one,) = style.axes(ax, 1)
-    which: subjects.Which
-    written: list[Annotation] = []
-    for which, quantity in (("x", shown.x), ("y", shown.y)):
-        known = subjects.ends(getattr(point, which) for point in shown.points)
-        subjects.set_axis(one, which, quantity, known + subjects.limit_values(shown.limits, quantity), log=log)
-        written += subjects.draw_limits(one, which, quantity, shown.limits)
-    steps = draw_front(one, shown)
-    draw_points(one, shown)
-    chosen = None if choice is None else subjects.find(choice, shown.subjects, study_result).name
-    if chosen is not None:
-        draw_choice(one, shown, chosen)
-    texts, template = _texts(shown)
-    about = subjects.about_study(study_result, confidence, load=shown.subjects[0].scale)
-    style.head(one, _title(shown), subtitle=f"{about}{template}{_legend(shown)}", key=key(shown, chosen))
-    write_labels(one, shown, texts, steps, written)
-    return one
+
+    study_result: StudyResult
+    x: str | Expression = "p99_wait"
+    y: str | Expression = "flush_rate"
+    _: KW_ONLY
+    limits: str | Limit | Sequence[str | Limit] = ()
+    choice: str | FlushPolicy | None = None
+    load: float | None = None
+    scenarios: Sequence[str | FlushPolicy] | None = None
+    log: bool | None = None
+    confidence: float = 0.95
+
+    def frame(self) -> pd.DataFrame:
+        """Return two objectives of each scenario, and its place with respect to the front.
+
+        Returns
+        -------
+        DataFrame
+            One row per scenario: scenario, label, place ("on the front", "not separable" from it, "dominated"),
+            dominated_by, x, x_low, x_high, y, y_low, y_high (in the units of the metrics), limits ("pass", "fail" or
+            "undecided"; of all of them together), today (whether it is what is done today), confidence (of each
+            interval by itself), n.
+        """
+        return pd.DataFrame(
+            {
+                "scenario": subject.name,
+                "label": subject.label,
+                "place": point.place,
+                "dominated_by": point.dominated_by,
+                **subjects.columns("x", point.x),
+                **subjects.columns("y", point.y),
+                "limits": self._verdicts[subject.name],
+                "today": subject.is_today,
+                "confidence": self.confidence,
+                "n": point.x.n,
+            }
+            for subject, point in self._points
+        )
+
+    def draw(self, ax: Axes | None = None) -> Axes:
+        """Draw on `ax`, or on a new figure."""
+        limits = self._limits
+        (axes,) = style.axes(ax, 1)
+        which: subjects.Which
+        written: list[Annotation] = []
+        for which, quantity in (("x", self._x), ("y", self._y)):
+            known = subjects.ends(getattr(point, which) for _, point in self._points)
+            subjects.set_axis(axes, which, quantity, known + subjects.limit_values(limits, quantity), log=self.log)
+            written += subjects.draw_limits(axes, which, quantity, limits)
+        steps = self._draw_front(axes)
+        self._draw_points(axes)
+        chosen = None if self.choice is None else subjects.find(self.choice, self._subjects, self.study_result)
+        if chosen is not None:
+            axes.plot(*self._at(dict(self._points)[chosen]), zorder=7, clip_on=False, **_RING)
+        texts, template = self._texts()
+        about = subjects.about_study(self.study_result, self.confidence, load=self._subjects[0].scale)
+        style.head(axes, self._title(), subtitle=f"{about}{template}{self._legend()}", key=self._key(chosen))
+        self._write_labels(axes, texts, steps, written)
+        return axes
+
+    @cached_property
+    def _subjects(self) -> list[ScenarioSubject]:
+        return subjects.several_at_load("pareto", self.study_result, self.load, self.scenarios)
+
+    @cached_property
+    def _points(self) -> list[tuple[ScenarioSubject, FrontPoint]]:
+        """The scenarios with their places."""
+        names = [subject.name for subject in self._subjects]
+        objectives = expression(self.x), expression(self.y)
+        found = front(*objectives, names, self.study_result.measured, confidence=self.confidence)
+        return list(zip(self._subjects, found.points, strict=True))
+
+    @cached_property
+    def _x(self) -> Quantity:
+        return Quantity.of(expression(self.x), subjects.ends(point.x for _, point in self._points))
+
+    @cached_property
+    def _y(self) -> Quantity:
+        return Quantity.of(expression(self.y), subjects.ends(point.y for _, point in self._points))
+
+    @cached_property
+    def _limits(self) -> list[Limit]:
+        return subjects.read_limits(self.limits)
+
+    @cached_property
+    def _verdicts(self) -> dict[str, LimitVerdict]:
+        """By scenario, of all limits together."""
+        names = [subject.name for subject in self._subjects]
+        checked = check_limits(self._limits, names, self.study_result.measured, confidence=self.confidence)
+        return {name: joint(check for check in checked if check.scenario == name) for name in names}
+
+    @cached_property
+    def _is_coloured(self) -> bool:
+        return subjects.told_apart(self._subjects)
+
+    def _at(self, point: FrontPoint) -> tuple[float, float]:
+        """Return where a point lies, in the units that are shown."""
+        return self._x.scaled(point.x.estimate), self._y.scaled(point.y.estimate)
+
+    def _draw_front(self, ax: Axes) -> list[placing.Line]:
+        """Draw the steps of the front, out to the edges where everything is dominated; return them as lines."""
+        from_right = self._x.expression.better == "higher"
+        on_front = (self._at(point) for _, point in self._points if point.place == "on the front")
+        best_first = sorted(on_front, reverse=from_right)
+        left, right = ax.get_xlim()
+        bottom, top = ax.get_ylim()
+        path = [(best_first[0][0], bottom if self._y.expression.better == "higher" else top), best_first[0]]
+        for before, after in pairwise(best_first):
+            path += [(after[0], before[1]), after]
+        path.append((left if from_right else right, best_first[-1][1]))
+        ax.plot(*zip(*path, strict=True), color=style.LINE, linewidth=1.2, alpha=0.8, zorder=3)
+        return [(*start, *end) for start, end in pairwise(path)]
+
+    def _draw_points(self, ax: Axes) -> None:
+        """Draw a cross and a mark at each scenario."""
+        for subject, point in self._points:
+            colour = self._colour(point.place)
+            if subject.is_today or self._is_coloured:
+                colour = subject.colour
+            self._draw_cross(ax, point, colour)
+            look = _look(point.place, colour, is_today=subject.is_today)
+            ax.plot(*self._at(point), zorder=5 if point.place == "dominated" else 6, clip_on=False, **look)
+
+    def _colour(self, place: str) -> str:
+        """Return the colour of a mark that does not have its scenario's."""
+        return _GREY if place == "dominated" and not self._is_coloured else style.LINE
+
+    def _draw_cross(self, ax: Axes, point: FrontPoint, colour: str) -> None:
+        """Draw both intervals; an end that is open, or out of sight, is an arrow at the edge."""
+        x, y = self._at(point)
+        look: dict[str, Any] = {"color": colour, "linewidth": 1.1, "zorder": 4}
+        (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+        across, along = self._x.interval(point.x), self._y.interval(point.y)
+        ax.hlines(y, max(across.low, left), min(across.high, right), **look)
+        ax.vlines(x, max(along.low, bottom), min(along.high, top), **look)
+        for marker, is_beyond, at in (
+            ("<", across.low < left, (left, y)),
+            (">", across.high > right, (right, y)),
+            ("v", along.low < bottom, (x, bottom)),
+            ("^", along.high > top, (x, top)),
+        ):
+            if is_beyond:
+                ax.plot(*at, marker=marker, markersize=4.0, color=colour, clip_on=False, zorder=4)
+
+    def _key(self, chosen: ScenarioSubject | None) -> list[Artist]:
+        from matplotlib.lines import Line2D
+
+        there = {point.place for _, point in self._points}
+        entries: list[Artist] = [
+            Line2D([], [], label=label, **_look(place, self._colour(place), is_today=False))
+            for place, label in _PLACES.items()
+            if place in there
+        ]
+        if any(subject.is_today for subject in self._subjects):
+            look = _look("on the front", style.TODAY, is_today=True) | {"markersize": 9.0}
+            entries.append(Line2D([], [], label="today", **look))
+        if chosen is not None:
+            entries.append(Line2D([], [], label="choice", **_RING | {"markersize": 10.0}))
+        return entries
+
+    def _write_labels(
+        self, ax: Axes, texts: Sequence[str], steps: Sequence[placing.Line], written: Sequence[Text]
+    ) -> None:
+        """Write the labels, those of the front first, so that they get the best places; one where points coincide."""
+        spots: dict[tuple[float, float], placing.Spot] = {}
+        lines = list(steps)
+        order = list(_PLACES)
+        labelled = zip(texts, self._points, strict=True)
+        for text, (subject, point) in sorted(labelled, key=lambda row: order.index(row[1][1].place)):
+            x, y = self._at(point)
+            pixel = ax.transData.transform((x, y))
+            near = next((at for at in spots if np.hypot(*(ax.transData.transform(at) - pixel)) < _SAME), None)
+            if near is not None:
+                spots[near] = replace(spots[near], text=f"{spots[near].text}\n{text}")
+                continue
+            is_faint = point.place == "dominated" and not subject.is_today
+            spots[x, y] = placing.Spot(text, x, y, style.FAINT if is_faint else style.INK)
+            across, along = subjects.ends([self._x.interval(point.x)]), subjects.ends([self._y.interval(point.y)])
+            lines += [(across[0], y, across[-1], y), (x, along[0], x, along[-1])]
+        size = 8.0 if len(texts) <= _CROWD else 7.0
+        placing.write(ax, list(spots.values()), lines=lines, texts=written, size=size)
+
+    def _title(self) -> str:
+        count = [sum(point.place == place for _, point in self._points) for place in _PLACES]
+        near = f", {count[1]} more not separable" if count[1] else ""
+        return f"Pareto front: {count[0]} of {len(self._points)} scenarios{near}"
+
+    def _texts(self) -> tuple[list[str], str]:
+        """Return the labels, and what was left out of all of them where points are a crowd."""
+        texts, template = [subject.label for subject in self._subjects], ""
+        if len(texts) > _CROWD:
+            texts, template = subjects.shortened(self._subjects)
+        marks = [_MARKS[self._verdicts[subject.name]] for subject in self._subjects]
+        marked = [f"{text}{mark}" for text, mark in zip(texts, marks, strict=True)]
+        return marked, f" · labels: {template}" if template else ""
+
+    def _legend(self) -> str:
+        """Return what the marks behind the labels mean."""
+        verdicts = set(self._verdicts.values())
+        meanings: dict[LimitVerdict, str] = {"fail": "breaks a limit", "undecided": "limit undecided"}
+        return "".join(
+            f" · {_MARKS[verdict].strip()} {text}" for verdict, text in meanings.items() if verdict in verdicts
+        )
 
 
-def _ends(name: str, interval: Interval) -> dict[str, float]:
-    return {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
-
-
-def _title(shown: Objectives) -> str:
-    count = [sum(point.place == place for point in shown.points) for place in PLACES]
-    near = f", {count[1]} more not separable" if count[1] else ""
-    return f"Pareto front: {count[0]} of {len(shown.points)} scenarios{near}"
-
-
-def _texts(shown: Objectives) -> tuple[list[str], str]:
-    """Return the labels, and what was left out of all of them where points are a crowd."""
-    texts, template = [one.label for one in shown.subjects], ""
-    if len(texts) > CROWD:
-        texts, template = subjects.shortened(shown.subjects)
-    marked = [f"{text}{_MARKS[shown.verdicts[one.name]]}" for text, one in zip(texts, shown.subjects, strict=True)]
-    return marked, f" · labels: {template}" if template else ""
-
-
-def _legend(shown: Objectives) -> str:
-    """Return what the marks behind the labels mean."""
-    verdicts = set(shown.verdicts.values())
-    meanings: dict[LimitVerdict, str] = {"fail": "breaks a limit", "undecided": "limit undecided"}
-    return "".join(f" · {_MARKS[one].strip()} {text}" for one, text in meanings.items() if one in verdicts)
+def _look(place: str, colour: str, *, is_today: bool) -> dict[str, Any]:
+    size = 13.0 if is_today else 4.0 if place == "dominated" else 7.0
+    return {
+        "linestyle": "",
+        "marker": "*" if is_today else "o",
+        "color": colour,
+        "markerfacecolor": "white" if place == "not separable" else colour,
+        "markersize": size,
+        "markeredgewidth": 1.3,
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,6 +45,7 @@ class Queue:
     """
 
     results: Result | Sequence[Result]
+    _: KW_ONLY
     labels: Sequence[str] | None = None
     queue: str | None = None
 

@@ -46,16 +46,19 @@ def need_matplotlib() -> None:
 
 
 def axes(
-    ax: Axes | Sequence[Axes] | None, count: int, *, sharex: bool = True, share_of_height: float = 0.7
+    ax: Axes | Sequence[Axes] | None, count: int, *, sharex: bool = True, share_of_height: float = 0.7, rows: int = 0
 ) -> list[Axes]:
-    """Return `count` Axes: the given ones, or the panels of a new figure, one below the other."""
+    """Return `count` Axes: the given ones, or the panels of a new figure, one below the other.
+
+    A new figure of one panel is as tall as so many named `rows` need.
+    """
     need_matplotlib()
     from matplotlib.axes import Axes
 
     if ax is None:
         import matplotlib.pyplot as plt
 
-        tall = 4.0 if count == 1 else 4.0 * share_of_height * count
+        tall = max(4.0, 1.5 + 0.27 * rows) if count == 1 else 4.0 * share_of_height * count
         _, panels = plt.subplots(count, 1, figsize=(6.0, tall), layout="constrained", sharex=sharex, squeeze=False)
         return list(panels[:, 0])
     given = [ax] if isinstance(ax, Axes) else list(np.ravel(np.asarray(ax, dtype=object)))

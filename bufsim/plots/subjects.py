@@ -156,6 +156,11 @@ def ends(intervals: Iterable[Interval]) -> list[float]:
     return [end for one in intervals for end in (one.low, one.estimate, one.high) if math.isfinite(end)]
 
 
+def columns(name: str, interval: Interval) -> dict[str, float]:
+    """Return an interval's estimate and ends, as the columns of a frame that have a name."""
+    return {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
+
+
 def written(interval: Interval) -> str:
     """Return an interval as text, in which an end that is not known is called open.
 
@@ -354,6 +359,19 @@ def at_load(
         raise InvalidValueError(f"load must be one of {', '.join(f'{scale:g}' for scale in scales)}, got {load!r}")
     at = [one for one in shown if one.scale == wanted]
     return at if scenarios is None else [find(one, at, study_result) for one in listed(scenarios)]
+
+
+def several_at_load(
+    picture: str, study_result: StudyResult, load: float | None, scenarios: Sequence[str | FlushPolicy] | None
+) -> list[ScenarioSubject]:
+    """Return the scenarios at one load, of which a picture compares at least two."""
+    shown = at_load(study_result, load, scenarios)
+    if len(shown) < 2:
+        raise InvalidValueError(
+            f"{picture} needs at least 2 finished scenarios at one load, got {len(shown)}: {shown[0].name!r}; "
+            "give the study more policies"
+        )
+    return shown
 
 
 def find(what: str | FlushPolicy, shown: Sequence[ScenarioSubject], study_result: StudyResult) -> ScenarioSubject:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,6 +52,7 @@ class Waits:
     """
 
     results: Result | Sequence[Result]
+    _: KW_ONLY
     labels: Sequence[str] | None = None
     buffer: str | None = None
     slo: float | str | dt.timedelta | None = None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bufsim import formats
-from bufsim.plots.load_ramp import by_rate
-from bufsim.plots.warm_up import warm_up, warm_up_frame
+from bufsim.plots import WarmUp
+from bufsim.plots.closed_forms import by_rate
 from bufsim.report.draft import About, Draft, interval_of
 from bufsim.report.markup import Content, Markup, bullets, content, table, tag
 from bufsim.results.result import versions_of
@@ -58,11 +58,12 @@ def _conservation(failures: int) -> str:
 def _start(draft: Draft) -> Markup:
     """Return what the start of the runs does to the favourite's level."""
     study, option, load = draft.answer.study, draft.answer.favourite, draft.answer.plan.load
+    picture = WarmUp(study, scenario=option, load=load)
     return draft.figure(
         "warm-up",
         f"The start of the runs of {draft.label(option)}, at {load:g} times today's load",
-        lambda ax: warm_up(study, ax=ax, scenario=option, load=load),
-        lambda: warm_up_frame(study, scenario=option, load=load),
+        picture.draw,
+        picture.frame,
         height=3.0,
     )
 

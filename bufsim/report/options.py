@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from bufsim.plots.differences import differences, differences_frame
-from bufsim.plots.pareto import pareto, pareto_frame
-from bufsim.plots.policy_map import policy_map, policy_map_frame
+from bufsim.plots import Differences, Pareto, PolicyMap
 from bufsim.report.draft import About, Draft, sign, verdict
 from bufsim.report.markup import BREAK, Content, Markup, content, table, tag
 from bufsim.studies.expressions import Expression, Limit, expression
@@ -148,14 +145,14 @@ def first_limited(draft: Draft) -> Expression:
 def _front(draft: Draft) -> Markup:
     plan, study = draft.answer.plan, draft.answer.study
     x, y = first_limited(draft), plan.objective
-    asked: dict[str, Any] = {"limits": plan.limits, "load": plan.load, "confidence": plan.confidence}
     choice = _choice(draft)
     ring = "; the ring is about the choice" if choice else ""
+    picture = Pareto(study, x, y, limits=plan.limits, choice=choice, load=plan.load, confidence=plan.confidence)
     return draft.figure(
         "pareto",
         f"{y.name} against {draft.quantity(x, []).name}, every policy",
-        lambda ax: pareto(study, x, y, ax=ax, choice=choice, **asked),
-        lambda: pareto_frame(study, x, y, **asked),
+        picture.draw,
+        picture.frame,
         caption=f"Policies on the steps are beaten by no other in both. The star is today's{ring}.",
         height=3.9,
     )
@@ -169,12 +166,12 @@ def _map(draft: Draft) -> Markup:
     plan, study = draft.answer.plan, draft.answer.study
     x = first_limited(draft)
     choice = _choice(draft)
-    asked: dict[str, Any] = {"limits": plan.limits, "load": plan.load, "confidence": plan.confidence}
+    picture = PolicyMap(study, x, limits=plan.limits, choice=choice, load=plan.load, confidence=plan.confidence)
     return draft.figure(
         "map",
         f"{draft.quantity(x, []).name} by size and age",
-        lambda ax: policy_map(study, x, ax=ax, choice=choice, **asked),
-        lambda: policy_map_frame(study, x, **asked),
+        picture.draw,
+        picture.frame,
         caption="Outlined: all limits kept. Hatched: undecided. Circle: the choice.",
         height=3.9,
     )
@@ -201,16 +198,15 @@ def _against_the_choice(draft: Draft) -> Markup | None:
 
 def _forest(draft: Draft, name: str, baseline: str, rivals: Sequence[str], title: str) -> Markup:
     plan, result = draft.answer.plan, draft.answer.study
-
-    def asked() -> dict[str, Any]:
-        names = [baseline, *rivals]
-        return {"baseline": baseline, "scenarios": names, "load": plan.load, "confidence": plan.confidence}
-
+    names = [baseline, *rivals]
+    picture = Differences(
+        result, plan.objective, baseline=baseline, scenarios=names, load=plan.load, confidence=plan.confidence
+    )
     return draft.figure(
         f"differences-{name}",
         title,
-        lambda ax: differences(result, plan.objective, ax=ax, **asked()),
-        lambda: differences_frame(result, plan.objective, **asked()),
+        picture.draw,
+        picture.frame,
         height=1.7 + 0.24 * len(rivals),
     )
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bufsim import formats
-from bufsim.plots import LossAtStop, style
-from bufsim.plots.load_ramp import load_ramp, load_ramp_frame
+from bufsim.plots import LoadRamp, LossAtStop, style
 from bufsim.report.draft import About, Draft, interval_of, sign, verdict
 from bufsim.report.markup import Content, Markup, bullets, content, paragraphs, table, tag
 from bufsim.report.options import shown_options, written
@@ -79,11 +78,12 @@ def _ramp(draft: Draft, limit: Limit) -> Markup | None:
         return None
     shown = shown_options(draft)
     place = plan.limits.index(limit) + 1
+    picture = LoadRamp(study, expression, limit=limit, scenarios=shown, confidence=plan.confidence)
     return draft.figure(
         f"ramp-{place}",
         f"{draft.quantity(expression, []).name} at rising load",
-        lambda ax: load_ramp(study, expression, ax=ax, limit=limit, scenarios=shown, confidence=plan.confidence),
-        lambda: load_ramp_frame(study, expression, limit=limit, scenarios=shown, confidence=plan.confidence),
+        picture.draw,
+        picture.frame,
         height=3.3,
     )
 

@@ -23,7 +23,7 @@ from bufsim import (
     Zipf,
     theory,
 )
-from bufsim.plots.load_ramp import by_rate, saved_by_batch, size_and_age
+from bufsim.plots.closed_forms import by_rate, saved_by_batch, size_and_age
 from bufsim.studies.expressions import metric
 
 BOTH = FlushAtSize(40) | FlushAfterAge(5.0)

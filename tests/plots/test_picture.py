@@ -13,12 +13,15 @@ import pytest
 from bufsim_tests import result_plots_small, study_plots_small
 from matplotlib.axes import Axes
 
-from bufsim.errors import BufsimError, InvalidTypeError
-from bufsim.plots import BufferSize, ResultPlots
+from bufsim.errors import BufsimError, InvalidTypeError, InvalidValueError
+from bufsim.plots import BufferSize, ResultPlots, StudyPlots, style
+from bufsim.plots.subjects import at_load
 
 STUDY_OF = {"load_ramp": study_plots_small.ramp, "policy_map": study_plots_small.crowd}
 OF_RESULTS = ResultPlots.names()
-NAMES = [*OF_RESULTS]
+OF_STUDIES = StudyPlots.names()
+NAMES = [*OF_RESULTS, *OF_STUDIES]
+SEVERAL = ("pareto", "load_ramp", "policy_map", "differences")
 
 
 def subject_of(name):
@@ -26,7 +29,7 @@ def subject_of(name):
 
 
 def picture_of(name):
-    return getattr(ResultPlots, name).picture
+    return getattr(ResultPlots if name in OF_RESULTS else StudyPlots, name).picture
 
 
 def drawing_of(name):
@@ -178,3 +181,59 @@ def test_a_picture_needs_its_table():
 def test_a_picture_of_results_takes_at_least_one():
     with pytest.raises(InvalidTypeError, match="a plot takes at least one result, got none; give what Simulation"):
         BufferSize([]).draw()
+
+
+# of studies
+
+
+@pytest.mark.parametrize("name", OF_STUDIES)
+def test_n_the_level_and_the_seed_stand_under_the_title(name):
+    result = subject_of(name)
+    ax = getattr(result.plot, name)()
+    said = " ".join(text.get_text() for text in ax.texts)
+    assert f"n = {result.replications} replications" in said
+    assert "95 %" in said
+    assert "seed 7" in said
+
+
+@pytest.mark.parametrize("name", [name for name in OF_STUDIES if name not in SEVERAL])
+def test_a_single_scenario_is_drawn(name):
+    assert isinstance(getattr(study_plots_small.alone().plot, name)(), Axes)
+
+
+@pytest.mark.parametrize("name", ["pareto", "differences"])
+def test_a_single_scenario_has_nothing_to_be_compared_with(name):
+    with pytest.raises(
+        InvalidValueError, match=f"{name} needs at least 2 finished scenarios at one load, got 1: 'today'"
+    ):
+        getattr(study_plots_small.alone().plot, name)()
+
+
+@pytest.mark.parametrize("name", OF_STUDIES)
+def test_a_study_of_which_nothing_was_finished_says_why(name):
+    with pytest.raises(
+        InvalidValueError, match="no scenario with 2 finished replications; it was interrupted too soon"
+    ):
+        getattr(study_plots_small.nothing().plot, name)()
+
+
+@pytest.mark.parametrize("name", ["pareto", "differences", "smore", "work_saved", "replications", "warm_up"])
+def test_what_did_not_finish_is_said_and_left_out(name):
+    ax = getattr(study_plots_small.broken().plot, name)()
+    # lines are written from below
+    said = " ".join(text.get_text() for text in reversed(ax.texts))
+    assert "INTERRUPTED: a part of the study · 1 scenario not finished" in said
+
+
+def test_a_policy_has_the_same_colour_in_every_plot():
+    result = study_plots_small.exact()
+    colours = {one.label: one.colour for one in at_load(result)}
+    assert colours == {"size 2": style.policy_colour(0), "size 4": style.TODAY, "size 8": style.policy_colour(1)}
+    ax = result.plot.smore()
+    names = [label.get_text().removesuffix(" (today)") for label in ax.get_yticklabels()]
+    means = [line.get_color() for line in ax.lines if line.get_marker() == "o"]
+    assert dict(zip(names, means, strict=True)) == colours
+    pareto = [line.get_color() for line in result.plot.pareto().lines if line.get_marker() in ("o", "*")]
+    assert pareto == list(colours.values())
+    differences = [line.get_color() for line in result.plot.differences().lines if line.get_marker() == "o"]
+    assert differences == [colours["size 2"], colours["size 8"]]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from bufsim_tests import study_plots_small as small
 
-from bufsim import Deterministic, FlushAfterAge, FlushAtSize, plots
+from bufsim import Deterministic, FlushAfterAge, FlushAtSize
 from bufsim.studies.scenarios import policy_grid
 
 TODAY = FlushAtSize(4) | FlushAfterAge(20.0)
@@ -28,27 +28,27 @@ def cells(frame, column):
 
 
 def test_each_cell_has_the_values_of_its_policy(result):
-    frame = plots.policy_map_frame(result, "max_wait")
+    frame = result.plot.policy_map.frame("max_wait")
     assert cells(frame, "estimate") == cells(frame, "low") == cells(frame, "high") == MAX_WAIT
     assert cells(frame, "flush_rate") == pytest.approx({key: count / 41.0 for key, count in FLUSHES.items()})
 
 
 def test_what_comes_first_is_the_size_where_so_many_jobs_arrive_within_the_age(result):
-    frame = plots.policy_map_frame(result, "max_wait")
+    frame = result.plot.policy_map.frame("max_wait")
     assert cells(frame, "first") == {key: "size" if key[0] - 1 < key[1] else "age" for key in MAX_WAIT}
     # and so it was: nothing waits as long as the age where the size comes first
     assert all((MAX_WAIT[key] < key[1]) == (first == "size") for key, first in cells(frame, "first").items())
 
 
 def test_limits_are_kept_by_those_whose_values_keep_them(result):
-    frame = plots.policy_map_frame(result, "max_wait", limits=["max_wait <= 2.7s", "flush_rate <= 0.4"])
+    frame = result.plot.policy_map.frame("max_wait", limits=["max_wait <= 2.7s", "flush_rate <= 0.4"])
     kept = {key: MAX_WAIT[key] <= 2.7 and FLUSHES[key] / 41.0 <= 0.4 for key in MAX_WAIT}
     assert {key: verdict == "pass" for key, verdict in cells(frame, "limits").items()} == kept
     assert set(frame["limits"]) == {"pass", "fail"}
 
 
 def test_the_heat_is_the_frame_a_row_an_age_and_a_column_a_size(result):
-    ax = plots.policy_map(result, "max_wait")
+    ax = result.plot.policy_map("max_wait")
     [mesh] = [one for one in ax.collections if hasattr(one, "get_coordinates")]
     heat = np.asarray(mesh.get_array())
     assert heat.tolist() == [[MAX_WAIT[size, age] for size in (2, 4, 8)] for age in (2.5, 20.0)]
@@ -59,7 +59,7 @@ def test_the_heat_is_the_frame_a_row_an_age_and_a_column_a_size(result):
 
 
 def test_the_numbers_in_the_cells_are_those_values(result):
-    ax = plots.policy_map(result, "max_wait")
+    ax = result.plot.policy_map("max_wait")
     written = {(round(text.get_position()[0]), round(text.get_position()[1] + 0.25)): text for text in ax.texts[-99:]}
     for row, age in enumerate((2.5, 20.0)):
         for column, size in enumerate((2, 4, 8)):
@@ -67,7 +67,7 @@ def test_the_numbers_in_the_cells_are_those_values(result):
 
 
 def test_the_dashed_line_is_where_the_last_of_a_batch_arrives_as_its_first_reaches_the_age(result):
-    ax = plots.policy_map(result, "max_wait")
+    ax = result.plot.policy_map("max_wait")
     [line] = [line for line in ax.lines if line.get_linestyle() == "--"]
     # columns are sizes 2, 4, 8 and rows ages 2.5 and 20 s, both on log scales between
     size = 2.0 ** (1.0 + line.get_xdata())
@@ -76,7 +76,7 @@ def test_the_dashed_line_is_where_the_last_of_a_batch_arrives_as_its_first_reach
 
 
 def test_the_star_and_the_circle_stand_in_their_cells(result):
-    ax = plots.policy_map(result, "max_wait", choice=FlushAtSize(8) | FlushAfterAge(2.5))
+    ax = result.plot.policy_map("max_wait", choice=FlushAtSize(8) | FlushAfterAge(2.5))
     at = {
         line.get_marker(): (line.get_xdata()[0], line.get_ydata()[0]) for line in ax.lines if len(line.get_xdata()) == 1
     }
@@ -85,7 +85,7 @@ def test_the_star_and_the_circle_stand_in_their_cells(result):
 
 
 def test_sizes_and_ages_that_are_asked_for_are_shown_only(result):
-    frame = plots.policy_map_frame(result, "max_wait", size=[2, 8], age=["2.5s"])
+    frame = result.plot.policy_map.frame("max_wait", size=[2, 8], age=["2.5s"])
     assert cells(frame, "estimate") == {key: MAX_WAIT[key] for key in ((2, 2.5), (8, 2.5))}
 
 
@@ -98,6 +98,6 @@ def test_sizes_and_ages_that_are_asked_for_are_shown_only(result):
     ],
 )
 def test_its_title_says_how_many_policies_keep_the_limits(result, limit, title):
-    ax = plots.policy_map(result, "max_wait", limits=[limit])
+    ax = result.plot.policy_map("max_wait", limits=[limit])
     said = " ".join(text.get_text() for text in [*ax.texts, *ax.figure.texts, ax.title, ax._left_title])
     assert title in " ".join(said.split())

@@ -7,8 +7,6 @@ import pytest
 from bufsim_tests import study_plots_small as small
 from scipy import stats
 
-from bufsim import plots
-
 PARTS = ("mean", "p5", "median", "p95")
 BIN = 1 / 512
 """Waits are kept in bins of at most this share of them."""
@@ -19,7 +17,7 @@ def marks(ax, marker):
 
 
 def test_of_waits_each_part_is_the_least_with_its_share_at_or_below_it():
-    frame = plots.smore_frame(small.exact())
+    frame = small.exact().plot.smore.frame()
     assert frame["label"].tolist() == ["size 2", "size 4", "size 8"]
     assert frame["mean"].tolist() == [0.5, 1.5, 3.5]
     for part, q in (("p5", 0.05), ("median", 0.5), ("p95", 0.95)):
@@ -33,7 +31,7 @@ def test_of_waits_each_part_is_the_least_with_its_share_at_or_below_it():
 
 def test_of_a_level_they_are_the_sizes_by_the_time_at_them():
     # from second k to k + 1 of 41 the buffer holds k mod n jobs
-    frame = plots.smore_frame(small.exact(), "buffer_size")
+    frame = small.exact().plot.smore.frame("buffer_size")
     for size, row in zip((2, 4, 8), frame.itertuples(), strict=True):
         levels = np.arange(41) % size
         assert row.mean == pytest.approx(levels.mean())
@@ -42,15 +40,15 @@ def test_of_a_level_they_are_the_sizes_by_the_time_at_them():
 
 
 def test_what_is_drawn_is_the_frame_the_best_on_top_under_a_label_with_its_unit():
-    ax = plots.smore(small.exact())
-    frame = plots.smore_frame(small.exact())
+    ax = small.exact().plot.smore()
+    frame = small.exact().plot.smore.frame()
     assert marks(ax, "o") == frame["mean"].tolist()
     assert marks(ax, "D") == frame["median"].tolist()
     assert marks(ax, "|") == frame[["p5", "p95"]].to_numpy().ravel().tolist()
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["size 2", "size 4 (today)", "size 8"]
     assert ax.get_ylim() == (2.5, -0.5)
     assert ax.get_xlabel() == "wait, s; p5 and p95 over jobs"
-    level = plots.smore(small.exact(), "buffer_size")
+    level = small.exact().plot.smore("buffer_size")
     assert level.get_xlabel() == "buffer size, jobs; p5 and p95 over the time"
 
 
@@ -59,12 +57,12 @@ def test_where_more_is_better_the_highest_stands_on_top():
         small.declare(small.Poisson(10.0), until=20.0, reduce=small.UniqueByKey(), keys=small.Zipf(5, 1.0)),
         policy=list(small.SIZES),
     )
-    assert plots.smore_frame(share, "work_saved_share")["label"].tolist() == ["size 8", "size 4", "size 2"]
+    assert share.plot.smore.frame("work_saved_share")["label"].tolist() == ["size 8", "size 4", "size 2"]
 
 
 def test_a_metric_varies_from_run_to_run():
     result = small.noisy()
-    frame = plots.smore_frame(result, "mean_buffer_size_jobs").set_index("scenario")
+    frame = result.plot.smore.frame("mean_buffer_size_jobs").set_index("scenario")
     for name, values in result.values("mean_buffer_size_jobs").items():
         row = frame.loc[name]
         for part, q in (("p5", 0.05), ("median", 0.5), ("p95", 0.95)):
@@ -73,7 +71,7 @@ def test_a_metric_varies_from_run_to_run():
         assert (row["mean"], row["mean_low"], row["mean_high"]) == pytest.approx((values.mean(), *ends))
         # eight runs bound neither end
         assert (row["p5_low"], row["p95_high"]) == (-np.inf, np.inf)
-    ax = plots.smore(result, "mean_buffer_size_jobs")
+    ax = result.plot.smore("mean_buffer_size_jobs")
     assert ax.get_xlabel() == "buffer size, jobs; p5 and p95 over replications"
     # an arrow for each end that is left open
     assert len([text for text in ax.texts if text.arrow_patch is not None]) == int(
@@ -83,7 +81,7 @@ def test_a_metric_varies_from_run_to_run():
 
 def test_a_bracket_joins_what_no_pair_shows_apart():
     result = small.noisy()
-    frame = plots.smore_frame(result, "mean_buffer_size_jobs")
+    frame = result.plot.smore.frame("mean_buffer_size_jobs")
     apart = {
         frozenset((row.first, row.second))
         for row in result.compare("mean_buffer_size", pairs="all").rows
@@ -94,7 +92,7 @@ def test_a_bracket_joins_what_no_pair_shows_apart():
         for b, of_b in zip(names, ties, strict=True):
             if a != b:
                 assert bool(set(of_a) & set(of_b)) == (frozenset((a, b)) not in apart)
-    ax = plots.smore(result, "mean_buffer_size_jobs")
+    ax = result.plot.smore("mean_buffer_size_jobs")
     brackets = [one for one in ax.lines if len(one.get_xdata()) == 4]
     assert len(brackets) == len({number for tie in ties for number in tie})
     for number, bracket in enumerate(brackets):

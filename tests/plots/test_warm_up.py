@@ -9,7 +9,7 @@ import pytest
 from bufsim_tests import study_plots_small as small
 from scipy import stats
 
-from bufsim import Deterministic, FlushAtSize, plots
+from bufsim import Deterministic, FlushAtSize
 from bufsim.errors import InvalidValueError
 from bufsim.plots.warm_up import moving_average
 
@@ -34,7 +34,7 @@ def line(ax, label):
 
 
 def test_each_bin_has_the_level_of_its_second_and_runs_that_are_the_same_have_no_band():
-    frame = plots.warm_up_frame(counted())
+    frame = counted().plot.warm_up.frame()
     assert frame["start"].tolist() == list(map(float, range(BINS)))
     assert (frame["end"] - frame["start"]).tolist() == [1.0] * BINS
     for column in ("mean", "low", "high"):
@@ -43,19 +43,19 @@ def test_each_bin_has_the_level_of_its_second_and_runs_that_are_the_same_have_no
 
 
 def test_the_moving_average_is_that_of_the_bins_around():
-    frame = plots.warm_up_frame(counted())
+    frame = counted().plot.warm_up.frame()
     np.testing.assert_allclose(frame["moving_average"], [centred(LEVELS, at) for at in range(BINS)], atol=1e-12)
     assert moving_average(np.array([1.0])).tolist() == [1.0]
 
 
 def test_what_lies_before_the_warm_up_is_not_counted():
-    frame = plots.warm_up_frame(counted(warm_up=32.0))
+    frame = counted(warm_up=32.0).plot.warm_up.frame()
     assert frame["counted"].tolist() == [False] * 32 + [True] * 96
 
 
 def test_both_lines_are_drawn_in_the_middle_of_their_bins_under_labels_with_units():
-    ax = plots.warm_up(counted())
-    frame = plots.warm_up_frame(counted())
+    ax = counted().plot.warm_up()
+    frame = counted().plot.warm_up.frame()
     for label, column in (("mean", "mean"), ("moving average", "moving_average")):
         x, y = line(ax, label)
         np.testing.assert_allclose(x, np.arange(BINS) + 0.5)
@@ -66,8 +66,8 @@ def test_both_lines_are_drawn_in_the_middle_of_their_bins_under_labels_with_unit
 
 def test_the_warm_up_and_the_cut_are_marked_where_they_are():
     result = counted(warm_up=32.0)
-    ax = plots.warm_up(result)
-    suggested = set(plots.warm_up_frame(result)["suggested"])
+    ax = result.plot.warm_up()
+    suggested = set(result.plot.warm_up.frame()["suggested"])
     upright = {float(one.get_xdata()[0]) for one in ax.lines if list(one.get_ydata()) == [0, 1]}
     assert upright == suggested == {32.0}
     said = {text.get_text() for text in ax.texts}
@@ -78,7 +78,7 @@ def test_the_warm_up_and_the_cut_are_marked_where_they_are():
 @pytest.mark.parametrize("level", ["buffered", "unfinished"])
 def test_the_band_is_the_t_interval_of_the_replications_in_each_bin(level):
     result = small.noisy()
-    frame = plots.warm_up_frame(result, level=level)
+    frame = result.plot.warm_up.frame(level=level)
     name = frame["scenario"][0]
     table = np.array([getattr(tally, level).averages for tally in result.tallies[name].values()])
     means, errors = table.mean(axis=0), stats.sem(table)
@@ -100,7 +100,7 @@ def _kept(result):
 
 def test_a_run_of_too_few_flush_cycles_is_said_to_be_so():
     simulation = small.declare(Deterministic(1.0), until=100.0)
-    ax = plots.warm_up(small.run(simulation, policy=[FlushAtSize(45)]))
+    ax = small.run(simulation, policy=[FlushAtSize(45)]).plot.warm_up()
     assert ax.get_title(loc="left") == "jobs in buffers: too few flush cycles to judge the start"
     said = " ".join(text.get_text() for text in ax.texts).replace("\n", " ")
     assert "The start cannot be judged, since the runs hold 2.2 flush cycles" in said
@@ -108,4 +108,4 @@ def test_a_run_of_too_few_flush_cycles_is_said_to_be_so():
 
 def test_a_level_that_is_none_is_an_error():
     with pytest.raises(InvalidValueError, match="level must be one of 'buffered', 'unfinished', got 'queued'"):
-        plots.warm_up(counted(), level="queued")
+        counted().plot.warm_up(level="queued")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from bufsim_tests import study_plots_small as small
 
-from bufsim import FlushAtSize, FlushEvery, InvalidValueError, Merge, PushWorkers, Trace, UniqueByKey, plots
+from bufsim import FlushAtSize, FlushEvery, InvalidValueError, Merge, PushWorkers, Trace, UniqueByKey
 
 SIZES = [FlushAtSize(2), FlushAtSize(4), FlushAtSize(8)]
 JOBS = Trace([float(second) for second in range(1, 9)], keys=list("aaaabbbb"))
@@ -33,7 +33,7 @@ def curve(ax, marker):
 
 
 def test_of_unique_keys_the_share_saved_and_the_jobs_left_at_once_are_those_of_the_batches():
-    frame = plots.work_saved_frame(unique())
+    frame = unique().plot.work_saved.frame()
     assert frame["x"].tolist() == [2.0, 4.0, 8.0]
     for end in ("saved", "saved_low", "saved_high"):
         assert frame[end].tolist() == [0.5, 0.75, 0.75]
@@ -45,20 +45,20 @@ def test_of_unique_keys_the_share_saved_and_the_jobs_left_at_once_are_those_of_t
 
 
 def test_of_merged_jobs_the_right_axis_has_the_longest_job():
-    frame = plots.work_saved_frame(merged())
+    frame = merged().plot.work_saved.frame()
     assert frame["saved"].tolist() == [1 / 2, 3 / 4, 7 / 8]
     # 1 s and half a second an item
     assert frame["largest"].tolist() == [2.0, 3.0, 5.0]
     assert set(frame["metric"]) == {"longest job of a worker"}
-    items = plots.work_saved_frame(merged(), against="largest_work_items")
+    items = merged().plot.work_saved.frame(against="largest_work_items")
     assert items["largest"].tolist() == [2.0, 4.0, 8.0]
 
 
 @pytest.mark.parametrize(("make", "largest"), [(unique, [1.0, 1.0, 2.0]), (merged, [2.0, 3.0, 5.0])])
 def test_what_is_drawn_is_the_frame_in_per_cent_and_in_the_unit_of_the_label(make, largest):
     result = make()
-    left = plots.work_saved(result)
-    frame = plots.work_saved_frame(result)
+    left = result.plot.work_saved()
+    frame = result.plot.work_saved.frame()
     assert curve(left, "o") == ([2.0, 4.0, 8.0], [100.0 * share for share in frame["saved"]])
     assert curve(right_of(left), "s") == ([2.0, 4.0, 8.0], largest)
     assert left.get_xlabel() == "mean batch size, jobs"
@@ -67,15 +67,15 @@ def test_what_is_drawn_is_the_frame_in_per_cent_and_in_the_unit_of_the_label(mak
 
 
 def test_the_dashed_line_is_all_but_one_of_a_merged_batch():
-    left = plots.work_saved(merged())
+    left = merged().plot.work_saved()
     [dashed] = [line for line in left.lines if line.get_label() == "closed form (left)"]
     assert [100.0 * (1.0 - 1.0 / batch) for batch in dashed.get_xdata()] == pytest.approx(list(dashed.get_ydata()))
     # negative control: of keys from a log there is none
-    assert "closed form (left)" not in {line.get_label() for line in plots.work_saved(unique()).lines}
+    assert "closed form (left)" not in {line.get_label() for line in unique().plot.work_saved().lines}
 
 
 def test_today_and_the_choice_are_marked_where_they_stand():
-    left = plots.work_saved(unique(), choice=SIZES[2])
+    left = unique().plot.work_saved(choice=SIZES[2])
     upright = [line.get_xdata()[0] for line in left.lines if list(line.get_ydata()) == [0, 1]]
     assert upright == [4.0, 8.0]
     said = {text.get_text() for text in left.texts}
@@ -86,11 +86,11 @@ def test_along_the_period_the_x_axis_has_seconds():
     # the flush at 4 s takes aaaa, with the job of that moment, the one at 8 s bbbb
     periods = [FlushEvery(4.0), FlushEvery(8.0)]
     result = small.run(small.declare(JOBS, reduce=UniqueByKey()), policy=periods)
-    frame = plots.work_saved_frame(result, along="period")
+    frame = result.plot.work_saved.frame(along="period")
     assert frame["x"].tolist() == [4.0, 8.0]
     assert frame["saved"].tolist() == [0.75, 0.75]
-    assert plots.work_saved(result, along="period").get_xlabel() == "period, s"
+    assert result.plot.work_saved(along="period").get_xlabel() == "period, s"
     with pytest.raises(
         InvalidValueError, match=r"along='period' needs scenarios under FlushEvery, got 'FlushAtSize\(2"
     ):
-        plots.work_saved(unique(), along="period")
+        unique().plot.work_saved(along="period")
