@@ -1,4 +1,4 @@
-"""The answer to a plan: the study, the recommendation, and what they rest on."""
+"""Plans: a question of capacity planning, and its answer by a study, a second look and stress tests."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bufsim import checks
+from bufsim.declared import settle
 from bufsim.engines.randomness import fresh_seed
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model.flush_policy import FlushPolicy
@@ -23,126 +24,7 @@ from bufsim.studies.study import Study
 from bufsim.studies.study_result import StudyResult
 from bufsim.studies.what_if import StressTest, stress_tests
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PlanAnswer:
-    """What came out of a plan.
-
-    Parameters
-    ----------
-    plan : Plan
-        The question.
-    study : StudyResult
-        Every policy at every load.
-    recommendation : Recommendation
-        The choice, or that none qualifies.
-    favourite : str
-        The option that is looked at closely: the choice, or what came nearest to qualifying.
-    sensitivity : Sensitivity
-        What moves the favourite's numbers at the load planned for.
-    stressed : StudyResult
-        The favourite at that load as planned, and where something goes wrong.
-    """
-
-    plan: Plan
-    study: StudyResult
-    recommendation: Recommendation
-    favourite: str
-    sensitivity: Sensitivity
-    stressed: StudyResult
-
-    @property
-    def exit_status(self) -> int:
-        """0, or 1 if no policy qualifies."""
-        return self.recommendation.exit_status
-
-    @property
-    def expressions(self) -> tuple[Expression, ...]:
-        """What is asked about: what is limited, and the objective."""
-        return asked(self.plan)
-
-    def options(self) -> tuple[Option, ...]:
-        """Return what can be chosen, each with its scenarios at the loads that count."""
-        return _options(self.plan, self.study)
-
-    def scenario(self, option: str) -> str:
-        """Return an option's scenario at the load planned for."""
-        return _scenario(self.plan, self.study, option)
-
-    def stress_tests(self) -> tuple[StressTest, ...]:
-        """Return each stress test, with what it means, or why it was left out."""
-        return stress_tests(self.study.scenarios[self.scenario(self.favourite)])
-
-    @property
-    def today(self) -> str:
-        """The option of what is done today."""
-        return repr(self.plan.today)
-
-
 PLANNED = "as planned"
-
-
-def asked(plan: Plan) -> tuple[Expression, ...]:
-    """Return what is limited, and the objective, each once."""
-    limited: list[Any] = [one.expression for one in plan.limits]
-    return tuple(dict.fromkeys([*limited, plan.objective]))
-
-
-def answer(plan: Plan, *, engine: Any = "auto", **how: Any) -> PlanAnswer:
-    """Run a plan; see `Plan.run`."""
-    study = Study(
-        plan.simulation, policy=list(plan.options), arrivals_scale=list(plan.loads), seed=plan.seed, baseline=plan.today
-    )
-    result = _whole(study.run(plan.replications, engine=engine, **how))
-    recommendation = _recommended(plan, result, how)
-    favourite = _favourite(recommendation)
-    model = result.scenarios[_scenario(plan, result, favourite)]
-    # replications that neither the choice nor its second look has seen
-    unseen = {"replications": plan.replications, "first": 2 * plan.replications, "engine": engine, **how}
-    moved = sensitivity(model, asked(plan), seed=plan.seed, limits=plan.limits, confidence=plan.confidence, **unseen)
-    wrong = {one.name: one.simulation for one in stress_tests(model) if one.simulation is not None}
-    seen = _whole(Study({PLANNED: model, **wrong}, seed=plan.seed).run(**unseen))
-    return PlanAnswer(plan, result, recommendation, favourite, moved, seen)
-
-
-def _options(plan: Plan, study: StudyResult) -> tuple[Option, ...]:
-    return options(study.scenarios, study.coordinates, study.finished, up_to=plan.load, load=plan.load)
-
-
-def _scenario(plan: Plan, study: StudyResult, option: str) -> str:
-    return next(one.base() for one in _options(plan, study) if one.name == option)
-
-
-def _recommended(plan: Plan, result: StudyResult, how: Mapping[str, Any]) -> Recommendation:
-    found = result.recommend(
-        minimise=plan.objective if plan.is_cost else None,
-        maximise=None if plan.is_cost else plan.objective,
-        subject_to=plan.limits,
-        confidence=plan.confidence,
-        headroom=list(plan.headroom),
-        up_to=plan.load,
-        load=plan.load,
-        **how,
-    )
-    if found.choice is not None:
-        loads = [scale for scale, _ in found.headroom.loads] if found.headroom else []
-        if not found.choice.fresh or not set(plan.headroom) <= set(loads):
-            # what was run beyond the study did not finish
-            raise KeyboardInterrupt
-    return found
-
-
-def _favourite(recommendation: Recommendation) -> str:
-    if recommendation.choice is not None:
-        return recommendation.choice.name
-    assert recommendation.nearest_miss is not None
-    return recommendation.nearest_miss.name
-
-
-def _whole(result: StudyResult) -> StudyResult:
-    if not result.complete:
-        raise KeyboardInterrupt
-    return result
 
 
 @dataclass(frozen=True, init=False, slots=True, repr=False, eq=False)
@@ -168,7 +50,7 @@ class Plan:
     replications : int
         Independent runs of each policy at each load, ≥ 2.
     seed : int, optional
-        The root seed; None draws one, which the answer tells.
+        The root seed; None draws one, which stands in the answer.
     headroom : sequence of float
         At how many times today's arrivals the choice alone is checked too.
     assumptions : sequence of str
@@ -248,31 +130,35 @@ class Plan:
             raise InvalidValueError(
                 f"replications must be >= 2, got {replications}: from one run nothing can be said about the noise"
             )
-        values = {
-            "simulation": simulation.with_policy(own),
-            "today": own,
-            "policies": _choices(policies, own),
-            "objective": objective,
-            "is_cost": is_cost,
-            "limits": tuple(limit(one) for one in _list("limits", limits)),
-            "loads": scales,
-            "load": planned,
-            "replications": replications,
-            "seed": fresh_seed() if seed is None else checks.integer("seed", seed, at_least=0),
-            "headroom": _further(headroom, scales, planned),
-            "assumptions": tuple(checks.text("an assumption", one) for one in _list("assumptions", assumptions)),
-            "confidence": inner_probability("confidence", confidence),
-            "title": checks.text("title", title),
-        }
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+        settle(
+            self,
+            simulation=simulation.with_policy(own),
+            today=own,
+            policies=_choices(policies, own),
+            objective=objective,
+            is_cost=is_cost,
+            limits=tuple(limit(one) for one in _list("limits", limits)),
+            loads=scales,
+            load=planned,
+            replications=replications,
+            seed=fresh_seed() if seed is None else checks.integer("seed", seed, at_least=0),
+            headroom=_further(headroom, scales, planned),
+            assumptions=tuple(checks.text("an assumption", one) for one in _list("assumptions", assumptions)),
+            confidence=inner_probability("confidence", confidence),
+            title=checks.text("title", title),
+        )
         if self.headroom and not self.limits:
             raise InvalidValueError("headroom needs limits to break; give limits=[...], or leave out headroom")
 
     @property
     def options(self) -> tuple[FlushPolicy, ...]:
-        """What is tried: what is done today, and the others."""
+        """The policies that are tried: what is done today, and the others."""
         return (self.today, *self.policies)
+
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """The metrics that matter: those with limits, and the objective."""
+        return tuple(dict.fromkeys([*(limit.expression for limit in self.limits), self.objective]))
 
     def run(
         self,
@@ -308,7 +194,7 @@ class Plan:
         >>> plan.run(progress=False).recommendation.choice.name
         'FlushAfterAge(5.0)'
         """
-        return answer(self, executor=executor, store=store, progress=progress, engine=engine)
+        return _answer(self, engine, {"executor": executor, "store": store, "progress": progress})
 
     def __repr__(self) -> str:
         return (
@@ -333,15 +219,15 @@ def _policy(name: str, value: object) -> FlushPolicy:
 
 def _choices(policies: object, today: FlushPolicy) -> tuple[FlushPolicy, ...]:
     """Return the policies without repetition, and without what is done today."""
-    given = [_policy("a policy in policies", one) for one in _list("policies", policies)]
-    others = tuple(dict.fromkeys(one for one in given if one != today))
+    given = [_policy("a policy in policies", policy) for policy in _list("policies", policies)]
+    others = tuple(dict.fromkeys(policy for policy in given if policy != today))
     if not others:
         raise InvalidValueError(f"policies must hold at least one other than today's {today!r}, got {given!r}")
     return others
 
 
 def _scales(name: str, values: object) -> tuple[float, ...]:
-    return tuple(sorted({checks.positive(f"a load of {name}", one) for one in _list(name, values)}))
+    return tuple(sorted({checks.positive(f"a load of {name}", scale) for scale in _list(name, values)}))
 
 
 def _further(given: object, loads: Sequence[float], load: float) -> tuple[float, ...]:
@@ -357,3 +243,113 @@ def _list(name: str, values: object) -> Sequence[Any]:
     if isinstance(values, str) or not isinstance(values, Sequence):
         raise InvalidTypeError(f"{name} must be a list, got {values!r}; write [{values!r}]")
     return values
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlanAnswer:
+    """The answer to a plan: what to do, and how far it can be trusted.
+
+    Parameters
+    ----------
+    plan : Plan
+        The question.
+    study : StudyResult
+        Every policy at every load.
+    recommendation : Recommendation
+        The choice, or why none qualifies.
+    favourite : str
+        The option that is looked at closely: the choice, or what came nearest to qualifying.
+    sensitivity : Sensitivity
+        What moves the favourite's numbers at the load planned for.
+    stressed : StudyResult
+        The favourite at that load as planned, and where something goes wrong.
+    """
+
+    plan: Plan
+    study: StudyResult
+    recommendation: Recommendation
+    favourite: str
+    sensitivity: Sensitivity
+    stressed: StudyResult
+
+    @property
+    def exit_status(self) -> int:
+        """0, or 1 if no policy qualifies."""
+        return self.recommendation.exit_status
+
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """The metrics that matter: those with limits, and the objective."""
+        return self.plan.expressions
+
+    def options(self) -> tuple[Option, ...]:
+        """Return the options, each with its scenarios at the loads that count."""
+        return _options(self.plan, self.study)
+
+    def scenario(self, option: str) -> str:
+        """Return an option's scenario at the load planned for."""
+        return _scenario(self.plan, self.study, option)
+
+    def stress_tests(self) -> tuple[StressTest, ...]:
+        """Return each stress test, with what it means, or why it was left out."""
+        return stress_tests(self.study.scenarios[self.scenario(self.favourite)])
+
+    @property
+    def today(self) -> str:
+        """The option of what is done today."""
+        return repr(self.plan.today)
+
+
+# With 30 replications: the study runs replications 0 to 29 of every policy at every load. The choice runs again on 30
+# to 59, which had no part in choosing it, also at the loads of the headroom. The favourite, at the load planned for,
+# then runs on 60 to 89 with each assumption moved, and under each stress test: neither the choice nor its second look
+# has seen these, so that what chose it cannot flatter it here either.
+def _answer(plan: Plan, engine: Engine, how: Mapping[str, Any]) -> PlanAnswer:
+    study = Study(
+        plan.simulation, policy=list(plan.options), arrivals_scale=list(plan.loads), seed=plan.seed, baseline=plan.today
+    )
+    result = _whole(study.run(plan.replications, engine=engine, **how))
+    recommendation = _recommendation(plan, result, how)
+    best = recommendation.choice or recommendation.nearest_miss
+    assert best is not None
+    model = result.scenarios[_scenario(plan, result, best.name)]
+    unseen = {"replications": plan.replications, "first": 2 * plan.replications, "engine": engine, **how}
+    moved = sensitivity(
+        model, plan.expressions, seed=plan.seed, limits=plan.limits, confidence=plan.confidence, **unseen
+    )
+    stressed = {test.name: test.simulation for test in stress_tests(model) if test.simulation is not None}
+    seen = _whole(Study({PLANNED: model, **stressed}, seed=plan.seed).run(**unseen))
+    return PlanAnswer(plan, result, recommendation, best.name, moved, seen)
+
+
+def _recommendation(plan: Plan, result: StudyResult, how: Mapping[str, Any]) -> Recommendation:
+    """Return the recommendation; an interrupt of what is run for it ends the plan."""
+    recommendation = result.recommend(
+        minimise=plan.objective if plan.is_cost else None,
+        maximise=None if plan.is_cost else plan.objective,
+        subject_to=plan.limits,
+        confidence=plan.confidence,
+        headroom=list(plan.headroom),
+        up_to=plan.load,
+        load=plan.load,
+        **how,
+    )
+    if recommendation.choice is not None:
+        loads = {scale for scale, _ in recommendation.headroom.loads} if recommendation.headroom else set()
+        if not recommendation.choice.fresh or not set(plan.headroom) <= loads:
+            raise KeyboardInterrupt
+    return recommendation
+
+
+def _options(plan: Plan, study: StudyResult) -> tuple[Option, ...]:
+    return options(study.scenarios, study.coordinates, study.finished, up_to=plan.load, load=plan.load)
+
+
+def _scenario(plan: Plan, study: StudyResult, option: str) -> str:
+    return next(one.base() for one in _options(plan, study) if one.name == option)
+
+
+def _whole(result: StudyResult) -> StudyResult:
+    if not result.complete:
+        raise KeyboardInterrupt
+    return result

@@ -25,12 +25,12 @@ COLUMNS = ["assumption", "value", "moved", "metric", "difference", "low", "high"
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What becomes of a metric where one assumption is moved.
+    """The effect of one assumption on a metric.
 
     Parameters
     ----------
     variation : Variation
-        What is moved.
+        The assumption.
     expression : Expression
         The metric.
     lower, higher : Interval
@@ -58,7 +58,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Sensitivity(Answer):
-    """Which assumption of a model moves some metrics most.
+    """The effects of all assumptions of a model on some metrics.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class Sensitivity(Answer):
 
     def sentences(self) -> list[str]:
         """Return for each metric which assumption moves it most."""
-        return [*(self._sentence(expression) for expression in self.base), *(f"{one}." for one in self.undefined)]
+        return [*(self._sentence(expression) for expression in self.base), *(f"{reason}." for reason in self.undefined)]
 
     def _sentence(self, expression: Expression) -> str:
         first = self.of(expression)[0]
@@ -134,7 +134,7 @@ def sensitivity(
     seed : int
         The root seed.
     limits : sequence of Limit
-        What must be kept: whether it still is, is told of each variation.
+        What must be kept: whether it still is, stands beside each variation.
     factor : float
         By how much each assumption is divided and multiplied.
     replications, first, **how
@@ -149,8 +149,9 @@ def sensitivity(
     """
     moved = variations(simulation, factor)
     scenarios = {BASE: simulation}
-    for one in moved:
-        scenarios |= {f"{one.name}, lower": one.lower, f"{one.name}, higher": one.higher}
+    for variation in moved:
+        for name, model in zip(_names(variation), (variation.lower, variation.higher), strict=True):
+            scenarios[name] = model
     result = Study(scenarios, seed=seed).run(replications, first=first, **how)
     if not result.complete:
         raise KeyboardInterrupt
@@ -158,10 +159,10 @@ def sensitivity(
         failed = result.failures.iloc[0]
         raise InvalidValueError(f"with {failed['scenario']} the model failed: {failed['error']}")
     effects, undefined = _effects(result, moved, expressions, limits, confidence)
-    order = {expression: place for place, expression in enumerate(expressions)}
+    order = {expression: index for index, expression in enumerate(expressions)}
     effects.sort(key=lambda effect: (order[effect.expression], -effect.reach))
-    told = dict.fromkeys(effect.expression for effect in effects)
-    base = {expression: result.interval(expression, BASE, confidence=confidence) for expression in told}
+    defined = dict.fromkeys(effect.expression for effect in effects)
+    base = {expression: result.interval(expression, BASE, confidence=confidence) for expression in defined}
     return Sensitivity(factor, base, tuple(effects), undefined)
 
 
@@ -175,9 +176,9 @@ def _effects(
     """Return the effects that have a value, and why others have none."""
     effects, undefined = [], []
     for expression in expressions:
-        for one in moved:
+        for variation in moved:
             try:
-                effects.append(_effect(result, one, expression, limits, confidence))
+                effects.append(_effect(result, variation, expression, limits, confidence))
             except UndefinedError as error:
                 undefined.append(error.reason)
     return effects, tuple(dict.fromkeys(undefined))
@@ -186,8 +187,12 @@ def _effects(
 def _effect(
     result: StudyResult, variation: Variation, expression: Expression, limits: Sequence[Limit], confidence: float
 ) -> Effect:
-    names = (f"{variation.name}, lower", f"{variation.name}, higher")
+    names = _names(variation)
     base = result.measured(expression, BASE).values()
     gaps = [paired_difference(result.measured(expression, name).values(), base).interval(confidence) for name in names]
     lower, higher = (joint(check_limits(limits, [name], result.measured, confidence=confidence)) for name in names)
     return Effect(variation, expression, gaps[0], gaps[1], (lower, higher))
+
+
+def _names(variation: Variation) -> tuple[str, str]:
+    return f"{variation.name}, lower", f"{variation.name}, higher"

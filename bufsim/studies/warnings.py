@@ -1,4 +1,4 @@
-"""Windows that cut the period of a policy: then rates and levels are off, however many replications there are."""
+"""Warnings of a study: a start away from where it goes, windows that cut a period, and what single runs warn of."""
 
 from __future__ import annotations
 
@@ -22,56 +22,6 @@ from bufsim.statistics import WarmUpCheck, check_warm_up
 from bufsim.studies.answers import Answer
 from bufsim.studies.estimates import Floats
 
-MATTERS = 0.01
-"""A rate that is off by less is not worth a word."""
-
-
-def cut_periods(simulation: Simulation, tallies: Sequence[Tally]) -> list[str]:
-    """Return a sentence for each clock whose ticks in [warm_up, until) are too few or too many for its length.
-
-    A window of k periods should hold k ticks. It holds fewer or more when it cuts a period; and one fewer when it
-    starts at 0, where the first tick finds nothing, since the tick at `until` lies outside. Whole periods after a
-    warm-up hold exactly k. A clock counts by the share of the flushes that it started.
-    """
-    found = []
-    for buffer in simulation.buffers:
-        causes = Counter[str]()
-        for tally in tallies:
-            causes.update(tally.buffers[buffer.id].causes)
-        for part in buffer.policy.parts():
-            if isinstance(part, CheckedEvery) or (isinstance(part, FlushEvery) and part.anchor == "clock"):
-                found.append(_said(simulation, part, _share(part, causes)))
-    return list(dict.fromkeys(sentence for sentence in found if sentence))
-
-
-def _share(clock: FlushEvery | CheckedEvery, causes: Counter[str]) -> float:
-    """Return the share of the flushes that started at the clock's ticks."""
-    leaves = {repr(part) for part in clock.parts()}
-    return sum(causes[leaf] for leaf in leaves) / max(causes.total(), 1)
-
-
-def _said(simulation: Simulation, clock: FlushEvery | CheckedEvery, share: float) -> str:
-    start, end, period = simulation.warm_up, simulation.until, clock.period
-    periods = (end - start) / period
-    off = _ticks(start, end, period, clock.phase) / periods - 1.0
-    if abs(off) * share <= MATTERS:
-        return ""
-    begin = start or period
-    return (
-        f"cut period: {clock!r} has {100.0 * abs(off):.1f} % {'fewer' if off < 0.0 else 'more'} ticks than "
-        f"{number(periods)} periods should have, so that the flushes that it starts are off by as much: "
-        f"warm_up={begin:g} and until={begin + math.ceil(periods) * period:g} hold whole periods"
-    )
-
-
-def _ticks(start: float, end: float, period: float, phase: float) -> int:
-    """Return how many ticks lie in [start, end); not counted is one at 0, when there is no job yet."""
-    first = max(math.ceil((start - phase) / period), 0)
-    if phase + first * period == 0.0:
-        first = 1
-    return max(math.ceil((end - phase) / period) - first, 0)
-
-
 LEVELS = ("buffered", "unfinished")
 """The levels of a tally that are looked at: jobs in buffers, and works in the queues that have workers."""
 _CALLED = {"buffered": "jobs in buffers", "unfinished": "jobs in queues and in service"}
@@ -80,8 +30,118 @@ _LEAST_CYCLES = 3
 _CYCLES_IN_A_BIN = 4
 _BINS_OF_CYCLES = 4
 _MATTERS = 0.01
+"""A rate, or a part of what is buffered, that is less than this share is not worth a word."""
 _ABOUT = 1.02
 """A cycle is estimated: three that are a little too long count as three."""
+
+
+def study_warnings(scenarios: Mapping[str, Simulation], tallies: Mapping[str, Sequence[Tally]]) -> list[str]:
+    """Return a sentence for each thing that can mislead.
+
+    "warm-up": a level starts away from where it goes, or is still moving when the runs end. "cut period": the window
+    cuts a period of a policy. And what single runs are warned of ("never due", "unstable", "large job"), with how many
+    of the replications it was seen in.
+
+    Parameters
+    ----------
+    scenarios : mapping of str to Simulation
+        What ran.
+    tallies : mapping of str to sequence of Tally
+        What is kept of their replications.
+    """
+    sentences = warm_ups(tallies).warnings()
+    for name, kept in tallies.items():
+        sentences += [_of(sentence, name) for sentence in cut_periods(scenarios[name], kept)]
+        sentences += _of_runs(name, scenarios[name], kept)
+    return sentences
+
+
+def _of_runs(name: str, simulation: Simulation, tallies: Sequence[Tally]) -> list[str]:
+    """Return each kind of warning once, in the words of the first replication that has it."""
+    seen: dict[str, list[str]] = {}
+    for tally in tallies:
+        for sentence in of_run.cautions(simulation, tally):
+            seen.setdefault(sentence.split(":")[0], []).append(sentence)
+    return [
+        f"{_of(sentences[0], name)} (so in {len(sentences)} of {len(tallies)} replications)"
+        for sentences in seen.values()
+    ]
+
+
+def _of(sentence: str, scenario: str) -> str:
+    """Return a warning with its scenario's name after its kind."""
+    kind, text = sentence.split(": ", 1)
+    return f"{kind}: {scenario}: {text}"
+
+
+# the start of the runs
+
+
+@dataclass(frozen=True, slots=True)
+class WarmUp:
+    """The effect of the start of the runs on one level of a scenario.
+
+    Parameters
+    ----------
+    scenario : str
+        Whose.
+    level : {"buffered", "unfinished"}
+        Which.
+    check : WarmUpCheck
+        What was found: where MSER-5 would cut, the bias, and a warning or none.
+    """
+
+    scenario: str
+    level: str
+    check: WarmUpCheck
+
+    def sentence(self) -> str:
+        """Return the warning, or that there is none."""
+        text = self.check.warning or "the start does no harm that shows"
+        return f"{self.scenario}, {_CALLED[self.level]}: {text}"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class WarmUps(Answer):
+    """The effects of the start of the runs, by scenario and level.
+
+    Parameters
+    ----------
+    rows : tuple of WarmUp
+        Scenario by scenario.
+    """
+
+    rows: tuple[WarmUp, ...]
+
+    def warnings(self) -> list[str]:
+        """Return a sentence for each level that starts away from where it goes, or is still moving at the end."""
+        way_out = " (unless a run is meant to start like that and to end, as an import does)"
+        return [f"warm-up: {row.sentence()}{way_out}" for row in self.rows if row.check.warning]
+
+    def sentences(self) -> list[str]:
+        """Return a sentence a level."""
+        return [row.sentence() for row in self.rows]
+
+    def table(self) -> pd.DataFrame:
+        """Return a row a level: scenario, level, suggested (s, nan if none), relative_bias, warning."""
+        rows = [
+            (row.scenario, row.level, row.check.warm_up, row.check.relative_bias, row.check.warning)
+            for row in self.rows
+        ]
+        frame = pd.DataFrame(rows, columns=["scenario", "level", "suggested", "relative_bias", "warning"])
+        return frame.astype({"suggested": float})
+
+
+def warm_ups(tallies: Mapping[str, Sequence[Tally]]) -> WarmUps:
+    """Return what the start does in each scenario, for each of its levels that is not 0 throughout."""
+    return WarmUps(
+        tuple(
+            WarmUp(name, level, warm_up_check(kept, level))
+            for name, kept in tallies.items()
+            for level in LEVELS
+            if levels(kept, level).any()
+        )
+    )
 
 
 def levels(tallies: Sequence[Tally], level: str) -> Floats:
@@ -159,107 +219,50 @@ def _too_few(tallies: Sequence[Tally], cycle: float) -> WarmUpCheck:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class WarmUp:
-    """What the start of the runs does to one level of a scenario.
+# windows that cut a period
 
-    Parameters
-    ----------
-    scenario : str
-        Whose.
-    level : {"buffered", "unfinished"}
-        Which.
-    check : WarmUpCheck
-        What was found: where MSER-5 would cut, the bias, and a warning or none.
+
+def cut_periods(simulation: Simulation, tallies: Sequence[Tally]) -> list[str]:
+    """Return a sentence for each clock whose ticks in [warm_up, until) are too few or too many for its length.
+
+    A window of k periods should hold k ticks. It holds fewer or more when it cuts a period; and one fewer when it
+    starts at 0, where the first tick finds nothing, since the tick at `until` lies outside. Whole periods after a
+    warm-up hold exactly k. A clock counts by the share of the flushes that it started.
     """
-
-    scenario: str
-    level: str
-    check: WarmUpCheck
-
-    def sentence(self) -> str:
-        """Return the warning, or that there is none."""
-        said = self.check.warning or "the start does no harm that shows"
-        return f"{self.scenario}, {_CALLED[self.level]}: {said}"
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class WarmUps(Answer):
-    """What the start of the runs does, by scenario and level.
-
-    Parameters
-    ----------
-    rows : tuple of WarmUp
-        Scenario by scenario.
-    """
-
-    rows: tuple[WarmUp, ...]
-
-    def warnings(self) -> list[str]:
-        """Return a sentence for each level that starts away from where it goes, or is still moving at the end."""
-        way_out = " (unless a run is meant to start like that and to end, as an import does)"
-        return [f"warm-up: {row.sentence()}{way_out}" for row in self.rows if row.check.warning]
-
-    def sentences(self) -> list[str]:
-        """Return a sentence a level."""
-        return [row.sentence() for row in self.rows]
-
-    def table(self) -> pd.DataFrame:
-        """Return a row a level: scenario, level, suggested (s, nan if none), relative_bias, warning."""
-        rows = [
-            (row.scenario, row.level, row.check.warm_up, row.check.relative_bias, row.check.warning)
-            for row in self.rows
-        ]
-        frame = pd.DataFrame(rows, columns=["scenario", "level", "suggested", "relative_bias", "warning"])
-        return frame.astype({"suggested": float})
+    sentences = []
+    for buffer in simulation.buffers:
+        causes = Counter[str]()
+        for tally in tallies:
+            causes.update(tally.buffers[buffer.id].causes)
+        for part in buffer.policy.parts():
+            if isinstance(part, CheckedEvery) or (isinstance(part, FlushEvery) and part.anchor == "clock"):
+                sentences.append(_cut_period(simulation, part, _share(part, causes)))
+    return list(dict.fromkeys(filter(None, sentences)))
 
 
-def warm_ups(tallies: Mapping[str, Sequence[Tally]]) -> WarmUps:
-    """Return what the start does in each scenario, for each of its levels that is not 0 throughout."""
-    return WarmUps(
-        tuple(
-            WarmUp(name, level, warm_up_check(found, level))
-            for name, found in tallies.items()
-            for level in LEVELS
-            if levels(found, level).any()
-        )
+def _share(clock: FlushEvery | CheckedEvery, causes: Counter[str]) -> float:
+    """Return the share of the flushes that started at the clock's ticks."""
+    leaves = {repr(part) for part in clock.parts()}
+    return sum(causes[leaf] for leaf in leaves) / max(causes.total(), 1)
+
+
+def _cut_period(simulation: Simulation, clock: FlushEvery | CheckedEvery, share: float) -> str:
+    start, end, period = simulation.warm_up, simulation.until, clock.period
+    periods = (end - start) / period
+    off = _ticks(start, end, period, clock.phase) / periods - 1.0
+    if abs(off) * share <= _MATTERS:
+        return ""
+    begin = start or period
+    return (
+        f"cut period: {clock!r} has {100.0 * abs(off):.1f} % {'fewer' if off < 0.0 else 'more'} ticks than "
+        f"{number(periods)} periods should have, so that the flushes that it starts are off by as much: "
+        f"warm_up={begin:g} and until={begin + math.ceil(periods) * period:g} hold whole periods"
     )
 
 
-def study_warnings(scenarios: Mapping[str, Simulation], tallies: Mapping[str, Sequence[Tally]]) -> list[str]:
-    """Return a sentence for each thing that can mislead.
-
-    "warm-up": a level starts away from where it goes, or is still moving when the runs end. "cut period": the window
-    cuts a period of a policy. And what single runs are warned of ("never due", "unstable", "large job"), with how many
-    of the replications it was seen in.
-
-    Parameters
-    ----------
-    scenarios : mapping of str to Simulation
-        What ran.
-    tallies : mapping of str to sequence of Tally
-        What is kept of their replications.
-    """
-    found = warm_ups(tallies).warnings()
-    for name, kept in tallies.items():
-        found += [_of(sentence, name) for sentence in cut_periods(scenarios[name], kept)]
-        found += _of_runs(name, scenarios[name], kept)
-    return found
-
-
-def _of_runs(name: str, simulation: Simulation, tallies: Sequence[Tally]) -> list[str]:
-    """Return each kind of warning once, in the words of the first replication that has it."""
-    seen: dict[str, list[str]] = {}
-    for tally in tallies:
-        for sentence in of_run.cautions(simulation, tally):
-            seen.setdefault(sentence.split(":")[0], []).append(sentence)
-    return [
-        f"{_of(sentences[0], name)} (so in {len(sentences)} of {len(tallies)} replications)"
-        for sentences in seen.values()
-    ]
-
-
-def _of(sentence: str, scenario: str) -> str:
-    """Return a warning with its scenario's name after its kind."""
-    kind, said = sentence.split(": ", 1)
-    return f"{kind}: {scenario}: {said}"
+def _ticks(start: float, end: float, period: float, phase: float) -> int:
+    """Return how many ticks lie in [start, end); not counted is one at 0, when there is no job yet."""
+    first = max(math.ceil((start - phase) / period), 0)
+    if phase + first * period == 0.0:
+        first = 1
+    return max(math.ceil((end - phase) / period) - first, 0)

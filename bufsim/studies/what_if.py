@@ -1,4 +1,4 @@
-"""How the world may differ from a model: its assumptions moved up and down."""
+"""Models of what may be otherwise: assumptions moved up and down, longer bursts, and stress tests."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ Change = Callable[[Simulation, float], Simulation]
 
 @dataclass(frozen=True, slots=True)
 class Variation:
-    """An assumption of a model, and the model with it moved.
+    """An assumption of a model, with the model in which it is smaller and that in which it is larger.
 
     Parameters
     ----------
     name : str
-        What is assumed: "time for each item".
+        The assumption: "time for each item".
     value : str
         As it stands: "5 ms".
     lower, higher : Simulation
@@ -44,7 +44,7 @@ class Variation:
 
 
 def variations(simulation: Simulation, factor: float = 1.25) -> tuple[Variation, ...]:
-    """Return the assumptions of a model that can be moved: arrivals, and the times of flushes and workers.
+    """Return the assumptions of a model that can be varied: arrivals, and the times of flushes and workers.
 
     Those that are 0 are left out: no factor moves them.
 
@@ -64,7 +64,7 @@ def variations(simulation: Simulation, factor: float = 1.25) -> tuple[Variation,
     ...     workers=[PushWorkers(1, service="20ms")],
     ...     until="1min",
     ... )
-    >>> [(one.name, one.value) for one in variations(simulation)]
+    >>> [(variation.name, variation.value) for variation in variations(simulation)]
     [('arrivals', '10 jobs/s'), ('service time', '20 ms')]
     """
     checks.positive("factor - 1", factor - 1.0)
@@ -182,17 +182,17 @@ def with_longer_bursts(simulation: Simulation) -> tuple[Simulation, str] | None:
     >>> from bufsim import FlushEvery, JobBuffer
     >>> edits = Producer("edits", Bursty(100.0, 1.0, mean_high=2.0, mean_low=8.0))
     >>> simulation = Simulation(producers=[edits], buffers=[JobBuffer("search", policy=FlushEvery("5s"))], until="1min")
-    >>> model, said = with_longer_bursts(simulation)
-    >>> model.producers[0].arrivals, said
+    >>> model, meaning = with_longer_bursts(simulation)
+    >>> model.producers[0].arrivals, meaning
     (Bursty(100.0, 1.0, 4.0, 8.0), 'edits: high phases last 4 s on average, in place of 2 s, at the same rates')
     """
     changed = [_longer_bursts(producer, simulation.until) for producer in simulation.producers]
-    said = [words for _, words, _ in changed if words]
-    if not said:
+    texts = [text for _, text, _ in changed if text]
+    if not texts:
         return None
     producers = tuple(producer for producer, _, _ in changed)
     until = simulation.until + max(added for _, _, added in changed)
-    return replace(simulation, producers=producers, until=until), "; ".join(said)
+    return replace(simulation, producers=producers, until=until), "; ".join(texts)
 
 
 def busiest(times: Sequence[float] | np.ndarray, length: float) -> Burst:
@@ -279,12 +279,12 @@ _DOWNTIME = 10.0
 
 @dataclass(frozen=True, slots=True)
 class StressTest:
-    """Something that may go wrong.
+    """A stress test: something that may go wrong, and the model with it.
 
     Parameters
     ----------
     name : str
-        What it is: "workers twice as slow".
+        Its name: "workers twice as slow".
     meaning : str
         What differs from the model, in words; where it cannot go wrong in this model, why not.
     simulation : Simulation or None
@@ -297,7 +297,7 @@ class StressTest:
 
 
 def stress_tests(simulation: Simulation) -> tuple[StressTest, ...]:
-    """Return what may go wrong: more load, longer bursts, slower and fewer workers, and a stop.
+    """Return the stress tests of a model: more load, longer bursts, slower and fewer workers, and a stop.
 
     Half as many jobs again; bursts twice as long (see `bufsim.studies.what_if.with_longer_bursts`); workers that take
     twice as long for everything; half of the workers of every queue gone for the whole run, rounded down; and a stop of
@@ -312,8 +312,8 @@ def stress_tests(simulation: Simulation) -> tuple[StressTest, ...]:
     ...     workers=[PushWorkers(3, service="20ms")],
     ...     until="1min",
     ... )
-    >>> for one in stress_tests(simulation):
-    ...     print(f"{one.name}: {one.meaning}")
+    >>> for test in stress_tests(simulation):
+    ...     print(f"{test.name}: {test.meaning}")
     half as many jobs again: 1.5 times the arrivals
     bursts twice as long: not looked at, because no arrivals are recorded or Bursty
     workers twice as slow: service, each item and the time from poll to poll take twice as long
@@ -333,10 +333,11 @@ def _left_out(name: str, because: str) -> StressTest:
 
 
 def _longer_burst(simulation: Simulation) -> StressTest:
-    name, found = "bursts twice as long", with_longer_bursts(simulation)
-    if found is None:
+    name, longer = "bursts twice as long", with_longer_bursts(simulation)
+    if longer is None:
         return _left_out(name, "no arrivals are recorded or Bursty")
-    return StressTest(name, found[1], found[0])
+    model, meaning = longer
+    return StressTest(name, meaning, model)
 
 
 def _fewer_workers(simulation: Simulation) -> tuple[StressTest, StressTest]:
@@ -352,9 +353,9 @@ def _half_gone(name: str, simulation: Simulation) -> StressTest:
     if not counts:
         return _left_out(name, "no queue has more than one worker, and without it nothing of the queue is served")
     left = tuple(replace(pool, concurrency=(pool.concurrency + 1) // 2) for pool in simulation.workers)
-    said = " and ".join(f"of {count} workers of a queue {(count + 1) // 2}" for count in counts)
+    text = " and ".join(f"of {count} workers of a queue {(count + 1) // 2}" for count in counts)
     are = "is" if len(counts) == 1 and 2 in counts else "are"
-    return StressTest(name, f"{said} {are} left, for the whole run", replace(simulation, workers=left))
+    return StressTest(name, f"{text} {are} left, for the whole run", replace(simulation, workers=left))
 
 
 def _stop(simulation: Simulation) -> StressTest:
