@@ -80,14 +80,14 @@ def services_end_before_flushes_are_due(state: Any, now: float) -> int:
 def flushes_of_later_buffers_are_due_first(state: Any, now: float) -> int:
     for buffer in reversed(range(len(state.buffers))):
         if state.buffers[buffer].ring_at == now:
-            return buffers.ring(state, buffer, now)
+            return buffers.ring(state, state.buffers[buffer], now)
     return DUE_OR_SERVICE(state, now)
 
 
 def flushes_of_later_buffers_end_first(state: Any, now: float) -> int:
     for buffer in reversed(range(len(state.buffers))):
         if state.buffers[buffer].end_at == now:
-            return reduce.end_flush(state, buffer, now)
+            return reduce.end_flush(state, state.buffers[buffer], now)
     return STOP_OR_FLUSH_END(state, now)
 
 
