@@ -21,9 +21,8 @@ import numpy as np
 
 from benchmarks import readme, tables
 from benchmarks.simulations import SEED, simulation
-from benchmarks.works import PERIOD, RATE, SERVICE, SIZE, WORKERS, WORKS
+from benchmarks.works import PERIOD, RATE, SERVICE, WORKERS, WORKS
 from bufsim import (
-    Capacity,
     CollectQueues,
     Exponential,
     FlushEvery,
@@ -34,7 +33,7 @@ from bufsim import (
     Result,
     Simulation,
 )
-from bufsim.engines import arrays, compiled_engine
+from bufsim.engines import arrays, compiled_engine, streaming
 
 JOBS = 10**6
 ROUNDS = 7
@@ -63,17 +62,10 @@ def two_buffers(jobs: int, *, failure: float | None = None) -> Simulation:
     )
 
 
-def limited(jobs: int) -> Simulation:
-    """Return W1 with a buffer that can overflow, and does not."""
-    buffer = JobBuffer("search", policy=FlushEvery(PERIOD), capacity=Capacity(jobs=100 * SIZE))
-    return Simulation(producers=[Producer("edits", Poisson(RATE))], buffers=[buffer], until=jobs / RATE)
-
-
 MODELS = {
     "W1": lambda jobs: simulation(WORKS["W1"], jobs),
     "W3": lambda jobs: simulation(WORKS["W3"], jobs),
     "W4": lambda jobs: simulation(WORKS["W4"], jobs),
-    "W1 with a capacity": limited,
     "two buffers": two_buffers,
     "two buffers, workers": lambda jobs: two_buffers(jobs, failure=0.0),
     "two buffers, workers that fail": lambda jobs: two_buffers(jobs, failure=0.1),
@@ -102,7 +94,7 @@ class Case:
 
 def case(mode: str, model: str, *others: str) -> Case:
     """Return a case in which a mode, and others that need it, are forbidden."""
-    general = {"losses", "serves", "loses_tasks", "counts_bytes", "counts_items", "exposes"}
+    general = {"serves", "loses_tasks", "counts_bytes", "counts_items", "exposes"}
     return Case(mode, model, {name: name in general for name in (mode, *others)})
 
 
@@ -111,9 +103,6 @@ CASES = (
     case("straight", "W4"),
     case("contiguous", "W1", "straight", "bulk"),
     case("contiguous", "W3"),
-    case("single", "W1 with a capacity"),
-    case("single", "two buffers"),
-    case("losses", "two buffers"),
     case("serves", "two buffers"),
     case("in_order", "W4"),
     case("in_order", "two buffers, workers"),
@@ -142,9 +131,15 @@ def without(forbidden: dict[str, bool]) -> Iterator[None]:
             made.run[name] = value
         return made
 
+    class Forbidding(streaming.Windows):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            set_fields(self.state)
+
     with (
         mock.patch.object(compiled_engine, "lower", lowered),
-        # whether jobs have bytes is known only here
+        # whether jobs have bytes is known only there
+        mock.patch.object(compiled_engine, "Windows", Forbidding),
         mock.patch.object(arrays, "recording_state", lambda *given: set_fields(recording_state(*given))),
     ):
         yield

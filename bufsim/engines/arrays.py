@@ -12,6 +12,7 @@ import numpy.typing as npt
 from bufsim import memory
 from bufsim.engines import bins
 from bufsim.engines.kernel import tallies
+from bufsim.engines.kernel.records import Records, dtype_of, records
 from bufsim.engines.kernel.state import (
     FINISHED_AT,
     LOST_AT,
@@ -38,7 +39,6 @@ from bufsim.engines.kernel.state import (
     JobWindow,
     Level,
     Queue,
-    Records,
     RowWindow,
     Run,
     Sample,
@@ -47,8 +47,6 @@ from bufsim.engines.kernel.state import (
     State,
     Tally,
     TaskWindow,
-    dtype_of,
-    records,
 )
 from bufsim.engines.lowering import Lowered, rows_of_a_job
 from bufsim.engines.recording import COMPLETED, LOSS_CAUSES, PENDING, Recording, RowOrder, cause_names
@@ -340,13 +338,13 @@ def recording_of(simulation: Declaration, workload: Workload, jobs: Jobs, state:
 def _copy_columns(state: State) -> Columns:
     run, rows = state.run[0], state.rows
     n = int(run["row"])
-    number = memory.counted(n) if run["single"] else rows.whole[ROW_JOB, :n]
+    number = memory.counted(n) if run["contiguous"] else rows.whole[ROW_JOB, :n]
     return {
         "copy_job": number,
         "copy_buffer": same(0, n, np.int16) if run["contiguous"] else rows.small[ROW_BUFFER, :n],
         **_fates(state, number),
-        "copy_lost_at": rows.lost_at[:n] if run["losses"] else same(np.nan, n, np.float64),
-        "copy_loss": rows.small[ROW_LOSS, :n] if run["losses"] else same(-1, n, np.int16),
+        "copy_lost_at": same(np.nan, n, np.float64) if run["contiguous"] else rows.lost_at[:n],
+        "copy_loss": same(-1, n, np.int16) if run["contiguous"] else rows.small[ROW_LOSS, :n],
     }
 
 

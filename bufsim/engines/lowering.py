@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bufsim.engines.kernel import state
-from bufsim.engines.kernel.state import Buffer, Operation, Queue, R, Records, Run, dtype_of
+from bufsim.engines.kernel.records import R, Records, dtype_of
+from bufsim.engines.kernel.state import Buffer, Operation, Queue, Run
 from bufsim.engines.recording import cause_names
 from bufsim.errors import NotLoweredError
 from bufsim.model import buffers, declaration, flush_policy, policies, reducers, rules, workers
@@ -201,8 +202,6 @@ def _facts(
         "contiguous": contiguous,
         "straight": straight,
         "bulk": straight and not serves,
-        "single": bool((collectors <= 1).all()),
-        "losses": losses,
         "serves": serves,
         "loses_tasks": loses_tasks,
         "in_order": bool(queues["in_order"][queues["stores"]].all()),

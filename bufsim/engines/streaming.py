@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from bufsim.engines import arrays
 from bufsim.engines.arrays import Accumulators, flush_columns
-from bufsim.engines.kernel.state import Floats, Flush, Ints, JobWindow, Records, RowWindow, Run, TaskWindow
+from bufsim.engines.kernel.records import Records
+from bufsim.engines.kernel.state import Floats, Flush, Ints, JobWindow, RowWindow, Run, TaskWindow
 from bufsim.engines.lowering import Lowered, rows_of_a_job
 from bufsim.engines.recording import cause_names
 from bufsim.engines.workload import Jobs, Workload

@@ -163,7 +163,7 @@ def new_row(run: Run, rows: RowWindow, job: int, buffer: int) -> int:
     row = run.row
     run.row = row + 1
     at = row - run.row_first
-    if not run.single:
+    if not run.contiguous:
         rows.whole[ROW_JOB, at] = job
     if run.marks_rows:
         rows.small[ROW_GONE, at] = 0
@@ -171,9 +171,8 @@ def new_row(run: Run, rows: RowWindow, job: int, buffer: int) -> int:
         rows.small[ROW_BUFFER, at] = buffer
         rows.whole[ROW_FLUSH, at] = -1
         rows.whole[ROW_TASK, at] = -1
-        if run.losses:
-            rows.lost_at[at] = np.nan
-            rows.small[ROW_LOSS, at] = -1
+        rows.lost_at[at] = np.nan
+        rows.small[ROW_LOSS, at] = -1
     return row
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bufsim.engines.kernel import policy, tallies
+from bufsim.engines.kernel.records import Records
 from bufsim.engines.kernel.state import (
     MORE_FLUSH_DRAWS,
     RINGS,
@@ -15,7 +16,6 @@ from bufsim.engines.kernel.state import (
     Buffer,
     Flush,
     JobWindow,
-    Records,
     RowWindow,
     Run,
     SizeColumns,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bufsim.engines.kernel.records import Records
 from bufsim.engines.kernel.state import (
     AGE,
     ALL,
@@ -22,7 +23,6 @@ from bufsim.engines.kernel.state import (
     Ints,
     JobWindow,
     Operation,
-    Records,
     RowWindow,
     Run,
     job_of,

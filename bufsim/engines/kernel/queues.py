@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from bufsim.engines.kernel import tallies
+from bufsim.engines.kernel.records import Records
 from bufsim.engines.kernel.state import (
     BUSY,
     FINISHED_AT,
@@ -35,7 +36,6 @@ from bufsim.engines.kernel.state import (
     Floats,
     JobWindow,
     Queue,
-    Records,
     RowWindow,
     Run,
     Span,

@@ -11,13 +11,13 @@ to compile and to call.
 
 from __future__ import annotations
 
-import inspect
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast, overload
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from bufsim.engines.counts import BufferCounts, QueueCounts
+from bufsim.engines.kernel.records import Record, Records
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -35,57 +35,6 @@ OTHER_KEY, VARIANTS_KEY, PRODUCT_KEY = range(3)
 NO_WORKERS, PUSH, POLLING = range(3)
 
 
-class Record:
-    """A record of an array: a field is an attribute in the kernel, and stands in brackets elsewhere.
-
-    The annotations of a subclass declare the fields, for NumPy and for the type checker. A field may not be called as
-    an attribute of NumPy's own, such as nbytes: uncompiled, it would hide the field.
-    """
-
-    if TYPE_CHECKING:
-
-        def __getitem__(self, field: str) -> Any: ...
-        def __setitem__(self, field: str, value: object) -> None: ...
-
-
-R = TypeVar("R", bound=Record)
-
-if TYPE_CHECKING:
-
-    class Records(npt.NDArray[np.void], Generic[R]):
-        """An array of records."""
-
-        @overload  # type: ignore[override]
-        def __getitem__(self, key: int | tuple[int, int]) -> R: ...
-        @overload
-        def __getitem__(self, key: str) -> npt.NDArray[Any]: ...
-        @overload
-        def __getitem__(self, key: slice | npt.NDArray[Any]) -> Records[R]: ...
-        def __getitem__(self, key: object) -> object: ...
-
-else:
-    Records = np.ndarray  # it stands in annotations only
-
-_CODES = {"bool": "?", "int": "i8", "Count": "i8", "Largest": "i8", "float": "f8", "Seconds": "f8", "Longest": "f8"}
-
-
-def records(kind: type[R], n: int | tuple[int, int]) -> Records[R]:
-    """Return so many records whose fields are 0."""
-    return cast("Records[R]", np.zeros(n, dtype_of(kind)))
-
-
-_DTYPES: dict[type, np.dtype[np.void]] = {}
-
-
-def dtype_of(kind: type[Record]) -> np.dtype[np.void]:
-    """Return the dtype of a kind of records: the fields of its bases come first."""
-    if kind not in _DTYPES:
-        declared = [inspect.get_annotations(base) for base in reversed(kind.__mro__) if base is not object]
-        fields = [(name, _CODES[word]) for some in declared for name, word in some.items()]
-        _DTYPES[kind] = np.dtype(fields, align=True)
-    return _DTYPES[kind]
-
-
 class Run(Record):
     """What stands once for all."""
 
@@ -101,11 +50,11 @@ class Run(Record):
     keys: int
     ids_first: int  # in `lists`: where the ids of each variants key begin
     # what the model allows to leave out: docs/engine.md says which combinations there are, and what each saves
-    contiguous: bool  # one buffer takes every job and loses none: its rows stand side by side
+    contiguous: (
+        bool  # one buffer takes every job and loses none: its rows stand side by side, a row's number is its job's
+    )
     straight: bool  # moreover every job goes to its queue as it is: its task has its number
     bulk: bool  # moreover nothing serves the queue
-    single: bool  # every job has one row: a row's number is its job's
-    losses: bool  # a copy can be lost
     serves: bool  # some queue has workers, or can lose its jobs
     loses_tasks: bool  # queues can lose their jobs
     in_order: bool  # every queue that has workers serves in order
@@ -411,7 +360,7 @@ def with_attributes(state: State) -> State:
 
 def job_of(run: Run, rows: RowWindow, row: int) -> int:
     """Return the job of a row."""
-    return row if run.single else rows.whole[ROW_JOB, row - run.row_first]
+    return row if run.contiguous else rows.whole[ROW_JOB, row - run.row_first]
 
 
 def following(run: Run, rows: RowWindow, row: int) -> int:

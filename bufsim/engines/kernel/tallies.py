@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from bufsim.engines import bins
+from bufsim.engines.kernel.records import Records
 from bufsim.engines.kernel.state import (
     BUSY,
     EVERY_END,
@@ -31,7 +32,6 @@ from bufsim.engines.kernel.state import (
     Level,
     Operation,
     Queue,
-    Records,
     RowWindow,
     Run,
     Sample,
