@@ -83,7 +83,7 @@ def _hints(kind: type[Any]) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-FORMAT = 1
+FORMAT = 2
 _DESCRIPTION = "result.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -127,7 +127,7 @@ def read(path: Path) -> Stored:
     Raises
     ------
     InvalidValueError
-        If it is no result, or one of a later format.
+        If it is no result, or one of another format.
     MissingExtraError
         If pyarrow is not installed.
     """
@@ -140,7 +140,8 @@ def read(path: Path) -> Stored:
     # damage shows in many ways: each of these comes from data that no save has written
     except (zipfile.BadZipFile, LookupError, TypeError, ValueError, SyntaxError) as error:
         raise InvalidValueError(f"{path} is no result that bufsim has saved: {error}") from None
-    raise InvalidValueError(f"{path} has format {about['format']!r}, this bufsim reads {FORMAT}; update bufsim")
+    way_out = "run it again" if about["format"] in range(FORMAT) else "update bufsim"
+    raise InvalidValueError(f"{path} has format {about['format']!r}, this bufsim reads {FORMAT}; {way_out}")
 
 
 def _stored(archive: zipfile.ZipFile, about: dict[str, Any]) -> Stored:

@@ -142,10 +142,11 @@ def rewritten(path, change):
             archive.writestr(name, data)
 
 
-def test_a_file_of_a_later_format_is_refused(tmp_path):
+@pytest.mark.parametrize(("number", "way_out"), [(1, "run it again"), (3, "update bufsim")])
+def test_a_file_of_another_format_is_refused_with_the_way_out(tmp_path, number, way_out):
     path = run([1.0]).save(tmp_path / "run.zip")
-    rewritten(path, lambda about: about.update(format=2))
-    with pytest.raises(InvalidValueError, match=r"run\.zip has (the )?format 2.*update"):
+    rewritten(path, lambda about: about.update(format=number))
+    with pytest.raises(InvalidValueError, match=rf"run\.zip has (the )?format {number}.*{way_out}"):
         Result.load(path)
 
 
