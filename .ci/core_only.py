@@ -6,7 +6,7 @@ import importlib.util
 
 import bufsim as bs
 
-for extra in ("numba", "statsmodels", "pyarrow", "loky", "tqdm", "distributed"):
+for extra in ("numba", "pyarrow", "loky", "tqdm", "distributed"):
     assert importlib.util.find_spec(extra) is None, f"{extra} is installed: this is no test of the core alone"
 
 simulation = bs.Simulation(

@@ -144,11 +144,3 @@ def agrees():
         return abs(hits - tries * p) <= 4.0 * np.sqrt(tries * p * (1.0 - p))
 
     return within
-
-
-@pytest.fixture(scope="module")
-def no_collection():
-    """Spare the full garbage collection that statsmodels' multipletests runs at each of thousands of calls."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gc.collect", lambda *_: 0)
-        yield

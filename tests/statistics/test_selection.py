@@ -9,8 +9,6 @@ from scipy import stats
 from bufsim.errors import InvalidValueError
 from bufsim.statistics import Margin, SequentialPlan, mean_interval, pareto_front, select_best
 
-pytestmark = pytest.mark.usefixtures("no_collection")
-
 
 def study(means, noise=0.1, seed=161, replications=20):
     rng = np.random.default_rng(seed)

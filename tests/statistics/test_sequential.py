@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.statistics import Margin, SequentialPlan, mean_interval, paired_difference, ratio_values, too_wide
 
-pytestmark = pytest.mark.usefixtures("no_collection")
-
 
 @given(st.integers(2, 50), st.integers(0, 5000), st.floats(0.5, 0.999))
 def test_the_errors_of_all_looks_sum_to_that_of_the_plan(first, more, confidence):

@@ -13,9 +13,8 @@ REPETITIONS = {1: 12, 2: 8, 3: 3, 4: 5, 5: 3, 6: 8, 7: 8, 8: 6, 9: 3, 10: 12}
 
 @pytest.fixture(autouse=True)
 def importable(monkeypatch):
-    # the benchmarks stand beside the package, and are not installed; statsmodels collects garbage at every call
+    # the benchmarks stand beside the package, and are not installed
     monkeypatch.syspath_prepend(str(ROOT))
-    monkeypatch.setattr("gc.collect", lambda *_: 0)
 
 
 @pytest.mark.parametrize("number", list(REPETITIONS))

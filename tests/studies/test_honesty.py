@@ -53,15 +53,6 @@ def differs(row):
     return row.verdict in ("better", "worse")
 
 
-@pytest.fixture(scope="module")
-def no_collection():
-    """Spare the full garbage collection that statsmodels' multipletests runs at each of hundreds of calls."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gc.collect", lambda *_: 0)
-        yield
-
-
-@pytest.mark.usefixtures("no_collection")
 def test_comparing_six_equal_policies_names_a_difference_in_a_tenth_of_studies_at_most(equal_policies):
     named, unadjusted, count = 0, 0, 30
     # in short windows the six do differ, by what the ends of the window cut off
@@ -74,7 +65,6 @@ def test_comparing_six_equal_policies_names_a_difference_in_a_tenth_of_studies_a
     assert unadjusted >= count // 6
 
 
-@pytest.mark.usefixtures("no_collection")
 def test_looking_again_while_replications_grow_names_no_more_differences(equal_policies):
     pair = {name: equal_policies[name] for name in ("C", "D")}
     named, every_look, count = 0, 0, 30
@@ -95,7 +85,6 @@ def _p_value(first, second):
     return paired_difference(first, second).p_value
 
 
-@pytest.mark.usefixtures("no_collection")
 def test_an_exact_tie_ends_in_two_names():
     """Sizes 19 and 20 cost the same, to the last digit: 47.5·4/N + (N − 1)/2."""
     sizes = {f"size {size}": FlushAtSize(size) for size in (9, 15, 19, 20, 24, 38)}
