@@ -31,7 +31,7 @@ METRICS: Mapping[int, Mapping[str, str]] = {
     3: {
         "A.reduced_size": "mean_reduced_size_jobs",
         "A.saved_share": "work_saved_share",
-        "A.work_rate": "handed_rate_per_s",
+        "A.work_rate": "enqueued_rate_per_s",
         "C.reduced_size": "mean_reduced_size_jobs",
     },
     4: {"mean_in_system": "mean_unfinished_jobs", "mean_queue_wait": "mean_queue_wait_s"},
@@ -45,7 +45,7 @@ METRICS: Mapping[int, Mapping[str, str]] = {
     },
     10: {
         "flushes": "flush_count",
-        "left_in_buffer": "left_jobs",
+        "left_in_buffer": "buffered_at_end_jobs",
         "mean_buffer_size": "mean_buffer_size_jobs",
         "jobs": "arrivals_jobs",
     },
@@ -85,7 +85,7 @@ def _scenario(quantity: str) -> str:
 
 def _dedupe(number: int, seed: int) -> Seen:
     result = _run(number, seed)
-    (row,) = result.compare("handed_rate", pairs=[("A", "B")]).rows
+    (row,) = result.compare("enqueued_rate", pairs=[("A", "B")]).rows
     seen = _coverage(number, result)
     seen["covers A-B.work_rate"] = float(truth(number, "A-B.work_rate") in row.comparison.interval)
     return seen | {"A-B.work_rate has the right sign": float(row.verdict == "higher")}

@@ -77,7 +77,7 @@ def _given_times(name: str, given: Any) -> np.ndarray:
 
 @value(eq=False)
 class GivenTimes(Value):
-    """Service times as given, in the order in which jobs are handed to the queue: row i takes the i-th in each attempt.
+    """Service times as given, in the order in which jobs come to the queue: row i takes the i-th in each attempt.
 
     Parameters
     ----------

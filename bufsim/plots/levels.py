@@ -91,9 +91,9 @@ def queued(result: Result) -> Steps:
     end = np.append(flushes["end"].to_numpy(), np.nan)
     handed = result.work["flush_id"].dropna().to_numpy(dtype=np.int64)
     end[np.setdiff1d(np.arange(len(flushes)), handed)] = np.nan
-    passed_by = jobs["buffer"].isna().to_numpy() & jobs["work_id"].notna().to_numpy()
+    bypassed = jobs["buffer"].isna().to_numpy() & jobs["work_id"].notna().to_numpy()
     flush = jobs["flush_id"].to_numpy(dtype=np.int64, na_value=-1)
-    entered = np.where(passed_by, jobs["created_at"].to_numpy(), end[flush])
+    entered = np.where(bypassed, jobs["created_at"].to_numpy(), end[flush])
     lost = np.where((jobs["loss_cause"] == "queue").to_numpy(), jobs["lost_at"].to_numpy(), np.nan)
     return _between(entered, np.where(np.isnan(lost), jobs["finished_at"].to_numpy(), lost))
 

@@ -51,7 +51,7 @@ def _rows(draft: Draft) -> Iterator[tuple[Content, Content]]:
 
 
 def _conservation(failures: int) -> str:
-    law = "jobs that arrived = passed by + flushed + buffered + in flight + lost"
+    law = "jobs that arrived = bypassed + flushed + buffered + in flight + lost"
     return f"checked in every run: {law}; " + (f"{failures} scenarios failed" if failures else "all hold")
 
 

@@ -181,8 +181,8 @@ def _outage(draft: Draft) -> Markup | None:
     answer, result = draft.answer, draft.answer.stressed
     if not answer.plan.simulation.workers or PLANNED not in result.finished:
         return None
-    rate = read_expression("handed_rate_per_s")
-    jobs = (_OUTAGE * rate).named(f"jobs handed over in {formats.duration(_OUTAGE)}", unit="jobs")
+    rate = read_expression("enqueued_rate_per_s")
+    jobs = (_OUTAGE * rate).named(f"jobs enqueued in {formats.duration(_OUTAGE)}", unit="jobs")
     text = draft.measured(About(_FAILURE, "all workers down", answer.plan.load), jobs, result, PLANNED)
     return tag(
         "p",

@@ -41,7 +41,7 @@ JOBS = (
     Column("flushed_at", "float64", "s", "the start of that flush"),
     Column("work_id", "Int64", "", "row of the work that carries it, in `work`; missing if none is known to"),
     Column("finished_at", "float64", "s", "the finish of that work, or without one of its flush's last work"),
-    Column("outcome", "category", "", "passed_by, flushed, buffered, in_flight, or lost"),
+    Column("outcome", "category", "", "bypassed, flushed, buffered, in_flight, or lost"),
     Column("lost_at", "float64", "s", "when it was lost"),
     Column("loss_cause", "category", "", "capacity, buffer, in_flight, queue, down, race, or storage"),
 )
@@ -63,7 +63,7 @@ BUFFER_SIZE = (
     Column("nbytes", "int64", "bytes", "bytes in it from then on"),
 )
 WORK = (
-    Column("flush_id", "Int64", "", "row of its flush, in `flushes`; missing for a job that passed by"),
+    Column("flush_id", "Int64", "", "row of its flush, in `flushes`; missing for a job that bypassed the buffers"),
     Column("queue", "category", "", "its job queue"),
     Column("queued_at", "float64", "s", "when it came to the queue"),
     Column("started_at", "float64", "s", "start of the first attempt"),
@@ -101,10 +101,10 @@ Generic = TypeVar("Generic", bound=np.generic)
 Floats = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.intp]
 
-OUTCOMES = ("passed_by", "flushed", "buffered", "in_flight", "lost")
+OUTCOMES = ("bypassed", "flushed", "buffered", "in_flight", "lost")
 """What can have become of a job by the end: no buffer collects it; it came out of a flush; it is still in the
 buffer; it is in a flush that has not ended; it was lost."""
-PASSED_BY, FLUSHED, BUFFERED, IN_FLIGHT, GONE = range(len(OUTCOMES))
+BYPASSED, FLUSHED, BUFFERED, IN_FLIGHT, GONE = range(len(OUTCOMES))
 
 
 class Fates(NamedTuple):
@@ -207,7 +207,7 @@ class Copies:
         record = self.record
         outcome: npt.NDArray[np.int8] = memory.empty(len(self), np.int8)
         outcome[:] = FLUSHED
-        outcome[self.unflushed] = np.where(record.copy_buffer[self.unflushed] < 0, PASSED_BY, BUFFERED)
+        outcome[self.unflushed] = np.where(record.copy_buffer[self.unflushed] < 0, BYPASSED, BUFFERED)
         open_flushes = np.isnan(record.flush_end)
         if open_flushes.any():
             inside = record.copy_flush >= 0
@@ -395,12 +395,12 @@ class Tables:
 
     @cached_property
     def work(self) -> pd.DataFrame:
-        """One row per job handed to a queue, in that order."""
+        """One row per task: a job that came to a queue, in that order."""
         record = self.record
-        # only the work of a job that passed by has no flush
+        # only the task of a job that bypassed the buffers has no flush
         none = np.zeros(1, np.bool_)
-        passed_by = (distinct(record.copy_buffer) < 0).any()
-        without_flush = missing(record.work_flush) if passed_by else one_value(none, len(record.work_flush))
+        bypassed = (distinct(record.copy_buffer) < 0).any()
+        without_flush = missing(record.work_flush) if bypassed else one_value(none, len(record.work_flush))
         return _frame(
             WORK,
             flush_id=_position(record.work_flush, without_flush),
@@ -515,7 +515,7 @@ def _sums_of_waits(firsts: Positions, flushed_at: Floats, created_at: Floats) ->
 
 
 def check_conservation(copies: Copies) -> None:
-    """Raise unless rows = passed by + flushed + buffered + in flight + lost, counted in independent ways.
+    """Raise unless rows = bypassed + flushed + buffered + in flight + lost, counted in independent ways.
 
     The rows that are left in a buffer must be its last recorded size, and the rows of each flush its batch size.
     """

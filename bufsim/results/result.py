@@ -330,7 +330,7 @@ class Result:
 
     @property
     def work(self) -> pd.DataFrame:
-        """One row per job handed to a queue, in that order."""
+        """One row per task: a job that came to a queue, in that order."""
         return self._table("work")
 
     def _table(self, name: TableName) -> pd.DataFrame:

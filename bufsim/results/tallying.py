@@ -219,10 +219,10 @@ class Buffers:
         record, fates = self.record, self.copies.fates
         has_work = np.zeros(len(record.flush_start) + 1, np.bool_)
         has_work[record.work_flush] = True
-        passed_by = record.copy_flush < 0
+        bypassed = record.copy_flush < 0
         # a row whose flush enqueued nothing is in no queue; one whose task is not known is, with its flush's tasks
-        inside = np.where(passed_by, ~self.copies.without_work, has_work[record.copy_flush])
-        begin = np.where(passed_by, self.copies.created_at, at(record.flush_end, record.copy_flush))
+        inside = np.where(bypassed, ~self.copies.without_work, has_work[record.copy_flush])
+        begin = np.where(bypassed, self.copies.created_at, at(record.flush_end, record.copy_flush))
         rows = np.flatnonzero(inside & ~np.isnan(begin))
         if buffer is not None:
             rows = rows[record.copy_buffer[rows] == buffer]

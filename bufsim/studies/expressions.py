@@ -426,7 +426,7 @@ def cost(
     prices = {
         "flush_rate_per_s": checks.not_negative("per_flush", per_flush),
         "empty_tick_rate_per_s": checks.not_negative("per_empty_tick", per_empty_tick),
-        "handed_rate_per_s": checks.not_negative("per_work", per_work),
+        "enqueued_rate_per_s": checks.not_negative("per_work", per_work),
         "mean_buffer_size_jobs": checks.not_negative("per_job_second", per_job_second),
         "mean_buffer_nbytes": checks.not_negative("per_byte_second", per_byte_second),
         "lost_rate_per_s": checks.not_negative("per_lost_job", per_lost_job),

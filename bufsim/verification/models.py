@@ -190,7 +190,7 @@ def laws_broken(simulation: Simulation, result: Result) -> list[str]:
     drawn = Workload(simulation.producers, seed=result.seed, until=simulation.until).jobs()
     last = result.buffer_size.groupby("buffer", observed=True)["size"].last()
     lost_in_buffer = int((result.jobs["loss_cause"] == "buffer").sum())
-    known = ("passed_by", "flushed", "buffered", "in_flight", "lost")
+    known = ("bypassed", "flushed", "buffered", "in_flight", "lost")
     laws = {
         "every job that arrived has a row": len(drawn) == result.jobs["job_id"].nunique(),
         "every row has one outcome": sum(outcomes[name] for name in known) == len(result.jobs),

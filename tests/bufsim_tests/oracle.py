@@ -72,7 +72,7 @@ class Flush:
 
 @dataclass
 class Work:
-    """A job that was handed to a queue."""
+    """A job that came to a queue."""
 
     id: int
     row: int
@@ -442,7 +442,7 @@ def outcome(copy: Copy) -> str:
     if copy.loss is not None:
         return "lost"
     if copy.buffer is None:
-        return "passed_by"
+        return "bypassed"
     if copy.flush is None:
         return "buffered"
     return "in_flight" if copy.flush.end is None else "flushed"

@@ -58,7 +58,7 @@ def test_the_generated_models_meet_what_they_are_made_for() -> None:
         seen.update({("cause", row[3].split("(")[0]) for row in tables["flushes"]})
 
     meet()
-    outcomes = {("job", outcome, None) for outcome in ("passed_by", "flushed", "buffered", "in_flight")}
+    outcomes = {("job", outcome, None) for outcome in ("bypassed", "flushed", "buffered", "in_flight")}
     losses = {("job", "lost", cause) for cause in ("capacity", "buffer", "in_flight", "queue", "down", "race")}
     works = {("work", outcome) for outcome in ("pending", "running", "completed", "failed", "lost", "retrying")}
     leaves = ("FlushAtSize", "FlushAtBytes", "FlushAfterAge", "FlushWhenIdle", "FlushEvery", "FlushAt")
@@ -388,7 +388,7 @@ def test_a_job_that_no_buffer_collects_passes_by() -> None:
     result = simulate(jobs, JobBuffer("b", policy=FlushEvery(5.0), collect="x"), workers=[PushWorkers(service=0.5)])
     assert columns(result, "jobs", "buffer", "flush_id", "work_id", "finished_at", "outcome") == [
         ("b", 0, 1, 5.5, "flushed"),
-        (None, None, 0, 2.5, "passed_by"),
+        (None, None, 0, 2.5, "bypassed"),
     ]
     assert columns(result, "work", "flush_id", "queue", "queued_at") == [(None, "y", 2.0), (0, "x", 5.0)]
 

@@ -51,7 +51,7 @@ def test_without_service_time_any_number_of_jobs_is_served_at_once() -> None:
 def test_a_queue_without_workers_keeps_its_jobs() -> None:
     result = simulate([1.0], ELSEWHERE)
     assert columns(result, "work", "started_at", "attempts", "outcome") == [(None, 0, "pending")]
-    assert column(result, "jobs", "outcome") == ["passed_by"]
+    assert column(result, "jobs", "outcome") == ["bypassed"]
 
 
 def test_each_queue_without_workers_of_its_own_gets_a_pool() -> None:

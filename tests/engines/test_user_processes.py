@@ -271,7 +271,7 @@ def test_a_storage_that_gives_back_a_job_it_never_got_is_refused() -> None:
 def test_a_collect_of_the_users_own_decides_by_the_job() -> None:
     heavy = JobBuffer("b", policy=FlushEvery(5.0), collect=lambda job: job.nbytes > 10)
     result = simulate(producer([1.0, 2.0], nbytes=[5, 50]), heavy)
-    assert column(result, "jobs", "outcome") == ["passed_by", "flushed"]
+    assert column(result, "jobs", "outcome") == ["bypassed", "flushed"]
 
 
 def test_a_reduce_of_the_users_own_links_by_identity() -> None:

@@ -165,7 +165,7 @@ def test_what_piles_up_while_no_worker_runs_is_the_rate_of_the_flushes_as_planne
 ) -> None:
     table = pd.read_csv(written.with_suffix(".csv"))
     (row,) = table[table["subject"] == "all workers down"].itertuples()
-    rate = answer.stressed.interval("handed_rate_per_s", PLANNED)
+    rate = answer.stressed.interval("enqueued_rate_per_s", PLANNED)
     assert (row.estimate, row.low) == pytest.approx((600.0 * rate.estimate, 600.0 * rate.low))
     assert "jobs in 10 min on average (n = 6), on top of those that wait already" in html
 

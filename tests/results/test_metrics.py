@@ -65,7 +65,7 @@ BY_HAND = {
     "peak_in_flight_nbytes": 60,
     "arrivals_jobs": 5,
     "arrival_rate_per_s": 0.25,
-    "left_jobs": 0,
+    "buffered_at_end_jobs": 0,
     "duplicates_jobs": 0,
     "flush_count": 2,
     "flush_rate_per_s": 0.1,
@@ -96,8 +96,8 @@ BY_HAND = {
     "mean_queue_size_jobs": 0.0,
     "mean_unfinished_jobs": 9 / 20,
     "peak_unfinished_jobs": 2,
-    "handed_jobs": 3,
-    "handed_rate_per_s": 0.15,
+    "enqueued_jobs": 3,
+    "enqueued_rate_per_s": 0.15,
     "completed_jobs": 3,
     "throughput_per_s": 0.15,
     "failed_jobs": 0,
@@ -106,7 +106,7 @@ BY_HAND = {
     "longest_service_s": 3.0,
     "mean_work_items": 1.0,
     "largest_work_items": 1,
-    "passed_by_jobs": 0,
+    "bypassed_jobs": 0,
 }
 
 
@@ -173,7 +173,7 @@ def test_all_buffers_together_have_the_sum_of_their_levels_and_pooled_tallies():
     assert sizes == pytest.approx([0.6, 0.9, 1.5])
     assert [result.metric("duplicates_jobs", of) for of in ("a", "b", None)] == [0, 2, 2]
     assert result.metric("p50_wait_s") == 3.0
-    assert result.metric("passed_by_jobs") == 1
+    assert result.metric("bypassed_jobs") == 1
 
 
 def test_all_queues_together_use_all_workers():
@@ -305,8 +305,8 @@ def test_an_unknown_buffer_is_refused_with_the_nearest(name):
 
 
 def test_a_metric_of_the_model_takes_no_name():
-    with pytest.raises(InvalidValueError, match="passed_by_jobs is about the whole model, got of='b'; leave it out"):
-        RESULT.metric("passed_by_jobs", "b")
+    with pytest.raises(InvalidValueError, match="bypassed_jobs is about the whole model, got of='b'; leave it out"):
+        RESULT.metric("bypassed_jobs", "b")
 
 
 @pytest.mark.parametrize("name", sorted(METRICS))

@@ -76,7 +76,7 @@ def test_a_job_has_a_row_for_each_buffer_that_collects_it_and_one_without_a_buff
         (0, 0, "a", "buffered"),
         (0, 1, "b", "buffered"),
         (0, 2, "c", "buffered"),
-        (1, 0, None, "passed_by"),
+        (1, 0, None, "bypassed"),
     ]
     assert rows(result.work, "flush_id", "queue", "queued_at") == [(None, "y", 2.0)]
 
@@ -210,7 +210,7 @@ def test_every_row_has_one_outcome_that_its_other_columns_bear_out(simulation):
     outcome = pd.Series("buffered", jobs.index)
     outcome[jobs.flush_id.notna() & ended] = "flushed"
     outcome[jobs.flush_id.notna() & ~ended] = "in_flight"
-    outcome[jobs.buffer.isna()] = "passed_by"
+    outcome[jobs.buffer.isna()] = "bypassed"
     outcome[lost] = "lost"
     assert jobs.outcome.tolist() == outcome.tolist()
     assert (jobs.loss_cause.notna() == lost).all()

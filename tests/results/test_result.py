@@ -138,7 +138,7 @@ def test_the_summary_is_tidy_and_holds_every_metric_of_every_buffer_and_queue():
     value = summary.set_index("metric").value
     assert value["mean_wait_s"] == 0.5
     assert value["utilisation"] == 0.1
-    assert rows(summary.query("metric == 'passed_by_jobs'"), "scope", "name", "unit") == [("model", "", "jobs")]
+    assert rows(summary.query("metric == 'bypassed_jobs'"), "scope", "name", "unit") == [("model", "", "jobs")]
 
 
 def test_a_result_can_be_pickled():

@@ -149,7 +149,7 @@ def test_a_cost_is_prices_times_rates():
     assert {term.metric: term.factor for term in found.terms} == {
         "flush_rate_per_s": 1.0,
         "empty_tick_rate_per_s": 2.0,
-        "handed_rate_per_s": 3.0,
+        "enqueued_rate_per_s": 3.0,
         "mean_buffer_size_jobs": 4.0,
         "mean_buffer_nbytes": 5.0,
         "lost_rate_per_s": 6.0,

@@ -113,7 +113,7 @@ def test_without_workers_it_is_not_the_length_of_the_runs():
     with pytest.raises(UndefinedError, match=says):
         result.interval("utilisation", "alone")
     # negative control: what needs no workers has its value, or another reason
-    assert result.interval("handed_rate", "alone").estimate > 0.0
+    assert result.interval("enqueued_rate", "alone").estimate > 0.0
     with pytest.raises(UndefinedError, match=r"lengthen the runs"):
         run().interval("mean_end_to_end", "never")
 
