@@ -15,11 +15,11 @@ class Answer(ABC):
 
     @abstractmethod
     def sentences(self) -> list[str]:
-        """Return the answer in words, a sentence or a few an element."""
+        """The answer in words, a sentence or a few an element."""
 
     @abstractmethod
     def table(self) -> pd.DataFrame:
-        """Return the answer's numbers."""
+        """The answer's numbers."""
 
     def __repr__(self) -> str:
         return "\n".join(self.sentences())

@@ -60,14 +60,14 @@ class Compared:
         return self.comparison.verdict
 
     def sentence(self) -> str:
-        """Return the verdict in a sentence, with its interval, what pairing gained, and the replications needed."""
+        """The verdict in a sentence, with its interval, what pairing gained, and the replications needed."""
         text = self.comparison.sentence(self.expression.unit)
         if self.verdict != self.comparison.verdict:
             text = text.replace(f" is {self.comparison.verdict} than ", f" is {self.verdict} than ", 1)
         return f"{self.expression.name}: {in_words(text)}{self._effort()}"
 
     def _effort(self) -> str:
-        """Return the replications needed, and what pairing gained: nothing where it gained nothing."""
+        """The replications needed, and what pairing gained: nothing where it gained nothing."""
         needed = self.comparison.replications_needed()
         if needed is None:
             return ""  # there is no difference to show
@@ -78,7 +78,7 @@ class Compared:
         return f" ({', '.join(parts)})" if parts else ""
 
     def row(self) -> tuple[object, ...]:
-        """Return it as a row of `COLUMNS`."""
+        """The comparison as a row of `COLUMNS`."""
         gap, interval = self.comparison.difference, self.comparison.interval
         needed = self.comparison.replications_needed()
         return (
@@ -130,11 +130,11 @@ class Comparisons(Answer):
     rows: tuple[Compared, ...]
 
     def sentences(self) -> list[str]:
-        """Return a sentence a comparison."""
+        """A sentence a comparison."""
         return [row.sentence() for row in self.rows]
 
     def table(self) -> pd.DataFrame:
-        """Return a row a comparison.
+        """A row a comparison.
 
         Returns
         -------
@@ -201,7 +201,7 @@ def _samples(
     values: Callable[[Expression, str], FloatArray],
     where_defined: bool,
 ) -> dict[str, FloatArray]:
-    """Return one value per replication, of the scenarios that have them."""
+    """One value per replication, of the scenarios that have them."""
     samples = {}
     for name in scenarios:
         try:
@@ -231,7 +231,7 @@ def _pairs(names: list[str], baseline: str | None, pairs: Pairs | Literal["all"]
 
 
 def _margins(expressions: Iterable[Expression], margin: object) -> dict[Expression, Margin | None]:
-    """Return for each expression what does not matter; a metric's name may lack its unit."""
+    """The margin of each expression; a metric's name may lack its unit."""
     if margin is None:
         return dict.fromkeys(expressions)
     if not isinstance(margin, Mapping):
@@ -254,7 +254,7 @@ def _about(needed: int) -> str:
 
 
 def tie_in_words(tie: Comparison, unit: str) -> str:
-    """Return a rival that is not separable from the choice, with the replications that would show the difference."""
+    """The text of a tie: the rival, its difference, and the replications that would show it."""
     if tie.verdict == "identical":
         return f"{tie.first} (the same in every replication)"
     needed = tie.replications_needed()
@@ -265,12 +265,12 @@ def tie_in_words(tie: Comparison, unit: str) -> str:
 
 
 def percent(share: Interval) -> Interval:
-    """Return a share in per cent."""
+    """A share in per cent."""
     return replace(share, estimate=100.0 * share.estimate, low=100.0 * share.low, high=100.0 * share.high)
 
 
 def against(difference: Interval, unit: str, today: str, deterministic: bool) -> str:
-    """Return a difference as "3 [2, 4] % less than today's", or that its sign is not shown."""
+    """The text of a difference, such as "3 [2, 4] % less than today's", or that its sign is not shown."""
     if deterministic and difference.low == difference.high == 0.0:
         return f"the same as today's {today}"
     if difference.low <= 0.0 <= difference.high:
@@ -282,7 +282,7 @@ def against(difference: Interval, unit: str, today: str, deterministic: bool) ->
 
 
 def _text(interval: Interval, deterministic: bool) -> str:
-    """Return an interval; of a number without error the number alone."""
+    """The text of an interval; of a number without error the number alone."""
     return str(interval).split(" [")[0] if deterministic and interval.low == interval.high else str(interval)
 
 
@@ -329,11 +329,11 @@ class Front(Answer):
     points: tuple[FrontPoint, ...]
 
     def named(self, place: Place) -> tuple[str, ...]:
-        """Return the scenarios at a place."""
+        """The scenarios at a place."""
         return tuple(point.scenario for point in self.points if point.place == place)
 
     def sentences(self) -> list[str]:
-        """Return the front, what is not separable from it, and how many are dominated."""
+        """The front, what is not separable from it, and how many are dominated."""
         near = self.named("not separable")
         axes = [axis.name if axis.better else f"{axis.name} (less taken as better)" for axis in (self.x, self.y)]
         return [
@@ -343,7 +343,7 @@ class Front(Answer):
         ]
 
     def table(self) -> pd.DataFrame:
-        """Return a row a scenario: scenario, place, dominated_by, and both objectives with their ends."""
+        """A row a scenario: scenario, place, dominated_by, and both objectives with their ends."""
         columns = ["scenario", "place", "dominated_by"]
         for expression in (self.x, self.y):
             columns += [expression.name, f"{expression.name} low", f"{expression.name} high"]

@@ -1,4 +1,4 @@
-"""Whether a scenario draws nothing at random, so that every replication is the same and its numbers are exact."""
+"""Estimates: metrics and expressions of one scenario over its replications, with their confidence intervals."""
 
 from __future__ import annotations
 
@@ -27,11 +27,17 @@ from bufsim.statistics import (
 from bufsim.statistics.intervals import inner_probability, replication_values
 from bufsim.studies.expressions import Expression, Term
 
+Floats = npt.NDArray[np.float64]
+_NEAR = 32
+_PARTS = 64
+"""So many bins on both sides of a quantile are looked at in so many parts: no interval is as coarse as a bin."""
+
+
 DETERMINISTIC = "exact: nothing is drawn at random"
 
 
 def is_deterministic(tallies: Sequence[Tally]) -> bool:
-    """Return whether the replications are all the same, down to the last bit of what moves with every draw.
+    """Whether the replications are all the same, down to the last bit of what moves with every draw.
 
     Parameters
     ----------
@@ -43,7 +49,7 @@ def is_deterministic(tallies: Sequence[Tally]) -> bool:
 
 
 def deterministic_text(interval: Interval, unit: str) -> str:
-    """Return a number that is known without error, with its unit, and why it has no interval.
+    """The text of a number that is known without error, with its unit, and why it has no interval.
 
     Examples
     --------
@@ -53,20 +59,14 @@ def deterministic_text(interval: Interval, unit: str) -> str:
     return f"{str(interval).split(' [')[0]} {unit}".rstrip() + f" ({DETERMINISTIC})"
 
 
-Floats = npt.NDArray[np.float64]
-_NEAR = 32
-_PARTS = 64
-"""So many bins on both sides of a quantile are looked at in so many parts: no interval is as coarse as a bin."""
-
-
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A metric of one scenario over its replications.
+    """The estimate of a metric of one scenario, over its replications.
 
     Parameters
     ----------
     metric : Metric
-        What.
+        The metric.
     of : str or None
         Of which buffer or queue; None: all together.
     tallies : sequence of Tally
@@ -78,11 +78,11 @@ class Measured:
     tallies: Sequence[Tally]
 
     def raw(self) -> Floats:
-        """Return the metric of each replication by itself: for looking at, not for means of ratios."""
+        """The metric of each replication by itself: for looking at, not for means of ratios."""
         return np.array([self.metric(tally, self.of) for tally in self.tallies])
 
     def values(self) -> Floats:
-        """Return one value per replication whose mean estimates the metric, for comparisons in pairs."""
+        """One value per replication whose mean estimates the metric, for comparisons in pairs."""
         if self.metric.quantile is not None:
             grid, counts, totals = self._counts()
             return quantile_values_from_counts(grid, counts, self.metric.quantile.q, totals=totals)
@@ -90,7 +90,7 @@ class Measured:
         return self.raw() if sums is None else ratio_values(sums[:, 0], sums[:, 1])
 
     def interval(self, confidence: float = 0.95) -> Interval:
-        """Return the metric over all replications, with its confidence interval."""
+        """The metric over all replications, with its confidence interval."""
         if self.metric.quantile is not None:
             grid, counts, totals = self._counts()
             is_time = self.metric.average == "time-weighted"
@@ -107,7 +107,7 @@ class Measured:
         return None if any(pair is None for pair in sums) else np.array(sums, np.float64)
 
     def _counts(self) -> tuple[Floats, npt.NDArray[np.float64], Floats]:
-        """Return a grid, each replication's amount at or below each point of it, and its whole amount."""
+        """A grid, each replication's amount at or below each point of it, and its whole amount."""
         assert self.metric.quantile is not None
         row = metrics.QUANTILES[self.metric.quantile.of]
         histograms = [row.histogram(self.metric.part(tally, self.of)) for tally in self.tallies]
@@ -123,10 +123,16 @@ class Measured:
         return grid, table, table[:, -1]
 
 
+# Two replications: of 40 waits each, A has 30 in the bin (1.0, 1.1] s and 10 in (1.1, 1.2], B has 20 and 20. Of all 80,
+# 50 are at or below 1.1 s, so that the median lies in the first bin; the ends of the bins alone tell no more than that.
+# So the bin is split into parts, here five: at 1.02, 1.04, 1.06, 1.08 and 1.10 s there are 6, 12, 18, 24 and 30 of A,
+# and 4, 8, 12, 16 and 20 of B. At 1.08 s it is 40 of 80: that is the estimate, and the ends of its interval are found
+# among such points too. Bins far from the quantile are not split. A bin of whole numbers, as that of 256 and 257 jobs,
+# is split at these numbers; the last bin ends at the largest value that was seen.
 def cumulative(
     histograms: Sequence[Histogram], grid: Grid, largest: float, q: float
 ) -> tuple[Floats, npt.NDArray[np.float64]]:
-    """Return points, and for each histogram the amount at or below each point.
+    """The points near a quantile, and for each histogram the amount at or below each point.
 
     What lies in a bin is taken to be spread evenly over it: over its whole numbers where the values are whole. Each of
     these near the q-quantile is a point, or else each of many parts of the bin; no point is above `largest`, where
@@ -152,7 +158,7 @@ def cumulative(
 def _points(
     grid: Grid, first: int, last: int, largest: float, near: npt.NDArray[np.bool_]
 ) -> tuple[Floats, Floats, npt.NDArray[np.intp]]:
-    """Return points in bins, ascending, the share of its bin that lies at or below each, and its bin."""
+    """The points in bins, ascending, the share of its bin that lies at or below each, and its bin."""
     # values that are whole fill (low − 1, high], the others (low, high]
     low, high = grid.edges[first:last], grid.edges[first + 1 : last + 1]
     if grid.whole:
@@ -204,12 +210,12 @@ class UndefinedError(InvalidValueError):
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """An expression of metrics over the replications of one scenario.
+    """The estimate of an expression of metrics of one scenario, over its replications.
 
     Parameters
     ----------
     expression : Expression
-        What.
+        The expression.
     tallies : sequence of Tally
         One a replication, in order.
     scenario : str
@@ -226,23 +232,23 @@ class Evaluation:
         return is_deterministic(self.tallies)
 
     def raw(self) -> Floats:
-        """Return its value in each replication by itself: for looking at, not for means of ratios."""
+        """The value in each replication by itself: for looking at, not for means of ratios."""
         return self._combined([self._measured(term).raw() for term in self.expression.terms])
 
     def values(self) -> Floats:
-        """Return one value per replication whose mean estimates it, for comparisons under common random numbers."""
+        """One value per replication whose mean estimates it, for comparisons under common random numbers."""
         return self._defined(lambda: replication_values(self.expression.name, self._values()))
 
     def _values(self) -> Floats:
         return self._combined([self._measured(term).values() for term in self.expression.terms])
 
     def interval(self, confidence: float = 0.95) -> Interval:
-        """Return it over all replications, with its confidence interval; that of a metric is the metric's own."""
+        """The value over all replications, with its confidence interval; that of a metric is the metric's own."""
         level = inner_probability("confidence", confidence)
         return self._defined(lambda: self._interval(level))
 
     def over_runs(self, q: float, confidence: float = 0.95) -> Interval:
-        """Return what it stays at or below in a share q of single runs, with its confidence interval."""
+        """The value that a share q of single runs stay at or below, with its confidence interval."""
         share, level = inner_probability("q", q), inner_probability("confidence", confidence)
         return self._defined(lambda: order_statistic_interval(self.raw(), share, confidence=level))
 
@@ -253,7 +259,7 @@ class Evaluation:
         return _moved(self._measured(term).interval(confidence), term.factor, self.expression.constant)
 
     def _defined(self, compute: Callable[[], Value]) -> Value:
-        """Return what is computed; a metric of a buffer that is not there is another error than one without a value."""
+        """The computed value; a metric of a buffer that is not there is another error than one without a value."""
         for term in self.expression.terms:
             metrics.find(term.metric).part(self.tallies[0], term.of)
         try:
@@ -264,7 +270,7 @@ class Evaluation:
             raise self._undefined(error) from None
 
     def _undefined(self, error: InvalidValueError) -> UndefinedError:
-        """Return why it has no value, and what to do about it."""
+        """The error that says why there is no value, and what to do about it."""
         what = f"{self.expression.name} of {self.scenario or 'these replications'} is undefined"
         without = int(np.isnan(self.raw()).sum())
         if not without:
@@ -285,7 +291,7 @@ class Evaluation:
         )
 
     def _is_unserved(self, term: Term) -> bool:
-        """Return whether a term has no value and is of a queue without workers."""
+        """Whether a term has no value and is of a queue without workers."""
         metric, first = metrics.find(term.metric), self.tallies[0]
         part = metric.part(first, term.of)
         return isinstance(part, QueueTally) and not part.concurrency and math.isnan(metric(first, term.of))
@@ -295,13 +301,13 @@ class Evaluation:
 
     def _combined(self, values: Sequence[Floats]) -> Floats:
         total = np.full(len(self.tallies), self.expression.constant)
-        for term, one in zip(self.expression.terms, values, strict=True):
-            total += term.factor * one
+        for term, column in zip(self.expression.terms, values, strict=True):
+            total += term.factor * column
         return total
 
 
 def _moved(interval: Interval, factor: float, constant: float) -> Interval:
-    """Return the interval of factor·x + constant."""
+    """The interval of factor·x + constant."""
     if factor == 1.0 and constant == 0.0:
         return interval
     ends = sorted((factor * interval.low + constant, factor * interval.high + constant))

@@ -65,12 +65,12 @@ class LimitCheck:
         return max(self.interval.n + 1, math.ceil(self.interval.n * (half_width / gap) ** 2))
 
     def sentence(self) -> str:
-        """Return it in words."""
+        """The whole in a sentence."""
         verb = {"pass": "keeps", "fail": "does not keep", "undecided": "may or may not keep"}[self.verdict]
         return f"{in_words(self.scenario)} {verb} {limit_in_words(self.limit)}: {self.text()}"
 
     def text(self) -> str:
-        """Return the numbers behind the verdict."""
+        """The numbers behind the verdict."""
         if self.interval is None:
             return self.reason
         quantity = _quantity(self.limit, self.interval)
@@ -85,7 +85,7 @@ class LimitCheck:
         return "; ".join(filter(None, parts))
 
     def row(self) -> tuple[object, ...]:
-        """Return it as a row of the columns of a table of checks."""
+        """The check as a row of `COLUMNS`."""
         interval, limit = self.interval, self.limit
         numbers = (interval.estimate, interval.low, interval.high) if interval else (math.nan,) * 3
         how = (interval.confidence, interval.n) if interval else (math.nan, 0)
@@ -108,7 +108,7 @@ class LimitChecks(Answer):
     checks: tuple[LimitCheck, ...]
 
     def sentences(self) -> list[str]:
-        """Return a sentence for each check, and one for each limit that no scenario comes to keep."""
+        """A sentence for each check, and one for each limit that no scenario comes to keep."""
         by_limit: dict[str, list[LimitCheck]] = {}
         for check in self.checks:
             by_limit.setdefault(str(check.limit), []).append(check)
@@ -116,22 +116,22 @@ class LimitChecks(Answer):
         return [*(check.sentence() for check in self.checks), *map(hopeless, failed)]
 
     def table(self) -> pd.DataFrame:
-        """Return a row a check: the columns `COLUMNS`."""
+        """A row a check: the columns `COLUMNS`."""
         return pd.DataFrame([check.row() for check in self.checks], columns=COLUMNS)
 
     def verdict(self, scenario: str) -> LimitVerdict:
-        """Return "pass" if the scenario keeps all limits, "fail" if it breaks one, else "undecided"."""
+        """The scenario's verdict: "pass" if it keeps all limits, "fail" if it breaks one, else "undecided"."""
         return joint(check for check in self.checks if check.scenario == scenario)
 
 
 def joint(checks: Iterable[LimitCheck]) -> LimitVerdict:
-    """Return the verdict on several limits together: all must pass, and one that fails is enough to fail."""
+    """The verdict on several limits together: all must pass, and one that fails is enough to fail."""
     verdicts = {check.verdict for check in checks}
     return "fail" if "fail" in verdicts else "undecided" if "undecided" in verdicts else "pass"
 
 
 def nearest(checks: Sequence[LimitCheck]) -> LimitCheck | None:
-    """Return the check with the least room; None if there is none."""
+    """The check with the least room; None if there is none."""
     return min(checks, key=lambda check: check.room, default=None)
 
 
@@ -185,7 +185,7 @@ def _check(limit: Limit, scenario: str, evaluation: Evaluation, confidence: floa
 
 
 def hopeless(checks: Sequence[LimitCheck]) -> str:
-    """Return the way out of a limit that no scenario keeps: which comes nearest, and to what the limit may be moved."""
+    """The way out of a limit that no scenario keeps: which comes nearest, and to what the limit may be moved."""
     best = max(checks, key=lambda check: (check.room, check.scenario))
     assert best.interval is not None
     quantity = _quantity(best.limit, best.interval)
@@ -199,7 +199,7 @@ def hopeless(checks: Sequence[LimitCheck]) -> str:
 
 
 def _quantity(limit: Limit, interval: Interval) -> Quantity:
-    """Return the limited expression, in the unit in which an interval of it reads well beside the bound."""
+    """The limited expression, in the unit in which an interval of it reads well beside the bound."""
     return Quantity.of(limit.expression, [interval.estimate, limit.bound])
 
 
@@ -243,7 +243,7 @@ class Headroom(Answer):
         return None
 
     def sentences(self) -> list[str]:
-        """Return up to which load every limit is kept, and what breaks first."""
+        """The load up to which every limit is kept, and what breaks first."""
         held, first = self.holds_up_to, self.first_to_break
         if first is None:
             return [f"Headroom: every limit is kept at up to {held:g} times today's load, the most that was tried."]
@@ -253,6 +253,6 @@ class Headroom(Answer):
         return [f"Headroom: {so_far}at {scale:g} times {limit_in_words(check.limit)} {verb} first: {check.text()}."]
 
     def table(self) -> pd.DataFrame:
-        """Return a row for each load and limit: load, and the columns of a table of limit checks."""
+        """A row for each load and limit: load, and the columns of a table of limit checks."""
         rows = [(scale, *check.row()) for scale, checks in self.loads for check in checks]
         return pd.DataFrame(rows, columns=["load", *COLUMNS])

@@ -218,7 +218,7 @@ def _policy(name: str, value: object) -> FlushPolicy:
 
 
 def _choices(policies: object, today: FlushPolicy) -> tuple[FlushPolicy, ...]:
-    """Return the policies without repetition, and without what is done today."""
+    """The policies without repetition, and without what is done today."""
     given = [_policy("a policy in policies", policy) for policy in _list("policies", policies)]
     others = tuple(dict.fromkeys(policy for policy in given if policy != today))
     if not others:
@@ -231,7 +231,7 @@ def _scales(name: str, values: object) -> tuple[float, ...]:
 
 
 def _further(given: object, loads: Sequence[float], load: float) -> tuple[float, ...]:
-    """Return the loads above the one that is planned for at which the choice is checked; not those run anyway."""
+    """The loads above the one that is planned for at which the choice is checked; not those run anyway."""
     further = _scales("headroom", given)
     for scale in further:
         if scale <= load:
@@ -283,15 +283,15 @@ class PlanAnswer:
         return self.plan.expressions
 
     def options(self) -> tuple[Option, ...]:
-        """Return the options, each with its scenarios at the loads that count."""
+        """The options, each with its scenarios at the loads that count."""
         return _options(self.plan, self.study)
 
     def scenario(self, option: str) -> str:
-        """Return an option's scenario at the load planned for."""
+        """An option's scenario at the load planned for."""
         return _scenario(self.plan, self.study, option)
 
     def stress_tests(self) -> tuple[StressTest, ...]:
-        """Return each stress test, with what it means, or why it was left out."""
+        """The stress tests of the favourite, each with what it means, or why it was left out."""
         return stress_tests(self.study.scenarios[self.scenario(self.favourite)])
 
     @property
@@ -323,7 +323,7 @@ def _answer(plan: Plan, engine: Engine, how: Mapping[str, Any]) -> PlanAnswer:
 
 
 def _recommendation(plan: Plan, result: StudyResult, how: Mapping[str, Any]) -> Recommendation:
-    """Return the recommendation; an interrupt of what is run for it ends the plan."""
+    """The recommendation; an interrupt of what is run for it ends the plan."""
     recommendation = result.recommend(
         minimise=plan.objective if plan.is_cost else None,
         maximise=None if plan.is_cost else plan.objective,

@@ -124,7 +124,7 @@ def _judge(option: Option, question: Question, evaluate: Evaluate, family: int) 
 
 
 def _verdict_counts(judged: Sequence[JudgedOption]) -> str:
-    """Return how many options pass, fail and are undecided, in words."""
+    """The numbers of options that pass, fail and are undecided, in words."""
     counts = Counter(option.verdict for option in judged)
     text = f"pass {counts['pass']} · fail {counts['fail']} · undecided {counts['undecided']}"
     if not counts["undecided"]:
@@ -157,7 +157,7 @@ class Origin:
     load: float | None = None
 
     def sentence(self) -> str:
-        """Return it in words."""
+        """The whole in a sentence."""
         tried = f"{self.options:,} options" + (f" x {self.loads} loads" if self.loads > 1 else "")
         each = f"{self.replications} replications each, common random numbers, seed {self.seed}"
         return f"Of {tried} ({self.runs:,} runs, {each}):"
@@ -258,11 +258,11 @@ class Recommendation(Answer):
         return tuple(rival for rival in self.selection.rivals if rival.first in self.selection.tie_set)
 
     def sentence(self) -> str:
-        """Return the whole answer."""
+        """The whole answer."""
         return "\n".join(self.sentences())
 
     def sentences(self) -> list[str]:
-        """Return the answer, a line an element; policies and limits stand in few words, as in reports."""
+        """The answer, a line an element; policies and limits stand in few words, as in reports."""
         lines = self._of_choice() if self.choice is not None else self._of_none()
         return [self.origin.sentence(), *(f"  {in_words(line)}" for line in lines)]
 
@@ -281,7 +281,7 @@ class Recommendation(Answer):
         yield from self.notes
 
     def _loads(self) -> tuple[tuple[float, str], ...]:
-        """Return the loads at which the choice was looked at, times today's, and its scenarios there."""
+        """The loads at which the choice was looked at, times today's, and its scenarios there."""
         assert self.choice is not None
         return next(one.option.scenarios for one in self.judged_options if one.name == self.choice.name)
 
@@ -349,7 +349,7 @@ class Recommendation(Answer):
         yield from self.notes
 
     def table(self) -> pd.DataFrame:
-        """Return a row an option.
+        """A row an option.
 
         Returns
         -------
@@ -377,13 +377,13 @@ class Recommendation(Answer):
         }
 
     def checks(self) -> pd.DataFrame:
-        """Return a row for each option, load and limit: option, and the columns of a table of limit checks."""
+        """A row for each option, load and limit: option, and the columns of a table of limit checks."""
         rows = [(option.name, *check.row()) for option in self.judged_options for check in option.checks]
         return pd.DataFrame(rows, columns=["option", *COLUMNS])
 
 
 def _ends(estimate: str, low: str, high: str, interval: Interval | None) -> dict[str, float]:
-    """Return an interval as cells of a row; missing ones without it."""
+    """An interval as cells of a row; missing ones without it."""
     numbers = (interval.estimate, interval.low, interval.high) if interval else (math.nan,) * 3
     return dict(zip((estimate, low, high), numbers, strict=True))
 
@@ -397,7 +397,7 @@ def _capitalised(sentence: str) -> str:
 
 
 def _worst(checks: Iterable[LimitCheck]) -> list[LimitCheck]:
-    """Return of each limit the check with the least room."""
+    """The check with the least room of each limit."""
     worst: dict[Limit, LimitCheck] = {}
     for check in checks:
         if check.limit not in worst or check.room < worst[check.limit].room:
@@ -431,7 +431,7 @@ class FollowUp:
     def of(
         cls, rerun: Rerun, fresh: int | None, headroom: Sequence[float], question: Question, replications: int
     ) -> Self:
-        """Return the follow-up runs, validated; by default as many fresh ones as the study had replications."""
+        """The follow-up runs, validated; by default as many fresh ones as the study had replications."""
         count = replications if fresh is None else checks.integer("fresh", fresh, at_least=0)
         if count == 1:
             raise InvalidValueError("fresh must be 0 or >= 2, got 1: from one run nothing can be said about the noise")
@@ -505,7 +505,7 @@ def _origin(study: StudyNumbers, choices: Sequence[Option], baseline: str | None
 def _look_again(
     study: StudyNumbers, question: Question, follow_up: FollowUp, option: Option, today: str | None
 ) -> tuple[Choice, tuple[str, ...]]:
-    """Return the choice on fresh replications, beside what is done today on the same, and notes on these runs."""
+    """The choice on fresh replications, beside what is done today on the same, and notes on these runs."""
     if not follow_up.fresh:
         return _choice(study, question, option, 0, today), ()
     names = dict.fromkeys(option.names)
@@ -527,7 +527,7 @@ def _look_again(
 
 
 def _choice(numbers: StudyNumbers, question: Question, option: Option, fresh: int, today: str | None) -> Choice:
-    """Return the choice by the numbers of some replications, compared with today where that can be."""
+    """The choice by the numbers of some replications, compared with today where that can be."""
     names, confidence = option.names, question.confidence
     kept = check_limits(question.limits, names, numbers.measured, confidence=confidence, family=1)
     value = numbers.measured(question.objective, option.base())
@@ -544,7 +544,7 @@ def _choice(numbers: StudyNumbers, question: Question, option: Option, fresh: in
 
 
 def _headroom(study: StudyNumbers, question: Question, follow_up: FollowUp, option: Option) -> Headroom | None:
-    """Return what becomes of the limits at the loads of the study, and at the further ones."""
+    """The limits' checks at the loads of the study, and at the further ones."""
     if not question.limits or (not follow_up.scales and len(option.scenarios) == 1):
         return None
 

@@ -29,7 +29,7 @@ _MOST = 40
 
 
 def in_words(text: str) -> str:
-    """Return a text with the flush policies that stand in it, as code, in few words.
+    """A text with the flush policies that stand in it, as code, in few words.
 
     Examples
     --------
@@ -41,7 +41,7 @@ def in_words(text: str) -> str:
 
 
 def label(name: str) -> str:
-    """Return a scenario's name with its flush policies in few words, cut where it is long.
+    """A scenario's name with its flush policies in few words, cut where it is long.
 
     Examples
     --------
@@ -67,18 +67,18 @@ def _leaf(found: re.Match[str]) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """Return a duration in digits enough to tell nearly equal ones apart."""
+    """A duration in digits enough to tell nearly equal ones apart."""
     return formats.duration(seconds, digits=6)
 
 
 def labels(names: Sequence[str]) -> list[str]:
-    """Return a label for each name; names that would look the same are kept whole."""
+    """A label for each name; names that would look the same are kept whole."""
     made = [label(name) for name in names]
     return [name if made.count(text) > 1 else text for name, text in zip(names, made, strict=True)]
 
 
 def without_common(texts: Sequence[str]) -> tuple[list[str], str]:
-    """Return the labels without the words that all of them begin their parts with, and what was left out.
+    """The labels without the words that all of them begin their parts with, and what was left out.
 
     Examples
     --------
@@ -140,12 +140,12 @@ class Option:
     load: float | None = None
 
     def base(self) -> str:
-        """Return the scenario at the load that counts: by default today's, scale 1, or without it the lowest."""
+        """The scenario at the load that counts: by default today's, scale 1, or without it the lowest."""
         by_scale = dict(self.scenarios)
         return by_scale.get(1.0 if self.load is None else self.load, self.scenarios[0][1])
 
     def base_scale(self) -> float:
-        """Return the scale of that load."""
+        """The scale of that load."""
         return next(scale for scale, name in self.scenarios if name == self.base())
 
     @property
@@ -162,7 +162,7 @@ def options(
     up_to: float | None = None,
     load: float | None = None,
 ) -> tuple[Option, ...]:
-    """Return the options of a study, in its order.
+    """The options of a study, in its order.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ def _check_load(load: float | None, scales: list[float]) -> None:
 
 
 def option_name(name: str, simulation: Simulation, coordinates: Coordinates) -> str:
-    """Return a scenario's name without its load; the policy where nothing else was varied."""
+    """A scenario's name without its load; the policy where nothing else was varied."""
     if SCALE not in coordinates.get(name, {}):
         return name
     parts = [part for part in name.split(_JOINT) if not part.startswith("arrivals ")]
@@ -207,7 +207,7 @@ def option_name(name: str, simulation: Simulation, coordinates: Coordinates) -> 
 
 
 def find_scenario(what: object, scenarios: Mapping[str, Simulation], coordinates: Coordinates) -> str:
-    """Return the scenario that is meant by its name, by its option's name, or by the policy that was varied."""
+    """The scenario that is meant by its name, by its option's name, or by the policy that was varied."""
     text = what if isinstance(what, str) else repr(what)
     if text in scenarios:
         return text
@@ -228,7 +228,7 @@ _SCALE = "arrivals_scale"
 
 
 def grid(simulation: Simulation, over: Mapping[str, Sequence[object]]) -> dict[str, Simulation]:
-    """Return a simulation for every combination of the values, by a name that says its values.
+    """A simulation for every combination of the values, by a name that says its values.
 
     Parameters
     ----------
@@ -284,7 +284,7 @@ def policy_grid(
     idle: Sequence[float | str] = (),
     every: Sequence[float | str] = (),
 ) -> list[FlushPolicy]:
-    """Return the flush policies for every combination of the values given, joined by ``|``.
+    """The flush policies for every combination of the values given, joined by ``|``.
 
     Examples
     --------
@@ -328,7 +328,7 @@ def _values(name: str, given: object) -> Sequence[object]:
 
 
 def _place(name: str) -> int:
-    """Return when a field is varied: a whole before its parts, and what draws follow from before the rest."""
+    """The rank in which a field is varied: a whole before its parts, and what draws follow from before the rest."""
     if name in ("producers", "workers", "until"):
         return 0
     if name == _SCALE or name in _OF_WORKERS:
@@ -337,7 +337,7 @@ def _place(name: str) -> int:
 
 
 def _with(simulation: Simulation, name: str, value: object) -> Simulation:
-    """Return the simulation with another value for a field, wherever the field stands."""
+    """The simulation with another value for a field, wherever the field stands."""
     if name == _SCALE:
         return simulation.scaled(arrivals=checks.positive(_SCALE, value))
     changes = {name: value}
@@ -357,7 +357,7 @@ def _with(simulation: Simulation, name: str, value: object) -> Simulation:
 
 
 def _label(chosen: Mapping[str, object]) -> str:
-    """Return the name of a combination: policies as they are, other values with their field's name."""
+    """The name of a combination: policies as they are, other values with their field's name."""
     parts = []
     for name, value in chosen.items():
         if name == _SCALE:

@@ -78,15 +78,15 @@ class Sensitivity(Answer):
     undefined: tuple[str, ...] = ()
 
     def moving(self, expression: Expression) -> tuple[Effect, ...]:
-        """Return the effects on one metric that are any at all, the largest first."""
+        """The effects on one metric that are any at all, the largest first."""
         return tuple(effect for effect in self.of(expression) if effect.moves)
 
     def of(self, expression: Expression) -> tuple[Effect, ...]:
-        """Return the effects on one metric, the largest first."""
+        """The effects on one metric, the largest first."""
         return tuple(effect for effect in self.effects if effect.expression == expression)
 
     def sentences(self) -> list[str]:
-        """Return for each metric which assumption moves it most."""
+        """The assumption that moves each metric most."""
         return [*(self._sentence(expression) for expression in self.base), *(f"{reason}." for reason in self.undefined)]
 
     def _sentence(self, expression: Expression) -> str:
@@ -99,7 +99,7 @@ class Sensitivity(Answer):
         )
 
     def table(self) -> pd.DataFrame:
-        """Return two rows for each assumption and metric: the columns `COLUMNS`; `moved` is "lower" or "higher"."""
+        """Two rows for each assumption and metric: the columns `COLUMNS`; `moved` is "lower" or "higher"."""
         rows: list[tuple[Any, ...]] = []
         for effect in self.effects:
             for moved, gap, verdict in zip(
@@ -173,7 +173,7 @@ def _effects(
     limits: Sequence[Limit],
     confidence: float,
 ) -> tuple[list[Effect], tuple[str, ...]]:
-    """Return the effects that have a value, and why others have none."""
+    """The effects that have a value, and why others have none."""
     effects, undefined = [], []
     for expression in expressions:
         for variation in moved:

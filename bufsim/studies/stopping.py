@@ -60,7 +60,7 @@ class Goals:
         maximise: str | Expression | None,
         indifference: object,
     ) -> Goals:
-        """Return the goals as `Study.run_until` takes them, validated; there must be at least one."""
+        """The goals as `Study.run_until` takes them, validated; there must be at least one."""
         widths = {expression(name): size for name, size in (half_widths or {}).items()}
         margins = {one: read_margin(f"the half-width of {one.name}", size, one.unit) for one, size in widths.items()}
         listed = [separated] if isinstance(separated, str | Expression) else separated
@@ -84,7 +84,7 @@ class Goals:
         return "" if self.objective is None else self.objective.unit
 
     def missing(self, result: StudyResult, confidence: float) -> list[str]:
-        """Return a sentence for each goal that is not reached, at a confidence."""
+        """A sentence for each goal that is not reached, at a confidence."""
         sentences: list[str] = []
         for goal in (self._wide, self._open, self._unsettled):
             try:
@@ -94,13 +94,13 @@ class Goals:
         return sentences
 
     def comparisons(self, result: StudyResult, confidence: float) -> Comparisons | None:
-        """Return the comparisons that are to be decided; None if there are none."""
+        """The comparisons that are to be decided; None if there are none."""
         if not self.separated:
             return None
         return result.compare(*self.separated, pairs=self.pairs, margin=self.margin, confidence=confidence)
 
     def selection(self, result: StudyResult, confidence: float) -> Selection | None:
-        """Return the best so far, and what is not separable from it; None without an objective."""
+        """The best so far, and what is not separable from it; None without an objective."""
         if self.objective is None:
             return None
         if self.is_cost:
@@ -178,7 +178,7 @@ class SequentialResult(Answer):
         return self.goals.selection(self.result, self.look.confidence)
 
     def sentences(self) -> list[str]:
-        """Return where it stopped and why, what is missing, and what the confidence means."""
+        """The look at which it stopped and why, what is missing, and what the confidence means."""
         looks = self.plan.looks()
         why = "everything that was wanted is reached" if self.reached else "not everything that was wanted is reached"
         each, over_all = 100.0 * self.look.confidence, 100.0 * self.plan.confidence
@@ -198,7 +198,7 @@ class SequentialResult(Answer):
         return sentences if best is None else [*sentences, best.sentence(self.goals.unit)]
 
     def table(self) -> pd.DataFrame:
-        """Return the metrics whose half-width was wanted, or the usual ones, at the look's confidence."""
+        """The metrics whose half-width was wanted, or the usual ones, at the look's confidence."""
         return self.result.intervals(*self.goals.half_widths, confidence=self.look.confidence)
 
 

@@ -67,7 +67,7 @@ class StudyNumbers:
     def of(
         cls, run: ReplicationRunner, replications: Iterable[int], *, baseline: str | None, coordinates: Coordinates
     ) -> Self:
-        """Return the numbers of these replications of a run, in order, however they came in.
+        """The numbers of these replications of a run, in order, however they came in.
 
         Parameters
         ----------
@@ -93,7 +93,7 @@ class StudyNumbers:
         )
 
     def without(self, *scenarios: str) -> Self:
-        """Return this result without some scenarios, such as one in which a metric has no value.
+        """The result without some scenarios, such as one in which a metric has no value.
 
         Parameters
         ----------
@@ -132,14 +132,14 @@ class StudyNumbers:
         return len(self._common())
 
     def replication_counts(self) -> str:
-        """Return how many replications of each scenario finished, as "A 3, B 0"; of many, from how many to how many."""
+        """The finished replications of each scenario, as "A 3, B 0"; of many, from how many to how many."""
         numbers = self._numbers()
         if len(numbers) > _MOST_COUNTED:
             return f"from {min(numbers.values())} to {max(numbers.values())} of {len(numbers)} scenarios"
         return ", ".join(f"{name} {number}" for name, number in numbers.items())
 
     def _common(self) -> list[int]:
-        """Return the replications that every finished scenario has: only these can be paired."""
+        """The replications that every finished scenario has: only these can be paired."""
         if not self.finished:
             error = InvalidValueError if self.complete else IncompleteError
             raise error("the study has no scenario with 2 finished replications; " + self._why_not())
@@ -153,7 +153,7 @@ class StudyNumbers:
         return f"it was interrupted too soon: {_AGAIN}"
 
     def _own(self, scenario: str) -> list[int]:
-        """Return the replications that a scenario is estimated from: of a part that cannot be paired, all it has."""
+        """The replications that a scenario is estimated from: of a part that cannot be paired, all it has."""
         common = self._common()
         return common if len(common) >= 2 else sorted(self.tallies[scenario])
 
@@ -174,13 +174,13 @@ class StudyNumbers:
     # numbers
 
     def measured(self, metric: str | Expression, scenario: str, *, of: str | None = None) -> Evaluation:
-        """Return a metric or an expression of one scenario over the replications, for values and intervals."""
+        """A metric or an expression of one scenario over the replications, for values and intervals."""
         checks.one_of("scenario", scenario, self.finished)
         tallies = self.tallies[scenario]
         return Evaluation(expression(metric, of), [tallies[number] for number in self._own(scenario)], scenario)
 
     def values(self, metric: str | Expression, *, of: str | None = None) -> pd.DataFrame:
-        """Return a metric or an expression in every replication: a row a replication, a column a scenario.
+        """A metric or an expression in every replication: a row a replication, a column a scenario.
 
         Each is the metric of that run by itself. Means of them are biased for ratios and quantiles: ask `intervals`.
         """
@@ -190,7 +190,7 @@ class StudyNumbers:
         return pd.DataFrame(columns, index=pd.Index(self._common(), name="replication"))
 
     def samples(self, metric: str | Expression, *, of: str | None = None) -> dict[str, Floats]:
-        """Return one value per replication and scenario whose means can be compared in pairs."""
+        """One value per replication and scenario whose means can be compared in pairs."""
         if len(self.finished) > 1:
             self._check_paired()
         return {name: self.measured(metric, name, of=of).values() for name in self.finished}
@@ -198,7 +198,7 @@ class StudyNumbers:
     def interval(
         self, metric: str | Expression, scenario: str, *, of: str | None = None, confidence: float = 0.95
     ) -> Interval:
-        """Return a metric or an expression of one scenario with its confidence interval over replications.
+        """A metric or an expression of one scenario with its confidence interval over replications.
 
         Examples
         --------
@@ -215,7 +215,7 @@ class StudyNumbers:
     def quantile_over_runs(
         self, metric: str | Expression, scenario: str, q: float, *, of: str | None = None, confidence: float = 0.95
     ) -> Interval:
-        """Return a quantile over runs: what a metric of one run stays at or below with probability `q`.
+        """A quantile over runs: what a metric of one run stays at or below with probability `q`.
 
         Such as the peak that 95 % of runs do not exceed, where `interval` has the mean of the peaks. Where so many runs
         cannot bound it, that end is open, and the interval's note says how many could.
@@ -233,7 +233,7 @@ class StudyNumbers:
         return self.measured(metric, scenario, of=of).over_runs(q, confidence)
 
     def intervals(self, *metrics: str | Expression, of: str | None = None, confidence: float = 0.95) -> pd.DataFrame:
-        """Return metrics or expressions of all scenarios with their intervals.
+        """The metrics or expressions of all scenarios with their intervals.
 
         Parameters
         ----------
@@ -265,7 +265,7 @@ class StudyNumbers:
         return pd.DataFrame(rows, columns=COLUMNS)
 
     def metrics(self, *metrics: str | Expression, of: str | None = None) -> pd.DataFrame:
-        """Return metrics of every replication, tidy: scenario, replication, metric, value, unit."""
+        """The metrics of every replication, tidy: scenario, replication, metric, value, unit."""
         frames = []
         for one in self._expressions(metrics, of):
             table = self.values(one).reset_index().melt("replication", var_name="scenario", value_name="value")
@@ -274,11 +274,11 @@ class StudyNumbers:
         return pd.concat(frames, ignore_index=True)[columns]
 
     def _expressions(self, metrics: Sequence[str | Expression], of: str | None = None) -> list[Expression]:
-        """Return the metrics as expressions; the usual ones without any."""
+        """The metrics as expressions; the usual ones without any."""
         return [expression(metric, of) for metric in metrics or SHOWN_OF_STUDY]
 
     def _paired_tallies(self) -> dict[str, list[Tally]]:
-        """Return the tallies that each finished scenario is estimated from."""
+        """The tallies that each finished scenario is estimated from."""
         return {name: [self.tallies[name][number] for number in self._own(name)] for name in self.finished}
 
     # how it looks
@@ -291,7 +291,7 @@ class StudyNumbers:
         return header + self._overview().to_html() if self.finished else header
 
     def _header(self) -> str:
-        """Return the line of what ran."""
+        """The line of what ran."""
         parts = [f"Study  seed {self.seed}", _counted(len(self.scenarios))]
         if self.finished and (self.complete or self.replications >= 2):
             parts.append(f"{self.replications} replications each, common random numbers")
@@ -304,11 +304,11 @@ class StudyNumbers:
         return " · ".join(parts)
 
     def _numbers(self) -> dict[str, int]:
-        """Return how many replications of each scenario finished."""
+        """The number of finished replications of each scenario."""
         return {name: len(kept) for name, kept in self.tallies.items()}
 
     def _overview(self) -> pd.DataFrame:
-        """Return the usual metrics, a row a scenario, as "estimate [low, high]"."""
+        """The usual metrics, a row a scenario, as "estimate [low, high]"."""
         return pd.DataFrame(
             {name: {metric: self._cell(metric, name) for metric in SHOWN_OF_STUDY} for name in self.finished}
         ).T
@@ -321,7 +321,7 @@ class StudyNumbers:
 
 
 def _row(evaluation: Evaluation, confidence: float) -> tuple[Any, ...]:
-    """Return a row of the table of intervals."""
+    """A row of the table of intervals."""
     what = (evaluation.scenario, evaluation.expression.name)
     unit = evaluation.expression.unit
     try:

@@ -107,7 +107,7 @@ class StudyResult(StudyNumbers):
         maximise: str | Expression | None = None,
         confidence: float = 0.95,
     ) -> Selection:
-        """Return the scenario with the lowest (or highest) value, with all that are not separable from it.
+        """The scenario with the lowest (or highest) value, with all that are not separable from it.
 
         The set of these holds every truly best scenario with probability `confidence`; a single winner is named only
         where every other is separated from it. Does not depend on the order of the scenarios.
@@ -138,7 +138,7 @@ class StudyResult(StudyNumbers):
         return replace(selection, unit=objective.unit)
 
     def pareto(self, x: str | Expression, y: str | Expression, *, confidence: float = 0.95) -> Front:
-        """Return which scenarios are on the Pareto front of two objectives, and which are not separable from it.
+        """The Pareto front of two objectives: which scenarios are on it, and which are not separable from it.
 
         Parameters
         ----------
@@ -165,7 +165,7 @@ class StudyResult(StudyNumbers):
         return front(expression(x), expression(y), self.finished, self.measured, confidence=confidence)
 
     def check(self, *limits: str | Limit, confidence: float = 0.95) -> LimitChecks:
-        """Return which scenarios keep which limits: pass, fail or undecided, each with its interval.
+        """The verdicts of all scenarios on limits: pass, fail or undecided, each with its interval.
 
         With probability `confidence` no scenario passes, or fails, that should not: a scenario passes if it keeps all
         limits, which needs no adjustment for their number; for the number of scenarios the intervals are adjusted
@@ -273,11 +273,11 @@ class StudyResult(StudyNumbers):
     # doubts
 
     def warm_up(self) -> WarmUps:
-        """Return, for each level of each scenario, where MSER-5 would cut its start, and a warning if it needs that."""
+        """The start of each level of each scenario: where MSER-5 would cut it, and a warning if it needs that."""
         return warm_ups(self._paired_tallies())
 
     def warnings(self) -> list[str]:
-        """Return a sentence for each thing that can mislead: see `bufsim.studies.warnings.study_warnings`."""
+        """A sentence for each thing that can mislead: see `bufsim.studies.warnings.study_warnings`."""
         return study_warnings(self.scenarios, self._paired_tallies())
 
     # how it looks

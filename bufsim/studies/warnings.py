@@ -36,7 +36,7 @@ _ABOUT = 1.02
 
 
 def study_warnings(scenarios: Mapping[str, Simulation], tallies: Mapping[str, Sequence[Tally]]) -> list[str]:
-    """Return a sentence for each thing that can mislead.
+    """A sentence for each thing that can mislead.
 
     "warm-up": a level starts away from where it goes, or is still moving when the runs end. "cut period": the window
     cuts a period of a policy. And what single runs are warned of ("never due", "unstable", "large job"), with how many
@@ -57,7 +57,7 @@ def study_warnings(scenarios: Mapping[str, Simulation], tallies: Mapping[str, Se
 
 
 def _of_runs(name: str, simulation: Simulation, tallies: Sequence[Tally]) -> list[str]:
-    """Return each kind of warning once, in the words of the first replication that has it."""
+    """The warnings of single runs, each kind once, in the words of the first replication that has it."""
     seen: dict[str, list[str]] = {}
     for tally in tallies:
         for sentence in of_run.cautions(simulation, tally):
@@ -69,7 +69,7 @@ def _of_runs(name: str, simulation: Simulation, tallies: Sequence[Tally]) -> lis
 
 
 def _of(sentence: str, scenario: str) -> str:
-    """Return a warning with its scenario's name after its kind."""
+    """A warning with its scenario's name after its kind."""
     kind, text = sentence.split(": ", 1)
     return f"{kind}: {scenario}: {text}"
 
@@ -96,7 +96,7 @@ class WarmUp:
     check: WarmUpCheck
 
     def sentence(self) -> str:
-        """Return the warning, or that there is none."""
+        """The warning, or that there is none."""
         text = self.check.warning or "the start does no harm that shows"
         return f"{self.scenario}, {_CALLED[self.level]}: {text}"
 
@@ -114,16 +114,16 @@ class WarmUps(Answer):
     rows: tuple[WarmUp, ...]
 
     def warnings(self) -> list[str]:
-        """Return a sentence for each level that starts away from where it goes, or is still moving at the end."""
+        """A sentence for each level that starts away from where it goes, or is still moving at the end."""
         way_out = " (unless a run is meant to start like that and to end, as an import does)"
         return [f"warm-up: {row.sentence()}{way_out}" for row in self.rows if row.check.warning]
 
     def sentences(self) -> list[str]:
-        """Return a sentence a level."""
+        """A sentence a level."""
         return [row.sentence() for row in self.rows]
 
     def table(self) -> pd.DataFrame:
-        """Return a row a level: scenario, level, suggested (s, nan if none), relative_bias, warning."""
+        """A row a level: scenario, level, suggested (s, nan if none), relative_bias, warning."""
         rows = [
             (row.scenario, row.level, row.check.warm_up, row.check.relative_bias, row.check.warning)
             for row in self.rows
@@ -133,7 +133,7 @@ class WarmUps(Answer):
 
 
 def warm_ups(tallies: Mapping[str, Sequence[Tally]]) -> WarmUps:
-    """Return what the start does in each scenario, for each of its levels that is not 0 throughout."""
+    """The effect of the start in each scenario, on each of its levels that is not 0 throughout."""
     return WarmUps(
         tuple(
             WarmUp(name, level, warm_up_check(kept, level))
@@ -145,12 +145,12 @@ def warm_ups(tallies: Mapping[str, Sequence[Tally]]) -> WarmUps:
 
 
 def levels(tallies: Sequence[Tally], level: str) -> Floats:
-    """Return a level over the whole run, a row a replication, a column for each of `BINS` equal bins of [0, until)."""
+    """A level over the whole run, a row a replication, a column for each of `BINS` equal bins of [0, until)."""
     return np.array([getattr(tally, level).averages for tally in tallies])
 
 
 def warm_up_check(tallies: Sequence[Tally], level: str) -> WarmUpCheck:
-    """Return what the start of the runs does to a level in the window [warm_up, until).
+    """The effect of the start of the runs on a level in the window [warm_up, until).
 
     Notes
     -----
@@ -178,7 +178,7 @@ def warm_up_check(tallies: Sequence[Tally], level: str) -> WarmUpCheck:
 
 
 def flush_cycle(tallies: Sequence[Tally]) -> float:
-    """Return the longest mean time between flushes, or ticks that found nothing, of a buffer, s; 0 without flushes.
+    """The longest mean time between flushes, or ticks that found nothing, of a buffer, s; 0 without flushes.
 
     It is the mean number of jobs that one of them took over the rate at which jobs were stored: whole cycles, also
     where the window cuts one. A buffer that holds less than 1 % of what is buffered counts for nothing.
@@ -200,7 +200,7 @@ def flush_cycle(tallies: Sequence[Tally]) -> float:
 
 
 def _averages_over(table: Floats, window: Window, reach: float) -> Floats:
-    """Return the averages over [t, t + reach) of a level, for as many t in [warm_up, until - reach] as it has bins."""
+    """The averages over [t, t + reach) of a level, for as many t in [warm_up, until - reach] as it has bins."""
     edges = np.linspace(0.0, window.end, BINS + 1)
     area = np.concatenate((np.zeros((len(table), 1)), np.cumsum(table, axis=1)), axis=1) * (window.end / BINS)
     begin = np.linspace(window.start, window.end - reach, BINS)
@@ -223,7 +223,7 @@ def _too_few(tallies: Sequence[Tally], cycle: float) -> WarmUpCheck:
 
 
 def cut_periods(simulation: Simulation, tallies: Sequence[Tally]) -> list[str]:
-    """Return a sentence for each clock whose ticks in [warm_up, until) are too few or too many for its length.
+    """A sentence for each clock whose ticks in [warm_up, until) are too few or too many for its length.
 
     A window of k periods should hold k ticks. It holds fewer or more when it cuts a period; and one fewer when it
     starts at 0, where the first tick finds nothing, since the tick at `until` lies outside. Whole periods after a
@@ -241,7 +241,7 @@ def cut_periods(simulation: Simulation, tallies: Sequence[Tally]) -> list[str]:
 
 
 def _share(clock: FlushEvery | CheckedEvery, causes: Counter[str]) -> float:
-    """Return the share of the flushes that started at the clock's ticks."""
+    """The share of the flushes that started at the clock's ticks."""
     leaves = {repr(part) for part in clock.parts()}
     return sum(causes[leaf] for leaf in leaves) / max(causes.total(), 1)
 
@@ -261,7 +261,7 @@ def _cut_period(simulation: Simulation, clock: FlushEvery | CheckedEvery, share:
 
 
 def _ticks(start: float, end: float, period: float, phase: float) -> int:
-    """Return how many ticks lie in [start, end); not counted is one at 0, when there is no job yet."""
+    """The number of ticks in [start, end); not counted is one at 0, when there is no job yet."""
     first = max(math.ceil((start - phase) / period), 0)
     if phase + first * period == 0.0:
         first = 1

@@ -44,7 +44,7 @@ class Variation:
 
 
 def variations(simulation: Simulation, factor: float = 1.25) -> tuple[Variation, ...]:
-    """Return the assumptions of a model that can be varied: arrivals, and the times of flushes and workers.
+    """The assumptions of a model that can be varied: arrivals, and the times of flushes and workers.
 
     Those that are 0 are left out: no factor moves them.
 
@@ -142,7 +142,7 @@ def _rarer(pool: Workers, factor: float) -> Workers:
 
 
 def slower_workers(simulation: Simulation, factor: float) -> Simulation:
-    """Return the model with workers that take so many times as long for everything, also from poll to poll."""
+    """The model with workers that take so many times as long for everything, also from poll to poll."""
     return _workers(lambda pool, by: _rarer(_slower_per_item(_slower(pool, by), by), by))(simulation, factor)
 
 
@@ -169,7 +169,7 @@ class Burst:
 
 
 def with_longer_bursts(simulation: Simulation) -> tuple[Simulation, str] | None:
-    """Return the model with every burst twice as long at its own rate, and in words what that is; None without bursts.
+    """The model with every burst twice as long at its own rate, and in words what that is; None without bursts.
 
     Of `Bursty` arrivals, also in `Bulk`, the mean length of a high phase is doubled; both rates, and the low phases,
     stay. Of recorded arrivals the burst is what `busiest` returns; its jobs come once more right after it, with the
@@ -196,7 +196,7 @@ def with_longer_bursts(simulation: Simulation) -> tuple[Simulation, str] | None:
 
 
 def busiest(times: Sequence[float] | np.ndarray, length: float) -> Burst:
-    """Return the window of a length that starts at an arrival and holds the most of them, the first of equals.
+    """The window of a length that starts at an arrival and holds the most of them, the first of equals.
 
     Parameters
     ----------
@@ -217,7 +217,7 @@ def busiest(times: Sequence[float] | np.ndarray, length: float) -> Burst:
 
 
 def _longer_bursts(producer: Producer, until: float) -> tuple[Producer, str, float]:
-    """Return a producer with longer bursts, in words what they are, and by how much the run gets longer."""
+    """A producer with longer bursts, in words what they are, and by how much the run gets longer."""
     trace = producer.trace
     if trace is not None:
         return _repeated(producer, trace, until)
@@ -266,7 +266,7 @@ def _with_twice(trace: Trace, burst: Burst) -> Trace:
 
 
 def _rows(burst: Burst, count: int) -> np.ndarray:
-    """Return the rows of a trace in the order in which they come, those of the burst twice."""
+    """The rows of a trace in the order in which they come, those of the burst twice."""
     return np.concatenate((np.arange(burst.last), np.arange(burst.first, count)))
 
 
@@ -297,7 +297,7 @@ class StressTest:
 
 
 def stress_tests(simulation: Simulation) -> tuple[StressTest, ...]:
-    """Return the stress tests of a model: more load, longer bursts, slower and fewer workers, and a stop.
+    """The stress tests of a model: more load, longer bursts, slower and fewer workers, and a stop.
 
     Half as many jobs again; bursts twice as long (see `bufsim.studies.what_if.with_longer_bursts`); workers that take
     twice as long for everything; half of the workers of every queue gone for the whole run, rounded down; and a stop of

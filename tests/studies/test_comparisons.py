@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from bufsim_tests.comparing import compare
 from bufsim_tests.studies_small import declare
 
 from bufsim import FlushAfterAge, FlushAtSize, FlushEvery, InvalidValueError
+from bufsim.statistics import Interval
 from bufsim.statistics.comparisons import holm
+from bufsim.studies.comparisons import against, percent, tie_in_words
 from bufsim.studies.expressions import cost, metric
 from bufsim.studies.study import Study
 
@@ -168,3 +172,95 @@ def test_one_scenario_cannot_be_compared():
     alone = study(("clock",)).run(3, progress=False)
     with pytest.raises(InvalidValueError, match="a comparison needs at least 2 finished scenarios, got 1"):
         alone.compare("mean_wait")
+
+
+def interval(estimate: float, low: float, high: float) -> Interval:
+    return Interval(estimate, low, high, 0.95, 10, "t")
+
+
+@pytest.mark.parametrize(
+    ("difference", "exact", "told"),
+    [
+        (interval(-3.0, -4.0, -2.0), False, "3.0 [2.0, 4.0] s less than today's size 2"),
+        (interval(3.0, 2.0, 4.0), False, "3.0 [2.0, 4.0] s more than today's size 2"),
+        (interval(0.5, -0.5, 1.5), False, "not separable from today's size 2 (difference 0.5 [-0.5, 1.5] s)"),
+        (interval(-3.0, -3.0, -3.0), True, "3 s less than today's size 2"),
+        (interval(3.0, 3.0, 3.0), True, "3 s more than today's size 2"),
+        # the same in every replication, but of what is drawn at random
+        (interval(3.0, 3.0, 3.0), False, "3 [3, 3] s more than today's size 2"),
+        (interval(0.0, 0.0, 0.0), True, "the same as today's size 2"),
+    ],
+)
+def test_a_difference_is_told_with_its_side(difference: Interval, exact: bool, told: str) -> None:
+    assert against(difference, " s", "size 2", exact) == told
+
+
+def test_a_share_is_told_in_per_cent() -> None:
+    assert str(percent(interval(-0.2, -0.25, -0.15))) == "-20 [-25, -15]"
+
+
+def test_a_tie_says_how_many_replications_would_part_it() -> None:
+    (near,) = compare({"a": [1.0, 1.2, 0.9, 1.1], "b": [1.1, 1.0, 1.0, 0.95]})
+    assert tie_in_words(near, "s").startswith("a (difference 0.04 [")
+    assert tie_in_words(near, "s").endswith(" replications would be needed)")
+    gap = near.difference
+    (same,) = compare({"a": [1.0, 2.0, 3.0], "b": [1.0, 2.0, 3.0]})
+    assert tie_in_words(same, "s") == "a (the same in every replication)"
+    none = replace(near, difference=replace(gap, estimate=0.0))
+    assert tie_in_words(none, "s").endswith(" s; no number of replications would show it)")
+    tiny = replace(near, difference=replace(gap, estimate=1e-6))
+    assert tie_in_words(tiny, "s").endswith(" s; more than a million replications would be needed)")
+
+
+OF_THE_FRONT = {
+    "small": FlushAtSize(20),
+    "large": FlushAtSize(80),
+    "large again": FlushAtSize(80) | FlushAfterAge(100.0),
+    "slow clock": FlushEvery(9.0),
+}
+
+
+@pytest.fixture(scope="module")
+def placed():
+    scenarios = {name: declare(policy, until=200.0) for name, policy in OF_THE_FRONT.items()}
+    return Study(scenarios, seed=2).run(10, progress=False)
+
+
+def test_the_front_names_who_is_on_it_and_who_is_dominated(placed):
+    front = placed.pareto("mean_wait", "flush_rate")
+    assert front.named("on the front") == ("small", "large", "large again", "slow clock")
+    behind = placed.pareto("mean_wait", "mean_buffer_size")
+    assert behind.named("on the front") == ("small",)
+    assert set(behind.named("dominated")) == {"large", "large again", "slow clock"}
+    assert {point.dominated_by for point in behind.points if point.place == "dominated"} == {"small"}
+
+
+def test_each_point_has_the_intervals_of_its_metrics(placed):
+    front = placed.pareto("p99_wait", "flush_rate", confidence=0.9)
+    for point in front.points:
+        assert point.x == placed.interval("p99_wait", point.scenario, confidence=0.9)
+        assert point.y == placed.interval("flush_rate", point.scenario, confidence=0.9)
+    assert front.table().columns.tolist() == [
+        *("scenario", "place", "dominated_by", "p99_wait_s", "p99_wait_s low", "p99_wait_s high"),
+        *("flush_rate_per_s", "flush_rate_per_s low", "flush_rate_per_s high"),
+    ]
+
+
+def test_of_what_is_neither_good_nor_bad_less_counts_as_better_and_the_front_says_so(placed):
+    said = placed.pareto("mean_wait", "flush_rate").sentences()
+    assert said[0].startswith("On the front of mean_wait_s and flush_rate_per_s (less taken as better): small, large")
+    assert said[-1] == "Dominated: 0 of 4."
+    more = metric("flush_rate").named("flushes", better="higher")
+    assert placed.pareto("mean_wait", more).named("on the front") == ("small",)
+
+
+def test_more_work_saved_is_better(placed):
+    front = placed.pareto("mean_wait", 1 - metric("flush_rate"))
+    assert front.named("on the front") == placed.pareto("mean_wait", -metric("flush_rate")).named("on the front")
+
+
+def test_what_is_not_separable_from_the_front_is_told():
+    scenarios = {name: declare(FlushAtSize(size), until=30.0) for name, size in (("a", 40), ("b", 41))}
+    front = Study(scenarios, seed=4).run(4, progress=False).pareto("mean_wait", "mean_buffer_size")
+    assert front.named("dominated") == ()
+    assert any(line.startswith("Not separable from it: ") for line in front.sentences())

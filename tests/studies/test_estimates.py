@@ -8,11 +8,27 @@ from bufsim_tests.studies_small import declare
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bufsim import Bursty, FlushAfterAge, FlushAtSize, InvalidValueError, JobBuffer, Producer, Simulation
+from bufsim import (
+    Bursty,
+    Exponential,
+    FlushAfterAge,
+    FlushAtSize,
+    FlushEvery,
+    InvalidValueError,
+    JobBuffer,
+    NeverFlush,
+    Poisson,
+    Producer,
+    PushWorkers,
+    Simulation,
+    Trace,
+)
+from bufsim.model.arrivals import Arrivals
 from bufsim.results import metrics
 from bufsim.results.measures import SIZES, TIMES, Histogram
-from bufsim.statistics import quantile_interval_from_counts
-from bufsim.studies.estimates import Measured, cumulative
+from bufsim.statistics import mean_interval, quantile_interval_from_counts
+from bufsim.studies.estimates import Measured, UndefinedError, cumulative, is_deterministic
+from bufsim.studies.expressions import cost, metric
 from bufsim.studies.study import Study
 
 qs = st.floats(0.01, 0.99)
@@ -51,7 +67,10 @@ def test_no_point_is_above_the_largest_value_where_everything_lies():
 
 
 halves = st.integers(1, 31).map(lambda k: k / 32)
+
 """Shares that a double holds exactly, so that numpy finds the same rank."""
+
+
 mixed = st.lists(st.one_of(st.just(0.0), st.floats(1e-6, 1e6)), min_size=4, max_size=64)
 
 
@@ -134,3 +153,134 @@ def test_a_ratio_has_the_jackknifes_interval_and_a_count_the_plain_one():
         Measured(metrics.find("flush_count"), None, tallies).raw().tolist()
         == result.values("flush_count")["A"].tolist()
     )
+
+
+N = 8
+
+
+POLICIES = {"size": FlushAtSize(20) | FlushAfterAge(3.0), "clock": FlushEvery(2.0)}
+
+
+@pytest.fixture(scope="module")
+def simulations():
+    # long lulls: replications differ much in how many jobs they have, and many ticks find nothing
+    bursty = [Producer("edits", Bursty(50.0, 0.1, mean_high=5.0, mean_low=50.0))]
+    return {
+        name: Simulation(producers=bursty, buffers=[JobBuffer("b", policy=policy)], until=300.0)
+        for name, policy in POLICIES.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def lulls(simulations):
+    return Study(simulations, seed=3).run(N, progress=False)
+
+
+def test_the_value_of_an_expression_is_that_combination_of_the_values_of_its_metrics(lulls):
+    for name in POLICIES:
+        weighed = lulls.measured("0.4 * flush_rate_per_s - 2 * p95_wait_s + 0.5", name)
+        rate, wait = (lulls.measured(one, name) for one in ("flush_rate", "p95_wait"))
+        np.testing.assert_allclose(weighed.values(), 0.4 * rate.values() - 2 * wait.values() + 0.5)
+        np.testing.assert_allclose(weighed.raw(), 0.4 * rate.raw() - 2 * wait.raw() + 0.5)
+        assert weighed.interval(0.9) == mean_interval(weighed.values(), confidence=0.9)
+
+
+def test_a_metric_alone_keeps_its_own_interval_also_where_it_is_scaled(lulls):
+    for name in ("mean_wait_s", "p95_wait_s", "flush_count"):
+        tallies = [lulls.tallies["size"][number] for number in range(N)]
+        own = Measured(metrics.find(name), None, tallies).interval(0.9)
+        assert lulls.interval(name, "size", confidence=0.9) == own
+        turned = lulls.interval(3 - 2 * metric(name), "size", confidence=0.9)
+        assert (turned.low, turned.high) == pytest.approx((3 - 2 * own.high, 3 - 2 * own.low))
+        assert turned.method == own.method
+
+
+def test_costs_are_weighed_again_without_another_run(lulls):
+    rate, size = (lulls.values(one)["size"] for one in ("flush_rate", "mean_buffer_size"))
+    for flush in (1.0, 40.0):
+        weighed = lulls.values(cost(per_flush=flush, per_job_second=2.0))["size"]
+        np.testing.assert_allclose(weighed, flush * rate + 2.0 * size)
+
+
+def test_jobs_batches_and_ticks_are_never_averaged_together(lulls, simulations):
+    """Each mean is a ratio of sums over all replications, over the jobs, the flushes or the time of its own."""
+    runs = {name: [one.run(3, replication=number) for number in range(N)] for name, one in simulations.items()}
+    waits = np.concatenate([(run.jobs.flushed_at - run.jobs.created_at).dropna() for run in runs["size"]])
+    batches = np.concatenate([run.flushes.batch_size for run in runs["size"]])
+    of_jobs, of_flushes = (lulls.interval(name, "size") for name in ("mean_wait", "mean_batch_size"))
+    # the jackknife takes out the bias of order 1/n that is left in a ratio of sums
+    assert of_jobs.estimate == pytest.approx(waits.mean(), rel=0.02)
+    assert of_flushes.estimate == pytest.approx(batches.mean(), rel=0.02)
+    # negative control: the means of each run, averaged, are other numbers here
+    assert np.mean(lulls.values("mean_wait")["size"]) > 1.04 * waits.mean()
+    assert np.mean(lulls.values("mean_batch_size")["size"]) < 0.96 * batches.mean()
+    # ticks at 0, 2, ..., 298 s that start no flush
+    empty = [150 - len(run.flushes) for run in runs["clock"]]
+    assert lulls.interval("empty_tick_rate", "clock").estimate == pytest.approx(sum(empty) / (N * 300.0))
+
+
+def test_tables_take_expressions_too(lulls):
+    weighed = cost(per_flush=1.0)
+    assert lulls.intervals(weighed, "mean_wait").metric.unique().tolist() == ["cost", "mean_wait_s"]
+    tidy = lulls.metrics(weighed)
+    assert tidy.columns.tolist() == ["scenario", "replication", "metric", "value", "unit"]
+    assert tidy.unit.unique().tolist() == ["per s"]
+    assert tidy.value.tolist() == lulls.values(weighed).to_numpy().T.ravel().tolist()
+
+
+def test_a_metric_of_a_buffer_that_is_not_there_is_an_error(lulls):
+    with pytest.raises(InvalidValueError, match="mean_wait_s is about a buffer, one of 'b', got of='c'"):
+        lulls.interval(metric("mean_wait", of="c"), "size")
+    assert lulls.interval("mean_wait", "size", of="b") == lulls.interval("mean_wait", "size")
+
+
+def test_what_one_run_stays_below_is_bounded_only_by_enough_runs(lulls):
+    peaks = sorted(lulls.values("peak_buffer_size")["clock"])
+    median = lulls.quantile_over_runs("peak_buffer_size", "clock", 0.5)
+    assert (median.low, median.estimate, median.high) == (peaks[0], peaks[3], peaks[-1])
+    high = lulls.quantile_over_runs("peak_buffer_size", "clock", 0.99)
+    assert high.high == np.inf
+    assert high.note == "no upper bound at 95 % from 8 observations (368 needed)"
+
+
+def test_a_metric_without_a_value_is_told_with_its_scenario_and_is_missing_in_the_table():
+    scenarios = {"never": declare(NeverFlush(), until=20.0), "fine": declare(FlushAtSize(20), until=20.0)}
+    lulls = Study(scenarios, seed=1).run(3, progress=False)
+    for ask in (
+        lambda: lulls.interval("mean_wait", "never"),
+        lambda: lulls.samples("mean_wait"),
+        lambda: lulls.compare("mean_wait"),
+        lambda: lulls.best(minimise="0 - mean_wait_s + flush_rate_per_s"),
+    ):
+        with pytest.raises(UndefinedError, match=r"mean_wait_s.* of never is undefined: .*lengthen the runs"):
+            ask()
+    table = lulls.intervals("mean_wait").set_index("scenario")
+    assert np.isnan(table.estimate["never"])
+    assert table.method["never"].startswith("mean_wait_s of never is undefined")
+    assert table.estimate["fine"] > 0.0
+    # a wrong level is no missing value
+    with pytest.raises(InvalidValueError, match=r"write 0\.95 for 95 %") as raised:
+        lulls.interval("mean_wait", "never", confidence=95)
+    assert not isinstance(raised.value, UndefinedError)
+
+
+def replicated(arrivals: Arrivals, service: object = "10ms") -> bool:
+    simulation = Simulation(
+        producers=[Producer("edits", arrivals)],
+        buffers=[JobBuffer("search", policy=FlushEvery("5s"))],
+        workers=[PushWorkers(1, service=service)],
+        until="1min",
+    )
+    result = Study({"today": simulation}, seed=1).run(3, progress=False)
+    return is_deterministic(list(result.tallies["today"].values()))
+
+
+def test_a_trace_with_constant_service_is_the_same_in_every_replication() -> None:
+    assert replicated(Trace([0.5 * number for number in range(100)]))
+
+
+def test_random_arrivals_service_times_or_shifts_of_a_trace_are_not() -> None:
+    trace = Trace([0.5 * number for number in range(100)])
+    assert not replicated(Poisson(2.0))
+    assert not replicated(trace, Exponential(0.01))
+    assert not replicated(trace.scaled(2.0))

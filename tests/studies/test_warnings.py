@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from bufsim_tests.studies_small import declare
 
 from bufsim import (
     Bulk,
@@ -25,7 +26,90 @@ from bufsim import (
 from bufsim.results.steps import BINS
 from bufsim.statistics import check_warm_up
 from bufsim.studies.study import Study
-from bufsim.studies.warnings import flush_cycle, levels, warm_up_check
+from bufsim.studies.warnings import cut_periods, flush_cycle, levels, warm_up_check
+
+
+def warned(**policies):
+    scenarios = {name: declare(policy, until=64.0, warm_up=10.0) for name, policy in policies.items()}
+    return Study(scenarios, seed=3).run(4, progress=False).warnings()
+
+
+def test_a_study_without_a_doubt_warns_of_nothing():
+    assert warned(fine=FlushAtSize(10) | FlushAfterAge(1.0)) == []
+
+
+def test_each_warning_names_its_scenario_and_in_how_many_replications_it_was_seen():
+    found = warned(rising=NeverFlush(), clock=FlushEvery(10.0), left=FlushAtSize(7))
+    kinds = {sentence.split(": ")[0]: sentence for sentence in found}
+    assert any(one.startswith("warm-up: rising, jobs in buffers: the level was still rising") for one in found)
+    assert kinds["cut period"].startswith("cut period: clock: FlushEvery(10.0) has ")
+    assert kinds["never due"].startswith("never due: left: FlushAtSize(7) alone: ")
+    assert "of 4 replications)" in kinds["never due"]
+
+
+def test_a_scenario_that_failed_is_not_judged():
+    from bufsim_tests.studies_small import Failing
+
+    scenarios = {"fails": declare(Failing()), "fine": declare(FlushAtSize(10) | FlushAfterAge(1.0), until=64.0)}
+    result = Study(scenarios, seed=3).run(3, progress=False)
+    assert not any("fails" in sentence for sentence in result.warnings())
+
+
+def cuts(policy, until, warm_up=0.0):
+    simulation = Simulation(
+        producers=[Producer("jobs", Poisson(20.0))],
+        buffers=[JobBuffer("buffer", policy=policy)],
+        until=until,
+        warm_up=warm_up,
+    )
+    tallies = [simulation.run(1, replication=number, record="summary").tally for number in range(3)]
+    return cut_periods(simulation, tallies)
+
+
+def test_a_window_that_cuts_a_period_is_warned_of_with_one_that_does_not():
+    (sentence,) = cuts(FlushEvery(7.0), 139.0)
+    assert sentence == (
+        "cut period: FlushEvery(7.0) has 4.3 % fewer ticks than 19.9 periods should have, so that the flushes that "
+        "it starts are off by as much: warm_up=7 and until=147 hold whole periods"
+    )
+    assert cuts(FlushEvery(7.0), 147.0, 7.0) == []
+
+
+def test_a_window_from_0_lacks_the_first_tick_which_finds_nothing():
+    (sentence,) = cuts(FlushEvery(10.0), 100.0)
+    assert "has 10.0 % fewer ticks than 10 periods" in sentence
+    assert cuts(FlushEvery(10.0), 110.0, 10.0) == []
+    assert cuts(FlushEvery(10.0, phase=2.0), 100.0) == []
+    # what is missing is then less than a hundredth
+    assert cuts(FlushEvery(1.0), 200.0) == []
+
+
+def test_ticks_are_those_that_a_run_has():
+    for until, warm_up, phase in ((139.0, 0.0, 0.0), (142.0, 20.0, 3.0), (100.0, 7.0, 6.5), (30.0, 29.0, 1.0)):
+        policy = FlushEvery(7.0, phase=phase)
+        simulation = Simulation(
+            producers=[Producer("jobs", Poisson(50.0))],
+            buffers=[JobBuffer("buffer", policy=policy)],
+            until=until,
+            warm_up=warm_up,
+        )
+        run = simulation.run(1)
+        flushes = int((run.flushes.start >= warm_up).sum())
+        periods = (until - warm_up) / 7.0
+        (sentence,) = cut_periods(simulation, [run.tally])
+        off = flushes / periods - 1
+        assert f"has {100 * abs(off):.1f} % {'fewer' if off < 0 else 'more'} ticks than" in sentence
+
+
+def test_a_grid_is_a_clock_and_a_flush_anchor_is_none():
+    (sentence,) = cuts(FlushAtSize(40).checked_every(4.5), 139.0)
+    assert sentence.startswith("cut period: FlushAtSize(40).checked_every(4.5) has")
+    assert cuts(FlushEvery(7.0, anchor="flush_start"), 139.0) == []
+
+
+@pytest.mark.parametrize(("size", "warned"), [(10, False), (1000, True)])
+def test_a_clock_counts_by_the_flushes_that_it_starts(size, warned):
+    assert bool(cuts(FlushEvery(7.0) | FlushAtSize(size), 139.0)) == warned
 
 
 def queue(until, warm_up=0.0, rate=0.72):
@@ -91,9 +175,6 @@ def test_the_table_has_a_row_for_each_level_that_moves():
     assert table.columns.tolist() == ["scenario", "level", "suggested", "relative_bias", "warning"]
     # a buffer that is flushed at size 1 is never anything but empty
     assert table.level.tolist() == ["unfinished"]
-
-
-# flush cycles
 
 
 def steady(policy, until=600.0, warm_up=0.0, **options):
