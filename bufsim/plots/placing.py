@@ -136,10 +136,10 @@ def _places(points: FloatArray, sizes: FloatArray, marks: FloatArray, room: Floa
     fixed = [_ON_MARK * _hidden(boxes, marks) + _OUTSIDE * _outside(boxes, room) + far for boxes, far in choices]
     placed = np.full((len(points), 4), np.nan)
     for _ in range(_ROUNDS):
-        for place, ((boxes, _), cost) in enumerate(zip(choices, fixed, strict=True)):
-            others = np.delete(placed, place, axis=0)
+        for index, ((boxes, _), cost) in enumerate(zip(choices, fixed, strict=True)):
+            others = np.delete(placed, index, axis=0)
             others = others[~np.isnan(others[:, 0])]
-            placed[place] = boxes[np.argmin(cost + _ON_LABEL * _hidden(boxes, others))]
+            placed[index] = boxes[np.argmin(cost + _ON_LABEL * _hidden(boxes, others))]
     return placed
 
 
@@ -209,7 +209,7 @@ def beeswarm(
     ax.plot(
         x[plain], rows[plain], linestyle="", marker="o", markersize=_DOT, color=colour, alpha=0.75, markeredgewidth=0.0
     )
-    ax.plot(x[named], rows[named], linestyle="", marker="D", markersize=4.5, color="#B00020")
+    ax.plot(x[named], rows[named], linestyle="", marker="D", markersize=4.5, color=_ODD)
     far = np.argsort(-np.abs(x - np.median(x)), kind="stable")
     written = [place for place in far if named[place]][:_MOST_NAMES]
     spots = [Spot(f"#{names[place]}", float(x[place]), float(rows[place])) for place in written]

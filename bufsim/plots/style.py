@@ -62,9 +62,9 @@ def axes(
         _, panels = plt.subplots(count, 1, figsize=(6.0, tall), layout="constrained", sharex=sharex, squeeze=False)
         return list(panels[:, 0])
     given = [ax] if isinstance(ax, Axes) else list(np.ravel(np.asarray(ax, dtype=object)))
-    for one in given:
-        if not isinstance(one, Axes):
-            raise InvalidTypeError(f"ax must be matplotlib Axes, got {one!r}; take them from plt.subplots()")
+    for panel in given:
+        if not isinstance(panel, Axes):
+            raise InvalidTypeError(f"ax must be matplotlib Axes, got {panel!r}; take them from plt.subplots()")
     if len(given) != count:
         raise InvalidValueError(
             f"ax must hold {count} Axes, one for each panel, got {len(given)}; leave ax out, or choose a buffer"
@@ -254,14 +254,14 @@ def tooth_width(teeth: int) -> float:
     return 1.1 if teeth < 60 else 0.5
 
 
-def policy_colour(place: int) -> str:
-    """Return the colour of the policy that is `place`-th in every figure."""
-    return POLICY_COLOURS[place % len(POLICY_COLOURS)]
+def policy_colour(index: int) -> str:
+    """Return the colour of the policy of this index in every figure."""
+    return POLICY_COLOURS[index % len(POLICY_COLOURS)]
 
 
-def policy_dashes(place: int) -> Any:
-    """Return the line style of the policy that is `place`-th in every figure."""
-    return POLICY_DASHES[place % len(POLICY_DASHES)]
+def policy_dashes(index: int) -> Any:
+    """Return the line style of the policy of this index in every figure."""
+    return POLICY_DASHES[index % len(POLICY_DASHES)]
 
 
 def wide_head(ax: Axes, title: str, *, subtitle: str, key: Sequence[Artist] = ()) -> None:

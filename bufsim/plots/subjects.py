@@ -1,4 +1,4 @@
-"""What a plot is about: the buffers of one or several results, with a label each."""
+"""The subjects of pictures: buffers and queues of results, scenarios of studies, and the axes and limits they share."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from bufsim.plots import style
 from bufsim.results.causes import short
 from bufsim.results.result import Result
 from bufsim.statistics import Interval
-from bufsim.studies import scenarios as labels
-from bufsim.studies import scenarios as options
 from bufsim.studies.expressions import Limit, limit
 from bufsim.studies.quantities import Quantity
-from bufsim.studies.scenarios import Option
+from bufsim.studies.scenarios import labels as scenario_labels
+from bufsim.studies.scenarios import options, without_common
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +71,7 @@ def of_queues(results: Result | Sequence[Result], labels: Sequence[str] | None, 
 def _buffer_ids(result: Result) -> list[str]:
     if isinstance(result.simulation, str):
         return list(result.tally.buffers)
-    return [one.id for one in result.simulation.buffers]
+    return [buffer.id for buffer in result.simulation.buffers]
 
 
 def listed_results(results: Result | Sequence[Result]) -> list[Result]:
@@ -119,7 +118,7 @@ def declared_buffer(result: Result, buffer: str) -> JobBuffer | None:
     """Return a buffer as declared; None if the result was loaded, and knows its simulation as text only."""
     if isinstance(result.simulation, str):
         return None
-    return next(one for one in result.simulation.buffers if one.id == buffer)
+    return next(declared for declared in result.simulation.buffers if declared.id == buffer)
 
 
 def concurrency(result: Result, queue: str) -> int:
@@ -134,8 +133,8 @@ def policies(result: Result, buffer: str | None = None) -> str:
     """Return the flush policies of a result's buffers, or of one of them, in short."""
     if isinstance(result.simulation, str):
         return "loaded result"
-    declared = [one for one in result.simulation.buffers if buffer in (None, one.id)]
-    return short(", ".join(dict.fromkeys(short(repr(one.policy), 72) for one in declared)), 72)
+    shown = [declared.policy for declared in result.simulation.buffers if buffer in (None, declared.id)]
+    return short(", ".join(dict.fromkeys(short(repr(policy), 72) for policy in shown)), 72)
 
 
 def about_results(results: Sequence[Result], buffer: str | None = None) -> str:
@@ -153,7 +152,9 @@ _ROOM = 0.12
 
 def ends(intervals: Iterable[Interval]) -> list[float]:
     """Return the estimates of intervals, and their ends as far as they are not open."""
-    return [end for one in intervals for end in (one.low, one.estimate, one.high) if math.isfinite(end)]
+    return [
+        end for interval in intervals for end in (interval.low, interval.estimate, interval.high) if math.isfinite(end)
+    ]
 
 
 def columns(name: str, interval: Interval) -> dict[str, float]:
@@ -231,7 +232,7 @@ def read_limits(limits: str | Limit | Sequence[str | Limit]) -> list[Limit]:
 
 def limit_values(limits: Sequence[Limit], quantity: Quantity) -> list[float]:
     """Return the bounds on a quantity."""
-    return [one.bound for one in limits if one.expression == quantity.expression]
+    return [limit.bound for limit in limits if limit.expression == quantity.expression]
 
 
 def draw_limits(ax: Axes, which: Which, quantity: Quantity, limits: Sequence[Limit]) -> list[Annotation]:
@@ -313,16 +314,11 @@ class ScenarioSubject:
         return "-" if self.is_today else style.policy_dashes(self.place + self.place // 12)
 
 
-def all_options(study_result: StudyResult) -> tuple[Option, ...]:
-    """Return what can be chosen in the study, each with its scenario at each load."""
-    return options.options(study_result.scenarios, study_result.coordinates, study_result.finished)
-
-
 def every(study_result: StudyResult) -> list[ScenarioSubject]:
     """Return all finished scenarios, at whatever load; an error that says why if there is none."""
     _ = study_result.replications
-    found = all_options(study_result)
-    texts = labels.labels([option.name for option in found])
+    found = options(study_result.scenarios, study_result.coordinates, study_result.finished)
+    texts = scenario_labels([option.name for option in found])
     today = [study_result.baseline in dict(option.scenarios).values() for option in found]
     places = itertools.accumulate((not is_today for is_today in today), initial=0)
     return [
@@ -408,10 +404,10 @@ def listed(scenarios: Sequence[str | FlushPolicy]) -> list[str | FlushPolicy]:
 
 def shortened(shown: Sequence[ScenarioSubject]) -> tuple[list[str], str]:
     """Return the labels without what all of them, but for today's, have in common, and what was left out."""
-    texts, template = labels.without_common([one.label for one in shown])
+    texts, template = without_common([one.label for one in shown])
     if template:
         return texts, template
-    others, template = labels.without_common([one.label for one in shown if not one.is_today])
+    others, template = without_common([one.label for one in shown if not one.is_today])
     left = iter(others)
     return [one.label if one.is_today else next(left) for one in shown], template
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,24 +76,19 @@ class Waits:
 
     def draw(self, ax: Axes | Sequence[Axes] | None = None) -> Axes | npt.NDArray[np.object_]:
         """Draw on `ax`, or on a new figure; return an array of Axes if there are several buffers."""
-        longest = None if self.slo is None else checks.positive("slo", checks.seconds("slo", self.slo))
         groups = subjects.by_part(self._subjects())
         all_axes = style.axes(ax, len(groups), sharex=False, share_of_height=0.85)
         for axes, group in zip(all_axes, groups, strict=True):
-            _draw(axes, [_Waits.of(subject) for subject in group], _View(longest, self.tail, self.log))
+            _draw(axes, [_Waits.of(subject) for subject in group], self)
         return style.one_or_all(all_axes)
+
+    @cached_property
+    def longest(self) -> float | None:
+        """The longest wait that is wanted, s."""
+        return None if self.slo is None else checks.positive("slo", checks.seconds("slo", self.slo))
 
     def _subjects(self) -> list[Subject]:
         return subjects.of_buffers(self.results, self.labels, self.buffer)
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """How waits are drawn: the parameters of the picture, checked."""
-
-    slo: float | None
-    tail: bool
-    log: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,7 +132,7 @@ def _longer(waits: FloatArray, than: FloatArray) -> npt.NDArray[np.intp]:
     return len(waits) - np.searchsorted(waits, than * (1.0 + 1e-9), side="right")
 
 
-def _draw(ax: Axes, all_waits: list[_Waits], view: _View) -> None:
+def _draw(ax: Axes, all_waits: list[_Waits], view: Waits) -> None:
     part = all_waits[0].subject.part
     drawn = [sample for sample in all_waits if len(sample.waits)]
     alone = len(all_waits) == 1
@@ -149,26 +145,26 @@ def _draw(ax: Axes, all_waits: list[_Waits], view: _View) -> None:
         return
     unit = _set_view(ax, drawn, view)
     key: list[Artist] = [line for sample in drawn for line in _draw_curve(ax, sample, view, unit, alone=alone)]
-    if view.slo is not None:
+    if view.longest is not None:
         _draw_slo(ax, drawn if alone else [], view, unit)
     _draw_counts(ax, drawn, unit)
     summary = _summary(drawn[0], view)
     style.head(ax, f"Waits in {part}{f': {summary}' if alone else ''}", subtitle=subtitle, key=[] if alone else key)
 
 
-def _summary(sample: _Waits, view: _View) -> str:
-    if view.slo is None:
+def _summary(sample: _Waits, view: Waits) -> str:
+    if view.longest is None:
         p50, p99 = (formats.duration(sample.quantile(share)) for share in (0.5, 0.99))
         return f"p50 {p50}, p99 {p99}"
-    share, slo = formats.percent(sample.share_beyond(view.slo)), formats.duration(view.slo)
+    share, slo = formats.percent(sample.share_beyond(view.longest)), formats.duration(view.longest)
     return f"{share} of the jobs wait longer than {slo}"
 
 
-def _set_view(ax: Axes, drawn: list[_Waits], view: _View) -> formats.Unit:
+def _set_view(ax: Axes, drawn: list[_Waits], view: Waits) -> formats.Unit:
     """Set the axes; return the unit of the waits."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    longest = max(max(sample.waits[-1] for sample in drawn), view.slo or 0.0) or 1.0
+    longest = max(max(sample.waits[-1] for sample in drawn), view.longest or 0.0) or 1.0
     unit = formats.time_unit(longest)
     ax.set_xlabel(f"wait, {unit.name}")
     ax.set_ylabel("share of jobs that wait longer" if view.tail else "share of jobs with at most this wait")
@@ -197,7 +193,7 @@ def _shortest(drawn: list[_Waits], longest: float) -> float:
     return min((float(np.quantile(waits, 0.005)) for waits in positive if len(waits)), default=0.1 * longest)
 
 
-def _draw_curve(ax: Axes, sample: _Waits, view: _View, unit: formats.Unit, *, alone: bool) -> list[Artist]:
+def _draw_curve(ax: Axes, sample: _Waits, view: Waits, unit: formats.Unit, *, alone: bool) -> list[Artist]:
     left, right = ax.get_xlim()
     x = np.maximum(sample.waits / unit.size, left)
     y = np.arange(1, len(x) + 1) / len(x)
@@ -218,20 +214,20 @@ def _draw_curve(ax: Axes, sample: _Waits, view: _View, unit: formats.Unit, *, al
     return [*line]
 
 
-def _mark(ax: Axes, text: str, x: float, share: float, view: _View) -> None:
+def _mark(ax: Axes, text: str, x: float, share: float, view: Waits) -> None:
     """Mark a quantile on the curve, its value on the side where the curve is not."""
     x, y = max(x, ax.get_xlim()[0]), 1.0 - share if view.tail else share
     ax.plot(x, y, marker="o", markersize=5.0, color=style.INK, zorder=6)
     style.tag(ax, text, x, y, rising=not view.tail)
 
 
-def _draw_slo(ax: Axes, drawn: list[_Waits], view: _View, unit: formats.Unit) -> None:
-    assert view.slo is not None
-    x = view.slo / unit.size
+def _draw_slo(ax: Axes, drawn: list[_Waits], view: Waits, unit: formats.Unit) -> None:
+    assert view.longest is not None
+    x = view.longest / unit.size
     ax.axvline(x, color="black", linewidth=0.9, linestyle=(0, (5, 3)), zorder=3)
-    text = f"SLO {formats.duration(view.slo)}"
+    text = f"SLO {formats.duration(view.longest)}"
     if drawn:
-        text += f": {formats.percent(drawn[0].share_beyond(view.slo))} wait longer"
+        text += f": {formats.percent(drawn[0].share_beyond(view.longest))} wait longer"
     style.tag(ax, text, x, ax.get_ylim()[1], below=True)
 
 

@@ -37,12 +37,31 @@ def drawing_of(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_without_ax_it_is_a_new_figure_of_6_inches_that_is_not_shown(name, monkeypatch, tmp_path):
+def test_without_ax_it_is_a_new_figure_of_6_inches_that_is_not_shown_and_can_be_saved(name, monkeypatch, tmp_path):
     monkeypatch.setattr(plt, "show", lambda: pytest.fail("it was shown"))
+    settings = dict(plt.rcParams)
     ax = drawing_of(name)()
     assert isinstance(ax, Axes)
     assert plt.get_fignums() == [ax.figure.number]
     assert ax.figure.get_size_inches()[0] == 6.0
+    assert dict(plt.rcParams) == settings
+    for kind in ("png", "svg"):
+        ax.figure.savefig(tmp_path / f"plot.{kind}")
+        assert (tmp_path / f"plot.{kind}").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_axes_have_names_and_its_head_stays_in_the_figure(name):
+    ax = drawing_of(name)()
+    assert ax.get_xlabel()
+    # rows are named by their ticks
+    assert ax.get_ylabel() or [tick.get_text() for tick in ax.get_yticklabels()]
+    figure = ax.figure
+    figure.canvas.draw()
+    for artist in (ax._left_title, *([ax.get_legend()] if ax.get_legend() else [])):
+        extent = artist.get_window_extent()
+        assert extent.x1 <= figure.bbox.x1
+        assert extent.y1 <= figure.bbox.y1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -51,13 +70,6 @@ def test_a_given_ax_is_drawn_on_and_no_figure_is_made(name):
     assert drawing_of(name)(ax=ax) is ax
     assert picture_of(name)(subject_of(name)).draw(ax) is ax
     assert plt.get_fignums() == [figure.number]
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("kind", ["png", "svg"])
-def test_it_can_be_saved(name, kind, tmp_path):
-    drawing_of(name)().figure.savefig(tmp_path / f"plot.{kind}")
-    assert (tmp_path / f"plot.{kind}").stat().st_size > 5000
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -93,32 +105,6 @@ def test_help_shows_the_parameters_of_the_picture_and_ax(name):
     assert list(parameters) == [*(field.name for field in fields[1:]), "ax"]
     assert [one.default for one in parameters.values()] == [*(field.default for field in fields[1:]), None]
     assert inspect.getdoc(drawing_of(name)).startswith(inspect.getdoc(picture_of(name)))
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_it_changes_no_setting_of_matplotlib(name):
-    before = dict(plt.rcParams)
-    drawing_of(name)()
-    assert dict(plt.rcParams) == before
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_axes_have_names(name):
-    ax = drawing_of(name)()
-    assert ax.get_xlabel()
-    # rows are named by their ticks
-    assert ax.get_ylabel() or [tick.get_text() for tick in ax.get_yticklabels()]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_heads_stay_in_the_figure(name):
-    ax = drawing_of(name)()
-    figure = ax.figure
-    figure.canvas.draw()
-    for artist in (ax._left_title, *([ax.get_legend()] if ax.get_legend() else [])):
-        extent = artist.get_window_extent()
-        assert extent.x1 <= figure.bbox.x1
-        assert extent.y1 <= figure.bbox.y1
 
 
 @pytest.mark.parametrize("name", NAMES)
