@@ -51,7 +51,7 @@ def letters(names: Sequence[str]) -> dict[str, str]:
 
 
 def all_exact(result: StudyResult) -> bool:
-    """Return whether nothing in any of the models is drawn at random."""
+    """Whether nothing in any of the models is drawn at random."""
     return all(is_deterministic(list(result.tallies[name].values())) for name in result.finished)
 
 
@@ -75,12 +75,12 @@ class SideBySide:
 
     def text(self) -> str:
         """Return a row a policy, then two rows a pair, in as many blocks of metrics as the width needs."""
-        asked = dict.fromkeys(expression(metric) for metric in self.metrics)
-        blocks = _blocks(self._labels(), [self._cells(one) for one in asked])
+        columns_of = dict.fromkeys(expression(metric) for metric in self.metrics)
+        blocks = _blocks(self._labels(), [self._cells(metric) for metric in columns_of])
         return "\n\n".join(columns(block) for block in blocks)
 
     def _labels(self) -> list[str]:
-        """Return what stands at the left of each row."""
+        """The labels at the left of the rows."""
         short = letters(self.result.finished)
         policies = [f"{letter}  {name}" for name, letter in short.items()]
         differences = [label for first, second in self._pairs() for label in (f"{short[first]} - {short[second]}", "")]
@@ -88,23 +88,23 @@ class SideBySide:
 
     def _pairs(self) -> list[tuple[str, str]]:
         """Return the pairs in the order of the policies; a metric without a value is not in all of them."""
-        place = {name: number for number, name in enumerate(self.result.finished)}
+        index = {name: number for number, name in enumerate(self.result.finished)}
         pairs = {(row.first, row.second) for row in self.comparisons.rows}
-        return sorted(pairs, key=lambda pair: (place[pair[0]], place[pair[1]]))
+        return sorted(pairs, key=lambda pair: (index[pair[0]], index[pair[1]]))
 
     def _cells(self, metric: Expression) -> list[str]:
         """Return the column of a metric."""
         intervals = [self._interval(metric, name) for name in self.result.finished]
-        quantity = Quantity.of(metric, ends([one for one in intervals if one is not None]))
+        quantity = Quantity.of(metric, ends([interval for interval in intervals if interval is not None]))
         exact = all_exact(self.result)
-        cells = [quantity.label, *(_written(quantity, one, exact) for one in intervals)]
+        cells = [quantity.label, *(_written(quantity, interval, exact) for interval in intervals)]
         compared = {(row.first, row.second): row for row in self.comparisons.rows if row.expression == metric}
         pairs = self._pairs()
         cells += [""] if pairs else []
         for pair in pairs:
             row = compared.get(pair)
-            shown = None if row is None else row.comparison.interval
-            cells += [_written(quantity, shown, exact), "" if row is None else _verdict(row, exact)]
+            difference = None if row is None else row.comparison.interval
+            cells += [_written(quantity, difference, exact), "" if row is None else _verdict(row, exact)]
         return cells
 
     def _interval(self, metric: Expression, scenario: str) -> Interval | None:
@@ -117,8 +117,8 @@ class SideBySide:
 def _written(quantity: Quantity, interval: Interval | None, exact: bool) -> str:
     if interval is None:
         return "undefined"
-    shown = quantity.interval(interval)
-    return f"{shown.estimate:,.4g}" if exact else str(shown)
+    scaled = quantity.interval(interval)
+    return f"{scaled.estimate:,.4g}" if exact else str(scaled)
 
 
 def _verdict(row: Compared, exact: bool) -> str:
@@ -162,8 +162,8 @@ def write(folder: Folder, result: StudyResult, metrics: Sequence[str], margin: o
     mpl.use("Agg")
     count = len(result.finished)
     pairs = count - 1 if result.baseline is not None else count * (count - 1) // 2
-    shown = list(metrics)[: max(_MOST_ROWS // max(pairs, 1), 1)]
-    drawn: dict[str, Callable[[], Axes]] = {"differences": lambda: result.plot.differences(shown, margin=margin)}
+    drawable = list(metrics)[: max(_MOST_ROWS // max(pairs, 1), 1)]
+    drawn: dict[str, Callable[[], Axes]] = {"differences": lambda: result.plot.differences(drawable, margin=margin)}
     if len(metrics) > 1:
         drawn["pareto"] = lambda: result.plot.pareto(metrics[0], metrics[1])
     return [problem for name, draw in drawn.items() if (problem := _save(folder, name, draw))]
@@ -203,13 +203,13 @@ or an expression of them ("0.4 * flush_rate_per_s + 0.01 * mean_buffer_size_jobs
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     inputs.add_options(parser, several=True)
-    asked = parser.add_argument_group("what is asked")
-    inputs.add_replications(asked, 30)
-    asked.add_argument("--metric", action="append", metavar="NAME", help="what is compared (default: what fits)")
-    asked.add_argument(
+    question = parser.add_argument_group("what is asked")
+    inputs.add_replications(question, 30)
+    question.add_argument("--metric", action="append", metavar="NAME", help="what is compared (default: what fits)")
+    question.add_argument(
         "--baseline", metavar="WORDS", help="compare all others with this policy (default: every two with each other)"
     )
-    asked.add_argument(
+    question.add_argument(
         "--margin",
         action="append",
         metavar="[METRIC=]SIZE",
@@ -242,7 +242,7 @@ def _run(options: argparse.Namespace) -> int:
             for problem in write(folder, result, metrics, margin):
                 console.say(_wrapped(problem))
         answer["files"] = [str(path) for path in folder.written]
-        console.say(f"\n{folder.told()}")
+        console.say(f"\n{folder.summary()}")
     console.give(answer)
     if not result.complete:
         raise KeyboardInterrupt
@@ -264,16 +264,16 @@ def _scenarios(options: argparse.Namespace) -> tuple[str, dict[str, Simulation]]
     own = options.scenario is not None and len(policies) == 1
     first = argparse.Namespace(**(vars(options) | {"policy": None if own or not policies else policies[0]}))
     scenario, words = inputs.scenario_of(first)
-    found = {words: scenario.simulation}
+    simulations = {words: scenario.simulation}
     # variations of one simulation, so that they share what is drawn
     for other in policies if own else policies[1:]:
-        found[other] = scenario.simulation.with_policy(spelling.policy(other, name="--policy"))
-    if len(found) < 2:
+        simulations[other] = scenario.simulation.with_policy(spelling.policy(other, name="--policy"))
+    if len(simulations) < 2:
         raise InvalidValueError(
             f"a comparison needs two different policies at least, got {words!r} alone; give --policy again, such as "
             '--policy "size(200) | age(30s)"'
         )
-    return scenario.title, found
+    return scenario.title, simulations
 
 
 def usual_metrics(simulation: Simulation) -> list[str]:
@@ -322,7 +322,7 @@ def _tell(console: Console, title: str, result: StudyResult, comparisons: Compar
 
 
 def basis(result: StudyResult, comparisons: Comparisons) -> str:
-    """Return what the numbers rest on."""
+    """The basis of the numbers, in words."""
     if not comparisons.rows:
         if not result.complete:
             return "Nothing is compared: it was interrupted before two policies had two replications in common."
@@ -350,7 +350,7 @@ def _left_out(result: StudyResult, metrics: Sequence[str]) -> list[str]:
 
 def _doubts(result: StudyResult) -> list[str]:
     failed = result.failures.drop_duplicates("scenario").itertuples()
-    return [*(f"failed: {one.scenario}: {one.error}" for one in failed), *result.warnings()]
+    return [*(f"failed: {failure.scenario}: {failure.error}" for failure in failed), *result.warnings()]
 
 
 def _wrapped(text: str) -> str:

@@ -9,7 +9,7 @@ from bufsim.results.metrics import METRICS
 
 _DESCRIPTION = """\
 List the metrics: name, unit and meaning. Each is understood without its unit too (mean_wait), any quantile besides
-those listed (p99.9_wait_s), and each for one buffer or queue alone (p99_wait[search]).
+those listed (p99.9_wait_s, median_wait), and each for one buffer or queue alone (p99_wait[search]).
 """
 _EXAMPLES = """\
 examples:
@@ -24,13 +24,14 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     console = Console.of(options)
-    found = [metric for metric in METRICS.values() if options.part in metric.name]
-    width = max((len(metric.name) for metric in found), default=0)
-    for metric in found:
+    listed = [metric for metric in METRICS.values() if options.part in metric.name]
+    width = max((len(metric.name) for metric in listed), default=0)
+    for metric in listed:
         console.say(f"{metric.name:<{width}}  {metric.unit or '-':<6} {metric.meaning}")
-    if not found:
+    if not listed:
         console.say(f"no metric has {options.part!r} in its name")
-    console.give({"metrics": [{"name": one.name, "unit": one.unit, "meaning": one.meaning} for one in found]})
+    facts = [{"name": metric.name, "unit": metric.unit, "meaning": metric.meaning} for metric in listed]
+    console.give({"metrics": facts})
     return DONE
 
 

@@ -1,4 +1,4 @@
-"""What a command is: its words, its options, and how it prints."""
+"""Commands of the command line: their words and options, where they print, and the files that they write."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ class Command:
         self.add_options(parser)
         common = parser.add_argument_group("every command")
         if self.without_seed:
-            said = f"root seed, 0 or more; without it, {self.without_seed}"
-            common.add_argument("--seed", type=_seed, metavar="N", help=said)
+            meaning = f"root seed, 0 or more; without it, {self.without_seed}"
+            common.add_argument("--seed", type=_seed, metavar="N", help=meaning)
         common.add_argument("--json", action="store_true", help="print one JSON object in place of tables")
         common.add_argument("--quiet", action="store_true", help="print nothing but errors")
         parser.set_defaults(command=self)
@@ -92,7 +92,7 @@ def _seed(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """Where a command prints: text for people, or one JSON object for programs, or nothing.
+    """The place where a command prints: text for people, or one JSON object for programs, or nothing.
 
     Parameters
     ----------
@@ -193,8 +193,8 @@ class Folder:
         for table in SCHEMAS:
             self.table(f"{name}/{table}", getattr(result, table))
 
-    def told(self) -> str:
-        """Return in words what has been written."""
+    def summary(self) -> str:
+        """The files that have been written, in words."""
         pictures = sum(path.suffix == ".png" for path in self.written)
         tables = f"{len(self.written) - pictures} tables ({self.suffix})"
         return f"in {self.path}: {tables}{f', {pictures} pictures (png)' if pictures else ''}"

@@ -1,4 +1,4 @@
-"""The pictures of a run, as PNG files."""
+"""``bufsim run``: a model, run once, with its tables and pictures."""
 
 from __future__ import annotations
 
@@ -97,28 +97,28 @@ def _run(options: argparse.Namespace) -> int:
     answer: dict[str, Any] = {"title": scenario.title, "seed": seed, "out": str(folder.path)}
     console.say(f"{scenario.title}, seed {seed}")
     if scenario.flushes is not None:
-        found = backtest(scenario.simulation, scenario.flushes, seed=seed)
-        results[AS_RECORDED] = found.result
-        answer["backtest"] = _tell_backtest(console, folder, found)
+        tested = backtest(scenario.simulation, scenario.flushes, seed=seed)
+        results[AS_RECORDED] = tested.result
+        answer["backtest"] = _tell_backtest(console, folder, tested)
     results[policies] = scenario.simulation.run(seed=seed, engine=options.engine)
     answer |= _tell_runs(console, folder, results)
     if not options.no_pictures:
         write(folder, scenario.simulation, results)
     answer["files"] = [str(path) for path in folder.written]
-    console.say(f"\n{folder.told()}")
+    console.say(f"\n{folder.summary()}")
     console.give(answer)
     return DONE
 
 
-def _tell_backtest(console: Console, folder: Folder, found: Backtest) -> dict[str, Any]:
+def _tell_backtest(console: Console, folder: Folder, tested: Backtest) -> dict[str, Any]:
     """Print and write the back-test; return it for programs."""
-    table = found.summary()
+    table = tested.summary()
     lines = [["back-test", *map(str, table.columns)]]
     lines += [[str(name), *(f"{value:,.0f}" for value in row)] for name, row in table.iterrows()]
-    console.say(f"\n{printing.columns(lines)}\n\n{textwrap.fill(found.why(), 110)}")
-    folder.table("backtest", found.flushes)
-    folder.result("backtest", found.result)
-    return {"flushes": len(found.flushes), "differ": len(found.differing), "why": found.why()}
+    console.say(f"\n{printing.columns(lines)}\n\n{textwrap.fill(tested.why(), 110)}")
+    folder.table("backtest", tested.flushes)
+    folder.result("backtest", tested.result)
+    return {"flushes": len(tested.flushes), "differ": len(tested.differing), "why": tested.why()}
 
 
 def _tell_runs(console: Console, folder: Folder, results: dict[str, Result]) -> dict[str, Any]:
@@ -126,12 +126,12 @@ def _tell_runs(console: Console, folder: Folder, results: dict[str, Result]) -> 
     metrics = printing.table(results)
     *_, result = results.values()
     console.say(f"\n{printing.text(metrics)}")
-    for label, one in results.items():
-        for warning in one.warnings():
+    warnings = {label: run.warnings() for label, run in results.items()}
+    for label, sentences in warnings.items():
+        for warning in sentences:
             console.say("\n" + textwrap.fill(f"{label}: {warning}", 110))
     folder.table("summary", metrics, index=True)
     folder.result("run", result)
-    warnings = {label: one.warnings() for label, one in results.items()}
     return {"engine": result.engine, "runs": metrics.to_dict(), "warnings": warnings}
 
 

@@ -20,8 +20,8 @@ from bufsim.model.flush_policy import FlushPolicy
 from bufsim.plots import placing, style, subjects
 from bufsim.plots.closed_forms import by_rate
 from bufsim.plots.subjects import ScenarioSubject
+from bufsim.results import warnings
 from bufsim.results.metrics import find
-from bufsim.results.warnings import cautions
 from bufsim.statistics import Interval
 from bufsim.studies.expressions import Expression, Limit, expression
 from bufsim.studies.expressions import limit as read_limit
@@ -168,7 +168,9 @@ class LoadRamp:
     def _point(self, subject: ScenarioSubject) -> _Point:
         result = self.study_result
         simulation, tallies = result.scenarios[subject.name], result.tallies[subject.name].values()
-        unstable = sum(any(text.startswith("unstable") for text in cautions(simulation, tally)) for tally in tallies)
+        unstable = sum(
+            any(text.startswith("unstable") for text in warnings.sentences(simulation, tally)) for tally in tallies
+        )
         interval = result.interval(expression(self.metric), subject.name, confidence=self.confidence)
         return _Point(subject, subjects.arrival_rate(result, subject.name), interval, 2 * unstable > len(tallies))
 

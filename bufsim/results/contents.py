@@ -1,4 +1,4 @@
-"""What a result holds: tables and a tally, made when they are asked for, or already there."""
+"""The contents of a result: tables and a tally, made when they are asked for, or already there."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from bufsim.errors import BufsimError
 from bufsim.model.declaration import Declaration
 from bufsim.model.workers import service_source
 from bufsim.results import tallying
-from bufsim.results.measures import Window
-from bufsim.results.records import SCHEMAS, Copies, Floats, TableName, Tables
+from bufsim.results.measures import Floats, Window
+from bufsim.results.records import SCHEMAS, Copies, TableName, Tables
 from bufsim.results.tallies import Tally
 
 RecordLevel = Literal["all", "flushes", "summary"]
-"""What is recorded of a run: all tables; the flushes, and the tally; the tally alone."""
+"""The record level of a run: all tables; the flushes, and the tally; the tally alone."""
 RECORD_LEVELS: tuple[RecordLevel, ...] = get_args(RecordLevel)
 TABLES_OF: Mapping[RecordLevel, tuple[TableName, ...]] = {
     "all": tuple(SCHEMAS),
@@ -42,14 +42,14 @@ class Contents(Protocol):
 
     @property
     def tally(self) -> Tally:
-        """What is kept in bounded memory."""
+        """The accumulators in bounded memory, from which every metric follows."""
 
     def table(self, name: TableName) -> pd.DataFrame:
         """Return a table; a BufsimError says why there is none."""
 
 
 class FromRecording:
-    """What an engine wrote down; tables and tally are made at their first use."""
+    """The recording of an engine; tables and tally are made at their first use."""
 
     recorded: RecordLevel = "all"
 
@@ -61,7 +61,7 @@ class FromRecording:
 
     @property
     def copies(self) -> Copies:
-        """What became of each job in each buffer."""
+        """The rows of `jobs`, with the fate of each."""
         return self.tables.copies
 
     def table(self, name: TableName) -> pd.DataFrame:
@@ -71,7 +71,7 @@ class FromRecording:
 
     @cached_property
     def tally(self) -> Tally:
-        """What is kept in bounded memory."""
+        """The accumulators in bounded memory, from which every metric follows."""
         workload = self.workload
         downtimes = stop_times(
             self.simulation.stops, seed=workload.seed, replication=workload.replication, until=self.simulation.until

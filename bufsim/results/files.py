@@ -1,4 +1,4 @@
-"""Frozen values as plain data that JSON can hold, and back."""
+"""Results in files: a zip archive of Parquet tables and a JSON description, in which frozen values are plain data."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def plain(value: object, *, array: Callable[[Array], object] = np.ndarray.tolist
     if isinstance(value, np.ndarray):
         return array(value)
     if isinstance(value, dict):
-        return {key: plain(one, array=array) for key, one in value.items()}
+        return {key: plain(inner, array=array) for key, inner in value.items()}
     return list(value) if isinstance(value, tuple) else value
 
 
 def _listed(data: Any) -> Array:
-    return np.array(data, dtype=np.float64 if any(isinstance(one, float) for one in data) else np.int64)
+    return np.array(data, dtype=np.float64 if any(isinstance(number, float) for number in data) else np.int64)
 
 
 def built(kind: Any, data: Any, *, array: Callable[[Any], Array] = _listed) -> Any:
@@ -65,9 +65,9 @@ def built(kind: Any, data: Any, *, array: Callable[[Any], Array] = _listed) -> A
         hints = _hints(kind)
         return kind(**{name: built(hints[name], data[name], array=array) for name in _names(kind)})
     if get_origin(kind) is dict:
-        return {key: built(get_args(kind)[1], one, array=array) for key, one in data.items()}
+        return {key: built(get_args(kind)[1], inner, array=array) for key, inner in data.items()}
     if get_origin(kind) is tuple:
-        return tuple(built(get_args(kind)[0], one, array=array) for one in data)
+        return tuple(built(get_args(kind)[0], inner, array=array) for inner in data)
     if isinstance(kind, type):
         return kind(data)
     return array(data)
@@ -90,7 +90,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stored:
-    """What a file holds: a description of the run, as plain data, and what came out of it."""
+    """The contents of a file: a description of the run, as plain data, and what came out of it."""
 
     about: Mapping[str, Any]
     contents: Kept

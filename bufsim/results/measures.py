@@ -1,4 +1,4 @@
-"""The part of a run that metrics look at: [warm_up, until)."""
+"""The measures that tallies are made of: the window of a run, histograms on grids, samples of durations, levels."""
 
 from __future__ import annotations
 
@@ -156,8 +156,8 @@ class Grid:
         total = np.cumsum(counts)
         if not len(total) or not total[-1] > 0:
             return math.nan
-        place = int(np.searchsorted(total, q * float(total[-1]) * _SLACK, side="left"))
-        return min(float(self.middles[first + place]), largest)
+        index = int(np.searchsorted(total, q * float(total[-1]) * _SLACK, side="left"))
+        return min(float(self.middles[first + index]), largest)
 
 
 TIMES = Grid(bins.TIMES, whole=False)
@@ -251,7 +251,7 @@ def rank(q: float, n: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What is kept of a sample of durations.
+    """A sample of durations in bounded memory: its count, sums, maximum and histogram.
 
     Parameters
     ----------
@@ -264,7 +264,7 @@ class Sample:
     largest : float
         The largest, s.
     histogram : Histogram
-        Their counts on the grid `histograms.TIMES`.
+        Their counts on the grid `measures.TIMES`.
     """
 
     count: int
@@ -275,7 +275,7 @@ class Sample:
 
     @classmethod
     def of(cls, durations: Floats) -> Sample:
-        """Return what is kept of these durations, s, each ≥ 0."""
+        """The sample of these durations, s, each ≥ 0."""
         if not len(durations):
             return cls(0, 0.0, 0.0, 0.0, Histogram.of(np.zeros(0, np.int64)))
         return cls(
@@ -287,7 +287,7 @@ class Sample:
         )
 
     def __add__(self, other: Sample) -> Sample:
-        """Return what is kept of both samples together."""
+        """Both samples as one."""
         return Sample(
             self.count + other.count,
             self.total + other.total,
@@ -299,7 +299,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What is kept of a level, a step function of time with whole values.
+    """A level, which is a step function of time with whole values, in bounded memory: its integral and peak.
 
     Parameters
     ----------
@@ -315,7 +315,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class LevelDistribution:
-    """What is kept of a level whose distribution over time is wanted.
+    """A level with its distribution over time: the seconds spent at each value.
 
     Parameters
     ----------
@@ -326,7 +326,7 @@ class LevelDistribution:
     peak : int
         The largest value; each level says which values count.
     time_at : Histogram
-        The seconds of the window spent at each value, on the grid `histograms.SIZES`; their sum is the window's span.
+        The seconds of the window spent at each value, on the grid `measures.SIZES`; their sum is the window's span.
     """
 
     integral: float

@@ -20,12 +20,12 @@ from bufsim.results.records import TableName
 from bufsim.results.tallies import BufferTally, QueueTally, Tally
 
 Kind = Literal["buffer", "queue", "model"]
-"""What a metric is about: a buffer, a job queue, or the whole model."""
+"""The part of a model that a metric is about: a buffer, a job queue, or the whole."""
 Average = Literal["time-weighted", "job-weighted", "flush-weighted", "work-weighted", "count", "extreme", "share"]
 """Over what a metric averages: time, jobs (rows of `jobs`), flushes, or works (rows of `work`), which must not be
 mixed; or whether it is a count (or a rate), a largest value, or a ratio of two sums."""
 Better = Literal["lower", "higher"]
-"""Where the better values lie."""
+"""The side on which the better values lie."""
 
 
 class Quantile(NamedTuple):
@@ -93,7 +93,7 @@ class Metric:
         return (value.top, value.bottom) if isinstance(value, Ratio) else None
 
     def part(self, tally: Tally, of: str | None) -> object:
-        """Return what is kept of the buffer or queue named, or of all; an InvalidValueError says when there is none."""
+        """The tally of the buffer or queue named, or of all; an InvalidValueError says when there is none."""
         if self.kind == "model":
             if of is not None:
                 raise InvalidValueError(f"{self.name} is about the whole model, got of={of!r}; leave it out")
@@ -153,7 +153,7 @@ def deviation(total: float, squares: float, weight: float) -> float:
 
 
 class Columns(NamedTuple):
-    """Where a table has a sample: the columns of its begin and end, and the column that groups it."""
+    """The place of a sample in the tables: the columns of its begin and end, and the column that groups it."""
 
     table: TableName
     begin: str
@@ -437,7 +437,7 @@ def _listed(rows: Iterable[Metric | Quantiles]) -> Iterable[Metric]:
 METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _listed(_ROWS)}
 """All metrics by name. Of the quantiles the usual ones; `find` knows the others."""
 QUANTILES: Mapping[str, Quantiles] = {row.of: row for row in _ROWS if isinstance(row, Quantiles)}
-"""What has quantiles, by their names without the ``p50_``."""
+"""The families of quantiles, by their names without the ``p50_``."""
 
 
 # names
@@ -448,7 +448,7 @@ _QUANTILE = re.compile(r"(?:p(?P<percent>\d+(?:\.\d+)?)|median)_(?P<of>\w+)")
 
 
 def find(name: str) -> Metric:
-    """Return the metric of a name.
+    """The metric of a name.
 
     Any quantile is understood (``"p99.9_wait_s"``, and ``"median_wait_s"`` for ``"p50_wait_s"``), and a name without
     its unit if only one metric has it (``"mean_wait"``).
@@ -498,7 +498,7 @@ def without_unit(name: str) -> str:
 
 
 def table() -> pd.DataFrame:
-    """Return the metrics, a row each: metric, unit, kind, average, meaning.
+    """The metrics, a row each: metric, unit, kind, average, meaning.
 
     Examples
     --------
@@ -536,14 +536,14 @@ SHOWN_OF_BUFFER: tuple[Line, ...] = (
     Line(("lost_jobs",), "lost, jobs"),
     Line(("mean_loss_at_stop_jobs", "p99_loss_at_stop_jobs"), "lost if stopped at a random moment, mean / p99, jobs"),
 )
-"""What a `Result` shows of each buffer; two lines are no metrics."""
+"""The lines of a `Result` for each buffer; two are no metrics."""
 SHOWN_OF_QUEUE: tuple[Line, ...] = (
     Line(("utilisation",), "utilisation of workers"),
     Line(("mean_queue_wait_s", "p99_queue_wait_s"), "wait in the queue, mean / p99, s"),
     Line(("mean_end_to_end_s", "p99_end_to_end_s"), "arrival to finish, mean / p99, s"),
     Line(("largest_work_items",), "largest job, items"),
 )
-"""What a `Result` shows of each queue that has workers."""
+"""The lines of a `Result` for each queue that has workers."""
 SHOWN_OF_RUN: tuple[Line, ...] = (
     Line(("arrivals_jobs",), "jobs that arrived"),
     Line(("mean_buffer_size_jobs", "peak_buffer_size_jobs"), "buffer size, average / peak, jobs"),
@@ -560,13 +560,13 @@ SHOWN_OF_RUN: tuple[Line, ...] = (
     Line(("mean_loss_at_stop_jobs", "p99_loss_at_stop_jobs"), "lost if stopped at random, mean / p99, jobs"),
     Line(("lost_jobs",), "jobs lost"),
 )
-"""What `bufsim run` prints, of all buffers and queues together."""
+"""The lines that `bufsim run` prints, of all buffers and queues together."""
 SHOWN_OF_STUDY = ("mean_wait_s", "p99_wait_s", "mean_buffer_size_jobs", "peak_buffer_size_jobs", "flush_rate_per_s")
-"""What a `StudyResult` shows of each scenario."""
+"""The metrics that a `StudyResult` shows of each scenario."""
 
 
 def shown_of_comparison(*, takes_time: bool, reduces: bool) -> list[str]:
-    """Return what `bufsim compare` prints: what a planner asks first, if flushes take time, or reduce saves work."""
+    """The metrics that `bufsim compare` prints, of a model whose flushes take time, or whose reduce saves work."""
     return [
         "p99_wait_s",
         "peak_buffer_size_jobs",
@@ -583,7 +583,7 @@ REPORTED_FLUSHES: tuple[Line, ...] = (
     Line(("work_saved_share",)),
     *(Line((share.name,), if_any=True) for share in SHARES_BY_CAUSE),
 )
-"""What the report says of the flushes of each option on the short list."""
+"""The lines of the report on the flushes of each option on the short list."""
 REPORTED_USE: tuple[Line, ...] = (
     Line(("mean_buffer_size_jobs",)),
     Line(("peak_buffer_size_jobs",)),
@@ -595,7 +595,7 @@ REPORTED_USE: tuple[Line, ...] = (
     Line(("p99_end_to_end_s",)),
     Line(("lost_jobs",), if_any=True),
 )
-"""What the report says of the use of each option on the short list."""
+"""The lines of the report on what each option on the short list holds and uses."""
 REPORTED_AT_A_STOP = ("mean_loss_at_stop_jobs", "p95_loss_at_stop_jobs", "p99_loss_at_stop_jobs")
 REPORTED_UNDER_STRESS = ("peak_buffer_size_jobs", "peak_queue_size_jobs", "lost_jobs")
-"""What the report says of a stop, and of what goes wrong otherwise."""
+"""The metrics that the report gives of a stop at a random moment, and of stress tests."""

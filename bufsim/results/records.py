@@ -1,4 +1,4 @@
-"""The tables of a run: their columns, dtypes, units and meanings, declared once."""
+"""The tables of a run: their columns, declared once; what became of each job; and how both are made of a recording."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pandas as pd
 from bufsim import memory
 from bufsim.engines.recording import LOSS_CAUSES, LOST, QUEUE, WORK_OUTCOMES, Recording
 from bufsim.errors import BufsimError
+from bufsim.results.measures import Floats
 
 TableName = Literal["jobs", "flushes", "buffer_size", "work"]
 
@@ -39,8 +40,8 @@ JOBS = (
     Column("created_at", "float64", "s", "its arrival"),
     Column("flush_id", "Int64", "", "row of the flush that took it, in `flushes`; missing if none has"),
     Column("flushed_at", "float64", "s", "the start of that flush"),
-    Column("work_id", "Int64", "", "row of the work that carries it, in `work`; missing if none is known to"),
-    Column("finished_at", "float64", "s", "the finish of that work, or without one of its flush's last work"),
+    Column("work_id", "Int64", "", "row of the task that carries it, in `work`; missing if none is known to"),
+    Column("finished_at", "float64", "s", "the finish of that task, or without one of its flush's last task"),
     Column("outcome", "category", "", "bypassed, flushed, buffered, in_flight, or lost"),
     Column("lost_at", "float64", "s", "when it was lost"),
     Column("loss_cause", "category", "", "capacity, buffer, in_flight, queue, down, race, or storage"),
@@ -98,11 +99,10 @@ def schema() -> pd.DataFrame:
 
 
 Generic = TypeVar("Generic", bound=np.generic)
-Floats = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.intp]
 
 OUTCOMES = ("bypassed", "flushed", "buffered", "in_flight", "lost")
-"""What can have become of a job by the end: no buffer collects it; it came out of a flush; it is still in the
+"""The ends that a job can have come to: no buffer collects it; it came out of a flush; it is still in the
 buffer; it is in a flush that has not ended; it was lost."""
 BYPASSED, FLUSHED, BUFFERED, IN_FLIGHT, GONE = range(len(OUTCOMES))
 
@@ -152,13 +152,13 @@ class Copies:
 
     @cached_property
     def without_flush(self) -> npt.NDArray[np.bool_]:
-        """Whether no flush took a row."""
+        """The mask of the rows that no flush took."""
         order = self.record.order
         return missing(self.record.copy_flush) if order is None else _from(order.taken, len(self))
 
     @cached_property
     def without_work(self) -> npt.NDArray[np.bool_]:
-        """Whether no work is known to carry a row."""
+        """The mask of the rows that no task is known to carry."""
         order = self.record.order
         if order is None:
             return missing(self.record.copy_work)
@@ -203,7 +203,7 @@ class Copies:
 
     @cached_property
     def outcome(self) -> npt.NDArray[np.int8]:
-        """What has become of each copy, as a position in `OUTCOMES`."""
+        """Each copy's outcome, as a position in `OUTCOMES`."""
         record = self.record
         outcome: npt.NDArray[np.int8] = memory.empty(len(self), np.int8)
         outcome[:] = FLUSHED
@@ -226,7 +226,7 @@ class Copies:
 
     @cached_property
     def unlinked(self) -> Positions:
-        """The rows that came out of a flush without a known work."""
+        """The rows that came out of a flush without a known task."""
         record = self.record
         if record.order is not None:
             return np.empty(0, np.intp)
@@ -236,7 +236,7 @@ class Copies:
 
     @cached_property
     def fates(self) -> Fates:
-        """What became of each copy with its work; of one without a known work, with all works of its flush.
+        """The fate of each copy with its task; of one without a known task, with all tasks of its flush.
 
         Then it is finished when the last of them is, and lost when one of them is.
         """
@@ -264,18 +264,18 @@ class Copies:
         return finished_at
 
     def _last_of_flush(self) -> Floats:
-        """Return, for each flush, the finish of its last work; NaN while one is unfinished, or without works."""
+        """Return, for each flush, the finish of its last task; NaN while one is unfinished, or without tasks."""
         record = self.record
         last = np.full(len(record.flush_start), -np.inf)
         rows = np.flatnonzero(record.work_flush >= 0)
-        # the maximum with a NaN is NaN: a flush with unfinished work has no finish
+        # the maximum with a NaN is NaN: a flush with unfinished task has no finish
         with np.errstate(invalid="ignore"):
             np.maximum.at(last, record.work_flush[rows], record.work_finished_at[rows])
         last[np.isneginf(last)] = np.nan
         return last
 
     def _lost_of_flush(self) -> Floats:
-        """Return, for each flush, when a work of it was lost with its queue, else NaN."""
+        """Return, for each flush, when a task of it was lost with its queue, else NaN."""
         record = self.record
         lost_at = np.full(len(record.flush_start), np.nan)
         rows = np.flatnonzero((record.work_outcome == LOST) & (record.work_flush >= 0))
@@ -416,28 +416,28 @@ class Tables:
 
     @cached_property
     def busy_times(self) -> Floats:
-        """The sum, in order, of the service times of each work's finished attempts, s."""
+        """The sum, in order, of the service times of each task's finished attempts, s."""
         return busy_times(self.record, self._service)
 
 
 def busy_times(record: Recording, service: Service) -> Floats:
-    """Return, for each work, the sum in order of the service times of its finished attempts, s."""
+    """Return, for each task, the sum in order of the service times of its finished attempts, s."""
     if not distinct(record.work_finished_attempts).any():
         return one_value(np.zeros(1), len(record.work_queue))
     if len(record.queues) == 1:
         return _busy_times(record.work_finished_attempts, record.work_items, partial(service, 0))
     busy = memory.empty(len(record.work_queue))
     for queue in range(len(record.queues)):
-        works = np.flatnonzero(record.work_queue == queue)
-        finished, items = record.work_finished_attempts[works], record.work_items[works]
-        busy[works] = _busy_times(finished, items, partial(service, queue))
+        tasks = np.flatnonzero(record.work_queue == queue)
+        finished, items = record.work_finished_attempts[tasks], record.work_items[tasks]
+        busy[tasks] = _busy_times(finished, items, partial(service, queue))
     return busy
 
 
 def _busy_times(
     finished: npt.NDArray[np.integer], items: npt.NDArray[np.int64], service: Callable[[int, int], tuple[Floats, float]]
 ) -> Floats:
-    """Return the busy times of a queue's works, from how many of their attempts are finished."""
+    """Return the busy times of a queue's tasks, from how many of their attempts are finished."""
     most = int(finished.max(initial=0))
     if most == 0:
         return np.zeros(len(finished))
@@ -453,7 +453,7 @@ def _service_times(
     items: npt.NDArray[np.int64],
     service: Callable[[int, int], tuple[Floats, float]],
 ) -> Floats:
-    """Return the service times of the works that have finished an attempt, by rules.service_time; 0 for the others."""
+    """Return the service times of the tasks that have finished an attempt, by rules.service_time; 0 for the others."""
     done = finished >= attempt
     n = len(done) - int(done[::-1].argmax())
     draws, per_item = service(attempt, n)

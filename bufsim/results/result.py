@@ -1,4 +1,4 @@
-"""How a result shows itself: a header line, and a table of the main metrics with a column for each buffer and queue."""
+"""The result of a run: its tables, metrics and warnings; how it is saved; and how it is displayed."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def header(seed: int, replication: int, engine: str, tally: Tally) -> str:
     run.append(duration(tally.window.end))
     if tally.window.start:
         run.append(f"metrics from {duration(tally.window.start)} on")
-    said = " · ".join([part for part in run if part])
-    return f"Result  {said} · {created} = {' + '.join(parts)}   (conservation holds)"
+    about = " · ".join([part for part in run if part])
+    return f"Result  {about} · {created} = {' + '.join(parts)}   (conservation holds)"
 
 
 def buffer_table(tally: Tally, metric: MetricOf) -> Table:
@@ -174,9 +174,9 @@ def sample(buffer_size: pd.DataFrame, step: float, until: float) -> pd.DataFrame
     for code in range(count):
         own = np.flatnonzero(codes == code)
         rows[:, code] = own[np.searchsorted(changed_at[own], grid, side="right") - 1]
-    found = buffer_size.iloc[rows.ravel()].reset_index(drop=True)
-    found["time"] = np.repeat(grid, count)
-    return found
+    sampled = buffer_size.iloc[rows.ravel()].reset_index(drop=True)
+    sampled["time"] = np.repeat(grid, count)
+    return sampled
 
 
 def dated(name: TableName, table: pd.DataFrame, origin: datetime | str | None) -> pd.DataFrame:
@@ -222,7 +222,7 @@ def versions_of(engine: str) -> dict[str, str]:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Result:
-    """What came out of one run: its tables and metrics, and what made them.
+    """The outcome of one run: its tables and metrics, and what made them.
 
     Tables and tally are made when they are first asked for. Each access gives a shallow copy of a table, so that adding
     a column changes no result.
@@ -337,7 +337,7 @@ class Result:
         return self._contents.table(name).copy(deep=False)
 
     def sample(self, dt: float | str | timedelta) -> pd.DataFrame:
-        """Return sizes and bytes at 0, dt, 2·dt, ... before `until`, just after all events of each time.
+        """Sizes and bytes at 0, dt, 2·dt, ... before `until`, just after all events of each time.
 
         Parameters
         ----------
@@ -361,7 +361,7 @@ class Result:
         return sample(self.buffer_size, step, self.window.end)
 
     def to_timedelta(self, origin: datetime | str | None = None) -> dict[TableName, pd.DataFrame]:
-        """Return copies of the tables with times as timedeltas; given the moment of second 0, as dates and times.
+        """Copies of the tables with times as timedeltas; given the moment of second 0, as dates and times.
 
         Durations, such as ages, are timedeltas in either case.
         """
@@ -376,11 +376,11 @@ class Result:
 
     @property
     def tally(self) -> Tally:
-        """What is kept of the run in bounded memory, from which every metric follows."""
+        """The accumulators of the run, in bounded memory, from which every metric follows."""
         return self._contents.tally
 
     def metric(self, name: str, of: str | None = None) -> float:
-        """Return a metric of a buffer or a queue, or of all together; nan where it is undefined.
+        """A metric of a buffer or a queue, or of all together; nan where it is undefined.
 
         Parameters
         ----------
@@ -410,7 +410,7 @@ class Result:
         return quantile(self._durations(metric.quantile.of, of), metric.quantile.q)
 
     def summary(self) -> pd.DataFrame:
-        """Return all metrics of each buffer, each queue and the model.
+        """All metrics of each buffer, each queue and the model.
 
         Returns
         -------
@@ -436,11 +436,11 @@ class Result:
         return pd.DataFrame(rows, columns=["scope", "name", "metric", "value", "unit"])
 
     def warnings(self) -> list[str]:
-        """Return a sentence for each thing about this run that can mislead."""
+        """A sentence for each thing about this run that can mislead."""
         if self._warnings is not None:
             return list(self._warnings)
         assert isinstance(self.simulation, Declaration)
-        return warnings.cautions(self.simulation, self.tally)
+        return warnings.sentences(self.simulation, self.tally)
 
     def _durations(self, name: str, of: str | None) -> Floats:
         if (name, of) not in self._sorted:
@@ -526,12 +526,12 @@ class Result:
         return ResultPlots(self)
 
     def __repr__(self) -> str:
-        return text(*self._shown())
+        return text(*self._displayed())
 
     def _repr_html_(self) -> str:
-        return page(*self._shown())
+        return page(*self._displayed())
 
-    def _shown(self) -> tuple[str, list[Table], list[str]]:
+    def _displayed(self) -> tuple[str, list[Table], list[str]]:
         title = header(self.seed, self.replication, self.engine, self.tally)
         loaded = ["Loaded from a file: the simulation is known as text only."] * isinstance(self.simulation, str)
         tables = [buffer_table(self.tally, self.metric), queue_table(self.tally, self.metric)]

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bufsim.results.measures import SIZES, Histogram, Level, LevelDistribution, Window
+from bufsim.results.measures import SIZES, Floats, Histogram, Level, LevelDistribution, Window
 from bufsim.results.records import distinct
 
-Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 Changes = tuple[Floats, Whole]
 """Times, s, and what is added at them."""
@@ -91,7 +90,7 @@ def presence(begin: Floats, end: Floats, window: Window, weights: Whole | None =
     end : array of float64
         s, each ≥ its begin; infinity if it stays.
     weights : array of int64, optional
-        What each one adds; 1 by default.
+        By how much each one raises the level; 1 by default.
     """
     if not len(begin):
         return Level(0.0, 0)

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from bufsim.engines.recording import COMPLETED, FAILED, IN_FLIGHT, LOSS_CAUSES, LOST, QUEUE, RUNNING, Recording
 from bufsim.model.declaration import Declaration
 from bufsim.results import empty_ticks
-from bufsim.results.measures import SIZES, Histogram, Sample, Window
-from bufsim.results.records import OUTCOMES, Copies, Floats, Positions, at, distinct
+from bufsim.results.measures import SIZES, Floats, Histogram, Sample, Window
+from bufsim.results.records import OUTCOMES, Copies, Positions, at, distinct
 from bufsim.results.steps import Changes, Series, Steps, distribution, lasting_peak, level, presence
 from bufsim.results.tallies import BufferLevels, BufferTally, QueueLevels, QueueTally, Tally
 

@@ -1,4 +1,4 @@
-"""What a person who reads a result should be warned of, as sentences."""
+"""Warnings of a run: a sentence for each thing that can mislead who reads its result."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ MANY_ITEMS = 1000
 """Without a time per item, a job with so many items is called large."""
 
 
-def cautions(simulation: Declaration, tally: Tally) -> list[str]:
-    """Return a sentence for each thing that can mislead.
+def sentences(simulation: Declaration, tally: Tally) -> list[str]:
+    """The warnings of a run, a sentence each.
 
     "never due": jobs are left in a buffer whose policy will not come due for them without another arrival. "unstable":
     more work comes to a queue than its workers can do. "large job": a reduced job whose items take `LONG_SERVICE` or
     more, or, when items take no time, at least `MANY_ITEMS` of them.
     """
-    found: list[str] = []
+    warnings: list[str] = []
     for buffer in simulation.buffers:
-        found.extend(_never_due(buffer, tally.buffers[buffer.id], simulation.until))
+        warnings.extend(_never_due(buffer, tally.buffers[buffer.id], simulation.until))
     for name, queue in tally.queues.items():
         workers = simulation.workers_of(name)
         if workers is not None:
-            found.extend(_unstable(name, workers, queue, tally))
-            found.extend(_large_job(name, workers, queue))
-    return found
+            warnings.extend(_unstable(name, workers, queue, tally))
+            warnings.extend(_large_job(name, workers, queue))
+    return warnings
 
 
 def _never_due(buffer: JobBuffer, kept: BufferTally, until: float) -> Iterator[str]:

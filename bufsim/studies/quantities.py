@@ -24,7 +24,7 @@ class Quantity:
     Attributes
     ----------
     expression : Expression
-        What.
+        The expression.
     unit : Unit
         What one of it is in the expression's unit.
     """
@@ -40,7 +40,7 @@ class Quantity:
 
     @property
     def name(self) -> str:
-        """What it is called, in words."""
+        """Its name, in words."""
         expression = self.expression
         if expression.title or not expression.is_metric:
             return expression.name
@@ -88,7 +88,7 @@ def _unit(expression: Expression, largest: float) -> Unit:
     return Unit(expression.unit, 1.0)
 
 
-def limit_in_words(one: Limit) -> str:
+def limit_in_words(limit: Limit) -> str:
     """Return a limit in words.
 
     Examples
@@ -97,5 +97,5 @@ def limit_in_words(one: Limit) -> str:
     >>> limit_in_words(limit("p99_wait <= 2s"))
     'p99 wait ≤ 2 s'
     """
-    quantity = Quantity.of(one.expression, [one.bound])
-    return f"{quantity.name} {_SIGNS[one.side]} {quantity.written(one.bound)}"
+    quantity = Quantity.of(limit.expression, [limit.bound])
+    return f"{quantity.name} {_SIGNS[limit.side]} {quantity.written(limit.bound)}"

@@ -60,7 +60,7 @@ def _of_runs(name: str, simulation: Simulation, tallies: Sequence[Tally]) -> lis
     """The warnings of single runs, each kind once, in the words of the first replication that has it."""
     seen: dict[str, list[str]] = {}
     for tally in tallies:
-        for sentence in of_run.cautions(simulation, tally):
+        for sentence in of_run.sentences(simulation, tally):
             seen.setdefault(sentence.split(":")[0], []).append(sentence)
     return [
         f"{_of(sentences[0], name)} (so in {len(sentences)} of {len(tallies)} replications)"
