@@ -42,7 +42,7 @@ def is_deterministic(tallies: Sequence[Tally]) -> bool:
     Parameters
     ----------
     tallies : sequence of Tally
-        What is kept of a scenario's replications; of one alone that cannot be told.
+        What is kept of a scenario's replications; one alone cannot show it.
     """
     telling = [metric for metric in metrics.METRICS.values() if metric.tells_draws]
     return len(tallies) > 1 and all(len({metric(tally) for tally in tallies}) == 1 for metric in telling)

@@ -137,13 +137,13 @@ class Plan:
             policies=_choices(policies, own),
             objective=objective,
             is_cost=is_cost,
-            limits=tuple(limit(one) for one in _list("limits", limits)),
+            limits=tuple(map(limit, _list("limits", limits))),
             loads=scales,
             load=planned,
             replications=replications,
             seed=fresh_seed() if seed is None else checks.integer("seed", seed, at_least=0),
             headroom=_further(headroom, scales, planned),
-            assumptions=tuple(checks.text("an assumption", one) for one in _list("assumptions", assumptions)),
+            assumptions=tuple(checks.text("an assumption", text) for text in _list("assumptions", assumptions)),
             confidence=inner_probability("confidence", confidence),
             title=checks.text("title", title),
         )
@@ -346,7 +346,7 @@ def _options(plan: Plan, study: StudyResult) -> tuple[Option, ...]:
 
 
 def _scenario(plan: Plan, study: StudyResult, option: str) -> str:
-    return next(one.base() for one in _options(plan, study) if one.name == option)
+    return next(choice.base() for choice in _options(plan, study) if choice.name == option)
 
 
 def _whole(result: StudyResult) -> StudyResult:

@@ -283,7 +283,7 @@ class Recommendation(Answer):
     def _loads(self) -> tuple[tuple[float, str], ...]:
         """The loads at which the choice was looked at, times today's, and its scenarios there."""
         assert self.choice is not None
-        return next(one.option.scenarios for one in self.judged_options if one.name == self.choice.name)
+        return next(judged.option.scenarios for judged in self.judged_options if judged.name == self.choice.name)
 
     def _binding(self, check: LimitCheck) -> str:
         named = self._loads()

@@ -96,7 +96,7 @@ def without_common(texts: Sequence[str]) -> tuple[list[str], str]:
 
 
 def _each(pieces: Sequence[str], change: Callable[[str], str]) -> list[str]:
-    return [piece if place % 2 else change(piece) for place, piece in enumerate(pieces)]
+    return [piece if index % 2 else change(piece) for index, piece in enumerate(pieces)]
 
 
 def differ_in_one(texts: Sequence[str]) -> bool:
@@ -120,7 +120,7 @@ _JOINT = " · "
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """Something that can be chosen, such as a flush policy, with its scenario at each load.
+    """An option: something that can be chosen, such as a flush policy, with its scenario at each load.
 
     Parameters
     ----------
@@ -179,23 +179,20 @@ def options(
     """
     groups: dict[str, list[tuple[float, str]]] = {}
     for name, simulation in scenarios.items():
-        scale = _scale(coordinates.get(name, {}))
+        scale = checks.positive(SCALE, coordinates.get(name, {}).get(SCALE, 1.0))
         if up_to is None or scale <= up_to:
             groups.setdefault(option_name(name, simulation, coordinates), []).append((scale, name))
     if not groups:
         raise InvalidValueError(f"up_to must reach the lowest load of the study, got {up_to}; leave it out")
-    for found in groups.values():
-        _check_load(load, sorted(scale for scale, _ in found))
-    return tuple(
-        Option(name, tuple(sorted(found)), tuple(one for _, one in found if one not in finished), load)
-        for name, found in groups.items()
-    )
-
-
-def _check_load(load: float | None, scales: list[float]) -> None:
-    if load is not None and load not in scales:
-        listed = ", ".join(f"{scale:g}" for scale in scales)
-        raise InvalidValueError(f"load must be one of the study's loads that count, {listed}, got {load!r}")
+    made = []
+    for name, loads in groups.items():
+        scales = sorted(scale for scale, _ in loads)
+        if load is not None and load not in scales:
+            listed = ", ".join(f"{scale:g}" for scale in scales)
+            raise InvalidValueError(f"load must be one of the study's loads that count, {listed}, got {load!r}")
+        missing = tuple(scenario for _, scenario in loads if scenario not in finished)
+        made.append(Option(name, tuple(sorted(loads)), missing, load))
+    return tuple(made)
 
 
 def option_name(name: str, simulation: Simulation, coordinates: Coordinates) -> str:
@@ -206,25 +203,19 @@ def option_name(name: str, simulation: Simulation, coordinates: Coordinates) -> 
     return _JOINT.join(parts) or ", ".join(repr(buffer.policy) for buffer in simulation.buffers)
 
 
-def find_scenario(what: object, scenarios: Mapping[str, Simulation], coordinates: Coordinates) -> str:
+def find_scenario(baseline: object, scenarios: Mapping[str, Simulation], coordinates: Coordinates) -> str:
     """The scenario that is meant by its name, by its option's name, or by the policy that was varied."""
-    text = what if isinstance(what, str) else repr(what)
+    text = baseline if isinstance(baseline, str) else repr(baseline)
     if text in scenarios:
         return text
-    found = {one.name: one.base() for one in options(scenarios, coordinates, scenarios)}
-    return found[text] if text in found else checks.one_of("baseline", text, scenarios)
-
-
-def _scale(coordinates: Mapping[str, object]) -> float:
-    value = coordinates.get(SCALE, 1.0)
-    return checks.positive(SCALE, value)
+    bases = {option.name: option.base() for option in options(scenarios, coordinates, scenarios)}
+    return bases[text] if text in bases else checks.one_of("baseline", text, scenarios)
 
 
 MOST_SCENARIOS = 10_000
 _OF_SIMULATION = {field.name for field in fields(Simulation)}
 _OF_BUFFERS = {field.name for field in fields(JobBuffer)} - {"id"}
 _OF_WORKERS = {field.name for kind in (PushWorkers, PollingWorkers) for field in fields(kind)} - {"queue"}
-_SCALE = "arrivals_scale"
 
 
 def grid(simulation: Simulation, over: Mapping[str, Sequence[object]]) -> dict[str, Simulation]:
@@ -263,7 +254,7 @@ def grid(simulation: Simulation, over: Mapping[str, Sequence[object]]) -> dict[s
             "leave out values, or split it"
         )
     # each variation is made once: scenarios that meet the same jobs and draws share what these follow from
-    order = sorted(values, key=_place)
+    order = sorted(values, key=_rank)
     made: dict[tuple[str, ...], Simulation] = {(): simulation}
     scenarios: dict[str, Simulation] = {}
     for combination in itertools.product(*values.values()):
@@ -273,7 +264,7 @@ def grid(simulation: Simulation, over: Mapping[str, Sequence[object]]) -> dict[s
             before, path = made[path], (*path, repr(chosen[name]))
             if path not in made:
                 made[path] = _with(before, name, chosen[name])
-        scenarios[_label(chosen)] = made[path]
+        scenarios[_name(chosen)] = made[path]
     return scenarios
 
 
@@ -310,7 +301,7 @@ def policy_grid(
 
 
 def _values(name: str, given: object) -> Sequence[object]:
-    known = sorted(_OF_SIMULATION | _OF_BUFFERS | _OF_WORKERS | {_SCALE})
+    known = sorted(_OF_SIMULATION | _OF_BUFFERS | _OF_WORKERS | {SCALE})
     checks.one_of("a grid's field", name, known)
     if isinstance(given, str) or not isinstance(given, Sequence):
         raise InvalidTypeError(f"{name} must be a list of values to try, got {given!r}; write {name}=[{given!r}]")
@@ -327,19 +318,19 @@ def _values(name: str, given: object) -> Sequence[object]:
     return given
 
 
-def _place(name: str) -> int:
+def _rank(name: str) -> int:
     """The rank in which a field is varied: a whole before its parts, and what draws follow from before the rest."""
     if name in ("producers", "workers", "until"):
         return 0
-    if name == _SCALE or name in _OF_WORKERS:
+    if name == SCALE or name in _OF_WORKERS:
         return 1
     return 2 if name in _OF_SIMULATION else 3
 
 
 def _with(simulation: Simulation, name: str, value: object) -> Simulation:
     """The simulation with another value for a field, wherever the field stands."""
-    if name == _SCALE:
-        return simulation.scaled(arrivals=checks.positive(_SCALE, value))
+    if name == SCALE:
+        return simulation.scaled(arrivals=checks.positive(SCALE, value))
     changes = {name: value}
     if name in _OF_SIMULATION:
         return replace(simulation, **changes)  # type: ignore[arg-type]  # the field checks its value
@@ -356,12 +347,12 @@ def _with(simulation: Simulation, name: str, value: object) -> Simulation:
     return replace(simulation, workers=workers)
 
 
-def _label(chosen: Mapping[str, object]) -> str:
+def _name(chosen: Mapping[str, object]) -> str:
     """The name of a combination: policies as they are, other values with their field's name."""
     parts = []
     for name, value in chosen.items():
-        if name == _SCALE:
+        if name == SCALE:
             parts.append(f"arrivals ×{value:g}")  # noqa: RUF001  # times, as books write it
         else:
             parts.append(repr(value) if isinstance(value, FlushPolicy) else f"{name} {value!r}")
-    return " · ".join(parts)
+    return _JOINT.join(parts)

@@ -62,7 +62,10 @@ class Goals:
     ) -> Goals:
         """The goals as `Study.run_until` takes them, validated; there must be at least one."""
         widths = {expression(name): size for name, size in (half_widths or {}).items()}
-        margins = {one: read_margin(f"the half-width of {one.name}", size, one.unit) for one, size in widths.items()}
+        margins = {
+            metric: read_margin(f"the half-width of {metric.name}", size, metric.unit)
+            for metric, size in widths.items()
+        }
         listed = [separated] if isinstance(separated, str | Expression) else separated
         goals = cls(margins, tuple(map(expression, listed)), pairs, margin)
         if minimise is not None or maximise is not None:
@@ -108,9 +111,11 @@ class Goals:
         return result.best(maximise=self.objective, confidence=confidence)
 
     def _wide(self, result: StudyResult, confidence: float) -> Iterator[str]:
-        wanted = {one.name: margin for one, margin in self.half_widths.items()}
+        wanted = {metric.name: margin for metric, margin in self.half_widths.items()}
         for scenario in result.finished:
-            intervals = {one.name: result.interval(one, scenario, confidence=confidence) for one in self.half_widths}
+            intervals = {
+                metric.name: result.interval(metric, scenario, confidence=confidence) for metric in self.half_widths
+            }
             for name in too_wide(intervals, wanted):
                 yield f"{name} of {scenario} is {intervals[name]}, wider than ± {wanted[name]}"
 
@@ -184,7 +189,7 @@ class SequentialResult(Answer):
         each, over_all = 100.0 * self.look.confidence, 100.0 * self.plan.confidence
         return [
             f"Stopped at {self.look.replications} replications, look {self.look.number} of {len(looks)}: {why}.",
-            *(f"Missing: {one}." for one in self.missing),
+            *(f"Missing: {goal}." for goal in self.missing),
             *self._answers(),
             f"Each interval is at {each:.4g} %, so that all looks together keep {over_all:g} %.",
         ]

@@ -261,15 +261,15 @@ class StudyNumbers:
         ['mean_wait_s', 'flush_rate_per_s']
         """
         requested = self._expressions(metrics, of)
-        rows = [_row(self.measured(one, name), confidence) for one in requested for name in self.finished]
+        rows = [_row(self.measured(metric, name), confidence) for metric in requested for name in self.finished]
         return pd.DataFrame(rows, columns=COLUMNS)
 
     def metrics(self, *metrics: str | Expression, of: str | None = None) -> pd.DataFrame:
         """The metrics of every replication, tidy: scenario, replication, metric, value, unit."""
         frames = []
-        for one in self._expressions(metrics, of):
-            table = self.values(one).reset_index().melt("replication", var_name="scenario", value_name="value")
-            frames.append(table.assign(metric=one.name, unit=one.unit))
+        for metric in self._expressions(metrics, of):
+            table = self.values(metric).reset_index().melt("replication", var_name="scenario", value_name="value")
+            frames.append(table.assign(metric=metric.name, unit=metric.unit))
         columns = ["scenario", "replication", "metric", "value", "unit"]
         return pd.concat(frames, ignore_index=True)[columns]
 

@@ -88,7 +88,7 @@ class WarmUp:
     level : {"buffered", "unfinished"}
         Which.
     check : WarmUpCheck
-        What was found: where MSER-5 would cut, the bias, and a warning or none.
+        The finding: where MSER-5 would cut, the bias, and a warning or none.
     """
 
     scenario: str

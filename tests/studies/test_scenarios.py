@@ -27,7 +27,6 @@ from bufsim import (
     Storage,
     Trace,
 )
-from bufsim.studies import scenarios
 from bufsim.studies.scenarios import Option, grid, options, policy_grid
 from bufsim.studies.study import Study
 from bufsim.studies.tasks import drawn_from
@@ -156,11 +155,11 @@ def test_values_that_look_the_same_are_to_be_named():
     assert "or give named scenarios: {'a': simulation, 'b': another}" in str(error.value)
 
 
-def test_a_grid_that_explodes_is_refused_before_it_is_made(monkeypatch):
+def test_a_grid_that_explodes_is_refused_before_it_is_made():
     sizes = [FlushAtSize(n) for n in range(1, 1001)]
-    monkeypatch.setattr(scenarios, "_with", None)  # nothing is made
     with pytest.raises(InvalidValueError) as error:
-        grid(declare(), {"policy": sizes, "arrivals_scale": list(range(1, 101)), "concurrency": [1, 2]})
+        # to vary the concurrency of no workers is another error, as soon as one scenario is made
+        grid(declare(workers=[]), {"policy": sizes, "arrivals_scale": list(range(1, 101)), "concurrency": [1, 2]})
     assert str(error.value) == (
         "a grid must have at most 10,000 combinations, got 200,000 "
         "(1,000 values of policy × 100 values of arrivals_scale × 2 values of concurrency); "
