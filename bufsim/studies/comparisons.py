@@ -166,16 +166,8 @@ def compare(
         What is compared, and which scenarios there are.
     values : callable
         From an expression and a scenario to one value per replication.
-    baseline : str, optional
-        Compare every other scenario with this one.
-    pairs : sequence of (str, str), or "all", optional
-        Compare these; by default every scenario with the baseline, or without one all pairs.
-    margin : Margin, number, str or mapping, optional
-        What does not matter: ``"5 %"``, an amount in the metric's unit, or either by the metric's name.
-    confidence : float
-        Over all comparisons.
-    where_defined : bool
-        Leave out a comparison with a scenario in which the metric has no value, which is an error otherwise.
+    baseline, pairs, margin, confidence, where_defined
+        As for `StudyResult.compare`; without `baseline` and `pairs` all pairs are compared.
     """
     chosen = _pairs(list(scenarios), baseline, pairs)
     margins = _margins(expressions, margin)
