@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -13,12 +13,14 @@ from bufsim.engines.kernel.records import R, Records, dtype_of
 from bufsim.engines.kernel.state import Buffer, Operation, Queue, Run
 from bufsim.engines.recording import cause_names
 from bufsim.errors import NotLoweredError
-from bufsim.model import buffers, declaration, flush_policy, policies, reducers, rules, workers
+from bufsim.model import buffers, declaration, reducers, rules, workers
 from bufsim.model import buffers as drains
 from bufsim.model.distributions import Constant
+from bufsim.model.flush_policy import AllOf, AnyOf, CheckedEvery, FlushPolicy
 from bufsim.vendure import InMemoryJobBufferStorageStrategy
 
-_EVERY = {"clock": state.EVERY, "flush_start": state.EVERY_START, "flush_end": state.EVERY_END}
+# what any arrival changes
+_CHANGED = frozenset({"size", "nbytes", "newest_at"})
 
 
 class Program:
@@ -30,71 +32,34 @@ class Program:
         self._causes = {name: number for number, name in enumerate(causes)}
         self._until = until
 
-    def add(self, policy: flush_policy.FlushPolicy) -> None:
-        """Append the operations of a policy."""
-        POLICIES[type(policy)](self, policy)
+    def add(self, policy: FlushPolicy) -> None:
+        """Append the operations of a policy; members are joined from the left."""
+        if isinstance(policy, AnyOf | AllOf):
+            for number, member in enumerate(policy.members):
+                self.add(member)
+                if number > 0:
+                    self.rows.append((state.ANY if isinstance(policy, AnyOf) else state.ALL, 0.0, 0.0, 0, 0, -1))
+        elif isinstance(policy, CheckedEvery):
+            self.add(policy.policy)
+            self.rows.append((state.CHECKED, policy.period, policy.phase, 0, 0, -1))
+        else:
+            operation = policy.lowered(self._until)
+            assert operation is not None  # checked
+            self.append(operation, self._causes[repr(policy)])
 
-    def leaf(self, policy: object, op: int, *, real: float = 0.0, phase: float = 0.0, whole: int = 0) -> None:
-        """Append a leaf."""
-        self.rows.append((op, real, phase, whole, 0, self._causes[repr(policy)]))
-
-    def at(self, policy: object, times: Sequence[float]) -> None:
-        """Append a leaf with given times."""
+    def append(self, operation: rules.Operation, cause: int) -> None:
+        """Append a leaf's operation; its times, if it has any, stand in `times`."""
         first = len(self.times)
-        self.times.extend(times)
-        self.rows.append((state.TIMES, 0.0, 0.0, first, len(self.times), self._causes[repr(policy)]))
+        self.times.extend(operation.times)
+        span = (first, len(self.times)) if operation.times else (operation.whole, 0)
+        self.rows.append((operation.rule, operation.seconds, operation.phase, *span, cause))
 
-    def join(self, members: Sequence[flush_policy.FlushPolicy], op: int) -> None:
-        """Append the members, joined from the left."""
-        for number, member in enumerate(members):
-            self.add(member)
-            if number > 0:
-                self.rows.append((op, 0.0, 0.0, 0, 0, -1))
-
-    def grid(self, policy: flush_policy.CheckedEvery) -> None:
-        """Append a grid and what is looked at on it."""
-        self.add(policy.policy)
-        self.rows.append((state.CHECKED, policy.period, policy.phase, 0, 0, -1))
-
-    def ticks(self, policy: flush_policy.FlushPolicy) -> tuple[int, int]:
+    def ticks(self, policy: FlushPolicy) -> tuple[int, int]:
         """Append the tick rules of a policy, each once; return where they begin and end."""
         first = len(self.rows)
-        for leaf in dict.fromkeys(tick_leaves(policy)):
-            if isinstance(leaf, flush_policy.CheckedEvery):
-                self.rows.append((state.EVERY, leaf.period, leaf.phase, 0, 0, -1))
-            else:
-                self.add(leaf)
+        for operation in dict.fromkeys(policy.ticks(self._until)):
+            self.append(operation, -1)
         return first, len(self.rows)
-
-    def cron(self, policy: policies.FlushCron) -> None:
-        """Append the times of a cron expression within the run."""
-        self.at(policy, policy.times(self._until))
-
-
-POLICIES = {
-    policies.FlushAtSize: lambda program, leaf: program.leaf(leaf, state.SIZE, whole=leaf.size),
-    policies.FlushAtBytes: lambda program, leaf: program.leaf(leaf, state.BYTES, whole=leaf.nbytes),
-    policies.FlushAfterAge: lambda program, leaf: program.leaf(leaf, state.AGE, real=leaf.age),
-    policies.FlushWhenIdle: lambda program, leaf: program.leaf(leaf, state.IDLE, real=leaf.idle),
-    policies.FlushEvery: lambda program, leaf: program.leaf(
-        leaf, _EVERY[leaf.anchor], real=leaf.period, phase=leaf.phase
-    ),
-    policies.FlushAt: lambda program, leaf: program.at(leaf, leaf.times),
-    policies.NeverFlush: lambda program, leaf: program.leaf(leaf, state.NEVER),
-    policies.FlushCron: Program.cron,
-    flush_policy.AnyOf: lambda program, policy: program.join(policy.members, state.ANY),
-    flush_policy.AllOf: lambda program, policy: program.join(policy.members, state.ALL),
-    flush_policy.CheckedEvery: Program.grid,
-}
-
-
-def tick_leaves(policy: flush_policy.FlushPolicy) -> Iterator[flush_policy.FlushPolicy]:
-    """Yield the tick rules of a policy; a `checked_every` stands in place of any under it."""
-    if isinstance(policy, flush_policy.AnyOf | flush_policy.AllOf):
-        for member in policy.members:
-            yield from tick_leaves(member)
-    elif isinstance(policy, policies.FlushEvery | policies.FlushAt | policies.FlushCron | flush_policy.CheckedEvery):
-        yield policy
 
 
 _REDUCES = {
@@ -120,9 +85,9 @@ def check_lowered(simulation: declaration.Declaration) -> None:
             raise _not_lowered("reduce", buffer.reduce, where)
         if type(buffer.drain) not in _DRAINS:
             raise _not_lowered("drain", buffer.drain, where)
-        for part in buffer.policy.parts():
-            if type(part) not in POLICIES:
-                raise _not_lowered("policy", part, where)
+        for leaf in buffer.policy.leaves():
+            if leaf.lowered(simulation.until) is None:
+                raise _not_lowered("policy", leaf, where)
 
 
 def _not_lowered(what: str, value: object, where: str) -> NotLoweredError:
@@ -247,9 +212,10 @@ def _buffer(buffer: buffers.JobBuffer, program: Program, lists: Lists) -> dict[s
     program.add(buffer.policy)
     last = len(program.rows)
     ticks = program.ticks(buffer.policy)
-    parts = list(buffer.policy.parts())
-    sizes = lists.add(sorted({part.size for part in parts if isinstance(part, policies.FlushAtSize)}))
-    steps = lists.add(sorted({part.nbytes for part in parts if isinstance(part, policies.FlushAtBytes)}))
+    leaves = list(buffer.policy.leaves())
+    sizes, steps = (
+        lists.add(sorted({leaf.steps[field] for leaf in leaves if field in leaf.steps})) for field in ("size", "nbytes")
+    )
     drain = buffer.drain if isinstance(buffer.drain, drains.DrainAtMost) else None
     capacity = buffer.capacity
     fixed = buffer.flush_time.fixed
@@ -258,7 +224,8 @@ def _buffer(buffer: buffers.JobBuffer, program: Program, lists: Lists) -> dict[s
         "program_last": last,
         "ticks_first": ticks[0],
         "ticks_last": ticks[1],
-        "idle": any(isinstance(part, policies.FlushWhenIdle) for part in parts),
+        # an arrival need be asked about, unless it changes only what is read at a step, and does not reach it
+        "always_asked": any(leaf.reads & _CHANGED - leaf.steps.keys() for leaf in leaves),
         "sizes_first": sizes[0],
         "sizes_last": sizes[1],
         "bytes_first": steps[0],

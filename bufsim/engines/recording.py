@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from bufsim.model.declaration import Declaration
-from bufsim.model.flush_policy import AllOf, AnyOf, CheckedEvery
 
 LOSS_CAUSES = ("capacity", "buffer", "in_flight", "queue", "down", "race", "storage")
 """Why a job is lost: the buffer was full; it was in a volatile buffer, in a batch in flight, or in a volatile queue
@@ -31,13 +30,7 @@ PENDING, RUNNING, RETRYING, COMPLETED, FAILED, LOST = range(len(WORK_OUTCOMES))
 
 def cause_names(simulation: Declaration) -> list[str]:
     """Return the names of all leaves of all policies, in the declared order: both engines number causes alike."""
-    leaves = (
-        part
-        for buffer in simulation.buffers
-        for part in buffer.policy.parts()
-        if not isinstance(part, AnyOf | AllOf | CheckedEvery)
-    )
-    return list(dict.fromkeys(map(repr, leaves)))
+    return list(dict.fromkeys(repr(leaf) for buffer in simulation.buffers for leaf in buffer.policy.leaves()))
 
 
 class RowOrder(NamedTuple):

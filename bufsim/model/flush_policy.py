@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
-from bufsim import checks
+from bufsim import checks, formats
 from bufsim.checks import Seconds
 from bufsim.declared import NotNegative, Positive, Value, settle, value
 from bufsim.errors import InvalidTypeError, InvalidValueError
@@ -76,17 +77,61 @@ class FlushPolicy(Value, ABC):
 
     __slots__ = ()
 
+    def __init_subclass__(cls) -> None:
+        # what is declared of one due time does not hold of another: a leaf that declares nothing is always asked
+        if "due" in vars(cls) and cls.__base__ is not FlushPolicy:
+            for fact in ("word", "family", "reads", "steps", "lowered", "label", "phrase"):
+                if fact not in vars(cls):
+                    setattr(cls, fact, vars(FlushPolicy)[fact])
+
+    word: ClassVar[str] = ""
+    """How the command line and scenario files call a leaf; empty: they do not know it."""
+    family: ClassVar[str] = "other"
+    """What a leaf watches, for colours and shares: a name of `bufsim.results.causes.FAMILIES`."""
+
     @abstractmethod
     def due(self, view: BufferView) -> float:
         """Return when the next flush is due, s: −inf now, inf not until something changes."""
 
     @property
     def reads(self) -> frozenset[str]:
-        """The fields of the view, apart from ``now``, on which the answer depends.
+        """The fields of the view, apart from ``now``, on which the answer depends; all of them unless declared.
 
-        An arrival that changes none of them cannot change the answer, so that the engine need not ask again.
+        An arrival that changes none of them cannot change the answer, so that the engines need not ask again.
         """
         return ALL_FIELDS
+
+    @property
+    def steps(self) -> Mapping[str, int]:
+        """Of the fields that are read, ``size`` or ``nbytes``: the one value at which the answer changes.
+
+        An arrival that does not bring the field there cannot change the answer. None unless declared.
+        """
+        return {}
+
+    def lowered(self, until: float) -> rules.Operation | None:
+        """Return a leaf's due time as data for the compiled engine, in a run up to `until`; None: it cannot take it."""
+        return None
+
+    @property
+    def label(self) -> str:
+        """The policy in few words, for pictures and tables: its repr unless declared."""
+        return repr(self)
+
+    @property
+    def phrase(self) -> str:
+        """The rest of a sentence that begins with "flush": its repr unless declared."""
+        return repr(self)
+
+    def ticks(self, until: float) -> Iterator[rules.Operation]:
+        """Yield the policy's ticks in a run up to `until`; a `checked_every` stands in place of any under it."""
+        operation = self.lowered(until)
+        if operation is not None and operation.rule in rules.TICK_RULES:
+            yield operation
+
+    def leaves(self) -> Iterator[FlushPolicy]:
+        """Yield the leaves of which this policy is made, from left to right."""
+        return (part for part in self.parts() if not isinstance(part, _Joined | CheckedEvery))
 
     def leaf(self, view: BufferView) -> FlushPolicy:
         """Return the leaf whose due time was selected: the cause of a flush that starts now."""
@@ -133,6 +178,11 @@ class _Joined(FlushPolicy):
         if not flat:
             raise InvalidValueError(f"{type(self).__name__} needs at least one policy, got none")
         settle(self, members=tuple(flat))
+
+    def ticks(self, until: float) -> Iterator[rules.Operation]:
+        """Yield the ticks of all members."""
+        for member in self.members:
+            yield from member.ticks(until)
 
     @staticmethod
     @abstractmethod
@@ -182,6 +232,16 @@ class AnyOf(_Joined):
     def _goes_before(due: float, chosen: float) -> bool:
         return due < chosen
 
+    @property
+    def label(self) -> str:
+        """The members' labels."""
+        return " | ".join(member.label for member in self.members)
+
+    @property
+    def phrase(self) -> str:
+        """The members' phrases."""
+        return ", or ".join(member.phrase for member in self.members)
+
     def __repr__(self) -> str:
         return " | ".join(map(repr, self.members))
 
@@ -208,6 +268,16 @@ class AllOf(_Joined):
     @staticmethod
     def _goes_before(due: float, chosen: float) -> bool:
         return due > chosen
+
+    @property
+    def label(self) -> str:
+        """The members' labels."""
+        return " & ".join(f"({one.label})" if isinstance(one, AnyOf) else one.label for one in self.members)
+
+    @property
+    def phrase(self) -> str:
+        """The members' phrases."""
+        return " and ".join(member.phrase for member in self.members)
 
     def __repr__(self) -> str:
         # & binds tighter than | in Python too, so that only | needs brackets
@@ -258,8 +328,23 @@ class CheckedEvery(FlushPolicy):
         yield self
         yield from self.policy.parts()
 
+    def ticks(self, until: float) -> Iterator[rules.Operation]:
+        """Yield the grid."""
+        yield rules.Operation(rules.EVERY, self.period, self.phase)
+
+    @property
+    def label(self) -> str:
+        """The label of the policy inside, and the grid's period."""
+        inner = f"({self.policy.label})" if isinstance(self.policy, _Joined) else self.policy.label
+        return f"{inner} checked every {formats.duration(self.period, digits=6)}"
+
+    @property
+    def phrase(self) -> str:
+        """The phrase of the policy inside, and the grid's period."""
+        return f"{self.policy.phrase}, looked at every {formats.duration(self.period)}"
+
     def __repr__(self) -> str:
-        inner = f"({self.policy!r})" if isinstance(self.policy, AnyOf | AllOf) else repr(self.policy)
+        inner = f"({self.policy!r})" if isinstance(self.policy, _Joined) else repr(self.policy)
         phase = f", phase={self.phase!r}" if self.phase else ""
         return f"{inner}.checked_every({self.period!r}{phase})"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
-from bufsim import checks
+from bufsim import checks, formats
 from bufsim.checks import Seconds
 from bufsim.declared import Count, Duration, Period, Size, Text, Wide, default, instance, value
 from bufsim.errors import InvalidTypeError, InvalidValueError
@@ -15,6 +15,7 @@ from bufsim.model import rules
 from bufsim.model.flush_policy import BufferView, FlushPolicy
 
 _SINCE_OLDEST = frozenset({"oldest_at", "last_flush_start"})
+_EVERY = {"clock": rules.EVERY, "flush_start": rules.EVERY_START, "flush_end": rules.EVERY_END}
 
 
 @value
@@ -27,14 +28,26 @@ class NeverFlush(FlushPolicy):
     inf
     """
 
+    word = "never"
+    reads = frozenset()
+
     def due(self, view: BufferView) -> float:
         """Return inf."""
         return rules.INF
 
+    def lowered(self, until: float) -> rules.Operation:
+        """Return the same due time as data."""
+        return rules.Operation(rules.NEVER)
+
     @property
-    def reads(self) -> frozenset[str]:
-        """Nothing."""
-        return frozenset()
+    def label(self) -> str:
+        """The policy in few words."""
+        return "never"
+
+    @property
+    def phrase(self) -> str:
+        """The rest of a sentence that begins with "flush"."""
+        return "never"
 
 
 @value
@@ -52,6 +65,10 @@ class FlushAtSize(FlushPolicy):
     -inf
     """
 
+    word = "size"
+    family = "size"
+    reads = frozenset({"size"})
+
     size: Count
 
     def due(self, view: BufferView) -> float:
@@ -59,9 +76,23 @@ class FlushAtSize(FlushPolicy):
         return rules.at_size(view.size, self.size)
 
     @property
-    def reads(self) -> frozenset[str]:
-        """The size."""
-        return frozenset({"size"})
+    def steps(self) -> Mapping[str, int]:
+        """The threshold."""
+        return {"size": self.size}
+
+    def lowered(self, until: float) -> rules.Operation:
+        """Return the same due time as data."""
+        return rules.Operation(rules.SIZE, whole=self.size)
+
+    @property
+    def label(self) -> str:
+        """The policy in few words."""
+        return f"size {formats.number(self.size)}"
+
+    @property
+    def phrase(self) -> str:
+        """The rest of a sentence that begins with "flush"."""
+        return f"at {formats.number(self.size)} jobs"
 
 
 @value
@@ -79,6 +110,10 @@ class FlushAtBytes(FlushPolicy):
     FlushAtBytes(1000)
     """
 
+    word = "bytes"
+    family = "bytes"
+    reads = frozenset({"nbytes"})
+
     nbytes: Size
 
     def due(self, view: BufferView) -> float:
@@ -86,9 +121,23 @@ class FlushAtBytes(FlushPolicy):
         return rules.at_bytes(view.nbytes, self.nbytes)
 
     @property
-    def reads(self) -> frozenset[str]:
-        """The bytes."""
-        return frozenset({"nbytes"})
+    def steps(self) -> Mapping[str, int]:
+        """The threshold."""
+        return {"nbytes": self.nbytes}
+
+    def lowered(self, until: float) -> rules.Operation:
+        """Return the same due time as data."""
+        return rules.Operation(rules.BYTES, whole=self.nbytes)
+
+    @property
+    def label(self) -> str:
+        """The policy in few words."""
+        return f"bytes {formats.nbytes(self.nbytes)}"
+
+    @property
+    def phrase(self) -> str:
+        """The rest of a sentence that begins with "flush"."""
+        return f"at {formats.nbytes(self.nbytes)}"
 
 
 @value
@@ -106,16 +155,29 @@ class FlushAfterAge(FlushPolicy):
     8.0
     """
 
+    word = "age"
+    family = "age"
+    reads = frozenset({"oldest_at"})
+
     age: Duration
 
     def due(self, view: BufferView) -> float:
         """Return oldest_at + age."""
         return rules.after(view.oldest_at, self.age)
 
+    def lowered(self, until: float) -> rules.Operation:
+        """Return the same due time as data."""
+        return rules.Operation(rules.AGE, self.age)
+
     @property
-    def reads(self) -> frozenset[str]:
-        """The oldest job's arrival."""
-        return frozenset({"oldest_at"})
+    def label(self) -> str:
+        """The policy in few words."""
+        return f"age {formats.duration(self.age, digits=6)}"
+
+    @property
+    def phrase(self) -> str:
+        """The rest of a sentence that begins with "flush"."""
+        return f"when the oldest job is {formats.duration(self.age)} old"
 
 
 @value
@@ -133,16 +195,29 @@ class FlushWhenIdle(FlushPolicy):
     12.0
     """
 
+    word = "idle"
+    family = "idle"
+    reads = frozenset({"newest_at"})
+
     idle: Duration
 
     def due(self, view: BufferView) -> float:
         """Return newest_at + idle."""
         return rules.after(view.newest_at, self.idle)
 
+    def lowered(self, until: float) -> rules.Operation:
+        """Return the same due time as data."""
+        return rules.Operation(rules.IDLE, self.idle)
+
     @property
-    def reads(self) -> frozenset[str]:
-        """The newest job's arrival."""
-        return frozenset({"newest_at"})
+    def label(self) -> str:
+        """The policy in few words."""
+        return f"idle {formats.duration(self.idle, digits=6)}"
+
+    @property
+    def phrase(self) -> str:
+        """The rest of a sentence that begins with "flush"."""
+        return f"when no job has come for {formats.duration(self.idle)}"
 
 
 @value
@@ -166,6 +241,9 @@ class FlushEvery(FlushPolicy):
     (5.0, 6.0)
     """
 
+    word = "every"
+    family = "clock"
+
     period: Period
     phase: Duration = default(0.0)
     anchor: Literal["clock", "flush_start", "flush_end"] = "clock"
@@ -188,6 +266,22 @@ class FlushEvery(FlushPolicy):
     def reads(self) -> frozenset[str]:
         """The oldest job's arrival and the last flush."""
         return _SINCE_OLDEST | {"last_flush_end"} if self.anchor == "flush_end" else _SINCE_OLDEST
+
+    def lowered(self, until: float) -> rules.Operation:
+        """Return the same due time as data."""
+        return rules.Operation(_EVERY[self.anchor], self.period, self.phase)
+
+    @property
+    def label(self) -> str:
+        """The period, and what is not usual about it."""
+        phase = f" + {formats.duration(self.phase, digits=6)}" if self.phase else ""
+        anchor = "" if self.anchor == "clock" else f" after its {self.anchor.replace('_', ' ')}"
+        return f"every {formats.duration(self.period, digits=6)}{phase}{anchor}"
+
+    @property
+    def phrase(self) -> str:
+        """The rest of a sentence that begins with "flush"."""
+        return f"every {formats.duration(self.period)}"
 
 
 def _increasing(name: str, given: object) -> tuple[float, ...]:
@@ -224,16 +318,24 @@ class FlushAt(FlushPolicy):
     6.5
     """
 
+    word = "at"
+    family = "clock"
+    reads = _SINCE_OLDEST
+
     times: Annotated[Wide[Iterable[Seconds], tuple[float, ...]], _increasing]
 
     def due(self, view: BufferView) -> float:
         """Return the first time at or after oldest_at and later than last_flush_start, else inf."""
         return rules.at_times(self.times, view.oldest_at, view.last_flush_start)
 
+    def lowered(self, until: float) -> rules.Operation:
+        """Return the same due time as data."""
+        return rules.Operation(rules.TIMES, times=self.times)
+
     @property
-    def reads(self) -> frozenset[str]:
-        """The oldest job's arrival and the last flush's start."""
-        return _SINCE_OLDEST
+    def phrase(self) -> str:
+        """The rest of a sentence that begins with "flush"."""
+        return f"at {len(self.times)} given times"
 
 
 @value(eq=False)
@@ -254,6 +356,10 @@ class FlushCron(FlushPolicy):
     >>> FlushCron("0 * * * *", start).times(10_000.0)
     (600.0, 4200.0, 7800.0)
     """
+
+    word = "cron"
+    family = "clock"
+    reads = _SINCE_OLDEST
 
     expression: Text
     start: Annotated[dt.datetime, instance(dt.datetime, "a datetime")]
@@ -282,10 +388,9 @@ class FlushCron(FlushPolicy):
             reach *= 8.0
         return rules.INF
 
-    @property
-    def reads(self) -> frozenset[str]:
-        """The oldest job's arrival and the last flush's start."""
-        return frozenset({"oldest_at", "last_flush_start"})
+    def lowered(self, until: float) -> rules.Operation:
+        """Return the same due time as data."""
+        return rules.Operation(rules.TIMES, times=self.times(until))
 
     def __eq__(self, other: object) -> bool:
         # two datetimes are equal if their instants are; the same expression in another time zone is another policy
@@ -309,3 +414,7 @@ def _cron_times(cron: FlushCron, until: float) -> tuple[float, ...]:
             break
         times.append(second)
     return tuple(times)
+
+
+LEAVES = (FlushAtSize, FlushAtBytes, FlushAfterAge, FlushWhenIdle, FlushEvery, FlushAt, FlushCron, NeverFlush)
+"""All leaves that bufsim has, in the order in which messages list their words."""

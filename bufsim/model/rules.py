@@ -8,10 +8,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 INF = math.inf
 NO_LIMIT = 2**62
 MOST_PERIODS = 2.0**52
+
+# the rules by which a leaf is due; `leaf_due` of the kernel has a branch for each
+NEVER, SIZE, BYTES, AGE, IDLE, EVERY, EVERY_START, EVERY_END, TIMES = range(9)
+TICK_RULES = frozenset({EVERY, EVERY_START, EVERY_END, TIMES})
+
+
+class Operation(NamedTuple):
+    """A leaf's due time as data, for the compiled engine: one of the rules above, and its numbers."""
+
+    rule: int
+    seconds: float = 0.0
+    phase: float = 0.0
+    whole: int = 0
+    times: tuple[float, ...] = ()
 
 
 def at_size(size: int, threshold: int) -> float:

@@ -6,54 +6,14 @@ import re
 from collections.abc import Iterator
 
 from bufsim import formats
-from bufsim.model.flush_policy import AllOf, AnyOf, CheckedEvery, FlushPolicy
-from bufsim.model.policies import (
-    FlushAfterAge,
-    FlushAt,
-    FlushAtBytes,
-    FlushAtSize,
-    FlushEvery,
-    FlushWhenIdle,
-    NeverFlush,
-)
+from bufsim.model.flush_policy import AnyOf, FlushPolicy
+from bufsim.model.policies import FlushAfterAge, FlushAtBytes, FlushAtSize, FlushEvery
 from bufsim.report.draft import About, Draft, interval_of, sentences, verdict
 from bufsim.report.markup import Content, Markup, bullets, content, table, tag
 from bufsim.report.options import written
 from bufsim.results.metrics import find
 from bufsim.statistics import Interval
 from bufsim.studies.expressions import Expression, Limit
-
-
-def described(policy: FlushPolicy) -> str:
-    """Return what a policy does, in words.
-
-    Examples
-    --------
-    >>> described(FlushAtSize(400) | FlushAfterAge(10.0))
-    'at 400 jobs, or when the oldest job is 10 s old'
-    """
-    match policy:
-        case AnyOf():
-            return ", or ".join(map(described, policy.members))
-        case AllOf():
-            return " and ".join(f"{described(member)}" for member in policy.members)
-        case CheckedEvery():
-            return f"{described(policy.policy)}, looked at every {formats.duration(policy.period)}"
-        case FlushAtSize():
-            return f"at {formats.number(policy.size)} jobs"
-        case FlushAtBytes():
-            return f"at {formats.nbytes(policy.nbytes)}"
-        case FlushAfterAge():
-            return f"when the oldest job is {formats.duration(policy.age)} old"
-        case FlushWhenIdle():
-            return f"when no job has come for {formats.duration(policy.idle)}"
-        case FlushEvery():
-            return f"every {formats.duration(policy.period)}"
-        case FlushAt():
-            return f"at {len(policy.times)} given times"
-        case NeverFlush():
-            return "never"
-    return repr(policy)
 
 
 def settings(policy: FlushPolicy) -> list[tuple[str, str]]:
@@ -71,7 +31,7 @@ def settings(policy: FlushPolicy) -> list[tuple[str, str]]:
 def _vendure(policy: FlushPolicy) -> str:
     if isinstance(policy, FlushEvery):
         return f"a scheduled task that calls flush every {formats.duration(policy.period)}"
-    return f"call flush {described(policy)}; bufferSize tells the size (there is no such setting)"
+    return f"call flush {policy.phrase}; bufferSize tells the size (there is no such setting)"
 
 
 def _elsewhere(leaves: dict[type[FlushPolicy], FlushPolicy]) -> Iterator[tuple[str, str]]:
@@ -95,7 +55,7 @@ def question_section(draft: Draft) -> Markup:
     others = ", ".join(draft.label(repr(one)) for one in plan.policies)
     text = verbatim(draft.source.text) if draft.source else ""
     return content(
-        tag("p", tag("b", "Today: "), f"flush {described(plan.today)} (", tag("code", repr(plan.today)), ")."),
+        tag("p", tag("b", "Today: "), f"flush {plan.today.phrase} (", tag("code", repr(plan.today)), ")."),
         tag("p", tag("b", f"Tried instead, {len(plan.policies)}: "), others, "."),
         tag("p", tag("b", f"Planned for: {plan.load:g} times today's arrivals. "), _loads(draft)),
         table(("Must be kept", "What it is"), map(_limit, plan.limits), caption="Limits") if plan.limits else None,
@@ -170,7 +130,7 @@ def _headline(draft: Draft) -> str:
     policy = next(one for one in draft.answer.plan.options if repr(one) == found.choice.name)
     ties = len(found.ties)
     also = "" if not ties else f" ({ties} other{'s' if ties > 1 else ''} not separable from it)"
-    return f"Flush {described(policy)}{also}."
+    return f"Flush {policy.phrase}{also}."
 
 
 def _today_and_choice(draft: Draft) -> Markup:

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bufsim.model.policies import LEAVES
+
 
 @dataclass(frozen=True, slots=True)
 class Family:
@@ -17,33 +19,31 @@ class Family:
     Attributes
     ----------
     name : str
-        What they watch.
+        What they watch, as the leaves declare it.
     colour, marker : str
         How they look, in every plot.
+    because : str
+        Why a flush of the family started, for the meaning of its share.
     """
 
     name: str
     colour: str
     marker: str
+    because: str
 
 
-SIZE = Family("size", "#0072B2", "o")
-AGE = Family("age", "#E69F00", "^")
-CLOCK = Family("clock", "#009E73", "s")
-IDLE = Family("idle", "#C490E4", "D")
-BYTES = Family("bytes", "#6B3A1E", "P")
-OTHER = Family("other", "#B0B0B0", "*")
+SIZE = Family("size", "#0072B2", "o", "the buffer was large enough")
+AGE = Family("age", "#E69F00", "^", "the oldest job was old enough")
+CLOCK = Family("clock", "#009E73", "s", "a tick had come")
+IDLE = Family("idle", "#C490E4", "D", "no job had arrived for long enough")
+BYTES = Family("bytes", "#6B3A1E", "P", "the buffer had bytes enough")
+OTHER = Family("other", "#B0B0B0", "*", "somebody called flush, or a policy of the user's own was due")
 FAMILIES = (SIZE, AGE, CLOCK, IDLE, BYTES, OTHER)
 
-_FAMILY_OF = {
-    "FlushAtSize": SIZE,
-    "FlushAfterAge": AGE,
-    "FlushEvery": CLOCK,
-    "FlushAt": CLOCK,
-    "FlushCron": CLOCK,
-    "FlushWhenIdle": IDLE,
-    "FlushAtBytes": BYTES,
-}
+# A result knows its causes as they were recorded: as text, the leaves' reprs, also where it was loaded without its
+# simulation. This is the one place that goes from such a text to what the leaf's class declares: bufsim's own leaves by
+# the name before the bracket, all else (a flush by hand, a leaf of the user's own) to the others.
+_BY_NAME = {leaf.__name__: next(family for family in FAMILIES if family.name == leaf.family) for leaf in LEAVES}
 _GIVEN_TIMES = re.compile(r"FlushAt\(\(([^()]*)\)\)")
 _FEW_TIMES = 3
 
@@ -56,7 +56,7 @@ def family(cause: str) -> Family:
     >>> family("FlushAfterAge(5.0)").name, family("manual").name
     ('age', 'other')
     """
-    return _FAMILY_OF.get(cause.partition("(")[0], OTHER)
+    return _BY_NAME.get(cause.partition("(")[0], OTHER)
 
 
 def short(text: str, most: int = 32) -> str:

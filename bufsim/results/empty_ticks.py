@@ -12,15 +12,15 @@ them: a loop in Python over the gaps would take longer than the run that left th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from bufsim.engines import bins
-from bufsim.model.flush_policy import AllOf, AnyOf, CheckedEvery, FlushPolicy
-from bufsim.model.policies import FlushAt, FlushCron, FlushEvery
+from bufsim.model import rules
+from bufsim.model.flush_policy import FlushPolicy
 from bufsim.results.measures import Window
 from bufsim.results.steps import Steps
 
@@ -81,8 +81,8 @@ def count(policy: FlushPolicy, gaps: Gaps, until: float) -> int:
     """Return the number of ticks of a policy that fall into the gaps of its buffer."""
     begin = np.where(gaps.begin == gaps.flush_start, np.nextafter(gaps.begin, np.inf), gaps.begin)
     every_gap = np.arange(len(begin))
-    rules = {leaf: _ticks(leaf, gaps, until) for leaf in _tick_leaves(policy)}
-    counts = [(rule.before(gaps.end, every_gap) - rule.before(begin, every_gap), rule) for rule in rules.values()]
+    ticks = [_ticks(rule, gaps) for rule in dict.fromkeys(policy.ticks(until))]
+    counts = [(rule.before(gaps.end, every_gap) - rule.before(begin, every_gap), rule) for rule in ticks]
     # the rule with the most ticks is only counted; those of the others are looked up in the ones before
     counts.sort(key=lambda pair: -int(pair[0].sum()))
     total = 0
@@ -99,7 +99,7 @@ def count(policy: FlushPolicy, gaps: Gaps, until: float) -> int:
 
 def has_ticks(policy: FlushPolicy) -> bool:
     """Return whether a policy has a tick rule."""
-    return any(True for _ in _tick_leaves(policy))
+    return any(True for _ in policy.ticks(0.0))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -138,24 +138,13 @@ class _Given:
         return self.times[np.searchsorted(self.times, begin, side="left")[gap] + number], gap
 
 
-def _tick_leaves(policy: FlushPolicy) -> Iterator[FlushPolicy]:
-    if isinstance(policy, AnyOf | AllOf):
-        for member in policy.members:
-            yield from _tick_leaves(member)
-    elif isinstance(policy, FlushEvery | FlushAt | FlushCron | CheckedEvery):
-        yield policy
-
-
-def _ticks(leaf: FlushPolicy, gaps: Gaps, until: float) -> _Regular | _Given:
-    if isinstance(leaf, FlushAt):
-        return _Given(np.array(leaf.times))
-    if isinstance(leaf, FlushCron):
-        return _Given(np.array(leaf.times(until)))
-    assert isinstance(leaf, FlushEvery | CheckedEvery)
-    if isinstance(leaf, CheckedEvery) or leaf.anchor == "clock":
-        return _Regular(np.full(len(gaps.begin), leaf.phase), leaf.period, 0)
-    anchor = gaps.flush_start if leaf.anchor == "flush_start" else gaps.flush_end
-    return _Regular(np.where(np.isneginf(anchor), 0.0, anchor), leaf.period, 1)
+def _ticks(rule: rules.Operation, gaps: Gaps) -> _Regular | _Given:
+    if rule.rule == rules.TIMES:
+        return _Given(np.array(rule.times))
+    if rule.rule == rules.EVERY:
+        return _Regular(np.full(len(gaps.begin), rule.phase), rule.seconds, 0)
+    anchor = gaps.flush_start if rule.rule == rules.EVERY_START else gaps.flush_end
+    return _Regular(np.where(np.isneginf(anchor), 0.0, anchor), rule.seconds, 1)
 
 
 def _last(times: Floats, values: Floats, before: Floats) -> Floats:

@@ -14,7 +14,7 @@ from bufsim import formats
 from bufsim.checks import did_you_mean, text
 from bufsim.engines.recording import LOSS_CAUSES
 from bufsim.errors import InvalidValueError
-from bufsim.results.causes import family
+from bufsim.results.causes import AGE, BYTES, CLOCK, IDLE, OTHER, SIZE, Family, family
 from bufsim.results.measures import SIZES, TIMES, Grid, Histogram
 from bufsim.results.records import TableName
 from bufsim.results.tallies import BufferTally, QueueTally, Tally
@@ -241,8 +241,8 @@ def _lost(cause: str) -> Callable[[BufferTally, float], float]:
     return lambda b, span: b.lost[index]
 
 
-def _share_by(kind: str) -> Callable[[BufferTally, float], float]:
-    return lambda b, span: Ratio(sum(n for cause, n in b.causes.items() if family(cause).name == kind), b.flushes)
+def _share_by(kind: Family) -> Callable[[BufferTally, float], float]:
+    return lambda b, span: Ratio(sum(n for cause, n in b.causes.items() if family(cause) is kind), b.flushes)
 
 
 _LOSSES: Mapping[str, str] = {
@@ -254,22 +254,15 @@ _LOSSES: Mapping[str, str] = {
     "race": "because they arrived between a flush's read and its delete",
     "storage": "because the storage strategy did not give them back",
 }
-_DUE: Mapping[str, str] = {
-    "size": "the buffer was large enough",
-    "bytes": "the buffer had bytes enough",
-    "age": "the oldest job was old enough",
-    "idle": "no job had arrived for long enough",
-    "clock": "a tick had come",
-}
 LOW: Better = "lower"
 HIGH: Better = "higher"
 
 # a table reads best as one
 # fmt: off
 SHARES_BY_CAUSE: tuple[Metric, ...] = tuple(
-    _buffer(f"flushes_by_{kind}_share", "", "flush-weighted", None,
-        f"Share of the flushes that started because {why}", _share_by(kind), percent=True, most=1.0)
-    for kind, why in _DUE.items()
+    _buffer(f"flushes_by_{kind.name}_share", "", "flush-weighted", None,
+        f"Share of the flushes that started because {kind.because}", _share_by(kind), percent=True, most=1.0)
+    for kind in (SIZE, BYTES, AGE, IDLE, CLOCK, OTHER)
 )
 _ROWS: tuple[Metric | Quantiles, ...] = (
     # name, unit, average, better, meaning, function

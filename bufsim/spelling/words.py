@@ -16,17 +16,8 @@ from bufsim.errors import InvalidValueError
 from bufsim.model.arrivals import Bulk, Bursty, Deterministic, Poisson, Renewal
 from bufsim.model.buffers import Capacity, CollectAll, CollectQueues, DrainAll, DrainAtMost, FlushTime, Storage
 from bufsim.model.distributions import Constant, Exponential, Gamma, Geometric, LogNormal, Scaled, Uniform
-from bufsim.model.flush_policy import CheckedEvery
-from bufsim.model.policies import (
-    FlushAfterAge,
-    FlushAt,
-    FlushAtBytes,
-    FlushAtSize,
-    FlushCron,
-    FlushEvery,
-    FlushWhenIdle,
-    NeverFlush,
-)
+from bufsim.model.flush_policy import CheckedEvery, FlushPolicy
+from bufsim.model.policies import LEAVES, FlushAt, FlushCron
 from bufsim.model.producers import UniformKeys, Zipf
 from bufsim.model.reducers import KeepAll, Merge, SearchIndexReduce, UniqueByKey
 from bufsim.model.stops import Stops
@@ -187,15 +178,13 @@ def _frozen(kind: Any, *parameters: object, **named: object) -> Any:
 
 
 _ON_GRID = Word(CheckedEvery, {"policy": "policy", "period": "seconds", "phase": "seconds"})
+# a leaf whose arguments are plain values is spelled as it declares itself; others say more of their arguments
+_LEAVES: dict[type[FlushPolicy], Word] = {
+    FlushAt: Word(FlushAt, {"times": "seconds"}, gathers=True),
+    FlushCron: Word(cron, {"start": "moment"}, python="FlushCron"),
+}
 _POLICIES = {
-    "size": Word(FlushAtSize),
-    "bytes": Word(FlushAtBytes),
-    "age": Word(FlushAfterAge),
-    "idle": Word(FlushWhenIdle),
-    "every": Word(FlushEvery),
-    "at": Word(FlushAt, {"times": "seconds"}, gathers=True),
-    "cron": Word(cron, {"start": "moment"}, python="FlushCron"),
-    "never": Word(NeverFlush),
+    **{leaf.word: _LEAVES.get(leaf, Word(leaf)) for leaf in LEAVES},
     "checked_every": _ON_GRID,
     "checked": _ON_GRID,
 }

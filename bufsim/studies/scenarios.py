@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import re
@@ -9,21 +10,19 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
-from bufsim import checks, formats
-from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim import checks, spelling
+from bufsim.errors import BufsimError, InvalidTypeError, InvalidValueError
 from bufsim.model.buffers import JobBuffer
 from bufsim.model.flush_policy import FlushPolicy
-from bufsim.model.policies import FlushAfterAge, FlushAtSize, FlushEvery, FlushWhenIdle
+from bufsim.model.policies import LEAVES, FlushAfterAge, FlushAtSize, FlushEvery, FlushWhenIdle
 from bufsim.model.workers import PollingWorkers, PushWorkers
 from bufsim.results.causes import short
 from bufsim.simulation import Simulation
 
-_NUMBER = r"[0-9][0-9.e+-]*"
-_LEAF = re.compile(
-    rf"Flush(AtSize|AtBytes|AfterAge|WhenIdle|Every)\(({_NUMBER})(?:, phase=({_NUMBER}))?(?:, anchor='(\w+)')?\)"
-)
-_WORDS = {"AtSize": "size", "AtBytes": "bytes", "AfterAge": "age", "WhenIdle": "idle", "Every": "every"}
-_CHECKED = re.compile(rf"\.checked_every\(({_NUMBER})(?:, phase={_NUMBER})?\)")
+# policies in a text, as Python spells them: leaves with at most one bracket inside theirs, and grids
+_INSIDE = r"\((?:[^()]|\([^()]*\))*\)"
+_LEAF = re.compile(rf"\b(?:{'|'.join(leaf.__name__ for leaf in LEAVES)}){_INSIDE}")
+_GRID = re.compile(rf"\.checked_every{_INSIDE}")
 _JOINTS = re.compile(r"( [|&·] )")
 _MOST = 40
 
@@ -36,8 +35,18 @@ def in_words(text: str) -> str:
     >>> in_words("FlushAtSize(400) | FlushAfterAge(15.0) costs less than today's FlushEvery(2.0)")
     "size 400 | age 15 s costs less than today's every 2 s"
     """
-    told = _LEAF.sub(_leaf, text).replace("NeverFlush()", "never")
-    return _CHECKED.sub(lambda found: f" checked every {_duration(float(found[1]))}", told)
+    with_leaves = _LEAF.sub(lambda leaf: _label_of(leaf[0]), text)
+    return _GRID.sub(lambda grid: _label_of(f"never{grid[0]}").removeprefix("never"), with_leaves)
+
+
+@functools.lru_cache(maxsize=4096)
+def _label_of(text: str) -> str:
+    """Return the label of the policy that is spelled; the text itself where it is none, or has no other label."""
+    try:
+        made = spelling.policy(text)
+    except BufsimError:
+        return text
+    return text if made.label == repr(made) else made.label
 
 
 def label(name: str) -> str:
@@ -51,24 +60,6 @@ def label(name: str) -> str:
     'size 100 checked every 500 ms'
     """
     return short(in_words(name).replace(" · arrivals ", " · "), _MOST)
-
-
-def _leaf(found: re.Match[str]) -> str:
-    kind, value, phase, anchor = found.groups()
-    if kind == "AtSize":
-        amount = formats.number(float(value))
-    elif kind == "AtBytes":
-        amount = formats.nbytes(float(value))
-    else:
-        amount = _duration(float(value))
-    shifted = f" + {_duration(float(phase))}" if phase else ""
-    anchored = f" after its {anchor.replace('_', ' ')}" if anchor else ""
-    return f"{_WORDS[kind]} {amount}{shifted}{anchored}"
-
-
-def _duration(seconds: float) -> str:
-    """A duration in digits enough to tell nearly equal ones apart."""
-    return formats.duration(seconds, digits=6)
 
 
 def labels(names: Sequence[str]) -> list[str]:

@@ -7,7 +7,6 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,9 +17,6 @@ from bufsim.model.arrivals import Bulk, Poisson
 from bufsim.model.buffers import (
     Capacity,
     CollectAll,
-    CollectQueues,
-    DrainAll,
-    DrainAtMost,
     FlushTime,
     JobBuffer,
     Storage,
@@ -29,18 +25,14 @@ from bufsim.model.distributions import Constant, Exponential, Geometric
 from bufsim.model.flush_policy import FlushPolicy
 from bufsim.model.policies import (
     FlushAfterAge,
-    FlushAt,
-    FlushAtBytes,
     FlushAtSize,
     FlushEvery,
     FlushWhenIdle,
-    NeverFlush,
 )
 from bufsim.model.producers import Producer, Zipf
-from bufsim.model.reducers import KeepAll, Merge, UniqueByKey
+from bufsim.model.reducers import UniqueByKey
 from bufsim.model.stops import Stops
-from bufsim.model.traces import Trace
-from bufsim.model.workers import Backoff, PollingWorkers, PushWorkers, Workers
+from bufsim.model.workers import PushWorkers
 from bufsim.results.records import SCHEMAS
 from bufsim.results.result import Result
 from bufsim.simulation import Simulation
@@ -48,36 +40,30 @@ from bufsim.studies.estimates import Evaluation
 from bufsim.studies.expressions import expression
 from bufsim.studies.study import Study
 from bufsim.studies.study_result import StudyResult
+from bufsim.verification import parts
 from bufsim.verification.findings import Extent, Finding, found
+from bufsim.verification.parts import Chooser
 
-_UNITS = (0.5, 0.5, 0.1, 1 / 3)
-_QUEUES = ("x", "y")
-_STEPS = 25
+_UNITS = (0.5, 0.5, 0.1, 1 / 3, parts.MINUTE)
 
 
 def models(seed: int, count: int) -> Iterator[Simulation]:
     """Yield so many models, always the same for a seed.
 
-    All times are multiples of a unit, of a half, where sums of floats are exact, or of a tenth or a third, where they
-    are not: so that arrivals, flushes, services and stops fall together.
+    All times are multiples of a unit, of a half or a minute, where sums of floats are exact, or of a tenth or a third,
+    where they are not: so that arrivals, flushes, services and stops fall together.
     """
     for number in range(count):
-        yield _Chooser(np.random.default_rng([seed, number])).simulation()
+        yield _Random(np.random.default_rng([seed, number])).simulation()
 
 
-class _Chooser:
+class _Random(Chooser):
     def __init__(self, generator: np.random.Generator) -> None:
         self.generator = generator
-        self.unit = self.among(_UNITS)
-
-    def among(self, values: Sequence[Any]) -> Any:
-        return values[int(self.generator.integers(len(values)))]
+        super().__init__(self.among(_UNITS))
 
     def whole(self, low: int, high: int) -> int:
         return int(self.generator.integers(low, high + 1))
-
-    def time(self, low: int, high: int) -> float:
-        return self.whole(low, high) * float(self.unit)
 
     def simulation(self) -> Simulation:
         producers = [self.producer(name) for name in "pqr"[: self.whole(1, 3)]]
@@ -87,7 +73,7 @@ class _Chooser:
         return Simulation(
             producers=producers,
             buffers=buffers,
-            workers=[self.workers(queue) for queue in served],
+            workers=[parts.workers(self, queue) for queue in served],
             until=self.among((13, 24.5, 30)) * self.unit,
             storage=Storage(durable=self.among((True, False)), read_delete_window=self.time(0, 1)),
             durable_queue=self.among((True, False)),
@@ -95,72 +81,38 @@ class _Chooser:
         )
 
     def producer(self, name: str) -> Producer:
-        if self.whole(0, 4) == 0:
-            return Producer(name, Poisson(2.0 / self.unit), queue="x", keys=Zipf(5, exponent=1.0), nbytes=2)
-        count = self.whole(1, 40)
-        times = np.sort(self.generator.integers(0, _STEPS, count)) * self.unit
-        return Producer(
-            name,
-            Trace(
-                times,
-                queues=[self.among(_QUEUES) for _ in range(count)],
-                keys=[self.among((None, "a", "b")) for _ in range(count)],
-                nbytes=[self.whole(0, 5) for _ in range(count)],
-            ),
-        )
+        if self.whole(0, 2):
+            return Producer(name, parts.trace(self))
+        arrivals = self.part(parts.ARRIVALS)
+        if arrivals.has_attributes:
+            return Producer(name, arrivals)
+        nbytes = self.among((0, 2, Geometric(2.0)))
+        return Producer(name, arrivals, queue=self.among(parts.QUEUES), keys=self.part(parts.KEYS), nbytes=nbytes)
 
     def buffer(self, name: str, queues: Sequence[str]) -> JobBuffer:
-        jobs, nbytes = self.among((None, self.whole(1, 4))), self.among((None, self.whole(1, 9)))
-        limited = DrainAtMost(n=self.whole(1, 4), nbytes=nbytes)
-        full = Capacity(jobs=jobs, nbytes=9, on_full=self.among(("drop_newest", "drop_oldest")))
+        full = Capacity(
+            jobs=self.among((None, self.whole(1, 4))), nbytes=9, on_full=self.among(("drop_newest", "drop_oldest"))
+        )
+        collect = self.part(parts.COLLECTS)
         return JobBuffer(
             name,
             policy=self.policy(),
-            collect=self.among((CollectAll(), CollectQueues([self.among(queues)]))),
-            reduce=self.among((KeepAll(), UniqueByKey(), Merge())),
-            drain=self.among((DrainAll(), limited)),
+            collect=collect if any(map(collect.takes, queues)) else CollectAll(),
+            reduce=self.part(parts.REDUCES),
+            drain=self.part(parts.DRAINS),
             capacity=self.among((None, None, full)),
             flush_time=FlushTime(
-                self.among((Constant(0.0), Constant(self.time(0, 3)), Exponential(self.unit))),
-                per_job=self.among((0.0, 0.5 * self.unit)),
+                self.among((Constant(0.0), self.part(parts.DURATIONS))), per_job=self.among((0.0, 0.5 * self.unit))
             ),
         )
 
     def policy(self) -> FlushPolicy:
-        policy = self.leaf()
+        policy: FlushPolicy = self.part(parts.LEAVES)
         for _ in range(self.whole(0, 2)):
-            policy = policy | self.leaf() if self.whole(0, 1) else policy & self.leaf()
+            policy = policy | self.part(parts.LEAVES) if self.whole(0, 1) else policy & self.part(parts.LEAVES)
         if self.whole(0, 3) == 0:
             policy = policy.checked_every(self.time(1, 4), phase=self.time(0, 3))
         return policy
-
-    def leaf(self) -> FlushPolicy:
-        times = sorted({self.time(0, 24) for _ in range(5)})
-        return self.among(  # type: ignore[no-any-return]  # each is a policy
-            (
-                NeverFlush(),
-                FlushAtSize(self.whole(1, 4)),
-                FlushAtBytes(self.whole(1, 9)),
-                FlushAfterAge(self.time(0, 5)),
-                FlushWhenIdle(self.time(0, 5)),
-                FlushEvery(self.time(1, 4), phase=self.time(0, 3)),
-                FlushEvery(self.time(1, 4), anchor=self.among(("flush_start", "flush_end"))),
-                FlushAt(times),
-            )
-        )
-
-    def workers(self, queue: str | None) -> Workers:
-        options: dict[str, Any] = {
-            "queue": queue,
-            "service": self.among((Constant(self.time(0, 3)), Exponential(self.unit))),
-            "per_item": self.among((0.0, self.unit)),
-            "failure": self.among((0.0, 0.5)),
-            "retries": self.whole(0, 2),
-            "backoff": Backoff(self.time(0, 2), factor=self.among((1.0, 2.0))),
-        }
-        if self.whole(0, 1):
-            return PushWorkers(self.whole(1, 3), **options)
-        return PollingWorkers(self.whole(1, 3), poll_interval=self.time(1, 3), **options)
 
     def stops(self) -> Stops:
         down = self.whole(0, 3)

@@ -2,123 +2,61 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
 
 from hypothesis import strategies as st
 
 from bufsim import (
     Bulk,
-    Bursty,
     Capacity,
-    CollectAll,
-    CollectQueues,
     Constant,
-    Deterministic,
-    DrainAll,
-    DrainAtMost,
-    Exponential,
-    FlushCron,
-    FlushPolicy,
     FlushTime,
-    Gamma,
     Geometric,
     JobBuffer,
-    KeepAll,
-    LogNormal,
-    Merge,
-    Poisson,
     PollingWorkers,
     Producer,
     PushWorkers,
     Renewal,
-    SearchIndexReduce,
     Simulation,
-    Sinusoid,
-    StepRate,
     Stops,
     Storage,
     TimeVarying,
     Trace,
-    Uniform,
-    UniformKeys,
-    UniqueByKey,
-    Zipf,
 )
 from bufsim.model.arrivals import Arrivals
 from bufsim.model.distributions import Distribution
+from bufsim.model.traces import ScaledTrace
+from bufsim.verification import parts
 from bufsim_tests import generated
 from bufsim_tests.generated import QUEUES, Steps
 
-# a cron knows minutes: with this unit its ticks meet the others
-MINUTE = 60.0
-UNITS = (0.5, 0.5, 0.1, 1 / 3, MINUTE)
-KEYS = (None, "a", 7, "product:1", "product:2", "variants:1,2", "variants:2,3", "variants:")
-CRONS = ("* * * * *", "*/2 * * * *", "1-59/3 * * * *")
+UNITS = (0.5, 0.5, 0.1, 1 / 3, parts.MINUTE)
 
 
 def distributions(unit: float) -> st.SearchStrategy[Distribution]:
     """Durations: mostly such that tie with everything else."""
-    return st.one_of(
-        st.integers(0, 3).map(lambda k: Constant(k * unit)),
-        st.just(Steps(unit)),
-        st.sampled_from(
-            (Exponential(unit), Uniform(0.0, 2.0 * unit), Gamma(unit, 0.5), LogNormal(unit, 2.0), Geometric(2.0))
-        ),
-    )
-
-
-def policies(unit: float) -> st.SearchStrategy[FlushPolicy]:
-    """Every leaf, alone, under | and &, and on a grid."""
-    if unit != MINUTE:
-        return generated.policies(unit)
-    start = dt.datetime(2026, 3, 29, 0, 58, tzinfo=dt.UTC)
-    cron = st.sampled_from(CRONS).map(lambda expression: FlushCron(expression, start))
-    others = generated.policies(unit)
-    return st.one_of(
-        cron,
-        others,
-        st.builds(lambda p, q: p | q, cron, others),
-        st.builds(lambda p, q: p & q, generated.leaves(unit), cron),
-        cron.map(lambda policy: policy.checked_every(2.0 * unit)),
-    )
-
-
-def traces(unit: float) -> st.SearchStrategy[Arrivals]:
-    job = st.tuples(st.integers(0, 24), st.sampled_from(QUEUES), st.sampled_from(KEYS), st.integers(0, 5))
-
-    def trace(jobs: list[tuple[int, str, object, int]]) -> Trace:
-        steps, queues, keys, sizes = zip(*sorted(jobs, key=lambda job: job[0]), strict=True)
-        return Trace([step * unit for step in steps], queues=list(queues), keys=list(keys), nbytes=list(sizes))
-
-    recorded = st.lists(job, min_size=1, max_size=25).map(trace)
-    return st.one_of(recorded, recorded, recorded, recorded.map(lambda trace: trace.scaled(1.7)))
+    tied = st.integers(0, 3).map(lambda k: Constant(k * unit))
+    return st.one_of(tied, st.just(Steps(unit)), generated.part(parts.DURATIONS, unit))
 
 
 def arrivals(unit: float) -> st.SearchStrategy[Arrivals]:
-    """Drawn arrivals, some of them on the grid."""
-    gaps = distributions(unit).filter(lambda gap: gap.expected_value() > 0.0 and not isinstance(gap, Geometric))
-    single = st.one_of(
-        st.just(Deterministic(unit)),
-        st.just(Poisson(1.0 / unit)),
-        gaps.map(Renewal),
-        st.just(Bursty(3.0 / unit, 0.0, 4.0 * unit, 4.0 * unit)),
-        st.just(TimeVarying(Sinusoid(1.0 / unit, 0.5 / unit, 10.0 * unit), 1.5 / unit)),
-        st.just(TimeVarying(StepRate([0.0, 5.0 * unit, 20.0 * unit], [2.0 / unit, 0.5 / unit]), 2.0 / unit)),
-    )
-    size = st.one_of(st.integers(1, 4), st.just(Geometric(2.0)))
-    return st.one_of(single, st.builds(Bulk, single, size))
+    """Arrivals without attributes of their jobs, some of them on the grid."""
+    drawn = {kind: make for kind, make in parts.ARRIVALS.items() if not issubclass(kind, Trace | ScaledTrace)}
+    return generated.part(drawn, unit)
 
 
 @st.composite
 def producers(draw: st.DrawFn, unit: float, name: str) -> Producer:
-    if draw(st.integers(0, 2)):
-        return Producer(name, draw(traces(unit)))
+    if draw(st.booleans()):
+        return Producer(name, parts.trace(generated.Drawn(draw, unit)))
+    made = draw(generated.part(parts.ARRIVALS, unit))
+    if made.has_attributes:
+        return Producer(name, made)
     return Producer(
         name,
-        draw(arrivals(unit)),
+        made,
         queue=draw(st.sampled_from((None, *QUEUES))),
-        keys=draw(st.sampled_from((None, UniformKeys(3), Zipf(4, 1.0)))),
+        keys=draw(st.none() | generated.part(parts.KEYS, unit)),
         nbytes=draw(st.sampled_from((0, 2, Geometric(2.0)))),
     )
 
@@ -126,16 +64,15 @@ def producers(draw: st.DrawFn, unit: float, name: str) -> Producer:
 @st.composite
 def buffers(draw: st.DrawFn, unit: float, name: str) -> JobBuffer:
     few, room = st.none() | st.integers(1, 4), st.none() | st.integers(1, 9)
-    n, most_bytes = draw(few), draw(room)
     jobs, nbytes = draw(few), draw(room)
     on_full = draw(st.sampled_from(("drop_newest", "drop_oldest")))
     per_job = draw(st.sampled_from((0.0, 0.0, unit)))
     return JobBuffer(
         name,
-        policy=draw(policies(unit)),
-        collect=draw(st.sampled_from((CollectAll(), CollectAll(), *(CollectQueues([queue]) for queue in QUEUES)))),
-        reduce=draw(st.sampled_from((KeepAll(), UniqueByKey(), Merge(), SearchIndexReduce()))),
-        drain=DrainAll() if n is None and most_bytes is None else DrainAtMost(n, nbytes=most_bytes),
+        policy=draw(generated.policies(unit)),
+        collect=draw(generated.part(parts.COLLECTS, unit)),
+        reduce=draw(generated.part(parts.REDUCES, unit)),
+        drain=draw(generated.part(parts.DRAINS, unit)),
         capacity=None if jobs is None and nbytes is None else Capacity(jobs, nbytes, on_full=on_full),
         flush_time=FlushTime(draw(st.just(Constant(0.0)) | distributions(unit)), per_job=per_job),
     )
@@ -143,14 +80,7 @@ def buffers(draw: st.DrawFn, unit: float, name: str) -> JobBuffer:
 
 @st.composite
 def workers(draw: st.DrawFn, unit: float, queue: str | None) -> PushWorkers | PollingWorkers:
-    pool = draw(generated.workers(unit, queue))
-    if draw(st.booleans()):
-        return pool
-    # nothing can fail: the common case, in which jobs are served in the order in which they come
-    plain = {"queue": queue, "service": draw(distributions(unit)), "per_item": pool.per_item}
-    if isinstance(pool, PushWorkers):
-        return PushWorkers(pool.concurrency, **plain)
-    return PollingWorkers(pool.concurrency, poll_interval=pool.poll_interval, **plain)
+    return parts.workers(generated.Drawn(draw, unit), queue, draw(st.none() | distributions(unit)))
 
 
 @st.composite

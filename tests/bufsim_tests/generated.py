@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,23 +14,10 @@ from hypothesis import strategies as st
 from bufsim import (
     Backoff,
     Capacity,
-    CollectAll,
-    CollectQueues,
     Constant,
-    DrainAll,
-    DrainAtMost,
-    FlushAfterAge,
-    FlushAt,
-    FlushAtBytes,
-    FlushAtSize,
-    FlushEvery,
     FlushPolicy,
     FlushTime,
-    FlushWhenIdle,
     JobBuffer,
-    KeepAll,
-    Merge,
-    NeverFlush,
     PollingWorkers,
     Producer,
     PushWorkers,
@@ -37,15 +26,15 @@ from bufsim import (
     Stops,
     Storage,
     Trace,
-    UniqueByKey,
 )
 from bufsim.engines.workload import Workload
 from bufsim.model.distributions import Distribution
 from bufsim.model.workers import service_source
+from bufsim.verification import parts
+from bufsim.verification.parts import QUEUES, Chooser
 from bufsim_tests.oracle import Arrival, Draws, Oracle
 
 SEED = 7
-QUEUES = ("x", "y")
 
 
 @dataclass(frozen=True)
@@ -64,21 +53,25 @@ class Steps(Distribution):
 # --- models -----------------------------------------------------------------------------------------------------------
 
 
+class Drawn(Chooser):
+    """Choices of Hypothesis, so that examples shrink."""
+
+    def __init__(self, draw: st.DrawFn, unit: float) -> None:
+        super().__init__(unit)
+        self.draw = draw
+
+    def whole(self, low: int, high: int) -> int:
+        return self.draw(st.integers(low, high))
+
+
+@st.composite
+def part(draw: st.DrawFn, makers: Mapping[type, Callable[[Chooser], Any]], unit: float) -> Any:
+    """One of the built-in parts of a kind."""
+    return Drawn(draw, unit).part(makers)
+
+
 def leaves(unit: float) -> st.SearchStrategy[FlushPolicy]:
-    few = st.integers(1, 4)
-    period = few.map(lambda k: k * unit)
-    delay = st.integers(0, 5).map(lambda k: k * unit)
-    times = st.sets(st.integers(0, 24), min_size=1, max_size=6).map(lambda ks: FlushAt([k * unit for k in sorted(ks)]))
-    return st.one_of(
-        st.just(NeverFlush()),
-        few.map(FlushAtSize),
-        st.integers(1, 9).map(FlushAtBytes),
-        delay.map(FlushAfterAge),
-        delay.map(FlushWhenIdle),
-        st.builds(FlushEvery, period, phase=delay),
-        st.builds(FlushEvery, period, anchor=st.sampled_from(("flush_start", "flush_end"))),
-        times,
-    )
+    return part(parts.LEAVES, unit)
 
 
 def policies(unit: float) -> st.SearchStrategy[FlushPolicy]:
@@ -110,17 +103,15 @@ def producers(unit: float, name: str) -> st.SearchStrategy[Producer]:
 @st.composite
 def buffers(draw: st.DrawFn, unit: float, name: str) -> JobBuffer:
     few = st.none() | st.integers(1, 4)
-    n, most_bytes = draw(few), draw(st.none() | st.integers(1, 9))
-    drain = DrainAll() if n is None and most_bytes is None else DrainAtMost(n=n, nbytes=most_bytes)
     jobs, room = draw(few), draw(st.none() | st.integers(1, 9))
     on_full = draw(st.sampled_from(("drop_newest", "drop_oldest")))
     fixed = st.one_of(st.just(Constant(0.0)), st.integers(0, 3).map(lambda k: Constant(k * unit)), st.just(Steps(unit)))
     return JobBuffer(
         name,
         policy=draw(policies(unit)),
-        collect=draw(st.sampled_from((CollectAll(), CollectQueues(["x"]), CollectQueues(["y"])))),
-        reduce=draw(st.sampled_from((KeepAll(), UniqueByKey(), Merge()))),
-        drain=drain,
+        collect=draw(part(parts.COLLECTS, unit)),
+        reduce=draw(part(parts.REDUCES, unit)),
+        drain=draw(part(parts.DRAINS, unit)),
         capacity=None if jobs is None and room is None else Capacity(jobs=jobs, nbytes=room, on_full=on_full),
         flush_time=FlushTime(draw(fixed), per_job=draw(st.sampled_from((0.0, 0.0, 0.5 * unit, unit)))),
     )

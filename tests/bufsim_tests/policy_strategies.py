@@ -8,31 +8,17 @@ from hypothesis import strategies as st
 
 from bufsim import (
     BufferView,
-    FlushAfterAge,
-    FlushAt,
-    FlushAtBytes,
-    FlushAtSize,
-    FlushEvery,
     FlushPolicy,
-    FlushWhenIdle,
-    NeverFlush,
 )
+from bufsim.verification.parts import MINUTE
+from bufsim_tests import generated
 
 # halves, whose sums are exact, and tenths, whose are not
 times = st.integers(0, 40).map(lambda k: k / 2) | st.integers(0, 40).map(lambda k: k * 0.1)
 periods = st.sampled_from((0.1, 0.3, 0.5, 1.0, 2.5))
 few = st.integers(1, 5)
 
-leaves: st.SearchStrategy[FlushPolicy] = st.one_of(
-    st.just(NeverFlush()),
-    few.map(FlushAtSize),
-    few.map(FlushAtBytes),
-    times.map(FlushAfterAge),
-    times.map(FlushWhenIdle),
-    st.builds(FlushEvery, periods, phase=times),
-    st.builds(FlushEvery, periods, anchor=st.sampled_from(("flush_start", "flush_end"))),
-    st.sets(times, min_size=1, max_size=5).map(lambda chosen: FlushAt(sorted(chosen))),
-)
+leaves: st.SearchStrategy[FlushPolicy] = st.sampled_from((0.5, 0.1, MINUTE)).flatmap(generated.leaves)
 
 
 def _combined(inner: st.SearchStrategy[FlushPolicy]) -> st.SearchStrategy[FlushPolicy]:

@@ -23,6 +23,7 @@ from bufsim.model.producers import Keys
 from bufsim.model.reducers import Reduce
 from bufsim.model.time_varying import Rate
 from bufsim.model.traces import ScaledTrace
+from bufsim.verification.models import models
 
 SEED = 11
 TABLES = ("jobs", "flushes", "buffer_size", "work")
@@ -52,18 +53,23 @@ def built_in() -> Iterator[type]:
     yield from (AnyOf, AllOf, CheckedEvery, ScaledTrace, bufsim.Capacity, bufsim.GivenTimes, bufsim.Backoff)
 
 
+def assert_equal_engines(simulation: Simulation) -> None:
+    expected = simulation.run(SEED)
+    assert_same_tables(expected, simulation.run(SEED, engine="compiled"))
+    assert_same_tables(expected, uncompiled(simulation))
+
+
+@quick
+@given(simulations())
+def test_engines_give_the_same_tables(simulation: Simulation) -> None:
+    assert_equal_engines(simulation)
+
+
 def test_engines_give_the_same_tables_on_models_of_every_built_in_part() -> None:
     seen: set[type] = set()
-
-    @quick
-    @given(simulations())
-    def compare(simulation: Simulation) -> None:
-        expected = simulation.run(SEED)
-        assert_same_tables(expected, simulation.run(SEED, engine="compiled"))
-        assert_same_tables(expected, uncompiled(simulation))
+    for simulation in models(SEED, 150):
+        assert_equal_engines(simulation)
         seen.update(classes(simulation))
-
-    compare()
     assert set(built_in()) - seen == set()
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import math
 import pickle
 from dataclasses import dataclass, replace
@@ -209,7 +210,7 @@ def test_a_grid_round_the_whole_may_name_another_cause_than_grids_within() -> No
 
 @given(policies)
 def test_reprs_evaluate_back(p: FlushPolicy) -> None:
-    assert eval(repr(p), vars(bufsim)) == p
+    assert eval(repr(p), {**vars(bufsim), "datetime": datetime}) == p
 
 
 def test_reprs_read_as_they_are_written() -> None:

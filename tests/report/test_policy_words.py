@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bufsim import FlushAfterAge, FlushAt, FlushAtBytes, FlushAtSize, FlushEvery, FlushPolicy, FlushWhenIdle, NeverFlush
-from bufsim.report.answer import described, settings
+from bufsim.report.answer import settings
 
 WORDS = {
     "at 400 jobs": FlushAtSize(400),
@@ -21,7 +21,7 @@ WORDS = {
 
 @pytest.mark.parametrize(("words", "policy"), WORDS.items(), ids=WORDS)
 def test_a_policy_is_told_in_words(words: str, policy: FlushPolicy) -> None:
-    assert described(policy) == words
+    assert policy.phrase == words
 
 
 def test_a_policy_of_ones_own_is_its_repr() -> None:
@@ -32,7 +32,7 @@ def test_a_policy_of_ones_own_is_its_repr() -> None:
         def due(self, view: object) -> float:
             return 0.0
 
-    assert described(Own()) == "Own()"
+    assert Own().phrase == "Own()"
 
 
 def test_settings_elsewhere_are_those_that_say_nearly_the_same() -> None:

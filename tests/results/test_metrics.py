@@ -15,6 +15,7 @@ from bufsim import (
     FlushAtBytes,
     FlushAtSize,
     FlushEvery,
+    FlushPolicy,
     FlushWhenIdle,
     InvalidTypeError,
     InvalidValueError,
@@ -33,6 +34,7 @@ from bufsim.cli import printing
 from bufsim.cli.main import main
 from bufsim.engines.recording import LOSS_CAUSES
 from bufsim.results import metrics
+from bufsim.results.causes import FAMILIES
 from bufsim.results.metrics import METRICS, Line, Metric, Quantile, find
 from bufsim.studies.expressions import expression
 from bufsim.studies.study import Study
@@ -230,6 +232,33 @@ def test_the_shares_of_the_causes_are_those_of_the_flushes(kind):
     mine = seen.cause.astype(str) == repr(KINDS[kind])
     assert result.metric(f"flushes_by_{kind}_share") == pytest.approx(mine.mean())
     assert sum(result.metric(f"flushes_by_{name}_share") for name in KINDS) == pytest.approx(1.0)
+
+
+class FlushAtSizeOfTheDay(FlushPolicy):
+    """A leaf of the user's own, whose name begins like one of bufsim's."""
+
+    def due(self, view):
+        return view.oldest_at + 4.0 / view.size
+
+
+def test_the_shares_of_all_causes_add_to_one_whatever_leaves_there_are():
+    policy = FlushAtSizeOfTheDay() | FlushAfterAge(1.5) | FlushAtSize(9)
+    model = Simulation(
+        producers=[Producer("jobs", Poisson(5.0))], buffers=[JobBuffer("buffer", policy=policy)], until=200.0
+    ).build(1)
+
+    def operator():
+        while True:
+            yield model.env.timeout(7.0)
+            model.flush("buffer")
+
+    model.env.process(operator())
+    result = model.run()
+    own = result.flushes.cause.astype(str).isin(["FlushAtSizeOfTheDay()", "manual"])
+    assert 0.0 < own.mean() < 1.0
+    assert result.metric("flushes_by_other_share") == pytest.approx(own.mean())
+    shares = [result.metric(f"flushes_by_{family.name}_share") for family in FAMILIES]
+    assert sum(shares) == pytest.approx(1.0)
 
 
 def test_without_a_flush_there_is_no_share():

@@ -36,7 +36,7 @@ def absorb(state: State, before: float, up_to: float) -> None:
     later). This is `arrive` without its branches, for the jobs that only wait.
     """
     run, buffer, times = state.run[0], state.buffers[0], state.jobs.time
-    if not buffer.flushing and (buffer.jobs == 0 or buffer.idle):
+    if not buffer.flushing and (buffer.jobs == 0 or buffer.always_asked):
         return
     first = run.job
     end = run.jobs

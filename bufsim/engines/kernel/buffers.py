@@ -91,7 +91,7 @@ def store(state: State, buffer: Buffer, row: int, nbytes: int, now: float) -> bo
     buffer.held_nbytes += nbytes
     write_size(state, buffer, now)
     # the answer stands unless it depends on what this job changes
-    if buffer.jobs == 1 or buffer.idle or buffer.limited:
+    if buffer.jobs == 1 or buffer.always_asked or buffer.limited:
         return True
     return buffer.jobs >= buffer.next_size or buffer.held_nbytes >= buffer.next_bytes
 

@@ -6,17 +6,9 @@ from typing import Any
 
 from bufsim.engines.kernel.records import Records
 from bufsim.engines.kernel.state import (
-    AGE,
     ALL,
     ANY,
-    BYTES,
     CHECKED,
-    EVERY,
-    EVERY_END,
-    EVERY_START,
-    IDLE,
-    SIZE,
-    TIMES,
     Answer,
     Buffer,
     Floats,
@@ -67,21 +59,21 @@ def due(
 def leaf_due(buffer: Buffer, operation: Operation, times: Floats, oldest_at: float, newest_at: float) -> float:
     """Return the due time of a leaf."""
     op = operation.op
-    if op == SIZE:
+    if op == rules.SIZE:
         return rules.at_size(buffer.jobs, operation.whole)
-    if op == BYTES:
+    if op == rules.BYTES:
         return rules.at_bytes(buffer.held_nbytes, operation.whole)
-    if op == AGE:
+    if op == rules.AGE:
         return rules.after(oldest_at, operation.seconds)
-    if op == IDLE:
+    if op == rules.IDLE:
         return rules.after(newest_at, operation.seconds)
-    if op == EVERY:
+    if op == rules.EVERY:
         return rules.every(oldest_at, buffer.last_flush_start, operation.seconds, operation.phase)
-    if op == EVERY_START:
+    if op == rules.EVERY_START:
         return rules.every_since(oldest_at, buffer.last_flush_start, buffer.last_flush_start, operation.seconds)
-    if op == EVERY_END:
+    if op == rules.EVERY_END:
         return rules.every_since(oldest_at, buffer.last_flush_start, buffer.last_flush_end, operation.seconds)
-    if op == TIMES:
+    if op == rules.TIMES:
         given: Any = times[operation.whole : operation.last]
         return rules.at_times(given, oldest_at, buffer.last_flush_start)
     return rules.INF

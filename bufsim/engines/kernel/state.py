@@ -25,8 +25,8 @@ Ints = npt.NDArray[np.int64]
 # what `loop.run` returns: done, or what the caller must do before it calls again; 0 is for going on
 DONE, MORE_JOBS, MORE_FLUSH_DRAWS, MORE_SERVICE_DRAWS, MORE_ROOM, RINGS = range(1, 7)
 
-# opcodes of policies
-SIZE, BYTES, AGE, IDLE, EVERY, EVERY_START, EVERY_END, TIMES, NEVER, ANY, ALL, CHECKED = range(12)
+# opcodes of policies: those of leaves are in `model.rules`
+ANY, ALL, CHECKED = range(-3, 0)
 # kinds of reduce
 KEEP, UNIQUE, MERGE, SEARCH = range(4)
 # kinds of keys, for SEARCH
@@ -116,7 +116,7 @@ class Buffer(Record, BufferCounts):
     program_last: int
     ticks_first: int  # in `program`: its tick rules
     ticks_last: int
-    idle: bool  # the answer can change with every arrival
+    always_asked: bool  # the answer can change with every arrival
     sizes_first: int  # in `lists`: the sizes at which the answer can change, increasing
     sizes_last: int
     bytes_first: int

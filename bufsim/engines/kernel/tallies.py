@@ -12,8 +12,6 @@ from bufsim.engines import bins
 from bufsim.engines.kernel.records import Records
 from bufsim.engines.kernel.state import (
     BUSY,
-    EVERY_END,
-    EVERY_START,
     NO_WORKERS,
     QUEUED_AT,
     ROW_CARRIED,
@@ -23,7 +21,6 @@ from bufsim.engines.kernel.state import (
     TASK_BUFFER,
     TASK_ROW,
     TASK_ROWS,
-    TIMES,
     Buffer,
     End,
     Floats,
@@ -441,7 +438,7 @@ def is_tick_of_another(
 def ticks_before(program: Records[Operation], times: Floats, buffer: Buffer, rule: int, time: float) -> int:
     """Return how many ticks of a rule stand before `time`, as they are in the present gap."""
     operation = program[rule]
-    if operation.op == TIMES:
+    if operation.op == rules.TIMES:
         return bins.times_before(times[operation.whole : operation.last], time)
     return int(bins.ticks_before(origin_of(buffer, operation), operation.seconds, smallest_of(operation), time))
 
@@ -449,23 +446,23 @@ def ticks_before(program: Records[Operation], times: Floats, buffer: Buffer, rul
 def time_of_tick(program: Records[Operation], times: Floats, buffer: Buffer, rule: int, number: int) -> float:
     """Return a tick of a rule by its number."""
     operation = program[rule]
-    if operation.op == TIMES:
+    if operation.op == rules.TIMES:
         return times[operation.whole + number]
     return origin_of(buffer, operation) + (smallest_of(operation) + number) * operation.seconds
 
 
 def origin_of(buffer: Buffer, operation: Operation) -> float:
     """Return from where the ticks of a rule count."""
-    if operation.op == EVERY_START:
+    if operation.op == rules.EVERY_START:
         return 0.0 if buffer.last_flush_start == -rules.INF else buffer.last_flush_start
-    if operation.op == EVERY_END:
+    if operation.op == rules.EVERY_END:
         return 0.0 if buffer.last_flush_end == -rules.INF else buffer.last_flush_end
     return operation.phase
 
 
 def smallest_of(operation: Operation) -> int:
     """Return the number of a rule's first tick."""
-    return 1 if operation.op in (EVERY_START, EVERY_END) else 0
+    return 1 if operation.op in (rules.EVERY_START, rules.EVERY_END) else 0
 
 
 # --- queues -----------------------------------------------------------------------------------------------------------
