@@ -21,8 +21,10 @@ from bufsim import (
     Storage,
 )
 from bufsim.engines import compiled_engine
+from bufsim.model import rules
 from bufsim.model.buffers import Drain
 from bufsim.model.reducers import Assignment, Reduce
+from bufsim.simulation import Engine
 from bufsim.vendure import InMemoryJobBufferStorageStrategy, Job
 
 
@@ -98,3 +100,34 @@ def test_auto_takes_the_simpy_engine_for_what_cannot_be_lowered_and_says_so(mode
 def test_auto_takes_the_compiled_engine_for_what_can_be_lowered_and_says_so() -> None:
     assert compiled_engine.can_run(simulation())
     assert simulation().run(seed=1, engine="auto").engine == "compiled"
+
+
+class FlushAtTwice(FlushAtSize):
+    """A leaf that the compiled engine can take, and of which it is not declared what it reads."""
+
+    def due(self, view: BufferView) -> float:
+        return rules.at_size(view.size, 2 * self.size)
+
+    def lowered(self, until: float) -> rules.Operation:
+        return rules.Operation(rules.SIZE, whole=2 * self.size)
+
+
+class FlushAtTwiceUnasked(FlushAtTwice):
+    """The same leaf, of which too little is declared."""
+
+    reads = frozenset({"oldest_at"})
+
+
+def flushed(policy: FlushPolicy, engine: Engine) -> list[float]:
+    simulation = Simulation(
+        producers=[Producer("jobs", Poisson(2.0))], buffers=[JobBuffer("buffer", policy=policy)], until=100.0
+    )
+    return simulation.run(3, engine=engine).flushes["start"].tolist()
+
+
+def test_a_leaf_of_which_nothing_is_declared_is_asked_after_every_arrival() -> None:
+    due = flushed(FlushAtSize(10), "simpy")
+    assert flushed(FlushAtTwice(5), "compiled") == flushed(FlushAtTwice(5), "simpy") == due
+    # the negative control: not asked after arrivals it is never due, on either engine
+    assert flushed(FlushAtTwiceUnasked(5), "compiled") == flushed(FlushAtTwiceUnasked(5), "simpy") == []
+    assert due != []

@@ -24,7 +24,7 @@ from bufsim import (
     InvalidValueError,
     NeverFlush,
 )
-from bufsim.model.flush_policy import AllOf, AnyOf, CheckedEvery
+from bufsim.model.flush_policy import ALL_FIELDS, AllOf, AnyOf, CheckedEvery
 
 INF = math.inf
 VIEW = BufferView(now=7.0, size=2, nbytes=5, oldest_at=3.0, newest_at=7.0, last_flush_start=1.0, last_flush_end=2.0)
@@ -125,6 +125,45 @@ def test_the_answer_depends_on_what_it_says_it_reads(p: FlushPolicy, view: Buffe
     read = {name: getattr(view, name) for name in p.reads}
     elsewhere = replace(other, now=view.now, **read)
     assert p.due(elsewhere) == p.due(view)
+
+
+@given(leaves, views(), views())
+def test_what_is_read_at_a_step_changes_the_answer_there_only(
+    p: FlushPolicy, view: BufferView, other: BufferView
+) -> None:
+    for name, step in p.steps.items():
+        assert name in p.reads
+        assume((getattr(view, name) >= step) == (getattr(other, name) >= step))
+    assert p.due(replace(view, **{name: getattr(other, name) for name in p.steps})) == p.due(view)
+
+
+class Eager(FlushAfterAge):
+    """A user's subclass with another due time, which declares nothing of it."""
+
+    def due(self, view: BufferView) -> float:
+        return view.oldest_at + self.age / view.size
+
+
+class EagerAndHonest(FlushAfterAge):
+    reads = frozenset({"oldest_at", "size"})
+
+    def due(self, view: BufferView) -> float:
+        return view.oldest_at + self.age / view.size
+
+
+class Renamed(FlushAfterAge):
+    """The same due time: what is declared of it holds."""
+
+
+def test_what_is_declared_of_one_due_time_does_not_hold_of_another() -> None:
+    eager = Eager(5.0)
+    assert eager.reads == ALL_FIELDS
+    assert eager.lowered(10.0) is None
+    assert (eager.word, eager.family, eager.label) == ("", "other", "Eager(5.0)")
+    assert EagerAndHonest(5.0).reads == {"oldest_at", "size"}
+    assert EagerAndHonest(5.0).lowered(10.0) is None
+    assert Renamed(5.0).reads == {"oldest_at"}
+    assert Renamed(5.0).lowered(10.0) == FlushAfterAge(5.0).lowered(10.0)
 
 
 def test_only_what_a_leaf_reads_can_change_its_answer() -> None:
