@@ -123,7 +123,8 @@ class Replications:
         found = []
         for count in np.unique(np.linspace(2, most, min(most - 1, _MOST_STEPS)).round().astype(int)).tolist():
             try:
-                found.append(Evaluation(metric, tallies[:count]).interval(self.confidence))
+                evaluation = Evaluation(metric, tallies[:count], self._subject.name)
+                found.append(evaluation.interval(self.confidence))
             except UndefinedError:
                 if count == most:
                     raise
