@@ -108,14 +108,14 @@ _MANY_SECONDS = 10_000.0
 
 
 def duration(seconds: float, digits: int = 3) -> str:
-    """A duration in the largest unit in which it is whole, else to some digits in the unit in which it reads well.
+    """A duration in the largest unit in which it is whole, else in the unit in which it reads well.
 
     Parameters
     ----------
     seconds : float
         How long, ≥ 0.
     digits : int
-        Of one that is whole in no unit.
+        Of one that is not a whole number of seconds, nor of tenths of that unit.
 
     Examples
     --------
@@ -129,14 +129,14 @@ def duration(seconds: float, digits: int = 3) -> str:
     for unit in _WHOLE_UNITS:
         if seconds >= unit.size and seconds % unit.size == 0.0:
             return f"{number(seconds / unit.size)} {unit.name}"
-    if seconds < _MANY_SECONDS and float(seconds).is_integer():
-        return f"{number(seconds)} s"
     unit = time_unit(seconds)
     amount = seconds / unit.size
-    # a whole number of milliseconds comes out of floats as 123.00000000000001
-    if math.isclose(amount, round(amount), rel_tol=1e-12):
-        amount = round(amount)
-    return f"{number(amount) if digits == 3 or float(amount).is_integer() else f'{amount:.{digits}g}'} {unit.name}"
+    # 0.123 s is 123.00000000000001 of a millisecond in floats
+    if math.isclose(amount, round(amount, 1)):
+        return f"{amount:,.1f}".removesuffix(".0") + f" {unit.name}"
+    if seconds < _MANY_SECONDS and float(seconds).is_integer():
+        return f"{number(seconds)} s"
+    return f"{number(amount) if digits == 3 else f'{amount:.{digits}g}'} {unit.name}"
 
 
 def nbytes(size: float) -> str:
