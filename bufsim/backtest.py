@@ -14,8 +14,10 @@ from bufsim.model.policies import FlushAt
 from bufsim.results.result import Result
 from bufsim.simulation import Simulation
 
-_NEEDED = ("buffer", "start", "duration", "batch_size", "reduced_size", "reduced_ids")
-_COMPARED = ("batch_size", "reduced_size", "reduced_ids")
+_COMPARED = {"batch_size": "jobs", "reduced_size": "reduced jobs", "reduced_ids": "ids"}
+"""The numbers of a batch that are compared where the record has them, in words."""
+_NEEDED = ("start", "batch_size")
+_KNOWN = ("buffer", "start", "duration", *_COMPARED)
 _CLOCK_ERROR = 0.01
 
 
@@ -29,13 +31,20 @@ class Backtest:
         The run under the recorded flush times.
     flushes : pandas.DataFrame
         One row a recorded flush: buffer; start and duration, s; and, each as recorded and as predicted, batch_size and
-        reduced_size, jobs, and reduced_ids, the ids that the reduced jobs name (their items); `differs` and
-        `jobs_during_flush`, the jobs that came to the buffer while this flush of it was under way. Of an empty buffer
-        the model predicts 0: it starts no flush.
+        reduced_size, jobs, and reduced_ids, the ids that the reduced jobs name (their items); `differs`;
+        `jobs_at_start`, the jobs that came to the buffer at the flush's very start, which are in the predicted batch,
+        such as the one that fills it; `jobs_during_flush`, those that came after its start and until its end, which
+        are not; and `explained`, whether such jobs, of this flush or the one before, are enough for the difference.
+        Of an empty buffer the model predicts 0: it starts no flush. What was not recorded has no column.
     """
 
     result: Result
     flushes: pd.DataFrame
+
+    @property
+    def not_compared(self) -> list[str]:
+        """The numbers of a batch that the record does not tell, in words."""
+        return [words for column, words in _COMPARED.items() if f"recorded_{column}" not in self.flushes]
 
     @property
     def differing(self) -> pd.DataFrame:
@@ -47,7 +56,9 @@ class Backtest:
         rows = {}
         for buffer, flushes in self.flushes.groupby("buffer", sort=False):
             row: dict[str, float] = {"flushes": len(flushes), "empty": int((flushes["recorded_batch_size"] == 0).sum())}
-            for name, column in (("jobs", "batch_size"), ("reduced jobs", "reduced_size"), ("ids", "reduced_ids")):
+            for column, name in _COMPARED.items():
+                if name in self.not_compared:
+                    continue
                 row[f"{name}, recorded"] = int(flushes[f"recorded_{column}"].sum())
                 row[f"{name}, predicted"] = int(flushes[f"predicted_{column}"].sum())
             row["largest batch, recorded"] = int(flushes["recorded_batch_size"].max())
@@ -69,28 +80,57 @@ class Backtest:
         return changed
 
     def why(self) -> str:
-        """Return in words how many batches differ, and why."""
-        n, different = len(self.flushes), self.differing
-        during = int(self.flushes["jobs_during_flush"].sum())
+        """Return in words how many batches differ, and why, and what could not be compared."""
         late, early = self.shifted(_CLOCK_ERROR), self.shifted(-_CLOCK_ERROR)
         doubt = (
             f"With the clock of the flushes {_CLOCK_ERROR * 1e3:.0f} ms late, {late} batch sizes would change, "
             f"{early} with it as much early: the comparison can fail."
         )
-        if different.empty:
-            moment = (
-                "No job came to a buffer while a flush of it was under way, so that it does not matter when, between "
-                "the logged start of a flush and its end, the storage was read."
-                if during == 0
-                else f"{during} jobs came to a buffer while a flush of it was under way, and were left for the next."
+        found = self._why_none_differs() if self.differing.empty else self._why_some_differ()
+        return " ".join([*found, doubt, *self._gaps()])
+
+    def _why_none_differs(self) -> list[str]:
+        numbers = ", before or after reduce" if "reduced jobs" not in self.not_compared else ""
+        sentences = [f"None of the {len(self.flushes)} batches differs{numbers}."]
+        at_start = int(self.flushes["jobs_at_start"].sum())
+        if at_start:
+            sentences.append(
+                f"{at_start} jobs came at the very start of a flush of their buffer, such as a job that fills the "
+                "batch, and are in it."
             )
-            return f"None of the {n} batches differs, before or after reduce. {moment} {doubt}"
-        explained = int((different["jobs_during_flush"] + different["jobs_during_last_flush"] > 0).sum())
-        return (
-            f"{len(different)} of the {n} batches differ. For {explained} of them jobs came to the buffer while that "
-            "flush or the one before was under way: which batch they are in depends on when, after its logged start, a "
-            f"flush reads the storage. The other {len(different) - explained} are not explained by that. {doubt}"
+        if "jobs_during_flush" in self.flushes:
+            during = int(self.flushes["jobs_during_flush"].sum())
+            sentences.append(
+                f"{during} jobs came to a buffer while a flush of it was under way, and were left for the next."
+                if during
+                else f"No {'other ' if at_start else ''}job came to a buffer while a flush of it was under way, so "
+                "that it does not matter when, between the logged start of a flush and its end, the storage was read."
+            )
+        return sentences
+
+    def _why_some_differ(self) -> list[str]:
+        different = self.differing
+        explained = int(different["explained"].sum())
+        timed = "jobs_during_flush" in self.flushes
+        moment = (
+            "while that flush or the one before was under way" if timed else "at the start of that flush or the last"
         )
+        return [
+            f"{len(different)} of the {len(self.flushes)} batches differ. For {explained} of them jobs came to the "
+            f"buffer {moment}: which batch they are in depends on when, after its logged start, a flush reads the "
+            f"storage. The other {len(different) - explained} are not explained by that."
+        ]
+
+    def _gaps(self) -> list[str]:
+        """Return sentences on what the record does not tell."""
+        sentences = []
+        if self.not_compared:
+            sentences.append(f"Not recorded, and so not compared: {' and '.join(self.not_compared)}.")
+        if "jobs_during_flush" not in self.flushes:
+            sentences.append(
+                "How long a flush took is not recorded: which jobs came while one was under way is not known."
+            )
+        return sentences
 
     def _arrivals(self, buffer: str) -> npt.NDArray[np.float64]:
         jobs = self.result.jobs
@@ -108,7 +148,9 @@ def backtest(simulation: Simulation, flushes: pd.DataFrame, *, seed: int | None 
     simulation : Simulation
         The model; its producers replay the record's jobs.
     flushes : pandas.DataFrame
-        The recorded flushes, as `bufsim.vendure_trace.read_flushes` returns them.
+        The recorded flushes, in the order of time, such as `bufsim.vendure_trace.read_flushes` returns them. A log of
+        `start` (or `time`), s, and `batch_size` is enough. `buffer` is needed where the model has several. What else
+        was recorded, of `duration`, s, `reduced_size` and `reduced_ids`, is compared too; `why` tells what was not.
     seed : int, optional
         The root seed, for what else the model draws.
 
@@ -117,7 +159,19 @@ def backtest(simulation: Simulation, flushes: pd.DataFrame, *, seed: int | None 
     InvalidValueError
         If a column is missing, a buffer has no recorded flush or is not in the model, or the run ends before the
         record.
+
+    Examples
+    --------
+    A server that flushes at 3 jobs, and its own log: when, and how many.
+
+    >>> import pandas as pd
+    >>> from bufsim import FlushAtSize, JobBuffer, Producer, Trace
+    >>> producers, buffers = [Producer("edits", Trace([1, 2, 3, 4, 5, 6]))], [JobBuffer("b", policy=FlushAtSize(3))]
+    >>> simulation = Simulation(producers=producers, buffers=buffers, until=10)
+    >>> backtest(simulation, pd.DataFrame({"time": [3.0, 6.0], "batch_size": [3, 3]}))
+    Backtest(<2 flushes, 0 differ>)
     """
+    flushes = _named(simulation, flushes)
     _check(simulation, flushes)
     buffers = [
         replace(buffer, policy=FlushAt(tuple(flushes.loc[flushes["buffer"] == buffer.id, "start"].tolist())))
@@ -127,12 +181,34 @@ def backtest(simulation: Simulation, flushes: pd.DataFrame, *, seed: int | None 
     return Backtest(result, _compared(result, flushes))
 
 
-def _check(simulation: Simulation, flushes: pd.DataFrame) -> None:
+def _named(simulation: Simulation, flushes: pd.DataFrame) -> pd.DataFrame:
+    """Return the flushes with the column names of the back-test; those of the only buffer need not name it."""
+    if "start" not in flushes:
+        flushes = flushes.rename(columns={"time": "start"})
     for column in _NEEDED:
         if column not in flushes:
-            raise InvalidValueError(f"flushes must have the columns {', '.join(_NEEDED)}, and has no {column!r}")
+            raise InvalidValueError(
+                f"flushes must have the columns start (or time) and batch_size, and has no {column!r}"
+            )
+    if "buffer" in flushes:
+        return flushes
+    if len(simulation.buffers) > 1:
+        raise InvalidValueError(
+            f"flushes must have a column 'buffer', since the model has {len(simulation.buffers)} buffers: "
+            f"{', '.join(repr(buffer.id) for buffer in simulation.buffers)}"
+        )
+    return flushes.assign(buffer=simulation.buffers[0].id)
+
+
+def _check(simulation: Simulation, flushes: pd.DataFrame) -> None:
     if flushes.empty:
         raise InvalidValueError("flushes must have at least one row, got none")
+    for column in _KNOWN:
+        if column in flushes and flushes[column].isna().any():
+            row = int(np.flatnonzero(flushes[column].isna())[0])
+            raise InvalidValueError(f"{column} of flushes must be there in every row, is missing in row {row}")
+    if flushes.duplicated(["buffer", "start"]).any():
+        raise InvalidValueError("start of flushes must differ between the flushes of one buffer; merge their rows")
     ids = [buffer.id for buffer in simulation.buffers]
     recorded = list(dict.fromkeys(flushes["buffer"]))
     for buffer in recorded:
@@ -157,30 +233,49 @@ def _compared(result: Result, recorded: pd.DataFrame) -> pd.DataFrame:
     items = result.work.groupby("flush_id")["items"].sum()
     predicted["reduced_ids"] = items.reindex(range(len(predicted)), fill_value=0).to_numpy()
     predicted["buffer"] = predicted["buffer"].astype(str)
+    recorded = recorded[[name for name in _KNOWN if name in recorded]]
     # both starts are the same double: the policy gives the recorded times back
-    table = recorded[list(_NEEDED)].merge(predicted, how="left", on=["buffer", "start"], suffixes=("", "_predicted"))
-    compared = table[["buffer", "start", "duration"]].copy()
+    table = recorded.merge(predicted, how="left", on=["buffer", "start"], suffixes=("_recorded", "_predicted"))
+    compared = table[[name for name in ("buffer", "start", "duration") if name in table]].copy()
     differs = np.zeros(len(table), dtype=bool)
     for column in _COMPARED:
-        compared[f"recorded_{column}"] = table[column].astype("int64")
+        if column not in recorded:
+            compared[f"predicted_{column}"] = table[column].fillna(0).astype("int64")
+            continue
+        compared[f"recorded_{column}"] = table[f"{column}_recorded"].astype("int64")
         compared[f"predicted_{column}"] = table[f"{column}_predicted"].fillna(0).astype("int64")
         differs |= (compared[f"recorded_{column}"] != compared[f"predicted_{column}"]).to_numpy()
     compared["differs"] = differs
-    compared["jobs_during_flush"] = _during(result, compared)
-    compared["jobs_during_last_flush"] = compared.groupby("buffer")["jobs_during_flush"].shift(fill_value=0)
-    return compared
+    return _with_explanations(result, compared)
 
 
-def _during(result: Result, flushes: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Return how many jobs came to each flush's buffer from its logged start to its end."""
+def _with_explanations(result: Result, compared: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with the jobs that came at and during each flush, and whether they explain a difference.
+
+    A flush that reads the storage late takes jobs that came during it, and one that reads it before a job of its own
+    instant leaves that job: both change the next batch the other way. So with 1 job during flush 1, the batches 2, 2
+    in place of 1, 3 are explained, and 3, 1 are not.
+    """
+    zeros = np.zeros(len(compared), dtype=np.int64)
+    at_start, during = zeros.copy(), zeros.copy()
+    duration = compared["duration"].to_numpy() if "duration" in compared else zeros
     jobs = result.jobs
-    counts = np.zeros(len(flushes), dtype=np.int64)
-    for buffer in flushes["buffer"].unique():
+    for buffer in compared["buffer"].unique():
         arrivals = jobs.loc[jobs["buffer"] == buffer, "created_at"].to_numpy()
-        rows = np.flatnonzero(flushes["buffer"] == buffer)
-        start, duration = (flushes[name].to_numpy()[rows] for name in ("start", "duration"))
-        counts[rows] = np.searchsorted(arrivals, start + duration, side="right") - np.searchsorted(arrivals, start)
-    return counts
+        rows = np.flatnonzero(compared["buffer"] == buffer)
+        start = compared["start"].to_numpy()[rows]
+        first, after = (np.searchsorted(arrivals, start, side=side) for side in ("left", "right"))
+        at_start[rows] = after - first
+        during[rows] = np.searchsorted(arrivals, start + duration[rows], side="right") - after
+    compared["jobs_at_start"] = at_start
+    if "duration" in compared:
+        compared["jobs_during_flush"] = during
+    last = pd.DataFrame({"at": at_start, "during": during}).groupby(compared["buffer"]).shift(fill_value=0)
+    fewer, more = at_start + last["during"], during + last["at"]
+    difference = compared["recorded_batch_size"] - compared["predicted_batch_size"]
+    enough = (-fewer <= difference) & (difference <= more) & (fewer + more > 0)
+    compared["explained"] = compared["differs"] & enough
+    return compared
 
 
 def _batches(arrivals: npt.NDArray[np.float64], starts: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import bufsim as bs
-from bufsim.backtest import backtest
+from bufsim.backtest import Backtest, backtest
 from bufsim.errors import InvalidValueError
 from bufsim.scenario_files import Scenario, read_scenario
 
@@ -111,8 +111,10 @@ def test_jobs_during_a_flush_can_be_left_for_the_next() -> None:
 @pytest.mark.parametrize(
     ("flushes", "message"),
     [
-        (record((1.0, 0.0, 1)).drop(columns="batch_size"), "flushes must have the columns buffer, start, duration, "),
+        (record((1.0, 0.0, 1)).drop(columns="batch_size"), "columns start (or time) and batch_size, and has no"),
         (record(), "flushes must have at least one row, got none"),
+        (record((1.0, 0.0, 1)).assign(batch_size=None), "batch_size of flushes must be there in every row, is missing"),
+        (record((1.0, 0.0, 1), (1.0, 0.0, 0)), "start of flushes must differ between the flushes of one buffer"),
         (
             record((1.0, 0.0, 1), buffer="bb"),
             "the recorded buffer 'bb' is not in the model, whose buffers are 'b'; did",
@@ -123,6 +125,70 @@ def test_jobs_during_a_flush_can_be_left_for_the_next() -> None:
 def test_a_record_that_does_not_fit_the_model_is_refused(flushes: pd.DataFrame, message: str) -> None:
     with pytest.raises(InvalidValueError, match=re.escape(message)):
         backtest(small(), flushes)
+
+
+def flushing_at_3(log: pd.DataFrame, until: float = 40.0) -> Backtest:
+    """A server that flushes at 3 jobs, which come once a second from 1 to 12 s (case 12)."""
+    jobs = bs.Producer("p", bs.Trace([float(second) for second in range(1, 13)]))
+    buffers = [bs.JobBuffer("b", policy=bs.FlushAtSize(3))]
+    return backtest(bs.Simulation(producers=[jobs], buffers=buffers, until=until), log)
+
+
+def test_the_job_that_fills_a_batch_and_comes_at_its_start_is_in_it() -> None:
+    test = flushing_at_3(record((3.0, 0.05, 3), (6.0, 0.05, 3), (9.0, 0.05, 3), (12.0, 0.05, 3)))
+    assert test.flushes["jobs_during_flush"].tolist() == [0, 0, 0, 0]
+    assert test.flushes["jobs_at_start"].tolist() == [1, 1, 1, 1]
+    assert test.why().startswith(
+        "None of the 4 batches differs, before or after reduce. 4 jobs came at the very start of a flush of their "
+        "buffer, such as a job that fills the batch, and are in it. No other job came to a buffer while a flush"
+    )
+    assert "left for the next" not in test.why()
+
+
+def test_a_flush_that_lasts_longer_leaves_the_jobs_after_its_start() -> None:
+    # the flush from 3 to 5 s: the job at 3 s is in it, those at 4 and 5 s are not
+    test = flushing_at_3(record((3.0, 2.0, 3), (6.0, 0.05, 3), (9.0, 0.05, 3), (12.0, 0.05, 3)))
+    assert test.flushes["jobs_during_flush"].tolist() == [2, 0, 0, 0]
+    assert "2 jobs came to a buffer while a flush of it was under way, and were left for the next." in test.why()
+
+
+def test_times_and_batch_sizes_are_enough_and_what_is_not_compared_is_said() -> None:
+    test = flushing_at_3(pd.DataFrame({"time": [3.0, 6.0, 9.0, 12.0], "batch_size": [3, 3, 3, 3]}))
+    assert test.differing.empty
+    assert test.not_compared == ["reduced jobs", "ids"]
+    assert test.summary().loc["jobs, recorded", "b"] == test.summary().loc["jobs, predicted", "b"] == 12
+    assert "ids, recorded" not in test.summary().index
+    assert "jobs_during_flush" not in test.flushes
+    why = test.why()
+    assert why.startswith("None of the 4 batches differs. 4 jobs came at the very start")
+    assert why.endswith(
+        "Not recorded, and so not compared: reduced jobs and ids. How long a flush took is not recorded: which jobs "
+        "came while one was under way is not known."
+    )
+    assert "not compared" not in flushing_at_3(record((3.0, 0.0, 3))).why()
+
+
+def test_a_log_of_times_and_batch_sizes_can_differ() -> None:
+    test = flushing_at_3(pd.DataFrame({"start": [3.0, 6.0, 9.0, 12.0], "batch_size": [2, 4, 3, 1]}))
+    # 2 and 4 in place of 3 and 3: the first flush left the job of its own instant; 1 in place of 3 is two jobs too few
+    assert test.flushes["differs"].tolist() == [True, True, False, True]
+    assert test.flushes["explained"].tolist() == [True, True, False, False]
+    assert "3 of the 4 batches differ. For 2 of them jobs came to the buffer at the start of that" in test.why()
+
+
+def test_more_jobs_than_came_during_a_flush_do_not_explain_a_difference() -> None:
+    # one job came during the first flush; two more than predicted are not explained by it
+    test = flushing_at_3(record((3.5, 1.0, 5), (6.5, 0.0, 1)))
+    assert test.flushes["predicted_batch_size"].tolist() == [3, 3]
+    assert test.flushes["explained"].tolist() == [False, False]
+    assert flushing_at_3(record((3.5, 1.0, 4), (6.5, 0.0, 2))).flushes["explained"].tolist() == [True, True]
+
+
+def test_several_buffers_must_be_named_in_the_log() -> None:
+    buffers = [bs.JobBuffer(name, policy=bs.NeverFlush()) for name in "bc"]
+    simulation = bs.Simulation(producers=[bs.Producer("p", bs.Poisson(1.0))], buffers=buffers, until=10)
+    with pytest.raises(InvalidValueError, match="flushes must have a column 'buffer', since the model has 2 buffers"):
+        backtest(simulation, pd.DataFrame({"time": [1.0], "batch_size": [1]}))
 
 
 def test_a_buffer_without_recorded_flushes_is_refused() -> None:
