@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 from collections.abc import Iterator
@@ -17,6 +18,17 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path(__file__).pare
 
 settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.load_profile("fixed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile the kernel before the workers start, where all tests are run: each would compile it by itself."""
+    is_worker = hasattr(config, "workerinput")
+    all_tests = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.collectonly
+    if not is_worker and all_tests and importlib.util.find_spec("numba") is not None:
+        from bufsim.engines import compilation, compiled_engine
+
+        with compilation.telling(compilation.silent):
+            compiled_engine.prepare()
 
 
 @pytest.fixture

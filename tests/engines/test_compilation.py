@@ -316,6 +316,7 @@ simulation = Simulation(
 """
 
 
+@pytest.mark.slow
 def test_a_package_that_cannot_be_written_to_does_no_harm(tmp_path: Path) -> None:
     code = f"""{SIMULATION}
 from bufsim.engines import compilation, compiled_engine
