@@ -46,7 +46,9 @@ def executed(path: Path) -> NotebookNode:
     notebook = read(path)
     client = NotebookClient(
         notebook,
-        timeout=120,
+        timeout=600,
+        # where a cell takes long, what it prints comes in several pieces
+        coalesce_streams=True,
         kernel_name="python3",
         record_timing=False,
         extra_arguments=["--log-level=ERROR"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bufsim import FlushPolicy, JobBuffer, Producer, Result, Simulation, Trace
+from bufsim import FlushAt, FlushPolicy, JobBuffer, Producer, PushWorkers, Result, Simulation, Trace
 from bufsim_tests.generated import plain_value
 
 
@@ -56,3 +56,10 @@ def batches(result: Result) -> list[tuple[object, list[object]]]:
         if flush is not None:
             taken[flush].append(job)  # type: ignore[call-overload]
     return list(zip(starts, taken, strict=True))
+
+
+def retries_against_flushes() -> Simulation:
+    """Work 0 comes back from its back-off at 10, when a flush hands work 1 over."""
+    workers = PushWorkers(1, service=1.0, failure=1.0, retries=1, backoff=8.0)
+    jobs = producer([1.0, 9.0], keys=[None, None], nbytes=[0, 0], queues=["x", "x"])
+    return declare(jobs, FlushAt([1.0, 10.0]), workers=[workers])

@@ -22,6 +22,7 @@ from bufsim import (
     Producer,
     PushWorkers,
     Result,
+    SearchIndexReduce,
     Simulation,
     Stops,
     Storage,
@@ -100,6 +101,10 @@ def producers(unit: float, name: str) -> st.SearchStrategy[Producer]:
     return bulky.map(producer)
 
 
+# the oracle knows the reduces of the design; that of search jobs equals recorded cases, in tests/vendure
+_REDUCES = {kind: make for kind, make in parts.REDUCES.items() if kind is not SearchIndexReduce}
+
+
 @st.composite
 def buffers(draw: st.DrawFn, unit: float, name: str) -> JobBuffer:
     few = st.none() | st.integers(1, 4)
@@ -110,7 +115,7 @@ def buffers(draw: st.DrawFn, unit: float, name: str) -> JobBuffer:
         name,
         policy=draw(policies(unit)),
         collect=draw(part(parts.COLLECTS, unit)),
-        reduce=draw(part(parts.REDUCES, unit)),
+        reduce=draw(part(_REDUCES, unit)),
         drain=draw(part(parts.DRAINS, unit)),
         capacity=None if jobs is None and room is None else Capacity(jobs=jobs, nbytes=room, on_full=on_full),
         flush_time=FlushTime(draw(fixed), per_job=draw(st.sampled_from((0.0, 0.0, 0.5 * unit, unit)))),

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from bufsim_tests.compiled_models import classes, simulations
+from bufsim_tests.engines_small import retries_against_flushes
 from hypothesis import HealthCheck, Phase, find, given, settings
 
 import bufsim
@@ -126,4 +127,5 @@ def test_a_broken_tie_rule_is_caught(name: str, broken: Callable[..., int], monk
         return False
 
     once = settings(quick, max_examples=500, phases=[Phase.generate])
-    assert find(simulations(), differs, settings=once) is not None
+    # one of the rules hangs on a tie that is rare among generated models
+    assert differs(retries_against_flushes()) or find(simulations(), differs, settings=once) is not None

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from bufsim_tests.engines_small import batches, column, columns, declare, producer, simulate
+from bufsim_tests.engines_small import batches, column, columns, declare, producer, retries_against_flushes, simulate
 from bufsim_tests.generated import SEED, expected, rows_of, simulations
 from hypothesis import given, settings
 
@@ -77,13 +77,6 @@ def test_a_wrong_order_of_ties_is_noticed(monkeypatch: pytest.MonkeyPatch, first
     monkeypatch.setattr(order, second, one)
     monkeypatch.setattr("bufsim.engines.simpy_engine._ARRIVAL", order.priority(order.ARRIVAL, 0), raising=False)
     assert rows_of(simulation.run(seed=SEED)) != right
-
-
-def retries_against_flushes() -> Simulation:
-    """Work 0 comes back from its back-off at 10, when a flush hands work 1 over."""
-    workers = PushWorkers(1, service=1.0, failure=1.0, retries=1, backoff=8.0)
-    jobs = producer([1.0, 9.0], keys=[None, None], nbytes=[0, 0], queues=["x", "x"])
-    return declare(jobs, FlushAt([1.0, 10.0]), workers=[workers])
 
 
 # --- due times --------------------------------------------------------------------------------------------------------
