@@ -154,7 +154,7 @@ def _facts(
     loses_tasks: bool,
     stops: bool,
 ) -> dict[str, Any]:
-    """Return what the kernel must know of the simulation as a whole."""
+    """The facts of the simulation as a whole that the kernel must know."""
     collectors, reduces = rows_of_a_job(queues), buffers["reduce"]
     window = simulation.storage.read_delete_window
     losses = stops or bool(buffers["limited"].any()) or window > 0.0

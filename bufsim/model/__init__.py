@@ -1,1 +1,1 @@
-"""What users declare: frozen values that say what they are."""
+"""The model as users declare it: frozen values that say what they are."""

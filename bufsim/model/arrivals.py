@@ -1,4 +1,4 @@
-"""Gaps between arrivals, and the times to which they add up."""
+"""Arrival processes: Poisson, renewal, deterministic, bursty and in bulk."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def before(until: float, times: FloatArray) -> Iterator[FloatArray]:
 
 
 RunningSum = Callable[[FloatArray, float, float, FloatArray], float]
-"""What `running_sum` is; another may only be faster, and gives the same bits."""
+"""The type of `running_sum`; another one may only be faster, and gives the same bits."""
 
 
 def running_sum(gaps: FloatArray, scale: float, now: float, times: FloatArray) -> float:

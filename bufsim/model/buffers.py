@@ -1,4 +1,4 @@
-"""Capacity: what a buffer can hold, and which job goes when it is full."""
+"""Job buffers: their capacity, drain, storage, collect and flush time, and the policy that flushes them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bufsim.vendure import InMemoryJobBufferStorageStrategy, JobBufferStorageStr
 
 @value
 class Capacity(Value):
-    """What a buffer can hold, tested when a job arrives and before it is stored; jobs in flight do not count.
+    """The room of a buffer, tested when a job arrives and before it is stored; jobs in flight do not count.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Capacity(Value):
 
 
 class Drain(Value, ABC):
-    """How much one flush takes."""
+    """The amount that one flush takes."""
 
     __slots__ = ()
 
@@ -207,7 +207,7 @@ class CollectQueues(Value):
 
 @value
 class FlushTime(Value):
-    """How long a flush takes: fixed + per_job × batch size.
+    """The duration of a flush: fixed + per_job × batch size.
 
     Parameters
     ----------

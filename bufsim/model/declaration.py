@@ -1,4 +1,4 @@
-"""What a simulation declares, checked as a whole."""
+"""A whole model as declared, with the checks that concern several parts."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _several(kind: Any, example: str) -> Rule:
 
 @value
 class Declaration(Value):
-    """What a simulation declares: producers, job buffers, workers, and how long to run.
+    """A whole model as declared: producers, job buffers, workers, and how long to run.
 
     The parameters are those of `bufsim.Simulation`, which adds how to run it.
     """

@@ -1,4 +1,4 @@
-"""What a distribution is: something to draw from, and a mean. Frozen scipy.stats objects are wrapped to be values."""
+"""Distributions to draw from, with their means; frozen scipy.stats objects are wrapped to be values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BLOCK = 8192
 
 
 class FrozenScipy(Protocol):
-    """What is used of a frozen scipy.stats distribution."""
+    """The part that is used of a frozen scipy.stats distribution."""
 
     dist: Any
     args: tuple[Any, ...]
@@ -93,7 +93,7 @@ class Scipy(Distribution):
         return hash(self._identity())
 
     def _identity(self) -> tuple[object, ...]:
-        """Return what two equal distributions share; one that scipy does not name is equal to itself only."""
+        """The identity that equal distributions share; one that scipy does not name is equal to itself only."""
         name = _name(self.frozen.dist)
         return (name or id(self.frozen), self.frozen.args, tuple(sorted(self.frozen.kwds.items())))
 
@@ -115,7 +115,7 @@ def _written(frozen: Any) -> str:
 
 
 def _name(kind: Any) -> str | None:
-    """Return what scipy.stats calls a distribution; None if it has no name there, as a histogram."""
+    """The name of a distribution in scipy.stats; None if it has none there, as a histogram."""
     named = type(kind).__module__.startswith("scipy.") and kind.name != "Distribution"
     return str(kind.name) if named and kind.name else None
 
@@ -211,7 +211,7 @@ class Uniform(Distribution):
 
 
 def _scv(name: str, given: object) -> float:
-    """Return what was given as a squared coefficient of variation."""
+    """A squared coefficient of variation, checked."""
     scv = not_negative(name, given)
     if scv == 0.0:
         raise InvalidValueError(f"{name} must be > 0, got 0; without variation it is a Constant")
@@ -347,7 +347,7 @@ def as_distribution(name: str, value: object) -> Distribution:
         raise InvalidTypeError(f"{name} must be {_CHOICES}, got {value!r}")
     if isinstance(value, Real):
         return Constant(not_negative(name, value))
-    # told by its attributes: an import of scipy would cost more than the rest of bufsim
+    # known by its attributes: an import of scipy would cost more than the rest of bufsim
     if all(hasattr(value, attribute) for attribute in ("rvs", "mean", "dist")):
         return Scipy(value)
     hint = "; give it its parameters" if hasattr(value, "rvs") and callable(value) else ""

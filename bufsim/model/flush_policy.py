@@ -1,4 +1,4 @@
-"""What a flush policy sees of a buffer."""
+"""Flush policies: the one question that each answers, what it sees of a buffer, and the algebra that joins them."""
 
 from __future__ import annotations
 
@@ -85,9 +85,9 @@ class FlushPolicy(Value, ABC):
                     setattr(cls, fact, vars(FlushPolicy)[fact])
 
     word: ClassVar[str] = ""
-    """How the command line and scenario files call a leaf; empty: they do not know it."""
+    """The leaf's name on the command line and in scenario files; empty: they do not know it."""
     family: ClassVar[str] = "other"
-    """What a leaf watches, for colours and shares: a name of `bufsim.results.causes.FAMILIES`."""
+    """The group of leaves that watch the same thing, for colours and shares: see `bufsim.results.causes.FAMILIES`."""
 
     @abstractmethod
     def due(self, view: BufferView) -> float:
@@ -209,7 +209,7 @@ class _Joined(FlushPolicy):
 
     @property
     def reads(self) -> frozenset[str]:
-        """What any member reads."""
+        """The fields that any member reads."""
         return frozenset().union(*(member.reads for member in self.members))
 
     def parts(self) -> Iterator[FlushPolicy]:
@@ -320,7 +320,7 @@ class CheckedEvery(FlushPolicy):
 
     @property
     def reads(self) -> frozenset[str]:
-        """What the policy inside reads, and the last flush's start."""
+        """The fields that the policy inside reads, and the last flush's start."""
         return self.policy.reads | {"last_flush_start"}
 
     def parts(self) -> Iterator[FlushPolicy]:

@@ -1,4 +1,4 @@
-"""Keys drawn at random: which product, user or page a job is about."""
+"""Producers of jobs, and the laws of their keys: which product, user or page a job is about."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def _keys(name: str, given: object) -> Keys:
 
 @value
 class Producer(Value):
-    """What creates jobs over time: an arrival process and the jobs' attributes.
+    """A source of jobs over time: an arrival process and the jobs' attributes.
 
     Parameters
     ----------

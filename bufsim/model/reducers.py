@@ -1,4 +1,4 @@
-"""Reduces: what becomes of a batch on its way to the job queue."""
+"""Reductions of a batch on its way to the job queue: all kept, unique by key, merged, or as a search index does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bufsim.vendure import Job
 
 
 class Assignment(NamedTuple):
-    """Which job of a batch is carried by which reduced job.
+    """The reduced job that carries each job of a batch.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class Assignment(NamedTuple):
 
 
 class Reduce(Value, ABC):
-    """What becomes of a batch on its way to the job queue; one of these runs on both engines.
+    """A reduction of a batch on its way to the job queue; the built-in ones run on both engines.
 
     Calling it with the batch's jobs returns the reduced jobs, as Vendure's ``reduce`` does.
     """
@@ -86,9 +86,9 @@ class UniqueByKey(Reduce):
         reference: list[int] = []
         seen: dict[tuple[Hashable, Hashable], int] = {}
         for position, (queue, key) in enumerate(zip(queues, keys, strict=True)):
-            place = len(reference) if key is None else seen.setdefault((queue, key), len(reference))
-            carrier.append(place)
-            if place == len(reference):
+            index = len(reference) if key is None else seen.setdefault((queue, key), len(reference))
+            carrier.append(index)
+            if index == len(reference):
                 reference.append(position)
         return Assignment(carrier, reference, [1] * len(reference))
 
@@ -110,17 +110,17 @@ class Merge(Reduce):
         items: list[int] = []
         seen: dict[Hashable, int] = {}
         for position, queue in enumerate(queues):
-            place = seen.setdefault(queue, len(reference))
-            if place == len(reference):
+            index = seen.setdefault(queue, len(reference))
+            if index == len(reference):
                 reference.append(position)
                 items.append(0)
-            items[place] += 1
-            carrier.append(place)
+            items[index] += 1
+            carrier.append(index)
         return Assignment(carrier, reference, items)
 
     def build(self, jobs: list[Job], assignment: Assignment) -> list[Job]:
         """Return one new job per queue, whose data lists the data of the jobs that it carries."""
-        return [_merged(jobs, assignment, place) for place in range(len(assignment.reference))]
+        return [_merged(jobs, assignment, index) for index in range(len(assignment.reference))]
 
 
 VARIANTS = "variants:"
@@ -149,8 +149,8 @@ class SearchIndexReduce(Reduce):
         carrier = [0] * len(keys)
         reference = list(others)
         items = [1] * len(others)
-        for place, position in enumerate(others):
-            carrier[position] = place
+        for index, position in enumerate(others):
+            carrier[position] = index
         if variants:
             for position in variants:
                 carrier[position] = len(reference)
@@ -158,19 +158,19 @@ class SearchIndexReduce(Reduce):
             items.append(len({item for position in variants for item in variant_ids(str(keys[position]))}))
         seen: dict[Hashable | None, int] = {}
         for position in reversed(products):
-            place = seen.setdefault(keys[position], len(reference))
-            if place == len(reference):
+            index = seen.setdefault(keys[position], len(reference))
+            if index == len(reference):
                 reference.append(position)
                 items.append(1)
-            carrier[position] = place
+            carrier[position] = index
         return Assignment(carrier, reference, items)
 
     def build(self, jobs: list[Job], assignment: Assignment) -> list[Job]:
-        """Return the reference jobs, and one new job in place of several variants jobs."""
+        """Return the reference jobs, and one new job in index of several variants jobs."""
         first_key = [str(getattr(jobs[position], "key", None)) for position in assignment.reference]
         return [
-            _merged(jobs, assignment, place) if key.startswith(VARIANTS) else jobs[assignment.reference[place]]
-            for place, key in enumerate(first_key)
+            _merged(jobs, assignment, index) if key.startswith(VARIANTS) else jobs[assignment.reference[index]]
+            for index, key in enumerate(first_key)
         ]
 
 
@@ -191,6 +191,6 @@ def _kinds(keys: Sequence[Hashable | None]) -> tuple[list[int], list[int], list[
     return variants, products, others
 
 
-def _merged(jobs: list[Job], assignment: Assignment, place: int) -> Job:
-    members = [job.data for job, carrier in zip(jobs, assignment.carrier, strict=True) if carrier == place]
-    return Job(queue_name=jobs[assignment.reference[place]].queue_name, data={"merged": members})
+def _merged(jobs: list[Job], assignment: Assignment, index: int) -> Job:
+    members = [job.data for job, carrier in zip(jobs, assignment.carrier, strict=True) if carrier == index]
+    return Job(queue_name=jobs[assignment.reference[index]].queue_name, data={"merged": members})

@@ -1,4 +1,4 @@
-"""Stops: when the server stops, and for how long it is down."""
+"""Stops of the server, at given or at random times."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _times(name: str, given: object) -> tuple[float, ...]:
 
 @value
 class Stops(Value):
-    """When the server stops, and for how long it is down.
+    """The times at which the server stops, and how long it is down.
 
     A stop loses the buffers of a storage that is not durable, the batches in flight of every storage, and the jobs of a
     job queue that is not durable. Jobs that arrive while it is down are lost.

@@ -137,15 +137,15 @@ class Table:
 
     def column(self, name: str) -> pd.Series[Any]:
         """Return the one column of that name."""
-        columns = [str(column) for column in self.frame.columns]
+        columns = [str(each) for each in self.frame.columns]
         if name not in self.frame.columns:
             raise InvalidValueError(
                 f"column {name!r} is missing; there are {', '.join(map(repr, columns))}{did_you_mean(name, columns)}"
             )
-        found = self.frame[name]
-        if not isinstance(found, pd.Series):
-            raise InvalidValueError(f"column {name!r} must be there once, got it {found.shape[1]} times; rename one")
-        return found
+        column = self.frame[name]
+        if not isinstance(column, pd.Series):
+            raise InvalidValueError(f"column {name!r} must be there once, got it {column.shape[1]} times; rename one")
+        return column
 
     def reject(self, column: pd.Series[Any], row: int, rule: str) -> NoReturn:
         """Raise the error of one cell."""
@@ -236,11 +236,11 @@ def _line(path: Path, row: int) -> str:
     opened = gzip.open if path.suffix == ".gz" else open
     with opened(path, "rt", encoding="utf-8", newline="") as file:
         reader = csv.reader(file)
-        start, found = 1, -1
+        start, data_row = 1, -1
         for record in reader:
             # pandas skips blank lines; the first record is the header
-            found += bool(record)
-            if found == row + 1:
+            data_row += bool(record)
+            if data_row == row + 1:
                 break
             start = reader.line_num + 1
     return f"line {start}"

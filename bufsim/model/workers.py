@@ -1,4 +1,4 @@
-"""Workers: what serves the jobs of a job queue after the flush."""
+"""Workers that serve the jobs of a job queue after the flush, their service times and back-off."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from bufsim.model.distributions import Constant, Distribution, DistributionLike,
 
 @value
 class Backoff(Value):
-    """How long a failed job waits before it goes back to the queue's tail.
+    """The wait of a failed job before it goes back to the queue's tail.
 
     After the a-th failed attempt: min(longest, first·factor^(a−1)).
 

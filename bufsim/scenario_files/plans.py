@@ -40,7 +40,7 @@ class InputFile:
 
     @classmethod
     def of(cls, name: str, path: Path) -> InputFile:
-        """Return what is said of a file."""
+        """The digest and the number of rows of a file."""
         content = path.read_bytes()
         return cls(name, hashlib.sha256(content).hexdigest(), content.count(b"\n"))
 
@@ -71,12 +71,12 @@ class PlanFile:
         return _replaced(self.text, self._moved(folder))
 
     def text_from(self, folder: Path, text: str) -> str:
-        """Return what a copy in another folder was made of."""
+        """The text as it is in this folder, of a copy that was made for another."""
         return _replaced(text, {moved: name for name, moved in self._moved(folder).items()})
 
     def _moved(self, folder: Path) -> dict[str, str]:
         """Return the paths in the plan as they are from another folder."""
-        names = [one.name for one in self.inputs[1:] if not Path(one.name).is_absolute()]
+        names = [file.name for file in self.inputs[1:] if not Path(file.name).is_absolute()]
         return {name: _path_from(folder, self.path.parent / name) for name in names}
 
 
@@ -100,11 +100,11 @@ def read_plan(path: str | Path, *, replications: int | None = None, seed: int | 
     """
     path = Path(path)
     declared, name = document(path), str(path)
-    asked = declared.get("plan")
-    if not isinstance(asked, Mapping):
+    requested = declared.get("plan")
+    if not isinstance(requested, Mapping):
         raise InvalidValueError(f"{name} needs the table [plan], with the policies to choose from and what to minimise")
     model = scenario(declared, name=name, base=path.parent)
-    arguments = build(ROLE, asked, name=f"{name}: [plan]")
+    arguments = build(ROLE, requested, name=f"{name}: [plan]")
     assert isinstance(arguments, dict)
     chosen = {"replications": replications, "seed": seed}
     arguments |= {key: value for key, value in chosen.items() if value is not None}
@@ -129,7 +129,7 @@ def _plan(
     seed: Any = None,
     confidence: Any = 0.95,
 ) -> dict[str, Any]:
-    """Return what a [plan] table says, as a plan takes it."""
+    """The arguments of a plan that a [plan] table gives."""
     given = [
         key for key, value in (("minimise", minimise), ("maximise", maximise), ("cost", cost)) if value is not None
     ]

@@ -93,7 +93,7 @@ TABLES = {
 
 
 def called(key: str, table: Mapping[str, Any] | str, place: int) -> str:
-    """Return what a table is called in messages: by its name or id, else by its number."""
+    """The name of a table in messages: its name or id, else its number."""
     named = table if isinstance(table, Mapping) else {}
     name = named.get("name", named.get("id", named.get("ported")))
     return f"{key} {name!r}" if isinstance(name, str) else f"{key} number {place}"
@@ -279,7 +279,7 @@ def read_scenario(path: str | Path) -> Scenario:
 
 
 def document(path: str | Path) -> dict[str, Any]:
-    """Return what a TOML file holds, not yet checked against the model."""
+    """The contents of a TOML file, not yet checked against the model."""
     try:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -339,7 +339,7 @@ def _check_keys(document: Document, name: str) -> None:
 
 
 def _members(document: Document, key: str, name: str, base: Path) -> list[Any]:
-    """Return what an array of tables declares."""
+    """The values that an array of tables declares."""
     declared = document.get(key, [])
     if not isinstance(declared, list) or not all(isinstance(table, Mapping | str) for table in declared):
         raise InvalidTypeError(f"{name}: {key} must be tables, each under [[{key}]], got {declared!r}")
@@ -350,7 +350,7 @@ def _members(document: Document, key: str, name: str, base: Path) -> list[Any]:
 
 
 def _one(document: Document, key: str, name: str, base: Path) -> Any:
-    """Return what one table declares."""
+    """The value that one table declares."""
     if not isinstance(document[key], Mapping):
         raise InvalidTypeError(f"{name}: {key} must be one table, under [{key}], got {document[key]!r}")
     return build(TABLES[key], document[key], name=f"{name}: [{key}]", base=base)

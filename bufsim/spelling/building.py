@@ -52,7 +52,7 @@ def naming(name: str, where: str = "") -> Iterator[None]:
 
 
 def _node(name: str, role: Role, value: object) -> Node:
-    """Return what TOML holds as a tree."""
+    """The tree of a value that TOML holds."""
     if isinstance(value, Mapping):
         return _table(name, role, value)
     if isinstance(value, list | tuple):
@@ -111,8 +111,8 @@ class _Builder:
         value = node.value if isinstance(node, Literal) else node
         if not role.plain or isinstance(value, Node):
             words = ", ".join(role.words)
-            shown = "a list" if isinstance(value, Node) else repr(value)
-            raise InvalidTypeError(f"{name} must be {_a(role.what)}, one of {words}, got {shown}{node.where}")
+            text = "a list" if isinstance(value, Node) else repr(value)
+            raise InvalidTypeError(f"{name} must be {_a(role.what)}, one of {words}, got {text}{node.where}")
         with naming(name, node.where):
             return _measured(name, role, value, self.base)
 

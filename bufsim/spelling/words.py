@@ -1,4 +1,4 @@
-"""Words for moments in time: a cron's start, and what Python prints for one."""
+"""The words for every value of a model, by the place where it may stand, and what they make."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def utc() -> dt.timezone:
 
 @dataclass(frozen=True)
 class Word:
-    """What a word makes, and the roles of its arguments.
+    """A word: the value that it makes, and the roles of its arguments.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Role:
-    """What may stand at one place of a model.
+    """A place of a model: what may stand there, and how it is spelled.
 
     Parameters
     ----------
