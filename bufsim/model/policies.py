@@ -380,7 +380,7 @@ class FlushCron(FlushPolicy):
 
     def due(self, view: BufferView) -> float:
         """Return the first time at or after oldest_at and later than last_flush_start, else inf."""
-        reach = 86400.0
+        reach = 3600.0
         while reach < 1e11:  # some 3,000 years: a date that never comes, such as 30 February
             due = rules.at_times(self.times(reach), view.oldest_at, view.last_flush_start)
             if due < rules.INF:
