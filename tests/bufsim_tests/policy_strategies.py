@@ -28,12 +28,8 @@ def _combined(inner: st.SearchStrategy[FlushPolicy]) -> st.SearchStrategy[FlushP
 gridless = st.recursive(leaves, _combined, max_leaves=5)
 grids = st.builds(lambda p, period, phase: p.checked_every(period, phase=phase), gridless, periods, times)
 # a grid stands under | anywhere, and under & beside policies without one
-policies = st.one_of(
-    gridless,
-    grids,
-    st.builds(lambda p, q: p | q, grids, grids),
-    st.builds(lambda p, q, r: (p | q) & r, grids, gridless, gridless),
-)
+unmixed = st.one_of(gridless, grids, st.builds(lambda p, q: p | q, grids, grids))
+policies = st.one_of(unmixed, st.builds(lambda p, q, r: (p | q) & r, grids, gridless, gridless))
 
 
 @st.composite
