@@ -9,7 +9,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -138,7 +138,8 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-FORMATS = ("auto", "parquet", "csv")
+_SUFFIXES = ("parquet", "csv")
+FORMATS = ("auto", *_SUFFIXES)
 
 
 class Folder:
@@ -182,16 +183,26 @@ class Folder:
         self.written.append(final)
 
     def table(self, name: str, table: pd.DataFrame, *, index: bool = False) -> None:
-        """Write one table."""
+        """Write one table, in place of that of an earlier run in any format."""
         if self.suffix == "parquet":
             self.write(f"{name}.parquet", lambda path: _uniform(table).to_parquet(path, index=index))
         else:
             self.write(f"{name}.csv", lambda path: table.to_csv(path, index=index))
+        self._clear(name, [suffix for suffix in _SUFFIXES if suffix != self.suffix])
 
     def result(self, name: str, result: Result) -> None:
         """Write a result's tables into a directory of its own."""
         for table in SCHEMAS:
             self.table(f"{name}/{table}", getattr(result, table))
+
+    def without(self, name: str) -> None:
+        """Remove the table and the result of a name that an earlier run has written, and this one does not."""
+        for table in (name, *(f"{name}/{table}" for table in SCHEMAS)):
+            self._clear(table, _SUFFIXES)
+
+    def _clear(self, name: str, suffixes: Iterable[str]) -> None:
+        for suffix in suffixes:
+            (self.path / f"{name}.{suffix}").unlink(missing_ok=True)
 
     def summary(self) -> str:
         """The files that have been written, in words."""

@@ -63,6 +63,7 @@ _EXAMPLES = """\
 flush policies in words, joined by | (the first due) and & (all due):
   size(200)  bytes(64 MiB)  age(30s)  idle(2s)  every(15min)  at(1.0, 2.5)  never
   cron('*/15 * * * *', start='2026-03-29T00:00:00+01:00')  size(100).checked_every(5s)
+  size(500) & age(0s) takes whole requests: jobs that come at one instant are not split, as size(500) alone does
 
 examples:
   bufsim run data/scenarios/vendure-catalogue.toml
@@ -100,6 +101,8 @@ def _run(options: argparse.Namespace) -> int:
         tested = backtest(scenario.simulation, scenario.flushes, seed=seed)
         results[AS_RECORDED] = tested.result
         answer["backtest"] = _tell_backtest(console, folder, tested)
+    else:
+        folder.without("backtest")
     results[policies] = scenario.simulation.run(seed=seed, engine=options.engine)
     answer |= _tell_runs(console, folder, results)
     if not options.no_pictures:

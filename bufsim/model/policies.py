@@ -59,6 +59,12 @@ class FlushAtSize(FlushPolicy):
     size : int
         The threshold, jobs, ≥ 1.
 
+    Notes
+    -----
+    The policy is asked at every arrival, and so in the midst of jobs that come at one instant: of requests of 300 jobs
+    each, ``FlushAtSize(500)`` flushes 500. To take whole requests, ``FlushAtSize(500) & FlushAfterAge(0)``, in words
+    ``size(500) & age(0s)``, waits until all of that instant are there, and flushes 600.
+
     Examples
     --------
     >>> FlushAtSize(2).due(BufferView(now=7.0, size=2, nbytes=0, oldest_at=3.0, newest_at=7.0))

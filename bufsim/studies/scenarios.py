@@ -18,6 +18,7 @@ from bufsim.model.policies import LEAVES, FlushAfterAge, FlushAtSize, FlushEvery
 from bufsim.model.workers import PollingWorkers, PushWorkers
 from bufsim.results.causes import short
 from bufsim.simulation import Simulation
+from bufsim.studies.fingerprints import is_library
 
 # policies in a text, as Python spells them: leaves with at most one bracket inside theirs, and grids
 _INSIDE = r"\((?:[^()]|\([^()]*\))*\)"
@@ -302,11 +303,19 @@ def _values(name: str, given: object) -> Sequence[object]:
         )
     twice = [text for text, count in Counter(map(repr, given)).items() if count > 1]
     if twice:
+        way_out = _way_out(next(value for value in given if repr(value) == twice[0]))
         raise InvalidValueError(
-            f"{name} must have values that are written differently, got {twice[0]} more than once; "
-            "leave one out, or give named scenarios: {'a': simulation, 'b': another}"
+            f"{name} must have values that are written differently, got {twice[0]} more than once; {way_out}, or give "
+            "named scenarios: {'a': simulation, 'b': another}"
         )
     return given
+
+
+def _way_out(repeated: object) -> str:
+    kind = type(repeated)
+    if is_library(kind.__module__) or any("__repr__" in vars(c) for c in kind.__mro__ if not is_library(c.__module__)):
+        return "leave one out"
+    return f"give the class {kind.__qualname__} a __repr__ that says what its values are, leave one out"
 
 
 def _rank(name: str) -> int:

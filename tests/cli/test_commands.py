@@ -161,9 +161,9 @@ def test_keys_of_several_types_can_be_written(tmp_path: Path) -> None:
         [0, 1, -1, 2], categories=pd.Index([1, "1", (1, "a")], dtype=object, tupleize_cols=False)
     )
     for table_format in ("parquet", "csv"):
-        printing.Folder(tmp_path, table_format).table("keys", pd.DataFrame({"key": keys}))
-    assert pd.read_parquet(tmp_path / "keys.parquet")["key"].tolist()[:2] == ["1", "'1'"]
-    assert len(pd.read_csv(tmp_path / "keys.csv", keep_default_na=False)) == 4
+        printing.Folder(tmp_path / table_format, table_format).table("keys", pd.DataFrame({"key": keys}))
+    assert pd.read_parquet(tmp_path / "parquet" / "keys.parquet")["key"].tolist()[:2] == ["1", "'1'"]
+    assert len(pd.read_csv(tmp_path / "csv" / "keys.csv", keep_default_na=False)) == 4
 
 
 def test_without_pyarrow_tables_are_csv(tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -309,3 +309,28 @@ def test_the_version_is_told(capsys: Printed) -> None:
         main(["--version"])
     assert ended.value.code == 0
     assert capsys.readouterr().out == f"bufsim {bufsim.__version__}\n"
+
+
+@pytest.mark.parametrize(("first", "second"), [("parquet", "csv"), ("csv", "parquet")])
+def test_a_second_run_into_a_folder_replaces_the_tables_of_the_first(tmp_path: Path, first: str, second: str) -> None:
+    # the tables of two runs once lay side by side, which is case 22
+    def run(rate: int, table_format: str, out: Path = tmp_path) -> None:
+        model = ["--arrivals", f"poisson:{rate}", "--policy", "age(5s)", "--until", "60s", "--seed", "1"]
+        assert main(["run", *model, "--no-pictures", "--quiet", "--out", str(out), "--format", table_format]) == 0
+
+    run(5, first)
+    (tmp_path / "run" / "notes.csv").write_text("a file of the user's own")
+    (tmp_path / "backtest").mkdir()
+    for table in ("backtest", "backtest/jobs"):
+        (tmp_path / f"{table}.{first}").write_text("of an earlier run with a back-test")
+    run(50, second)
+    tables = [*(f"run/{table}.{second}" for table in TABLES), f"summary.{second}"]
+    assert files(tmp_path) == sorted(["run/notes.csv", *tables])
+    read = pd.read_csv if second == "csv" else pd.read_parquet
+    assert 2700 < len(read(tmp_path / "run" / f"jobs.{second}")) < 3300
+
+
+def test_the_help_of_run_tells_how_to_take_whole_requests(capsys: Printed) -> None:
+    with pytest.raises(SystemExit):
+        main(["run", "--help"])
+    assert "size(500) & age(0s) takes whole requests" in capsys.readouterr().out

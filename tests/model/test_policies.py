@@ -22,7 +22,11 @@ from bufsim import (
     FlushWhenIdle,
     InvalidTypeError,
     InvalidValueError,
+    JobBuffer,
     NeverFlush,
+    Producer,
+    Simulation,
+    Trace,
 )
 
 INF = math.inf
@@ -216,3 +220,16 @@ def test_a_wrong_type_fails_when_it_is_written(make: Callable[[], object], messa
     with pytest.raises(InvalidTypeError) as raised:
         make()
     assert str(raised.value).startswith(message)
+
+
+def test_whole_requests_are_taken_by_a_size_and_an_age_of_zero() -> None:
+    # 8 requests of 300 jobs each (case 17): 4 batches of two requests, where the size alone splits the second
+    requests = Producer("p", Trace([float(request) for request in range(1, 9) for _ in range(300)]))
+
+    def batches(policy: FlushPolicy) -> list[int]:
+        buffers = [JobBuffer("b", policy=policy)]
+        flushes = Simulation(producers=[requests], buffers=buffers, until=20).run(seed=1).flushes
+        return list(flushes["batch_size"])
+
+    assert batches(FlushAtSize(500) & FlushAfterAge(0)) == [600] * 4
+    assert batches(FlushAtSize(500)) == [500] * 4

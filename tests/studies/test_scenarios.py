@@ -17,6 +17,7 @@ from bufsim import (
     FlushAfterAge,
     FlushAtSize,
     FlushEvery,
+    FlushPolicy,
     FlushWhenIdle,
     InvalidTypeError,
     InvalidValueError,
@@ -249,3 +250,30 @@ def test_the_baseline_is_a_scenario_an_option_or_a_policy(meant):
 def test_a_baseline_that_is_not_there_is_told_with_the_nearest():
     with pytest.raises(InvalidValueError, match=re.escape("baseline must be one of 'a', 'today', got 'toady'")):
         Study({"a": declare(), "today": declare()}, baseline="toady")
+
+
+class Own(FlushPolicy):
+    def __init__(self, size):
+        self.size = size
+
+    def due(self, view):
+        return -math.inf if view.size >= self.size else math.inf
+
+
+class OwnWritten(Own):
+    def __repr__(self):
+        return f"OwnWritten({self.size})"
+
+
+def test_policies_of_ones_own_that_are_written_alike_are_refused_with_the_way_out():
+    with pytest.raises(InvalidValueError) as error:
+        grid(declare(), {"policy": [Own(3), Own(4)]})
+    assert str(error.value) == (
+        "policy must have values that are written differently, got Own() more than once; give the class Own a __repr__ "
+        "that says what its values are, leave one out, or give named scenarios: {'a': simulation, 'b': another}"
+    )
+    assert list(grid(declare(), {"policy": [OwnWritten(3), OwnWritten(4)]})) == ["OwnWritten(3)", "OwnWritten(4)"]
+    for twice in (FlushAtSize(3), OwnWritten(3)):
+        with pytest.raises(InvalidValueError) as error:
+            grid(declare(), {"policy": [twice, twice]})
+        assert "__repr__" not in str(error.value)
