@@ -63,7 +63,7 @@ class ResultPlots(Plots):
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('time, s', 'buffer size, jobs')
     >>> result.plot.buffer_size.frame()["mark"].value_counts().to_dict()["flush"]
-    12
+    11
     """
 
     buffer_size = Drawn(BufferSize)
