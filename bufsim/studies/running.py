@@ -7,11 +7,14 @@ import functools
 import itertools
 import os
 import pickle
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from time import monotonic
 from typing import TypeVar
 
@@ -193,26 +196,53 @@ def _run_in(place: _Place, tasks: list[Task], keep: Keep, advance: Advance, runn
     # interrupt finds the first replications of all scenarios done rather than the first scenario of each chunk
     most = 1 if place.is_here else AT_HAND * place.workers if place.workers else len(waiting)
     processes_pay = _ProcessesPay() if place.is_here else None
-    try:
-        while waiting or running:
-            while waiting and len(running) < most:
-                chunk = waiting.popleft()
-                running[place.submit(chunk)] = chunk
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                outcomes = place.result(future)
+    done: SimpleQueue[Future[list[Outcome]] | None] = SimpleQueue()
+    with contextlib.nullcontext() if place.is_here else _interrupts_in_turn(done):
+        try:
+            while waiting or running:
+                while waiting and len(running) < most:
+                    chunk = waiting.popleft()
+                    future = place.submit(chunk)
+                    running[future] = chunk
+                    future.add_done_callback(done.put)
+                outcomes = place.result(finished := _next(done))
                 keep(outcomes)
-                if left := running[future][len(outcomes) :]:
+                if left := running[finished][len(outcomes) :]:
                     waiting.appendleft(left)
-                del running[future]
+                del running[finished]
                 advance(len(outcomes))
-            if processes_pay is not None and processes_pay.for_rest(waiting):
-                break
-    except (KeyboardInterrupt, BufsimError):
-        for future in running:
-            if future.done() and not future.cancelled() and future.exception() is None:
-                keep(future.result())
-        raise
+                if processes_pay is not None and processes_pay.for_rest(waiting):
+                    break
+        except (KeyboardInterrupt, BufsimError):
+            for future in running:
+                if future.done() and not future.cancelled() and future.exception() is None:
+                    keep(future.result())
+            raise
     return [task for chunk in waiting for task in chunk]
+
+
+def _next(done: SimpleQueue[Future[list[Outcome]] | None]) -> Future[list[Outcome]]:
+    future = done.get()
+    if future is None:
+        raise KeyboardInterrupt
+    return future
+
+
+@contextlib.contextmanager
+def _interrupts_in_turn(done: SimpleQueue[Future[list[Outcome]] | None]) -> Iterator[None]:
+    """Let an interrupt come as None in the queue of what is done.
+
+    Raised wherever it arrives, it could leave a future's lock held for ever, and the end of the process waits for it.
+    """
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda *_: done.put(None))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _compile_for(place: _Place, tasks: Sequence[Task]) -> None:
