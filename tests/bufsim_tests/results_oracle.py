@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from bufsim import FlushAt, FlushEvery, FlushPolicy, Result
+from bufsim import FlushAt, FlushCron, FlushEvery, FlushPolicy, Result
 from bufsim.engines.randomness import stream
 from bufsim.model.flush_policy import AllOf, AnyOf, CheckedEvery
 
@@ -125,6 +125,8 @@ class Oracle:
         """The ticks of a leaf, as they stand from `low` on, before anything changes at `high`."""
         if isinstance(leaf, FlushAt):
             return list(leaf.times)
+        if isinstance(leaf, FlushCron):
+            return list(leaf.times(self.end))
         origin, first = leaf.phase, 0
         if isinstance(leaf, FlushEvery) and leaf.anchor != "clock":
             restart = max([r for _, r in self.down if r <= low], default=-INF)
@@ -152,7 +154,7 @@ TIMES = {
 def tick_leaves(policy: FlushPolicy) -> list[FlushPolicy]:
     if isinstance(policy, AnyOf | AllOf):
         return [leaf for member in policy.members for leaf in tick_leaves(member)]
-    return [policy] if isinstance(policy, FlushEvery | FlushAt | CheckedEvery) else []
+    return [policy] if isinstance(policy, FlushEvery | FlushAt | FlushCron | CheckedEvery) else []
 
 
 def integral(spans: list[tuple[int, float]], power: int = 1) -> float:
