@@ -114,14 +114,14 @@ def test_an_engine_that_breaks_a_tie_rule_is_caught(monkeypatch: pytest.MonkeyPa
     from bufsim.engines import compiled_engine
     from bufsim.engines.workload import Workload
 
-    arrivals = loop.arrivals
+    arrive = loop.arrive
 
     def late(state: Any, before: float, up_to: float) -> int:
         if state.jobs.time[state.run[0].job - state.run[0].job_first] == up_to:
             return loop.due_or_service(state, up_to)
-        return arrivals(state, before, up_to)
+        return arrive(state, before, up_to)
 
-    monkeypatch.setattr(loop, "arrivals", late)
+    monkeypatch.setattr(loop, "arrive", late)
     run = Simulation.run
 
     def uncompiled(simulation: Simulation, seed: int, *, engine: str) -> Result:
