@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import math
 import pickle
 from collections.abc import Callable
+from dataclasses import FrozenInstanceError
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import bufsim
 from bufsim import (
@@ -24,8 +28,10 @@ from bufsim import (
     KeepAll,
     Merge,
     NeverFlush,
+    Storage,
     vendure,
 )
+from bufsim.vendure import InMemoryJobBufferStorageStrategy, TestingJobBufferStorageStrategy
 
 POLICY = FlushAtSize(200) | FlushAfterAge("30s")
 
@@ -176,7 +182,138 @@ def test_a_ported_buffer_can_be_given_a_policy() -> None:
         ),
     ],
 )
-def test_wrong_values_are_refused(make: Callable[[], object], kind: type[Exception], message: str) -> None:
+def test_wrong_values_of_a_buffer_are_refused(make: Callable[[], object], kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind) as raised:
+        make()
+    assert str(raised.value).startswith(message)
+
+
+def test_it_is_a_value() -> None:
+    for capacity in (Capacity(5), Capacity(nbytes="64 MiB"), Capacity(5, 10, "drop_oldest")):
+        assert pickle.loads(pickle.dumps(capacity)) == capacity
+        assert hash(pickle.loads(pickle.dumps(capacity))) == hash(capacity)
+        assert eval(repr(capacity), {"Capacity": Capacity}) == capacity
+        with pytest.raises(FrozenInstanceError):
+            capacity.jobs = 3  # type: ignore[misc]
+    assert repr(Capacity(5)) == "Capacity(jobs=5)"
+
+
+def test_the_newest_is_dropped_unless_told_otherwise() -> None:
+    assert Capacity(jobs=5).on_full == "drop_newest"
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "message"),
+    [
+        (
+            Capacity,
+            InvalidValueError,
+            "Capacity needs jobs or nbytes, got neither; a buffer without a limit has no Capacity",
+        ),
+        (lambda: Capacity(jobs=0), InvalidValueError, "jobs must be >= 1, got 0"),
+        (lambda: Capacity(nbytes=-1), InvalidValueError, "nbytes must be >= 1, got -1"),
+        (lambda: Capacity(jobs=2.0), InvalidTypeError, "jobs must be a whole number, got 2.0"),
+        (
+            lambda: Capacity(jobs=1, on_full="drop_odlest"),
+            InvalidValueError,
+            "on_full must be one of 'drop_newest', 'drop_oldest', got 'drop_odlest'; did you mean 'drop_oldest'?",
+        ),
+    ],
+)
+def test_wrong_capacities_are_refused(make: Callable[[], object], kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind) as raised:
+        make()
+    assert str(raised.value) == message
+
+
+sizes = st.lists(st.integers(0, 6), min_size=1, max_size=9)
+
+
+@given(sizes)
+def test_drain_all_takes_all(nbytes: list[int]) -> None:
+    assert DrainAll().count(nbytes) == len(nbytes)
+
+
+@given(sizes, st.integers(1, 12))
+def test_at_most_n_takes_the_n_oldest_or_all(nbytes: list[int], n: int) -> None:
+    assert DrainAtMost(n).count(nbytes) == min(n, len(nbytes))
+
+
+@given(sizes, st.none() | st.integers(1, 12), st.integers(1, 12))
+def test_within_both_limits_it_takes_the_most_that_fits_and_at_least_one(
+    nbytes: list[int], n: int | None, limit: int
+) -> None:
+    fitting = [k for k in range(len(nbytes) + 1) if sum(nbytes[:k]) <= limit and (n is None or k <= n)]
+    assert DrainAtMost(n, limit).count(nbytes) == max(1, max(fitting))
+
+
+def test_a_job_that_fits_no_limit_goes_alone() -> None:
+    assert DrainAtMost(nbytes=10).count([99, 1, 1]) == 1
+
+
+def test_a_job_that_just_fits_is_taken_and_empty_jobs_behind_it_too() -> None:
+    assert DrainAtMost(nbytes=10).count([4, 6, 0, 1]) == 3
+
+
+def test_they_are_values() -> None:
+    for drain in (DrainAll(), DrainAtMost(5), DrainAtMost(nbytes="1 kB"), DrainAtMost(5, 1000)):
+        assert pickle.loads(pickle.dumps(drain)) == drain
+        assert hash(pickle.loads(pickle.dumps(drain))) == hash(drain)
+        assert eval(repr(drain), {"DrainAll": DrainAll, "DrainAtMost": DrainAtMost}) == drain
+    assert repr(DrainAtMost(nbytes="1 kB")) == "DrainAtMost(nbytes=1000)"
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "message"),
+    [
+        (
+            DrainAtMost,
+            InvalidValueError,
+            "DrainAtMost needs n or nbytes, got neither; a flush that takes all is DrainAll()",
+        ),
+        (lambda: DrainAtMost(0), InvalidValueError, "n must be >= 1, got 0"),
+        (lambda: DrainAtMost(nbytes=0), InvalidValueError, "nbytes must be >= 1, got 0"),
+        (lambda: DrainAtMost(1.5), InvalidTypeError, "n must be a whole number, got 1.5"),
+        (lambda: DrainAtMost(nbytes="lots"), InvalidValueError, "nbytes must be a number with a unit, such as "),
+    ],
+)
+def test_wrong_drains_are_refused(make: Callable[[], object], kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind) as raised:
+        make()
+    assert str(raised.value).startswith(message)
+
+
+def test_the_default_is_vendures_in_memory_and_loses_at_a_stop() -> None:
+    storage = Storage()
+    assert (storage.durable, storage.read_delete_window) == (False, 0.0)
+    assert isinstance(storage.strategy(), InMemoryJobBufferStorageStrategy)
+    assert storage.strategy() is not storage.strategy()
+
+
+def test_storages_are_values() -> None:
+    storage = Storage(durable=True, read_delete_window="30ms")
+    assert storage == Storage(durable=True, read_delete_window=0.03)
+    assert eval(repr(storage), vars(bufsim)) == storage
+    for value in (storage, Storage(strategy=TestingJobBufferStorageStrategy)):
+        again = pickle.loads(pickle.dumps(value))
+        assert again == value
+        assert hash(again) == hash(value)
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "message"),
+    [
+        (lambda: Storage(read_delete_window=-1), InvalidValueError, "read_delete_window must be >= 0, got -1.0"),
+        (lambda: Storage(read_delete_window=math.nan), InvalidValueError, "read_delete_window must be finite, got nan"),
+        (lambda: Storage(durable=1), InvalidTypeError, "durable must be True or False, got 1"),
+        (
+            lambda: Storage(strategy=InMemoryJobBufferStorageStrategy()),
+            InvalidTypeError,
+            "strategy must make a storage strategy when called, got <bufsim.vendure.storage.InMemory",
+        ),
+    ],
+)
+def test_wrong_storages_are_refused(make: Callable[[], object], kind: type[Exception], message: str) -> None:
     with pytest.raises(kind) as raised:
         make()
     assert str(raised.value).startswith(message)

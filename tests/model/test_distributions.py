@@ -18,6 +18,7 @@ from bufsim.model.distributions import (
     Geometric,
     LogNormal,
     Scaled,
+    Scipy,
     Uniform,
     as_distribution,
     mean,
@@ -197,3 +198,38 @@ def test_a_draw_that_is_no_time_is_an_error_wherever_it_stands(wrong):
 def test_a_draw_of_the_wrong_shape_is_an_error():
     with pytest.raises(InvalidValueError, match=r"^Broken\(\) must draw an array of shape \(3,\), got \(1,\)$"):
         sample(Broken(1.0), generator(), 3)
+
+
+def test_two_are_equal_if_their_names_and_parameters_are():
+    value = Scipy(scipy.stats.gamma(2.0, scale=0.5))
+    assert value == Scipy(scipy.stats.gamma(2.0, scale=0.5))
+    assert hash(value) == hash(Scipy(scipy.stats.gamma(2.0, scale=0.5)))
+    assert value != Scipy(scipy.stats.gamma(2.0, scale=0.6))
+    assert value != Scipy(scipy.stats.lognorm(2.0, scale=0.5))
+    assert value != 0.5
+
+
+def test_draws_come_from_the_generator_that_is_given():
+    value = Scipy(scipy.stats.expon(scale=3.0))
+    draws = [value.draw(np.random.default_rng(seed), 3).tolist() for seed in (1, 1, 2)]
+    assert draws[0] == draws[1] != draws[2]
+
+
+def test_a_distribution_of_the_users_own_is_equal_to_itself_only():
+    class Triangle(scipy.stats.rv_continuous):
+        def _pdf(self, x):
+            return 2.0 * x
+
+    first, second = Triangle(a=0.0, b=1.0, name="gamma"), Triangle(a=0.0, b=1.0, name="gamma")
+    frozen = first()
+    assert Scipy(frozen) == Scipy(frozen)
+    assert Scipy(frozen) != Scipy(second())
+    assert repr(Scipy(frozen)) == "Triangle()"
+
+
+def test_parameters_that_are_arrays_are_an_error():
+    with pytest.raises(
+        InvalidTypeError,
+        match=r"^the parameters of scipy.stats.expon\(.*\) must be plain numbers, one distribution at a",
+    ):
+        Scipy(scipy.stats.expon(scale=np.array([1.0, 2.0])))
