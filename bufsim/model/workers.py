@@ -190,13 +190,13 @@ class PollingWorkers(Value):
 
     concurrency: Count = 1
     _: KW_ONLY
-    poll_interval: Period = default(0.2)
     queue: Text | None = None
     service: Service = default(Constant(0.0))
     per_item: Duration = default(0.0)
     failure: Probability = 0.0
     retries: Whole = 0
     backoff: AnyBackoff = default(Backoff(0.0))
+    poll_interval: Period = default(0.2)
 
 
 Workers = PushWorkers | PollingWorkers

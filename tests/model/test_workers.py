@@ -141,3 +141,8 @@ def test_wrong_intervals_and_back_offs_are_refused(make: Callable[[], object], m
     with pytest.raises(InvalidValueError) as raised:
         make()
     assert str(raised.value) == message
+
+
+def test_a_repr_names_the_options_in_the_order_of_the_documentation() -> None:
+    pool = PollingWorkers(2, poll_interval="1s", service=0.5, failure=0.1)
+    assert repr(pool) == "PollingWorkers(concurrency=2, service=Constant(0.5), failure=0.1, poll_interval=1.0)"
