@@ -119,7 +119,7 @@ _LATE = {
     "policy_grid": "bufsim.studies.scenarios",
     "theory": "bufsim.theory",
 }
-"""What no one needs to declare a simulation is imported when it is asked for: where each name stands."""
+"""Names that nobody needs to declare a simulation, and the module of each: imported when first asked for."""
 
 
 def __getattr__(name: str) -> object:

@@ -68,7 +68,7 @@ class Backtest:
         return pd.DataFrame(rows)
 
     def shifted(self, delay: float) -> int:
-        """Return how many batch sizes would be others if every flush had been `delay` seconds later.
+        """Number of batch sizes that would differ if every flush had been `delay` seconds later.
 
         A comparison that no delay could upset would show nothing.
         """
@@ -279,5 +279,5 @@ def _with_explanations(result: Result, compared: pd.DataFrame) -> pd.DataFrame:
 
 
 def _batches(arrivals: npt.NDArray[np.float64], starts: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Return how many arrivals fall to each flush; one at a flush's own instant is in it."""
+    """Number of arrivals that fall to each flush; one at a flush's own instant is in it."""
     return np.diff(np.searchsorted(arrivals, starts, side="right"), prepend=0)

@@ -76,7 +76,7 @@ def scenario_of(options: argparse.Namespace) -> tuple[Scenario, str]:
 
 
 def _changed(options: argparse.Namespace) -> dict[str, Any]:
-    """Return what the file declares, with what the options say in place of it."""
+    """Simulation that the file declares, with what the options say in place of it."""
     for name in (*_WITHOUT_A_FILE, "workers"):
         if getattr(options, name):
             raise InvalidValueError(f"{_option(name)} goes without a scenario file; change {options.scenario}")
@@ -92,7 +92,7 @@ def _changed(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _declared(options: argparse.Namespace) -> dict[str, Any]:
-    """Return what the options declare, as a file would."""
+    """Simulation that the options declare, as a file would."""
     for name in ("arrivals", "policy", "until"):
         if not getattr(options, name):
             raise InvalidValueError(f"give a scenario file, or --arrivals, --policy and --until; --{name} is missing")
@@ -149,7 +149,7 @@ def how(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def left(options: argparse.Namespace) -> str:
-    """Return what an interrupt leaves of a command."""
+    """Exit of a command that was interrupted."""
     if "store" not in options:
         return "a run that is not finished is not kept"
     where = "not kept without --store FILE" if options.store is None else f"kept in {options.store}"

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _quiet(quiet: bool) -> contextlib.AbstractContextManager[None]:
-    """Return what keeps the engine from saying that it compiles, if that is asked."""
+    """Context in which the engine does not say that it compiles, if that is asked."""
     return telling(silent) if quiet else contextlib.nullcontext()
 
 

@@ -69,7 +69,7 @@ def _run(options: argparse.Namespace) -> int:
         name=file.path.name,
         text=file.text,
         command=_command(file, html, options),
-        inputs=[_row(one) for one in file.inputs],
+        inputs=[_row(source) for source in file.inputs],
         copy=file.text_in(html.parent),
     )
     written = write_report(answer, html, source=source)
@@ -108,8 +108,8 @@ def _check_copy(file: PlanFile, html: Path) -> None:
         )
 
 
-def _row(one: Any) -> tuple[str, int, str]:
-    return one.name, one.rows, one.sha256
+def _row(source: Any) -> tuple[str, int, str]:
+    return source.name, source.rows, source.sha256
 
 
 def _command(file: PlanFile, html: Path, options: argparse.Namespace) -> str:

@@ -36,9 +36,9 @@ def _run(options: argparse.Namespace) -> int:
     for claim in CLAIMS:
         found.append(claim.finding(extent))
         console.say(line(found[-1]))
-    bad = [one for one in found if not one.holds]
+    bad = [finding for finding in found if not finding.holds]
     console.say(f"\n{'all' if not bad else f'{len(found) - len(bad)} of'} {len(found)} hold, seed {seed}")
-    console.give({"seed": seed, "holds": not bad, "findings": [dataclasses.asdict(one) for one in found]})
+    console.give({"seed": seed, "holds": not bad, "findings": [dataclasses.asdict(finding) for finding in found]})
     return NOTHING_QUALIFIES if bad else DONE
 
 

@@ -1,1 +1,1 @@
-"""How a declared simulation runs: two engines that write down the same, to the last bit."""
+"""Two engines that run a declared simulation, and write down the same to the last bit."""

@@ -1,4 +1,4 @@
-"""How many ticks of a rule stand before a time: for one number, as the kernel asks, or for arrays, as tables do."""
+"""Number of ticks of a rule before a time: for one number, as the kernel asks, or for arrays, as tables do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 
 def ticks_before(origin: Any, period: float, smallest: int, time: Any) -> Any:
-    """Return how many of the ticks origin + k·period, k ≥ `smallest`, stand before `time`: a whole number as a float.
+    """Number of the ticks origin + k·period, k ≥ `smallest`, before `time`: a whole number as a float.
 
     Ticks are the doubles origin + k·period, as in `bufsim.model.rules.first_tick`, and there are at most 2⁵⁰ of them.
     """
@@ -77,7 +77,7 @@ def of_size(number: float) -> int:
 
 
 def times_before(times: npt.NDArray[np.float64], time: float) -> int:
-    """Return how many of the increasing times stand before `time`."""
+    """Number of the increasing times before `time`."""
     low, high = 0, len(times)
     while low < high:
         middle = (low + high) // 2

@@ -109,8 +109,8 @@ class DrawStore:
             record["draws_first"], record["draws_last"], record["draws_skipped"] = end, end + len(draws), first
             parts.append(draws)
             end += len(draws)
-        for place, (first, service, failure) in self._services.items():
-            span = state.spans[place]
+        for slot, (first, service, failure) in self._services.items():
+            span = state.spans[slot]
             span["service"], span["failure"] = end, end + len(service)
             span["skipped"], span["count"] = first, len(service)
             parts += [service, failure]

@@ -256,15 +256,15 @@ class BufferState:
 
     def _taken(self, batch: vendure.service.Batch, count: int, everything: bool) -> list[int]:
         """Return the rows of what a storage strategy of the user's gave; what it should have and did not is lost."""
-        place = {self.recorder.copy_job[row]: position for position, row in enumerate(self.rows)}
+        position_of = {self.recorder.copy_job[row]: position for position, row in enumerate(self.rows)}
         positions = []
         for job in batch.jobs:
             number = self.model.number(job)
-            if number not in place:
+            if number not in position_of:
                 raise BufsimError(
                     f"the storage strategy gave {job!r} out of buffer {self.id!r}, which does not hold it"
                 )
-            positions.append(place.pop(number))
+            positions.append(position_of.pop(number))
         taken = [self.rows[position] for position in positions]
         # a storage that gives fewer than it was asked for has no more
         gone = set(range(len(self.rows))) if everything or len(batch.jobs) < count else set(positions)
@@ -310,7 +310,7 @@ class BufferState:
     def _link(self, enqueued: list[vendure.Job], tasks: Sequence[int]) -> None:
         """Write which task carries which copy."""
         if self._assignment is not None:
-            self.recorder.carry(self._flush_rows, [tasks[place] for place in self._assignment.carrier])
+            self.recorder.carry(self._flush_rows, [tasks[carrier] for carrier in self._assignment.carrier])
         elif isinstance(self.declared.reduce, KeepAll):
             self.recorder.carry(self._flush_rows, tasks)
         else:

@@ -322,10 +322,10 @@ class Model(Generic[Outcome]):
         for number, name in enumerate(self.queues):
             for taker in self._takers_of.get(name, ()):
                 buffer[number] = taker.index
-        one = len(self.queues) == 1
+        has_one_queue = len(self.queues) == 1
         return {
             "copy_job": memory.counted(self._arrived),
-            "copy_buffer": np.broadcast_to(buffer[0], (self._arrived,)) if one else buffer[job_queue],
+            "copy_buffer": np.broadcast_to(buffer[0], (self._arrived,)) if has_one_queue else buffer[job_queue],
         }
 
     def _with_own(self, columns: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:

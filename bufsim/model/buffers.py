@@ -55,7 +55,7 @@ class Drain(Value, ABC):
 
     @abstractmethod
     def count(self, nbytes: Sequence[int]) -> int:
-        """Return how many of the oldest jobs a flush takes; `nbytes` are the jobs' sizes, the oldest first."""
+        """Number of the oldest jobs that a flush takes; `nbytes` are the jobs' sizes, the oldest first."""
 
 
 @value
@@ -99,7 +99,7 @@ class DrainAtMost(Drain):
             raise InvalidValueError("DrainAtMost needs n or nbytes, got neither; a flush that takes all is DrainAll()")
 
     def count(self, nbytes: Sequence[int]) -> int:
-        """Return how many of the oldest jobs fit within both limits, at least one."""
+        """Number of the oldest jobs that fit within both limits, at least one."""
         most = len(nbytes) if self.n is None else self.n
         return rules.drain_count(nbytes, 0, len(nbytes), most, rules.NO_LIMIT if self.nbytes is None else self.nbytes)
 

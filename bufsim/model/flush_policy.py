@@ -272,7 +272,7 @@ class AllOf(_Joined):
     @property
     def label(self) -> str:
         """The members' labels."""
-        return " & ".join(f"({one.label})" if isinstance(one, AnyOf) else one.label for one in self.members)
+        return " & ".join(f"({member.label})" if isinstance(member, AnyOf) else member.label for member in self.members)
 
     @property
     def phrase(self) -> str:

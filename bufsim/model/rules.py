@@ -127,7 +127,7 @@ def next_poll(now: float, last_poll: float, interval: float) -> float:
 
 
 def drain_count(nbytes: Sequence[int], first: int, jobs: int, most_jobs: int, most_bytes: int) -> int:
-    """Return how many of the `jobs` jobs from position `first` fit within both limits, at least one."""
+    """Number of the `jobs` jobs from position `first` that fit within both limits, at least one."""
     most = jobs if jobs < most_jobs else most_jobs
     total = 0
     for taken in range(most):

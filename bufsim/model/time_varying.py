@@ -18,7 +18,7 @@ from bufsim.model.arrivals import Arrivals, accumulate, before
 from bufsim.model.distributions import BLOCK, FloatArray
 
 _ROUNDING = 1.0 + 1e-12
-"""How far a rate may exceed its bound by rounding: 0.1 + 0.2 is above 0.3."""
+"""The slack by which rounding may lift a rate above its bound: 0.1 + 0.2 is above 0.3."""
 
 
 class Rate(Value, ABC):

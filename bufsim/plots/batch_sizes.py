@@ -56,7 +56,7 @@ class BatchSizes:
     buffer: str | None = None
 
     def frame(self) -> pd.DataFrame:
-        """Return how many flushes took, and left after reduce, how many jobs, by cause.
+        """Number of flushes by batch size, as taken and after reduce, and by cause.
 
         Returns
         -------
@@ -116,10 +116,10 @@ class _Batches:
         places = range(len(self.causes.families))
         return [
             (
-                _counts_in(self.taken[self.causes.place == place], edges) / len(self.taken),
-                _counts_in(self.reduced[self.causes.place[self.ended] == place], edges) / max(len(self.reduced), 1),
+                _counts_in(self.taken[self.causes.place == index], edges) / len(self.taken),
+                _counts_in(self.reduced[self.causes.place[self.ended] == index], edges) / max(len(self.reduced), 1),
             )
-            for place in places
+            for index in places
         ]
 
 
@@ -207,9 +207,9 @@ def _draw_causes(ax: Axes, batch: _Batches, edges: FloatArray, below: float) -> 
     key: list[Artist] = []
     foot, roof = np.zeros((2, len(edges) - 1))
     width, counts = np.diff(edges), batch.causes.counts()
-    for place, (taken, reduced) in enumerate(batch.by_family(edges)):
-        colour = batch.causes.families[place].colour
-        label = f"{batch.causes.names[place]}: {formats.percent(float(counts[place] / len(batch.taken)))}"
+    for index, (taken, reduced) in enumerate(batch.by_family(edges)):
+        colour = batch.causes.families[index].colour
+        label = f"{batch.causes.names[index]}: {formats.percent(float(counts[index] / len(batch.taken)))}"
         key.append(ax.bar(edges[:-1], taken, width, roof, align="edge", color=colour, label=label, **_EDGE)[0])
         key[-1].set_label(label)
         ax.bar(edges[:-1], -below * reduced, width, foot, align="edge", color=colour, alpha=0.5, **_EDGE)

@@ -228,7 +228,7 @@ def _label(ax: Axes, panel: _Panel, scale: formats.Unit, key: list[Artist], titl
 
 
 def _title(panel: _Panel, panels: list[_Panel]) -> str:
-    """Return what tells this panel from the others: the result's label, the buffer, or both."""
+    """Title that tells this panel from the others: the result's label, the buffer, or both."""
     names = [panel.subject.label] if len({other.subject.label for other in panels}) > 1 else []
     names += [panel.subject.part] if len({other.subject.part for other in panels}) > 1 else []
     return ", ".join(names) if names else f"Buffer size of {panel.subject.part}"

@@ -50,7 +50,7 @@ class _Row:
 
     @property
     def margin(self) -> float:
-        """What does not matter, in the unit that is drawn; nan without it."""
+        """The difference that does not matter, in the unit that is drawn; nan without it."""
         test, mean = self.compared.comparison.equivalence, self.compared.comparison.difference.second_mean
         return math.nan if test is None else self.quantity.scaled(test.margin.at(mean))
 
@@ -190,9 +190,10 @@ class Differences:
             margin=self.margin,
             confidence=self.confidence,
         ).rows
-        units = [_share(one) for one in compared] if self._is_relative else _units(compared)
+        units = [_share(difference) for difference in compared] if self._is_relative else _units(compared)
         return [
-            _Row(one, by_name[one.first], by_name[one.second], unit) for one, unit in zip(compared, units, strict=True)
+            _Row(difference, by_name[difference.first], by_name[difference.second], unit)
+            for difference, unit in zip(compared, units, strict=True)
         ]
 
     def _baseline_of(self, shown: Sequence[ScenarioSubject]) -> str | None:
@@ -221,7 +222,7 @@ class Differences:
         return seconds[0] if len(seconds) == 1 else None
 
     def _name(self, row: _Row) -> str:
-        """Return what a row is called: its scenario, its pair, or its metric."""
+        """Name of a row: its scenario, its pair, or its metric."""
         pair = row.first.label if self._second else f"{row.first.label}\nvs {row.second.label}"
         if len(self._quantities) == 1:
             return pair
@@ -282,9 +283,9 @@ def _raw(compared: Compared) -> Interval:
 def _units(compared: Sequence[Compared]) -> list[Unit]:
     """Return for each difference the unit that fits those of its metric."""
     ends: dict[Expression, list[float]] = {}
-    for one in compared:
-        ends.setdefault(one.expression, []).extend((_raw(one).low, _raw(one).high))
-    return [Quantity.of(one.expression, ends[one.expression]).unit for one in compared]
+    for difference in compared:
+        ends.setdefault(difference.expression, []).extend((_raw(difference).low, _raw(difference).high))
+    return [Quantity.of(difference.expression, ends[difference.expression]).unit for difference in compared]
 
 
 def _share(compared: Compared) -> Unit:

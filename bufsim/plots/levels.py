@@ -71,13 +71,13 @@ def before(steps: Steps, times: npt.ArrayLike) -> IntArray:
 
 
 def buffered(result: Result, buffer: str, column: str = "size") -> Steps:
-    """Return how many jobs, or with the column ``"nbytes"`` bytes, are in a buffer."""
+    """Jobs, or with the column ``"nbytes"`` bytes, in a buffer over time."""
     rows = rows_of(result.buffer_size, "buffer", buffer)
     return Steps(rows["time"].to_numpy(), rows[column].to_numpy())
 
 
 def in_flight(result: Result) -> Steps:
-    """Return how many jobs are taken from a buffer but not yet in the queue, in all buffers."""
+    """Jobs over time that are taken from a buffer but not yet in the queue, of all buffers."""
     start, end, jobs = (result.flushes[name].to_numpy() for name in ("start", "end", "batch_size"))
     end = np.where(np.isnan(end), next_stop(result, start), end)
     ended = np.isfinite(end)
@@ -85,7 +85,7 @@ def in_flight(result: Result) -> Steps:
 
 
 def queued(result: Result) -> Steps:
-    """Return how many jobs lie in the queues or are in service; each of the jobs that a work carries counts."""
+    """Jobs over time that lie in the queues or are in service; each of the jobs that a task carries counts."""
     jobs, flushes = result.jobs, result.flushes
     # the last place is for jobs without a flush, and a flush that handed over nothing brought no job to a queue
     end = np.append(flushes["end"].to_numpy(), np.nan)
@@ -99,13 +99,13 @@ def queued(result: Result) -> Steps:
 
 
 def waiting(result: Result, queue: str) -> Steps:
-    """Return how many jobs of a queue have not been started yet, a step an instant."""
+    """Jobs of a queue over time that have not been started yet, a step an instant."""
     work = rows_of(result.work, "queue", queue)
     return lasting(_between(work["queued_at"].to_numpy(), _else_lost(result, work, "started_at")))
 
 
 def in_service(result: Result, queue: str) -> Steps:
-    """Return how many jobs of a queue have been started and are not finished, a step an instant."""
+    """Jobs of a queue over time that have been started and are not finished, a step an instant."""
     work = rows_of(result.work, "queue", queue)
     return lasting(_between(work["started_at"].to_numpy(), _else_lost(result, work, "finished_at")))
 
@@ -118,7 +118,7 @@ def _else_lost(result: Result, work: pd.DataFrame, end: str) -> FloatArray:
 
 
 def _between(start: FloatArray, end: FloatArray) -> Steps:
-    """Return how many intervals are open; NaN starts none, or ends none."""
+    """Number of open intervals over time; NaN starts none, or ends none."""
     end = end[~np.isnan(start) & ~np.isnan(end)]
     start = start[~np.isnan(start)]
     return Steps.of_changes((start, np.ones(len(start), np.int64)), (end, -np.ones(len(end), np.int64)))
@@ -148,7 +148,7 @@ def shares(steps: Steps, window: Window, gaps: Sequence[tuple[float, float]] = (
 
 
 def _gone(times: FloatArray, gaps: Sequence[tuple[float, float]]) -> FloatArray:
-    """Return how much of the gaps, which do not overlap, has passed at each of the times."""
+    """Part of the gaps, which do not overlap, that has passed at each of the times, s."""
     if not len(gaps):
         return np.zeros_like(times)
     lengths = np.array([[0.0, end - start] for start, end in gaps])
@@ -228,8 +228,8 @@ def draw(ax: Axes, times: npt.NDArray[np.float64], y: npt.ArrayLike, causes: Cau
     """Draw a mark at each flush, its colour and shape those of its cause."""
     y = np.asarray(y)
     size = 6.0 if len(times) <= 60 else 4.5 if len(times) <= 300 else 3.0
-    for place, family in enumerate(causes.families):
-        rows = causes.place == place
+    for index, family in enumerate(causes.families):
+        rows = causes.place == index
         ax.plot(
             times[rows],
             y[rows],
@@ -255,10 +255,10 @@ def strip(ax: Axes, times: npt.NDArray[np.float64], causes: Causes, end: float) 
     counts = np.zeros((len(causes.families), COLUMNS))
     column = np.clip(np.searchsorted(edges, times, side="right") - 1, 0, COLUMNS - 1)
     np.add.at(counts, (causes.place, column), 1.0)
-    for place, family in enumerate(causes.families):
+    for index, family in enumerate(causes.families):
         # in the order of the key, from the top
-        foot = height(len(causes.families) - 1 - place)
-        _lane(ax, edges, counts[place] / counts.max(), family.colour, foot)
+        foot = height(len(causes.families) - 1 - index)
+        _lane(ax, edges, counts[index] / counts.max(), family.colour, foot)
         (mark,) = ax.plot(1.01, foot + _LANE / 2.0, transform=ax.transAxes, clip_on=False)
         mark.set(marker=family.marker, color=family.colour, markersize=4.0)
 

@@ -158,7 +158,9 @@ class LoadRamp:
             )
         if self.scenarios is not None:
             lowest = [found[0] for found in several.values()]
-            chosen = [subjects.find(one, lowest, self.study_result) for one in subjects.listed(self.scenarios)]
+            chosen = [
+                subjects.find(scenario, lowest, self.study_result) for scenario in subjects.listed(self.scenarios)
+            ]
             several = {subject.option: several[subject.option] for subject in chosen}
         metric = expression(self.metric)
         # a metric of the queue has no steady value when the workers are saturated
@@ -338,7 +340,7 @@ def _set_loads(ax: Axes, by_scale: Mapping[float, float]) -> None:
     ax.set_xlim(rates[0] / spread, rates[-1] * spread)
     kept = _apart(rates)
     texts = [f"{formats.number(by_scale[scale], 3)}\n{_TIMES}{scale:g}" for scale in scales]
-    ax.set_xticks([rates[place] for place in kept], [texts[place] for place in kept])
+    ax.set_xticks([rates[index] for index in kept], [texts[index] for index in kept])
     ax.set_xticks([], minor=True)
     ax.set_xlabel("arrival rate, jobs per s, and times today's")
     if 1.0 in by_scale:
@@ -351,9 +353,9 @@ def _apart(rates: Sequence[float]) -> list[int]:
     """Return the places of ticks that have room for their text on a log axis."""
     least = math.log(rates[-1] / rates[0]) / 12.0
     kept = [0]
-    for place in range(1, len(rates)):
-        if math.log(rates[place] / rates[kept[-1]]) >= least:
-            kept.append(place)
+    for index in range(1, len(rates)):
+        if math.log(rates[index] / rates[kept[-1]]) >= least:
+            kept.append(index)
     return kept
 
 
@@ -442,7 +444,7 @@ def crossings(x: Sequence[float], intervals: Sequence[Interval], bound: float, *
     """
     along = np.log(np.asarray(x, dtype=np.float64))
     low, middle, high = (
-        _shown([getattr(one, end) for one in intervals], log=log) for end in ("low", "estimate", "high")
+        _shown([getattr(interval, end) for interval in intervals], log=log) for end in ("low", "estimate", "high")
     )
     level = math.log(bound) if log else bound
     edges = np.array([at for curve in (low, high) for at, _ in _where(along, curve, level)])
@@ -471,16 +473,16 @@ def _where(x: FloatArray, y: FloatArray, level: float) -> list[tuple[float, bool
     Where one end is infinite it may cross anywhere: the place is that of the other end.
     """
     found = []
-    for place in range(len(x) - 1):
-        start, end = y[place], y[place + 1]
+    for index in range(len(x) - 1):
+        start, end = y[index], y[index + 1]
         # a point on the level belongs to the line on which it is the end, but the first point of all
         if not (min(start, end) < level <= max(start, end) or min(start, end) <= level < max(start, end)):
             continue
-        if start == level and place > 0:
+        if start == level and index > 0:
             continue
         if math.isinf(start) or math.isinf(end):
-            at = x[place] if math.isinf(end) else x[place + 1]
+            at = x[index] if math.isinf(end) else x[index + 1]
         else:
-            at = x[place] + (level - start) / (end - start) * (x[place + 1] - x[place])
+            at = x[index] + (level - start) / (end - start) * (x[index + 1] - x[index])
         found.append((float(at), bool(end > start)))
     return found

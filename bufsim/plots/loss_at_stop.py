@@ -145,13 +145,13 @@ class _Loss:
 
     @property
     def kind(self) -> str:
-        """What survives a stop."""
+        """The part that survives a stop."""
         storage, queue = ("volatile" if part in self.parts else "durable" for part in ("buffered", "queue"))
         return f"{storage} storage, {queue} queue"
 
 
 def _at_risk(result: Result) -> dict[str, Steps]:
-    """Return how many jobs a stop would lose, over time: of each part that it would lose, and in total."""
+    """Jobs that a stop would lose, over time: of each part that it would lose, and in total."""
     declared = result.simulation
     if isinstance(declared, str):
         raise BufsimError(
@@ -169,7 +169,7 @@ def _at_risk(result: Result) -> dict[str, Steps]:
 
 
 def _observed(result: Result) -> IntArray:
-    """Return how many jobs each stop after the warm-up lost in the run."""
+    """Jobs that each stop after the warm-up lost in the run."""
     stops = np.array([stop for stop, _ in levels.stop_times(result)], dtype=np.float64)
     times, counts = levels.losses(result)
     lost = np.zeros(len(stops), np.int64)

@@ -268,7 +268,7 @@ class Pareto:
         return marked, f" · labels: {template}" if template else ""
 
     def _legend(self) -> str:
-        """Return what the marks behind the labels mean."""
+        """Meaning of the marks behind the labels."""
         verdicts = set(self._verdicts.values())
         meanings: dict[LimitVerdict, str] = {"fail": "breaks a limit", "undecided": "limit undecided"}
         return "".join(

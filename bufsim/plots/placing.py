@@ -155,7 +155,7 @@ def _choices(point: FloatArray, size: FloatArray) -> tuple[FloatArray, FloatArra
 
 
 def _hidden(boxes: FloatArray, others: FloatArray) -> FloatArray:
-    """Return how much of the others each box hides, in square points."""
+    """Area of the others that each box hides, in square points."""
     if not len(others):
         return np.zeros(len(boxes))
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
@@ -211,8 +211,8 @@ def beeswarm(
     )
     ax.plot(x[named], rows[named], linestyle="", marker="D", markersize=4.5, color=_ODD)
     far = np.argsort(-np.abs(x - np.median(x)), kind="stable")
-    written = [place for place in far if named[place]][:_MOST_NAMES]
-    spots = [Spot(f"#{names[place]}", float(x[place]), float(rows[place])) for place in written]
+    written = [index for index in far if named[index]][:_MOST_NAMES]
+    spots = [Spot(f"#{names[index]}", float(x[index]), float(rows[index])) for index in written]
     ax.set_yticks([])
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(labelsize=8.0, color=style.FAINT)
@@ -229,10 +229,10 @@ def stacked(x: npt.NDArray[np.float64], size: float) -> npt.NDArray[np.float64]:
     """
     rows = np.zeros(len(x))
     last: dict[float, float] = {}
-    for place in np.argsort(x, kind="stable"):
+    for index in np.argsort(x, kind="stable"):
         # from the middle outwards: 0, 1, -1, 2, -2, ...
         free = (sign * step for step in itertools.count() for sign in (1.0, -1.0))
-        row = next(row for row in free if x[place] - last.get(row, -np.inf) >= size)
-        last[row] = float(x[place])
-        rows[place] = row
+        row = next(row for row in free if x[index] - last.get(row, -np.inf) >= size)
+        last[row] = float(x[index])
+        rows[index] = row
     return rows

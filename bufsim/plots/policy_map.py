@@ -185,7 +185,7 @@ class PolicyMap:
         return size_and_age(policies.pop()) if len(policies) == 1 else None
 
     def _is_shown(self, size: int, age: float) -> bool:
-        ages = None if self.age is None else {checks.seconds("age", one) for one in self.age}
+        ages = None if self.age is None else {checks.seconds("age", value) for value in self.age}
         return (self.size is None or size in self.size) and (ages is None or age in ages)
 
     @cached_property
@@ -393,7 +393,7 @@ def _entry(quantity: Quantity, look: dict[str, Any]) -> list[Artist]:
 
 
 def _names(lines: QuadContourSet, quantity: Quantity) -> dict[float, str]:
-    """Return what to write on each line, by its height."""
+    """The text on each line, by its height."""
     rounded = {height: float(f"{np.exp(height):.3g}") for height in lines.levels}
     return {height: f"{formats.number(value)} {quantity.unit.name}" for height, value in rounded.items()}
 

@@ -50,7 +50,7 @@ class Queue:
     queue: str | None = None
 
     def frame(self) -> pd.DataFrame:
-        """Return how many jobs wait and are in service, and the flushes that brought them.
+        """Jobs that wait and are in service over time, and the flushes that brought them.
 
         Returns
         -------

@@ -245,7 +245,7 @@ def odd(values: FloatArray) -> npt.NDArray[np.bool_]:
 
 
 def _view(scaled: list[Interval]) -> tuple[float, float]:
-    """Return what is worth seeing: the first intervals may reach very far."""
+    """Range worth seeing: the first intervals may reach very far."""
     later = scaled[min(len(scaled) // 5, 8) :]
     ends = subjects.ends(later) + [interval.estimate for interval in scaled]
     room = 0.08 * (max(ends) - min(ends)) or 0.1 * abs(max(ends)) or 1.0

@@ -1,4 +1,4 @@
-"""What varies from job to job and what it is in the mean: a SMORE picture of scenarios."""
+"""SMORE picture of scenarios: the spread from job to job, and the mean with its interval."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class Smore:
 
     @cached_property
     def _stem(self) -> str | None:
-        """What a name such as "wait" has quantiles of: "wait_s"; None for a metric or an expression."""
+        """Column behind a name with quantiles, such as "wait": "wait_s"; None for a metric or an expression."""
         if not isinstance(self.metric, str):
             return None
         try:
@@ -131,7 +131,7 @@ class Smore:
 
     @cached_property
     def _mean(self) -> Expression:
-        """What is averaged."""
+        """The expression that is averaged."""
         return expression(self.metric, self.of) if self._stem is None else as_expression(f"mean_{self._stem}", self.of)
 
     @cached_property
@@ -229,7 +229,7 @@ def stretches(together: Sequence[Sequence[bool]]) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     for first in range(len(together)):
         last = first
-        while last + 1 < len(together) and all(together[last + 1][place] for place in range(first, last + 1)):
+        while last + 1 < len(together) and all(together[last + 1][index] for index in range(first, last + 1)):
             last += 1
         # a stretch within the one before says nothing new
         if last > first and (not found or last > found[-1][1]):

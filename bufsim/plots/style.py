@@ -274,9 +274,9 @@ def wide_head(ax: Axes, title: str, *, subtitle: str, key: Sequence[Artist] = ()
     # where the plot begins follows from its labels: they must be laid out before lines are broken
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
-    place = ax.get_position()
-    is_alone = all(one is ax or one.get_label() == "<colorbar>" for one in figure.axes)
-    head(ax, title, subtitle=subtitle, key=key, share=1.0 - place.x0 if is_alone else place.width)
+    box = ax.get_position()
+    is_alone = all(axes is ax or axes.get_label() == "<colorbar>" for axes in figure.axes)
+    head(ax, title, subtitle=subtitle, key=key, share=1.0 - box.x0 if is_alone else box.width)
     figure.set_layout_engine(engine)
 
 

@@ -84,9 +84,9 @@ def listed_results(results: Result | Sequence[Result]) -> list[Result]:
 
 def _subjects(names: list[str], results: Sequence[Result], parts: list[list[str]], wanted: str | None) -> list[Subject]:
     return [
-        Subject(name, place, result, part)
-        for place, (name, result) in enumerate(zip(names, results, strict=True))
-        for part in parts[place]
+        Subject(name, index, result, part)
+        for index, (name, result) in enumerate(zip(names, results, strict=True))
+        for part in parts[index]
         if wanted in (None, part)
     ]
 
@@ -111,7 +111,7 @@ def label(results: Sequence[Result], labels: Sequence[str] | None, buffer: str |
     names = [policies(result, buffer) for result in results]
     if len(set(names)) < len(names):
         names = [f"{name}, seed {result.seed}" for name, result in zip(names, results, strict=True)]
-    return [name if names.count(name) == 1 else f"{name}, run {place + 1}" for place, name in enumerate(names)]
+    return [name if names.count(name) == 1 else f"{name}, run {index + 1}" for index, name in enumerate(names)]
 
 
 def declared_buffer(result: Result, buffer: str) -> JobBuffer | None:
@@ -227,7 +227,7 @@ _FORBIDDEN: dict[str, Any] = {
 
 def read_limits(limits: str | Limit | Sequence[str | Limit]) -> list[Limit]:
     """Return the limits that were given, one or several."""
-    return [limit(one) for one in ([limits] if isinstance(limits, str | Limit) else limits)]
+    return [limit(text) for text in ([limits] if isinstance(limits, str | Limit) else limits)]
 
 
 def limit_values(limits: Sequence[Limit], quantity: Quantity) -> list[float]:
@@ -237,17 +237,17 @@ def limit_values(limits: Sequence[Limit], quantity: Quantity) -> list[float]:
 
 def draw_limits(ax: Axes, which: Which, quantity: Quantity, limits: Sequence[Limit]) -> list[Annotation]:
     """Draw the limits on the quantity that an axis shows, and return what is written; the axis must have its limits."""
-    found = [_draw(ax, which, quantity, one) for one in limits if one.expression == quantity.expression]
+    found = [_draw(ax, which, quantity, limit) for limit in limits if limit.expression == quantity.expression]
     return [note for note in found if note is not None]
 
 
-def _draw(ax: Axes, which: Which, quantity: Quantity, one: Limit) -> Annotation | None:
-    bound = quantity.scaled(one.bound)
+def _draw(ax: Axes, which: Which, quantity: Quantity, limit: Limit) -> Annotation | None:
+    bound = quantity.scaled(limit.bound)
     low, high = ax.get_xlim() if which == "x" else ax.get_ylim()
-    forbidden = (min(bound, high), high) if one.side == "<=" else (low, max(bound, low))
+    forbidden = (min(bound, high), high) if limit.side == "<=" else (low, max(bound, low))
     (ax.axvspan if which == "x" else ax.axhspan)(*forbidden, **_FORBIDDEN)
     (ax.axvline if which == "x" else ax.axhline)(bound, color="black", linewidth=0.9, linestyle=(0, (5, 3)), zorder=2)
-    amount = quantity.written(one.bound)
+    amount = quantity.written(limit.bound)
     look: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8.0, "zorder": 2.5}
     if which == "x":
         where = ax.get_xaxis_transform()
@@ -322,8 +322,8 @@ def every(study_result: StudyResult) -> list[ScenarioSubject]:
     today = [study_result.baseline in dict(option.scenarios).values() for option in found]
     places = itertools.accumulate((not is_today for is_today in today), initial=0)
     return [
-        ScenarioSubject(name, option.name, text, place, scale, is_today)
-        for option, text, place, is_today in zip(found, texts, places, today, strict=False)
+        ScenarioSubject(name, option.name, text, index, scale, is_today)
+        for option, text, index, is_today in zip(found, texts, places, today, strict=False)
         for scale, name in option.scenarios
         if name in study_result.finished
     ]
@@ -331,7 +331,7 @@ def every(study_result: StudyResult) -> list[ScenarioSubject]:
 
 def told_apart(shown: Sequence[ScenarioSubject]) -> bool:
     """Whether all scenarios have colours of their own."""
-    return sum(not one.is_today for one in shown) <= MOST_COLOURS
+    return sum(not subject.is_today for subject in shown) <= MOST_COLOURS
 
 
 def at_load(
@@ -349,12 +349,12 @@ def at_load(
         The scenarios or policies to show; None: all.
     """
     shown = every(study_result)
-    scales = sorted({one.scale for one in shown})
+    scales = sorted({subject.scale for subject in shown})
     wanted = (1.0 if 1.0 in scales else scales[0]) if load is None else checks.positive("load", load)
     if wanted not in scales:
         raise InvalidValueError(f"load must be one of {', '.join(f'{scale:g}' for scale in scales)}, got {load!r}")
-    at = [one for one in shown if one.scale == wanted]
-    return at if scenarios is None else [find(one, at, study_result) for one in listed(scenarios)]
+    at = [subject for subject in shown if subject.scale == wanted]
+    return at if scenarios is None else [find(scenario, at, study_result) for scenario in listed(scenarios)]
 
 
 def several_at_load(
@@ -373,16 +373,16 @@ def several_at_load(
 def find(what: str | FlushPolicy, shown: Sequence[ScenarioSubject], study_result: StudyResult) -> ScenarioSubject:
     """Return the one that is meant by a scenario's name, that without its load, its label, or its policy."""
     text = what if isinstance(what, str) else repr(what)
-    for one in shown:
-        if text in (one.name, one.option, one.label):
-            return one
+    for subject in shown:
+        if text in (subject.name, subject.option, subject.label):
+            return subject
     # a scenario at another load means its option
-    options_of = {one.name: one.option for one in every(study_result)}
-    for one in shown:
-        if options_of.get(text) == one.option:
-            return one
-    names = [one.option for one in shown]
-    return next(one for one in shown if one.option == checks.one_of("scenario", text, names))
+    options_of = {subject.name: subject.option for subject in every(study_result)}
+    for subject in shown:
+        if options_of.get(text) == subject.option:
+            return subject
+    names = [subject.option for subject in shown]
+    return next(subject for subject in shown if subject.option == checks.one_of("scenario", text, names))
 
 
 def chosen(study_result: StudyResult, scenario: str | FlushPolicy | None, load: float | None) -> ScenarioSubject:
@@ -390,7 +390,7 @@ def chosen(study_result: StudyResult, scenario: str | FlushPolicy | None, load: 
     shown = at_load(study_result, load)
     if scenario is not None:
         return find(scenario, shown, study_result)
-    return next((one for one in shown if one.is_today), shown[0])
+    return next((subject for subject in shown if subject.is_today), shown[0])
 
 
 def listed(scenarios: Sequence[str | FlushPolicy]) -> list[str | FlushPolicy]:
@@ -398,22 +398,22 @@ def listed(scenarios: Sequence[str | FlushPolicy]) -> list[str | FlushPolicy]:
     listed: list[str | FlushPolicy] = [scenarios] if isinstance(scenarios, str | FlushPolicy) else [*scenarios]
     if not listed:
         raise InvalidValueError("scenarios must hold at least one to show, got none; leave it out to show all")
-    checks.unique("scenarios", [one if isinstance(one, str) else repr(one) for one in listed])
+    checks.unique("scenarios", [scenario if isinstance(scenario, str) else repr(scenario) for scenario in listed])
     return listed
 
 
 def shortened(shown: Sequence[ScenarioSubject]) -> tuple[list[str], str]:
     """Return the labels without what all of them, but for today's, have in common, and what was left out."""
-    texts, template = without_common([one.label for one in shown])
+    texts, template = without_common([subject.label for subject in shown])
     if template:
         return texts, template
-    others, template = without_common([one.label for one in shown if not one.is_today])
+    others, template = without_common([subject.label for subject in shown if not subject.is_today])
     left = iter(others)
-    return [one.label if one.is_today else next(left) for one in shown], template
+    return [subject.label if subject.is_today else next(left) for subject in shown], template
 
 
 def arrival_rate(study_result: StudyResult, scenario: str) -> float:
-    """Return how many jobs a second come to be: as declared, or where that is not known as seen."""
+    """Jobs created per second: as declared, or as seen where that is not known."""
     declared = sum(producer.arrivals.mean_rate for producer in study_result.scenarios[scenario].producers)
     return declared if math.isfinite(declared) else study_result.interval("arrival_rate", scenario).estimate
 
@@ -428,6 +428,6 @@ def about_study(
     parts += ["INTERRUPTED: a part of the study"] * (not study_result.complete)
     parts += [f"{missing} {'scenario' if missing == 1 else 'scenarios'} not finished"] * (missing > 0)
     parts.append(f"{formats.level(confidence)} {what}")
-    if load is not None and len({one.scale for one in every(study_result)}) > 1:
+    if load is not None and len({subject.scale for subject in every(study_result)}) > 1:
         parts.append("today's load" if load == 1.0 else f"{load:g} times today's load")
     return " · ".join([*parts, f"seed {study_result.seed}"])

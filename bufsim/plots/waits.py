@@ -128,7 +128,7 @@ class _Waits:
 
 
 def _longer(waits: FloatArray, than: FloatArray) -> npt.NDArray[np.intp]:
-    """Return how many of the sorted waits are longer; a wait that is equal up to rounding is not."""
+    """Number of the sorted waits that are longer; a wait that is equal up to rounding is not."""
     return len(waits) - np.searchsorted(waits, than * (1.0 + 1e-9), side="right")
 
 
@@ -241,8 +241,8 @@ def _draw_counts(ax: Axes, drawn: list[_Waits], unit: formats.Unit) -> None:
         rows = [("", style.policy_colour(sample.subject.place), sample.waits) for sample in drawn]
     else:
         causes = drawn[0].causes
-        for place, family in enumerate(causes.families):
-            rows.append((family.name, family.colour, drawn[0].waits[causes.place == place]))
+        for index, family in enumerate(causes.families):
+            rows.append((family.name, family.colour, drawn[0].waits[causes.place == index]))
     _write(ax, "jobs that wait longer", 0.0, _FIRST_ROW, ha="left", color=style.FAINT)
     for row, (name, colour, waits) in enumerate(rows):
         foot = _FIRST_ROW - 11.0 * (row + 1)

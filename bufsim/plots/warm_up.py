@@ -204,7 +204,7 @@ class WarmUp:
         return f"{name}: {'the runs start away from their level' if warning else 'the start does no harm that shows'}"
 
     def _sentence(self) -> str:
-        """Return what is left of the start in the mean."""
+        """A sentence about what is left of the start in the mean."""
         if not self._table.any():
             return "This level is 0 throughout."
         warning, bias = self._check.warning, self._check.relative_bias
@@ -226,8 +226,8 @@ def moving_average(values: FloatArray) -> FloatArray:
     >>> moving_average(np.array([0.0, 3.0, 3.0, 3.0])).tolist()
     [0.0, 2.0, 3.0, 3.0]
     """
-    place = np.arange(len(values))
-    reach = np.minimum(np.minimum(place, len(values) - 1 - place), _REACH)
+    index = np.arange(len(values))
+    reach = np.minimum(np.minimum(index, len(values) - 1 - index), _REACH)
     sums = np.concatenate(([0.0], np.cumsum(values)))
-    averages: FloatArray = (sums[place + reach + 1] - sums[place - reach]) / (2 * reach + 1)
+    averages: FloatArray = (sums[index + reach + 1] - sums[index - reach]) / (2 * reach + 1)
     return averages

@@ -154,7 +154,7 @@ class WorkSaved:
 
     @cached_property
     def _largest(self) -> Expression:
-        """What grows with the batches."""
+        """The cost that grows with the batches."""
         return _grows(self.study_result, self._subjects) if self.against is None else expression(self.against)
 
     @cached_property
@@ -248,7 +248,7 @@ class WorkSaved:
 
 
 def _grows(study_result: StudyResult, shown: Sequence[ScenarioSubject]) -> Expression:
-    """Return what grows with the batches, as said of `against`."""
+    """The cost that grows with the batches, as said of `against`."""
     names = [subject.name for subject in shown]
     most = max(study_result.interval("largest_work_items", name).estimate for name in names)
     if most <= 1.0:

@@ -52,7 +52,7 @@ def question_section(draft: Draft) -> Markup:
     """Return the section."""
     plan = draft.answer.plan
     wanted = "lowest" if plan.is_cost else "highest"
-    others = ", ".join(draft.label(repr(one)) for one in plan.policies)
+    others = ", ".join(draft.label(repr(policy)) for policy in plan.policies)
     text = verbatim(draft.source.text) if draft.source else ""
     return content(
         tag("p", tag("b", "Today: "), f"flush {plan.today.phrase} (", tag("code", repr(plan.today)), ")."),
@@ -94,7 +94,7 @@ def _terms(expression: Expression) -> Iterator[tuple[str, Content, str]]:
 
 
 def verbatim(text: str) -> str:
-    r"""Return what stands in a TOML text from [plan] to the next table.
+    r"""The part of a TOML text from [plan] to the next table.
 
     Examples
     --------
@@ -127,14 +127,14 @@ def _headline(draft: Draft) -> str:
     found = draft.answer.recommendation
     if found.choice is None:
         return "No policy qualifies."
-    policy = next(one for one in draft.answer.plan.options if repr(one) == found.choice.name)
+    policy = next(option for option in draft.answer.plan.options if repr(option) == found.choice.name)
     ties = len(found.ties)
     also = "" if not ties else f" ({ties} other{'s' if ties > 1 else ''} not separable from it)"
     return f"Flush {policy.phrase}{also}."
 
 
 def _today_and_choice(draft: Draft) -> Markup:
-    """Return what is limited and the value, of today's policy and of the choice, at the load planned for."""
+    """Limited quantities and the value, of today's policy and of the choice, at the load planned for."""
     answer, plan, choice = draft.answer, draft.answer.plan, draft.answer.recommendation.choice
     assert choice is not None
     chosen, today = answer.scenario(choice.name), answer.scenario(answer.today)
@@ -159,16 +159,16 @@ def _today_and_choice(draft: Draft) -> Markup:
 def _pair(draft: Draft, asked: Expression, before: Interval | None, after: Interval | None) -> tuple[Content, Content]:
     """Return an expression of today's policy and of the choice, in one unit."""
     shown = draft.quantity(asked, [before, after])
-    told = (draft.answer.today, before), (draft.answer.favourite, after)
+    pairs = (draft.answer.today, before), (draft.answer.favourite, after)
     cells = [
-        written(draft.numbers.interval(About(_SECTION, who, draft.answer.plan.load), shown, one), shown.unit.name)
-        for who, one in told
+        written(draft.numbers.interval(About(_SECTION, who, draft.answer.plan.load), shown, interval), shown.unit.name)
+        for who, interval in pairs
     ]
     return cells[0], cells[1]
 
 
 def _settings(draft: Draft) -> Markup:
-    policy = next(one for one in draft.answer.plan.options if repr(one) == draft.answer.favourite)
+    policy = next(option for option in draft.answer.plan.options if repr(option) == draft.answer.favourite)
     rows = [(system, tag("code", words)) for system, words in settings(policy)]
     caption = "Settings; of other systems, those that say nearly the same"
     return table(("System", "Setting"), rows, caption=caption, class_="settings")

@@ -45,7 +45,7 @@ COLUMNS = [
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a number is about.
+    """Subject of a number.
 
     Parameters
     ----------
@@ -253,7 +253,7 @@ class Draft:
 
     @property
     def basis(self) -> str:
-        """What the numbers of the study rest on."""
+        """Basis of the study's numbers."""
         plan = self.answer.plan
         return f"n = {self.answer.study.replications} replications, {formats.level(plan.confidence)} intervals"
 
@@ -261,7 +261,7 @@ class Draft:
 
     def quantity(self, asked: Expression, intervals: Sequence[Interval | None]) -> Quantity:
         """Return an expression in the unit that fits all of some intervals."""
-        return Quantity.of(asked, [one.estimate for one in intervals if one is not None])
+        return Quantity.of(asked, [interval.estimate for interval in intervals if interval is not None])
 
     def measured(
         self, about: About, asked: Expression, result: StudyResult, scenario: str, quantity: Quantity | None = None

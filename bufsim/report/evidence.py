@@ -46,8 +46,8 @@ def _rows(draft: Draft) -> Iterator[tuple[Content, Content]]:
     yield "Warm-up", _warm_up(draft)
     yield "Smallest sample", _smallest(draft)
     yield "Conservation", _conservation(study.failures["scenario"].nunique())
-    for one in study.failures.drop_duplicates("scenario").itertuples():
-        yield f"Failed: {draft.told(str(one.scenario))}", str(one.error)
+    for failure in study.failures.drop_duplicates("scenario").itertuples():
+        yield f"Failed: {draft.told(str(failure.scenario))}", str(failure.error)
 
 
 def _conservation(failures: int) -> str:
@@ -56,7 +56,7 @@ def _conservation(failures: int) -> str:
 
 
 def _start(draft: Draft) -> Markup:
-    """Return what the start of the runs does to the favourite's level."""
+    """Effect of the start of the runs on the favourite's level."""
     study, option, load = draft.answer.study, draft.answer.favourite, draft.answer.plan.load
     picture = WarmUp(study, scenario=option, load=load)
     return draft.figure(
@@ -99,7 +99,7 @@ def _smallest(draft: Draft) -> str:
 
 
 def _closed_forms(draft: Draft) -> Markup:
-    """Return what theory says of the choice, where it says something."""
+    """Closed forms for the choice, where there are any."""
     answer, study, plan = draft.answer, draft.answer.study, draft.answer.plan
     scenario = answer.scenario(answer.favourite)
     model = study.scenarios[scenario]

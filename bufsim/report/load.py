@@ -99,13 +99,13 @@ def _dispersion(draft: Draft, times: npt.NDArray[np.float64], until: float) -> s
     if not found:
         return "Too short to say how bursty it is."
     about = About(_SECTION, "one run", draft.answer.plan.load)
-    told = []
+    sentences = []
     for window, value in found.items():
         over = f"over {formats.duration(window)}"
-        told.append(f"{draft.numbers.exact(about, f'index of dispersion {over}', value)} {over}")
+        sentences.append(f"{draft.numbers.exact(about, f'index of dispersion {over}', value)} {over}")
     return (
         "Index of dispersion of this one run (variance over mean of the arrivals in windows of that length; 1 for "
-        f"Poisson arrivals): {', '.join(told)}."
+        f"Poisson arrivals): {', '.join(sentences)}."
     )
 
 
@@ -148,6 +148,6 @@ def draw(ax: Axes, times: npt.NDArray[np.float64], until: float) -> None:
     mean = len(times) / until
     ax.axhline(mean, color="black", linewidth=0.9, linestyle=(0, (5, 3)))
     # not beside the line, where the rate is drawn
-    told = f"dashed: their mean, {formats.number(mean, 3)} jobs/s"
+    key = f"dashed: their mean, {formats.number(mean, 3)} jobs/s"
     binned = f"{formats.jobs(len(times))} in bins of {formats.duration(until / _BINS)}"
-    style.head(ax, "Arrivals", subtitle=f"one run · {binned} · {told}")
+    style.head(ax, "Arrivals", subtitle=f"one run · {binned} · {key}")

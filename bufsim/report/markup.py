@@ -15,7 +15,7 @@ class Markup(str):
 BREAK = Markup("<br>")
 """The end of a line."""
 Content = object
-"""What may stand in an element: markup, text or numbers (which are escaped), None (nothing), or several of these."""
+"""Content of an element: markup, text or numbers (which are escaped), None (nothing), or several of these."""
 
 
 def content(*parts: Content) -> Markup:

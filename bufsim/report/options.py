@@ -21,10 +21,10 @@ def options_section(draft: Draft) -> Markup:
     plan, found = draft.answer.plan, draft.answer.recommendation
     ranked = ranking(draft)
     limits = [(limit, _quantity(draft, limit, ranked)) for limit in plan.limits]
-    value = draft.quantity(plan.objective, [one.value for one in ranked])
+    value = draft.quantity(plan.objective, [option.value for option in ranked])
     head = ["Policy", "Verdict", *(_limit_head(limit, shown) for limit, shown in limits), value.label]
-    rows = [_row(draft, one, limits, value) for one in ranked]
-    classes = [" ".join(_classes(draft, one)) for one in ranked]
+    rows = [_row(draft, option, limits, value) for option in ranked]
+    classes = [" ".join(_classes(draft, option)) for option in ranked]
     caption = (
         f"Every policy; {draft.basis}, those of limits adjusted for {len(ranked)} policies. Of each limit stands the "
         "load at which it is nearest to breaking, in brackets; values are at the load planned for."
@@ -41,16 +41,16 @@ def ranking(draft: Draft) -> list[JudgedOption]:
     """Return the options: what is done today, then those that pass, are undecided and fail, each by its value."""
     sign = 1.0 if draft.answer.plan.is_cost else -1.0
 
-    def place(one: JudgedOption) -> tuple[object, ...]:
-        today = one.name == draft.answer.today
-        value = sign * one.value.estimate if one.value else float("inf")
-        return not today, _RANK[one.verdict], value, one.name
+    def place(option: JudgedOption) -> tuple[object, ...]:
+        today = option.name == draft.answer.today
+        value = sign * option.value.estimate if option.value else float("inf")
+        return not today, _RANK[option.verdict], value, option.name
 
     return sorted(draft.answer.recommendation.judged_options, key=place)
 
 
 def _quantity(draft: Draft, limit: Limit, options: Sequence[JudgedOption]) -> Quantity:
-    intervals = [worst.interval for one in options if (worst := _worst(one, limit)) is not None]
+    intervals = [worst.interval for option in options if (worst := _worst(option, limit)) is not None]
     return draft.quantity(limit.expression, intervals)
 
 
@@ -59,32 +59,34 @@ def _limit_head(limit: Limit, shown: Quantity) -> Content:
     return content(shown.label, BREAK, tag("span", bound.replace("<=", "≤").replace(">=", "≥"), class_="bound"))
 
 
-def _worst(one: JudgedOption, limit: Limit) -> LimitCheck | None:
-    return nearest([check for check in one.checks if check.limit == limit])
+def _worst(option: JudgedOption, limit: Limit) -> LimitCheck | None:
+    return nearest([check for check in option.checks if check.limit == limit])
 
 
 def _row(
-    draft: Draft, one: JudgedOption, limits: Sequence[tuple[Limit, Quantity]], value: Quantity
+    draft: Draft, option: JudgedOption, limits: Sequence[tuple[Limit, Quantity]], value: Quantity
 ) -> tuple[Content, ...]:
-    about = About(_SECTION, one.name, draft.answer.plan.load)
+    about = About(_SECTION, option.name, draft.answer.plan.load)
     ties = draft.answer.recommendation.selection
-    mark = "▸ " if one.name == draft.answer.favourite and ties else "│ " if ties and one.name in ties.tie_set else ""
-    exact = draft.exact.get(one.option.base(), False)
+    mark = (
+        "▸ " if option.name == draft.answer.favourite and ties else "│ " if ties and option.name in ties.tie_set else ""
+    )
+    exact = draft.exact.get(option.option.base(), False)
     return (
-        content(mark, draft.label(one.name)),
-        verdict(one.verdict) if not one.reason else content(verdict(one.verdict), BREAK, one.reason),
-        *(_check(draft, one, _worst(one, limit), shown) for limit, shown in limits),
-        written(draft.numbers.interval(about, value, one.value, exact=exact)),
+        content(mark, draft.label(option.name)),
+        verdict(option.verdict) if not option.reason else content(verdict(option.verdict), BREAK, option.reason),
+        *(_check(draft, option, _worst(option, limit), shown) for limit, shown in limits),
+        written(draft.numbers.interval(about, value, option.value, exact=exact)),
     )
 
 
-def _check(draft: Draft, one: JudgedOption, check: LimitCheck | None, shown: Quantity) -> Content:
+def _check(draft: Draft, option: JudgedOption, check: LimitCheck | None, shown: Quantity) -> Content:
     if check is None:
         return "–"  # noqa: RUF001  # a dash for nothing
-    scale = next(scale for scale, name in one.option.scenarios if name == check.scenario)
+    scale = next(scale for scale, name in option.option.scenarios if name == check.scenario)
     exact = draft.exact[check.scenario]
-    text = draft.numbers.interval(About(_SECTION, one.name, scale), shown, check.interval, exact=exact)
-    at = f" (×{scale:g})" if len(one.option.scenarios) > 1 else ""  # noqa: RUF001  # times, as books write it
+    text = draft.numbers.interval(About(_SECTION, option.name, scale), shown, check.interval, exact=exact)
+    at = f" (×{scale:g})" if len(option.option.scenarios) > 1 else ""  # noqa: RUF001  # times, as books write it
     return content(sign(check.verdict), " ", written(text), at)
 
 
@@ -100,12 +102,12 @@ def written(text: str, unit: str = "") -> Markup:
     return content(tag("span", estimate, class_="estimate"), " " if space else None, rest, f" {unit}" if unit else None)
 
 
-def _classes(draft: Draft, one: JudgedOption) -> list[str]:
+def _classes(draft: Draft, option: JudgedOption) -> list[str]:
     found = draft.answer.recommendation.selection
-    classes = ["today"] if one.name == draft.answer.today else []
-    if one.name == draft.answer.favourite and found:
+    classes = ["today"] if option.name == draft.answer.today else []
+    if option.name == draft.answer.favourite and found:
         classes.append("chosen")
-    return [*classes, "tied"] if found and one.name in found.tie_set else classes
+    return [*classes, "tied"] if found and option.name in found.tie_set else classes
 
 
 def _legend(draft: Draft, ties: int) -> str:
@@ -116,10 +118,10 @@ def _legend(draft: Draft, ties: int) -> str:
 
 
 def _not_decided(options: Sequence[JudgedOption]) -> str:
-    open_ = [one for one in options if one.verdict == "undecided"]
+    open_ = [option for option in options if option.verdict == "undecided"]
     if not open_:
         return "No policy is undecided."
-    needed = [one.replications_needed for one in open_ if one.replications_needed is not None]
+    needed = [option.replications_needed for option in open_ if option.replications_needed is not None]
     more = f" About {max(needed):,} replications would decide {len(needed)} of them." if needed else ""
     return f"{len(open_)} undecided: an interval straddles a limit, which counts as not kept.{more}"
 
@@ -133,7 +135,7 @@ def reasons_section(draft: Draft) -> Markup:
 
 
 def first_limited(draft: Draft) -> Expression:
-    """Return what the limit that is nearest to breaking is on; without limits the mean wait."""
+    """Expression of the limit that is nearest to breaking; without limits the mean wait."""
     found = draft.answer.recommendation
     binding = found.choice.binding if found.choice else found.nearest_miss.binding if found.nearest_miss else None
     if binding is None:
@@ -178,14 +180,14 @@ def _map(draft: Draft) -> Markup:
 
 
 def _gaps(draft: Draft) -> Markup:
-    """Return how the value of each option differs from today's."""
-    shown = [one.name for one in ranking(draft) if one.name != draft.answer.today][:_MOST_RIVALS]
+    """Differences of each option's value from today's."""
+    shown = [option.name for option in ranking(draft) if option.name != draft.answer.today][:_MOST_RIVALS]
     title = f"{draft.answer.plan.objective.name}: difference from today's policy"
     return _forest(draft, "today", draft.answer.today, shown, title)
 
 
 def _against_the_choice(draft: Draft) -> Markup | None:
-    """Return how the value of the choice's nearest rivals differs from its own."""
+    """Differences of the nearest rivals' values from the choice's."""
     found = draft.answer.recommendation
     if found.choice is None or found.selection is None:
         return None
@@ -216,7 +218,7 @@ _SHOWN = 4
 
 def shown_options(draft: Draft) -> list[str]:
     """Return the options that are looked at closely: the choice, what is done today, and the next best."""
-    names = [draft.answer.favourite, draft.answer.today, *(one.name for one in ranking(draft))]
+    names = [draft.answer.favourite, draft.answer.today, *(option.name for option in ranking(draft))]
     finished = [name for name in dict.fromkeys(names) if not _missing(draft, name)]
     return finished[:_SHOWN]
 

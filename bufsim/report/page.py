@@ -40,7 +40,8 @@ def page(draft: Draft) -> Markup:
         lambda: risks.limits_section(draft),
     )
     first, *others = [
-        _section(f"{place}", title, write()) for (place, title), write in zip(enumerate(_TITLES), writers, strict=True)
+        _section(f"{number}", title, write())
+        for (number, title), write in zip(enumerate(_TITLES), writers, strict=True)
     ]
     body = content(
         _header(draft), first, _contents(), others, _section("A", "Appendix", answer.appendix_section(draft))
@@ -72,6 +73,6 @@ def _header(draft: Draft) -> Markup:
 
 
 def _contents() -> Markup:
-    numbered = [*((str(place), title) for place, title in enumerate(_TITLES)), ("A", "Appendix: plan, inputs, words")]
+    numbered = [*((str(index), title) for index, title in enumerate(_TITLES)), ("A", "Appendix: plan, inputs, words")]
     items = (tag("li", tag("a", f"{number}  {title}", href=f"#section-{number}")) for number, title in numbered)
     return tag("nav", tag("b", "Contents"), tag("ol", items), class_="contents-break")

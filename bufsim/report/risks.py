@@ -33,9 +33,9 @@ def headroom_section(draft: Draft) -> Markup:
     found = draft.answer.recommendation
     if not draft.answer.plan.limits:
         return tag("p", "The plan has no limits that could break.")
-    told = found.headroom.sentences() if found.headroom else []
+    sentences = found.headroom.sentences() if found.headroom else []
     return content(
-        paragraphs(told) if told else _nothing(draft),
+        paragraphs(sentences) if sentences else _nothing(draft),
         _loads(draft),
         [_ramp(draft, limit) for limit in draft.answer.plan.limits],
     )
@@ -77,10 +77,10 @@ def _ramp(draft: Draft, limit: Limit) -> Markup | None:
     if len(plan.loads) < 2:
         return None
     shown = shown_options(draft)
-    place = plan.limits.index(limit) + 1
+    number = plan.limits.index(limit) + 1
     picture = LoadRamp(study, expression, limit=limit, scenarios=shown, confidence=plan.confidence)
     return draft.figure(
-        f"ramp-{place}",
+        f"ramp-{number}",
         f"{draft.quantity(expression, []).name} at rising load",
         picture.draw,
         picture.frame,
@@ -98,25 +98,27 @@ def failure_section(draft: Draft, runs: SingleRuns) -> Markup:
 
 
 def _at_a_stop(draft: Draft) -> Markup:
-    """Return what a stop at a random moment would lose, today and with the favourite."""
+    """The loss of a stop at a random moment, today and with the favourite."""
     answer, study = draft.answer, draft.answer.study
     options = list(dict.fromkeys([answer.favourite, answer.today]))
     columns = []
     for name in REPORTED_AT_A_STOP:
         asked = read_expression(name)
-        intervals = [interval_of(study, asked, answer.scenario(one), answer.plan.confidence) for one in options]
+        intervals = [interval_of(study, asked, answer.scenario(option), answer.plan.confidence) for option in options]
         columns.append((asked, draft.quantity(asked, intervals)))
     rows = [
         (
-            draft.label(one),
+            draft.label(option),
             *(
                 written(
-                    draft.measured(About(_FAILURE, one, answer.plan.load), asked, study, answer.scenario(one), shown)
+                    draft.measured(
+                        About(_FAILURE, option, answer.plan.load), asked, study, answer.scenario(option), shown
+                    )
                 )
                 for asked, shown in columns
             ),
         )
-        for one in options
+        for option in options
     ]
     caption = (
         f"Jobs lost if the server stops at a random moment, from the share of the time that each buffer size lasts; "
@@ -129,10 +131,10 @@ def _at_a_stop(draft: Draft) -> Markup:
 
 def _curve(draft: Draft, runs: SingleRuns) -> Markup:
     options = list(dict.fromkeys([draft.answer.favourite, draft.answer.today]))
-    shown = [runs.median(one) for one in options]
-    labels = [draft.label(one) for one in options]
-    numbers = ", ".join(f"{label}: replication {one.number}" for label, one in zip(labels, shown, strict=True))
-    picture = LossAtStop([one.result for one in shown], labels=labels)
+    shown = [runs.median(option) for option in options]
+    labels = [draft.label(option) for option in options]
+    numbers = ", ".join(f"{label}: replication {run.number}" for label, run in zip(labels, shown, strict=True))
+    picture = LossAtStop([run.result for run in shown], labels=labels)
     return draft.figure(
         "loss",
         "One run each: jobs lost if the server stops at a random moment",
@@ -144,20 +146,20 @@ def _curve(draft: Draft, runs: SingleRuns) -> Markup:
 
 
 def _stress_tests(draft: Draft) -> Markup:
-    """Return what becomes of the favourite's limits where something goes wrong."""
+    """The favourite's limits where something goes wrong."""
     answer, result = draft.answer, draft.answer.stressed
     plan = answer.plan
     asked = list(dict.fromkeys([*answer.expressions, *map(read_expression, REPORTED_UNDER_STRESS)]))
     rows = []
     quantities = [
-        draft.quantity(one, [interval_of(result, one, name, plan.confidence) for name in result.finished])
-        for one in asked
+        draft.quantity(expression, [interval_of(result, expression, name, plan.confidence) for name in result.finished])
+        for expression in asked
     ]
     for name in result.finished:
         checks = check_limits(plan.limits, [name], result.measured, confidence=plan.confidence)
         cells = [
-            written(draft.measured(About(_FAILURE, name, plan.load), one, result, name, shown))
-            for one, shown in zip(asked, quantities, strict=True)
+            written(draft.measured(About(_FAILURE, name, plan.load), expression, result, name, shown))
+            for expression, shown in zip(asked, quantities, strict=True)
         ]
         kept = [verdict(joint(checks))] if plan.limits else []
         rows.append((name, *kept, *cells))
@@ -167,17 +169,17 @@ def _stress_tests(draft: Draft) -> Markup:
         f"n = {result.replications} fresh replications, {formats.level(plan.confidence)} intervals, each by itself"
     )
     failed = result.failures.drop_duplicates("scenario")
-    notes = [f"{one.scenario} could not be run: {one.error}" for one in failed.itertuples()]
+    notes = [f"{failure.scenario} could not be run: {failure.error}" for failure in failed.itertuples()]
     return content(
         table(head, rows, caption=caption, class_="narrow"),
-        bullets(f"{_begun(one.name)}: {one.meaning}." for one in answer.stress_tests()),
+        bullets(f"{_begun(test.name)}: {test.meaning}." for test in answer.stress_tests()),
         _outage(draft),
         (tag("p", note) for note in notes),
     )
 
 
 def _outage(draft: Draft) -> Markup | None:
-    """Return what piles up while no worker runs: what the flushes hand over, which do not wait for the workers."""
+    """The pile of tasks while no worker runs: flushes go on, since they do not wait for the workers."""
     answer, result = draft.answer, draft.answer.stressed
     if not answer.plan.simulation.workers or PLANNED not in result.finished:
         return None
@@ -203,7 +205,7 @@ _HEIGHT = 0.36
 
 
 def tornado_frame(sensitivity: Sensitivity, expression: Expression) -> pd.DataFrame:
-    """Return what `tornado` draws: the rows of one metric, of those assumptions that are shown."""
+    """The rows that `tornado` draws: those of one metric, of the assumptions that are shown."""
     table, shown = sensitivity.table(), [effect.variation.name for effect in sensitivity.moving(expression)[:MOST]]
     return table[(table["metric"] == expression.name) & table["assumption"].isin(shown)]
 
@@ -233,34 +235,34 @@ def tornado(
     """
     from matplotlib.patches import Patch
 
-    (one,) = style.axes(ax, 1)
+    (axes,) = style.axes(ax, 1)
     effects, base = sensitivity.moving(expression)[:MOST], sensitivity.base[expression]
     quantity = Quantity.of(expression, [base.estimate])
     zero = quantity.scaled(base.estimate)
-    for place, effect in enumerate(effects):
-        _bars(one, effect, quantity, zero, place)
-    one.axvline(zero, color=style.INK, linewidth=1.0)
-    _limit(one, limit, quantity)
-    one.set_yticks(range(len(effects)), [f"{effect.variation.name}\n{effect.variation.value}" for effect in effects])
-    one.set_ylim(len(effects) - 0.4, -0.6)
-    one.set_xlabel(quantity.label)
+    for row, effect in enumerate(effects):
+        _bars(axes, effect, quantity, zero, row)
+    axes.axvline(zero, color=style.INK, linewidth=1.0)
+    _limit(axes, limit, quantity)
+    axes.set_yticks(range(len(effects)), [f"{effect.variation.name}\n{effect.variation.value}" for effect in effects])
+    axes.set_ylim(len(effects) - 0.4, -0.6)
+    axes.set_xlabel(quantity.label)
     factor = f"{sensitivity.factor:g}"
     key = [
         Patch(facecolor=_LOWER, edgecolor=style.INK, hatch="///", label=f"divided by {factor}"),
         Patch(facecolor=_HIGHER, edgecolor=style.INK, label=f"multiplied by {factor}"),
     ]
     about = f"n = {base.n} replications · {formats.level(base.confidence)} intervals of the differences, each by itself"
-    style.head(one, f"{quantity.name}, as assumed {quantity.written(base.estimate)}", subtitle=about, key=key)
-    one.spines["left"].set_visible(False)
-    one.tick_params(axis="y", length=0.0, labelsize=8.0)
-    return one
+    style.head(axes, f"{quantity.name}, as assumed {quantity.written(base.estimate)}", subtitle=about, key=key)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0.0, labelsize=8.0)
+    return axes
 
 
-def _bars(ax: Axes, effect: Effect, quantity: Quantity, zero: float, place: int) -> None:
+def _bars(ax: Axes, effect: Effect, quantity: Quantity, zero: float, row: int) -> None:
     looks = ((effect.lower, _LOWER, "///", -1.0), (effect.higher, _HIGHER, "", 1.0))
     for gap, colour, hatch, side in looks:
         shown = quantity.interval(gap)
-        y = place + side * _HEIGHT / 2.0
+        y = row + side * _HEIGHT / 2.0
         ax.barh(y, shown.estimate, _HEIGHT, left=zero, color=colour, edgecolor=style.INK, linewidth=0.6, hatch=hatch)
         ax.plot([zero + shown.low, zero + shown.high], [y, y], color="black", linewidth=1.4, solid_capstyle="butt")
 
@@ -273,12 +275,12 @@ def _limit(ax: Axes, limit: Limit | None, quantity: Quantity) -> None:
     text = f"limit {quantity.written(limit.bound)}"
     if low <= bound <= high:
         ax.axvline(bound, color="black", linewidth=0.9, linestyle=(0, (5, 3)))
-        x, said = bound, text
+        x, label = bound, text
     else:
-        x, said = (high, f"{text} →") if bound > high else (low, f"← {text}")
+        x, label = (high, f"{text} →") if bound > high else (low, f"← {text}")
     left = x > (low + high) / 2.0
-    place: dict[str, Any] = {"ha": "right" if left else "left", "va": "bottom", "fontsize": 8.0}
-    ax.annotate(said, (x, 0.0), (-4.0 if left else 4.0, 3.0), ax.get_xaxis_transform(), "offset points", **place)
+    alignment: dict[str, Any] = {"ha": "right" if left else "left", "va": "bottom", "fontsize": 8.0}
+    ax.annotate(label, (x, 0.0), (-4.0 if left else 4.0, 3.0), ax.get_xaxis_transform(), "offset points", **alignment)
 
 
 _LIMITS = "9 limits"
@@ -293,14 +295,15 @@ _NOT_MODELLED = (
 def limits_section(draft: Draft) -> Markup:
     """Return the section."""
     found = draft.answer.sensitivity
-    shown = [one for one in dict.fromkeys([most_threatened(draft), *draft.answer.expressions]) if one in found.base]
+    listed = dict.fromkeys([most_threatened(draft), *draft.answer.expressions])
+    shown = [expression for expression in listed if expression in found.base]
     return content(
         tag("h3", "Which assumption moves the answer most"),
         tag("p", _how(draft)),
-        (_picture(draft, expression, place) for place, expression in enumerate(shown, 1)),
+        (_picture(draft, expression, number) for number, expression in enumerate(shown, 1)),
         _effects(draft, shown) if shown else None,
-        (tag("p", said) for said in _unmoved(draft, shown)),
-        (tag("p", f"{draft.told(said)}.") for said in found.undefined),
+        (tag("p", sentence) for sentence in _unmoved(draft, shown)),
+        (tag("p", f"{draft.told(sentence)}.") for sentence in found.undefined),
         tag("h3", "Not decided"),
         _undecided(draft),
         tag("h3", "Not modelled"),
@@ -309,7 +312,7 @@ def limits_section(draft: Draft) -> Markup:
 
 
 def most_threatened(draft: Draft) -> Expression:
-    """Return what is limited and comes nearest to its limit, or farthest beyond it, where an assumption is moved.
+    """The limited quantity that comes nearest to its limit, or farthest beyond it, where an assumption is moved.
 
     Without limits it is the objective.
     """
@@ -323,7 +326,7 @@ def most_threatened(draft: Draft) -> Expression:
         base = found.base[expression].estimate
         moves = [gap.estimate for effect in found.of(expression) for gap in (effect.lower, effect.higher)]
         left[expression] = min(limit.room(base + move) for move in moves)
-    return min(left, key=lambda one: left[one], default=plan.objective)
+    return min(left, key=lambda limited: left[limited], default=plan.objective)
 
 
 def _how(draft: Draft) -> str:
@@ -336,13 +339,13 @@ def _how(draft: Draft) -> str:
     )
 
 
-def _picture(draft: Draft, expression: Expression, place: int) -> Markup:
+def _picture(draft: Draft, expression: Expression, number: int) -> Markup:
     found = draft.answer.sensitivity
     if not found.moving(expression):
         return content()
     bounds = [limit for limit in draft.answer.plan.limits if limit.expression == expression]
     return draft.figure(
-        f"tornado-{place}",
+        f"tornado-{number}",
         f"What moves {draft.quantity(expression, []).name} most",
         lambda ax: tornado(found, expression, ax=ax, limit=bounds[0] if bounds else None),
         lambda: tornado_frame(found, expression),
@@ -359,15 +362,15 @@ def _effects(draft: Draft, expressions: list[Expression]) -> Markup:
             cells = [
                 written(
                     draft.numbers.interval(
-                        About(_LIMITS, f"{effect.variation.name} {said}", plan.load),
+                        About(_LIMITS, f"{effect.variation.name} {label}", plan.load),
                         quantity,
                         gap,
                         name=f"{expression.name}, difference",
                     )
                 )
-                for said, gap in ((f"÷ {found.factor:g}", effect.lower), (f"× {found.factor:g}", effect.higher))  # noqa: RUF001
+                for label, gap in ((f"÷ {found.factor:g}", effect.lower), (f"× {found.factor:g}", effect.higher))  # noqa: RUF001
             ]
-            kept = [verdict(one) for one in effect.verdicts] if plan.limits else []
+            kept = [verdict(judgement) for judgement in effect.verdicts] if plan.limits else []
             rows.append((effect.variation.name, effect.variation.value, quantity.label, *_mixed(cells, kept)))
     signs = (f"÷ {found.factor:g}", f"× {found.factor:g}")  # noqa: RUF001  # times, as books write it
     columns = [part for sign in signs for part in ((sign, "limits") if plan.limits else (sign,))]
@@ -379,7 +382,7 @@ def _effects(draft: Draft, expressions: list[Expression]) -> Markup:
 
 
 def _unmoved(draft: Draft, expressions: list[Expression]) -> Iterator[str]:
-    """Return what does not move each of some metrics, which needs no row of zeros."""
+    """Sentences on what does not move each of some metrics, which needs no row of zeros."""
     found = draft.answer.sensitivity
     for expression in expressions:
         names = [effect.variation.name for effect in found.of(expression) if not effect.moves]
@@ -390,19 +393,19 @@ def _unmoved(draft: Draft, expressions: list[Expression]) -> Iterator[str]:
 
 
 def _mixed(cells: list[Markup], kept: list[Markup]) -> Iterator[Markup]:
-    for place, cell in enumerate(cells):
+    for index, cell in enumerate(cells):
         yield cell
         if kept:
-            yield kept[place]
+            yield kept[index]
 
 
 def _undecided(draft: Draft) -> Markup:
-    open_ = [one for one in draft.answer.recommendation.judged_options if one.verdict == "undecided"]
+    open_ = [option for option in draft.answer.recommendation.judged_options if option.verdict == "undecided"]
     if not open_:
         return tag("p", "Every policy passes or fails.")
-    said = []
-    for one in open_:
-        checks = [check for check in one.checks if check.verdict == "undecided"]
+    sentences = []
+    for option in open_:
+        checks = [check for check in option.checks if check.verdict == "undecided"]
         listed = "; ".join(f"{check.limit} ({check.text()})" for check in checks)
-        said.append(draft.told(f"{one.name}: {listed or one.reason}"))
-    return bullets(said)
+        sentences.append(draft.told(f"{option.name}: {listed or option.reason}"))
+    return bullets(sentences)

@@ -60,7 +60,7 @@ class SingleRuns:
         values = study.measured(self.by, scenario).raw()
         sign = -1.0 if self.by.better == "higher" else 1.0
         order = np.argsort(np.nan_to_num(sign * values, nan=np.inf), kind="stable")
-        return [list(study.tallies[scenario])[place] for place in order]
+        return [list(study.tallies[scenario])[index] for index in order]
 
     def _run(self, option: str, number: int) -> SingleRun:
         if (option, number) not in self.kept:
@@ -78,15 +78,15 @@ _PAGES = 3
 def section(draft: Draft, runs: SingleRuns) -> Markup:
     """Return the section."""
     options = shown_options(draft)[:_PAGES]
-    return content(_page(draft, runs, option, place) for place, option in enumerate(options, 1))
+    return content(_page(draft, runs, option, number) for number, option in enumerate(options, 1))
 
 
-def _page(draft: Draft, runs: SingleRuns, option: str, place: int) -> Markup:
+def _page(draft: Draft, runs: SingleRuns, option: str, number: int) -> Markup:
     median, worst = runs.median(option), runs.worst(option)
     buffer = busiest(median)
     return tag(
         "div",
-        tag("h3", f"7.{place} {draft.label(option)}"),
+        tag("h3", f"7.{number} {draft.label(option)}"),
         tag("p", _what(draft, runs, median, worst, buffer)),
         tag(
             "div",
@@ -94,9 +94,9 @@ def _page(draft: Draft, runs: SingleRuns, option: str, place: int) -> Markup:
             _table(draft, option, REPORTED_USE, "What it holds and uses"),
             class_="side-by-side",
         ),
-        _sizes(draft, median, worst, buffer, place),
-        _batches(draft, median, buffer, place),
-        _waits(draft, median, buffer, place),
+        _sizes(draft, median, worst, buffer, number),
+        _batches(draft, median, buffer, number),
+        _waits(draft, median, buffer, number),
         class_="policy",
     )
 
@@ -115,13 +115,13 @@ def _what(draft: Draft, runs: SingleRuns, median: SingleRun, worst: SingleRun, b
     )
 
 
-def _sizes(draft: Draft, median: SingleRun, worst: SingleRun, buffer: str, place: int) -> Markup:
+def _sizes(draft: Draft, median: SingleRun, worst: SingleRun, buffer: str, number: int) -> Markup:
     shown = {f"median run, replication {median.number}": median.result}
     shown |= {f"worst run, replication {worst.number}": worst.result}
     labels, results = list(shown), list(shown.values())
     picture = BufferSize(results, labels=labels, buffer=buffer)
     return draft.figure(
-        f"size-{place}",
+        f"size-{number}",
         "One run in each panel: the buffer size, with every flush and its cause",
         picture.draw,
         lambda: picture.frame().query("mark != 'size'"),
@@ -130,10 +130,10 @@ def _sizes(draft: Draft, median: SingleRun, worst: SingleRun, buffer: str, place
     )
 
 
-def _batches(draft: Draft, median: SingleRun, buffer: str, place: int) -> Markup:
+def _batches(draft: Draft, median: SingleRun, buffer: str, number: int) -> Markup:
     picture = BatchSizes(median.result, buffer=buffer)
     return draft.figure(
-        f"batches-{place}",
+        f"batches-{number}",
         f"One run: batch sizes by cause (the median run, replication {median.number})",
         picture.draw,
         picture.frame,
@@ -141,7 +141,7 @@ def _batches(draft: Draft, median: SingleRun, buffer: str, place: int) -> Markup
     )
 
 
-def _waits(draft: Draft, median: SingleRun, buffer: str, place: int) -> Markup:
+def _waits(draft: Draft, median: SingleRun, buffer: str, number: int) -> Markup:
     picture = Waits(median.result, buffer=buffer)
 
     def draw(ax: Axes) -> None:
@@ -149,7 +149,7 @@ def _waits(draft: Draft, median: SingleRun, buffer: str, place: int) -> Markup:
         ax.set_ylabel("share of jobs")
 
     return draft.figure(
-        f"waits-{place}",
+        f"waits-{number}",
         f"One run: the share of jobs with at most this wait (the median run, replication {median.number})",
         draw,
         lambda: picture.frame().iloc[:: max(len(median.result.jobs) // 200, 1)],

@@ -1,1 +1,1 @@
-"""What came out of a run: tables, metrics, plots."""
+"""Results of a run: tables, metrics, files."""

@@ -110,7 +110,7 @@ class Causes:
         return cls(tuple(FAMILIES[number] for number in families), tuple(names), place, causes)
 
     def counts(self) -> npt.NDArray[np.int64]:
-        """Return how many flushes each family has."""
+        """Number of flushes of each family."""
         return np.bincount(self.place, minlength=len(self.families))
 
 

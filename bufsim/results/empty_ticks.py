@@ -86,12 +86,12 @@ def count(policy: FlushPolicy, gaps: Gaps, until: float) -> int:
     # the rule with the most ticks is only counted; those of the others are looked up in the ones before
     counts.sort(key=lambda pair: -int(pair[0].sum()))
     total = 0
-    for place, (in_gap, rule) in enumerate(counts):
+    for index, (in_gap, rule) in enumerate(counts):
         total += int(in_gap.sum())
-        if place:
+        if index:
             times, gap = rule.listed(begin, in_gap)
             seen = np.zeros(len(times), np.bool_)
-            for _, other in counts[:place]:
+            for _, other in counts[:index]:
                 seen |= other.before(np.nextafter(times, np.inf), gap) > other.before(times, gap)
             total -= int(seen.sum())
     return total

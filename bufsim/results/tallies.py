@@ -1,4 +1,4 @@
-"""What is kept of a run in bounded memory: counts, sums, peaks and histograms, from which every metric follows.
+"""Tally of a run, in bounded memory: counts, sums, peaks and histograms, from which every metric follows.
 
 Each accumulator is defined here exactly, so that it can be made from the tables (`bufsim.results.tallying`) or streamed
 while a run goes on, with the same outcome: counts, peaks and histograms of counts are equal; sums of floats differ only
@@ -55,7 +55,7 @@ class BufferLevels:
 
 @frozen
 class BufferTally(BufferCounts):
-    """What is kept of a buffer: what is counted of it, and further.
+    """Tally of a buffer: its counts, and further.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class QueueLevels:
 
 @frozen
 class QueueTally(QueueCounts):
-    """What is kept of a job queue and its workers: what is counted of it, and further.
+    """Tally of a job queue and its workers: its counts, and further.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ class QueueTally(QueueCounts):
 # without slots: what is asked of all buffers and queues is kept, since each metric asks anew
 @dataclass(frozen=True)
 class Tally:
-    """What is kept of a run: enough for every metric.
+    """Tally of a run: enough for every metric.
 
     Parameters
     ----------
@@ -178,12 +178,12 @@ class Tally:
 
     @cached_property
     def all_buffers(self) -> BufferTally:
-        """What is kept of all buffers together: counts and sums added, levels of the sum over the buffers."""
+        """Tally of all buffers together: counts and sums added, levels of the sum over the buffers."""
         return _together(BufferTally, list(self.buffers.values()), self.buffer_levels)
 
     @cached_property
     def all_queues(self) -> QueueTally:
-        """What is kept of all queues together: counts and sums added, levels of the sum over the queues."""
+        """Tally of all queues together: counts and sums added, levels of the sum over the queues."""
         return _together(QueueTally, list(self.queues.values()), self.queue_levels)
 
 

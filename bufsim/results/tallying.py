@@ -1,4 +1,4 @@
-"""How the tally of the job buffers is made from what an engine wrote down; see `bufsim.results.tallies`."""
+"""Tally of the job buffers, made from what an engine wrote down; see `bufsim.results.tallies`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Downtimes = Sequence[tuple[float, float]]
 
 
 class Buffers:
-    """What happened to the buffers of one run, and their tallies.
+    """Events of the buffers of one run, and their tallies.
 
     Parameters
     ----------
@@ -351,7 +351,7 @@ def tally(simulation: Declaration, copies: Copies, busy_times: Floats, downtimes
         bypassed_lost=tuple(buffers.lost[0].tolist()),
         buffers=of_buffers,
         queues=of_queues,
-        buffer_levels=buffers.all_levels([one.levels for one in of_buffers.values()]),
+        buffer_levels=buffers.all_levels([counted.levels for counted in of_buffers.values()]),
         queue_levels=all_works.levels() if len(of_queues) > 1 else next(iter(of_queues.values())).levels,
         buffered=buffers.series(),
         unfinished=_unfinished(simulation, copies, busy_times, window),

@@ -154,8 +154,8 @@ def _plan(
 def _policies(words: Any) -> Iterator[FlushPolicy]:
     if words is not None and not isinstance(words, list):
         raise InvalidTypeError(f"policies must be a list of words such as 'size(200) | age(30s)', got {words!r}")
-    for place, text in enumerate(words or (), 1):
-        yield spelling.policy(checks.text(f"policy number {place}", text), name=f"policy number {place}")
+    for number, text in enumerate(words or (), 1):
+        yield spelling.policy(checks.text(f"policy number {number}", text), name=f"policy number {number}")
 
 
 _GRID = Role("grid", {"grid": Word(policy_grid)}, table="grid")

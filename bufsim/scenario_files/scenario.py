@@ -92,11 +92,11 @@ TABLES = {
 }
 
 
-def called(key: str, table: Mapping[str, Any] | str, place: int) -> str:
+def called(key: str, table: Mapping[str, Any] | str, number: int) -> str:
     """The name of a table in messages: its name or id, else its number."""
     named = table if isinstance(table, Mapping) else {}
     name = named.get("name", named.get("id", named.get("ported")))
-    return f"{key} {name!r}" if isinstance(name, str) else f"{key} number {place}"
+    return f"{key} {name!r}" if isinstance(name, str) else f"{key} number {number}"
 
 
 Lines = Iterator[tuple[str, object]]
@@ -166,10 +166,10 @@ def _toml(value: object) -> str:
 
 def _changed(value: Any, *, leave_out: tuple[str, ...] = ()) -> Lines:
     """Yield a value's fields that have not their default."""
-    for one in dataclasses.fields(value):
-        held = getattr(value, one.name)
-        if one.init and one.name not in leave_out and held != one.default:
-            yield one.name, held
+    for declared in dataclasses.fields(value):
+        held = getattr(value, declared.name)
+        if declared.init and declared.name not in leave_out and held != declared.default:
+            yield declared.name, held
 
 
 def _written_simulation(simulation: Simulation) -> Lines:
@@ -344,8 +344,8 @@ def _members(document: Document, key: str, name: str, base: Path) -> list[Any]:
     if not isinstance(declared, list) or not all(isinstance(table, Mapping | str) for table in declared):
         raise InvalidTypeError(f"{name}: {key} must be tables, each under [[{key}]], got {declared!r}")
     return [
-        build(TABLES[key], table, name=f"{name}: {called(key, table, place)}", base=base)
-        for place, table in enumerate(declared, 1)
+        build(TABLES[key], table, name=f"{name}: {called(key, table, number)}", base=base)
+        for number, table in enumerate(declared, 1)
     ]
 
 

@@ -130,12 +130,12 @@ class _Builder:
     def _arguments(self, name: str, word: Word, call: Call) -> tuple[list[object], dict[str, object]]:
         call = _gathered(word, call)
         _check(name, word, call)
-        places = iter(word.parameters)
+        parameters = iter(word.parameters)
         by_position: list[object] = []
         by_name: dict[str, object] = {}
         for key, node in call.arguments:
-            place = next(places, "") if key is None else key
-            value = self.value(name if call.where else f"{name}, {place}", word.role(place), node)
+            parameter = next(parameters, "") if key is None else key
+            value = self.value(name if call.where else f"{name}, {parameter}", word.role(parameter), node)
             if key is None:
                 by_position.append(value)
             else:

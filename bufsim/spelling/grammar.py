@@ -179,7 +179,7 @@ class _Words(Parser[Node]):
 
 
 def _height(node: Node) -> int:
-    """How many nodes lie within each other, this one included."""
+    """Number of nodes that lie within each other, this one included."""
     inside: tuple[Node, ...] = ()
     if isinstance(node, Call):
         inside = tuple(argument for _, argument in node.arguments)

@@ -152,5 +152,5 @@ class Parser(ABC, Generic[T]):
     def check_depth(self, depth: int) -> None:
         """Refuse what is nested too deeply to be read, and to be understood."""
         if depth > DEEPEST:
-            place = self.where(self.token.at)
-            raise InvalidValueError(f"{self.name} is nested more than {DEEPEST} deep{place}; take brackets away")
+            where = self.where(self.token.at)
+            raise InvalidValueError(f"{self.name} is nested more than {DEEPEST} deep{where}; take brackets away")

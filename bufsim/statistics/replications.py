@@ -1,4 +1,4 @@
-"""How many replications are needed: for a half-width, or to show a difference."""
+"""Number of replications that are needed: for a half-width, or to show a difference."""
 
 from __future__ import annotations
 

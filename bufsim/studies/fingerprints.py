@@ -93,17 +93,17 @@ class _Reader:
         if id(value) in self._known:
             return self._known[id(value)][1]
         if id(value) in self._open:
-            place = self._open.index(id(value))
-            self._back = min(self._back, place)
-            return _hashed([b"again", str(len(self._open) - place).encode()])
+            depth = self._open.index(id(value))
+            self._back = min(self._back, depth)
+            return _hashed([b"again", str(len(self._open) - depth).encode()])
         outer, self._back = self._back, math.inf
-        place = len(self._open)
+        depth = len(self._open)
         self._open.append(id(value))
         head, members = _read(value)
         digests = map(self.digest, members)
         digest = _hashed([head, *(sorted(digests) if type(value) in (set, frozenset) else digests)])
         self._open.pop()
-        if self._back >= place:
+        if self._back >= depth:
             # all of it lies within: the digest is the same wherever it is met. Held, so that its id stays its own
             self._known[id(value)] = value, digest
             self._back = math.inf
@@ -127,7 +127,7 @@ _HOLDING: Mapping[type, Callable[[Any], object]] = {
 
 
 def _read(value: object) -> tuple[bytes, Iterable[object]]:
-    """What a value is, as bytes, and what it holds."""
+    """A value's own bytes, and the values that it holds."""
     kind = type(value)
     if isinstance(value, np.ndarray) and value.dtype != object:
         return f"array {value.dtype.str} {value.shape} ".encode() + value.tobytes(), ()

@@ -51,7 +51,7 @@ class LimitCheck:
 
     @property
     def room(self) -> float:
-        """How far the estimate lies within the limit, as a share of the bound; −inf where it is undefined."""
+        """Distance of the estimate to the limit, as a share of the bound, negative if beyond; −inf where undefined."""
         return -math.inf if self.interval is None else self.limit.room(self.interval.estimate)
 
     @property

@@ -50,7 +50,7 @@ class Question:
 
     @property
     def wanted(self) -> str:
-        """What the choice has: "the lowest cost"."""
+        """The property for which it is chosen: "the lowest cost"."""
         return f"the {'lowest' if self.is_cost else 'highest'} {self.objective.name}"
 
 
@@ -85,7 +85,7 @@ class JudgedOption:
 
     @property
     def room(self) -> float:
-        """How far the limit that is nearest to breaking is from it, as a share of its bound; negative if broken."""
+        """Distance to the limit that is nearest to breaking, as a share of its bound; negative if broken."""
         if self.reason:
             return -math.inf
         return min((check.room for check in self.checks), default=math.inf)

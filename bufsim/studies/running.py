@@ -36,7 +36,7 @@ MOST_IN_CHUNK = 64
 AT_HAND = 2
 """Chunks that are submitted at once for each worker: what it does, and what it does next."""
 UNKNOWN_WORKERS = 16
-"""How many workers an executor is taken to have that does not say it: enough chunks for so many."""
+"""Workers that an executor is taken to have that does not say it: there are enough chunks for so many."""
 WORTH_A_POOL = 8.0
 """A pool of processes takes seconds to start: with less work left than this, s, it does not pay."""
 
@@ -75,7 +75,7 @@ def execute(tasks: Sequence[Task], executor: int | Executor | None, keep: Keep, 
     if not left:
         return
     if executor is None:
-        left, executor = _run_in(_Place.here(), left, keep, advance, {}), cores()
+        left, executor = _run_in(_Pool.here(), left, keep, advance, {}), cores()
         if not left:
             return
     if isinstance(executor, Executor):
@@ -125,8 +125,8 @@ class _ThisThread(Executor):
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where replications run: an executor, its workers if it says how many, its name, and what to do if it fails."""
+class _Pool:
+    """Executor that replications run on: its workers if it says how many, its name, the way out if it fails."""
 
     executor: Executor
     workers: int | None
@@ -135,19 +135,19 @@ class _Place:
     work: Callable[[Sequence[Task]], list[Outcome]] = run_for_a_while
 
     @classmethod
-    def here(cls) -> _Place:
+    def here(cls) -> _Pool:
         """In this thread, where all tasks share what is drawn."""
         work = functools.partial(run_for_a_while, draws=SharedDraws())
         return cls(_ThisThread(), 1, "executor=None", _HERE, work)
 
     @classmethod
-    def of(cls, executor: Executor) -> _Place:
+    def of(cls, executor: Executor) -> _Pool:
         """An executor of the caller's."""
         workers, name = getattr(executor, "_max_workers", None), f"executor {type(executor).__name__}"
         return cls(executor, workers, name, _ANYWHERE)
 
     @classmethod
-    def own(cls, count: int) -> _Place:
+    def own(cls, count: int) -> _Pool:
         """Processes of our own."""
         return cls(processes(count), count, f"executor={count}", _HERE)
 
@@ -185,27 +185,27 @@ class _Place:
         )
 
 
-def _run_in(place: _Place, tasks: list[Task], keep: Keep, advance: Advance, running: Running) -> list[Task]:
+def _run_in(pool: _Pool, tasks: list[Task], keep: Keep, advance: Advance, running: Running) -> list[Task]:
     """Run tasks somewhere; return those that are left if that is here and processes pay.
 
     `running` holds what is submitted, also after an error.
     """
-    _compile_for(place, tasks)
-    waiting = place.chunks(tasks)
+    _compile_for(pool, tasks)
+    waiting = pool.chunks(tasks)
     # a worker has its next chunk at hand; those behind wait here, so that what is handed back goes before them, and an
     # interrupt finds the first replications of all scenarios done rather than the first scenario of each chunk
-    most = 1 if place.is_here else AT_HAND * place.workers if place.workers else len(waiting)
-    processes_pay = _ProcessesPay() if place.is_here else None
+    most = 1 if pool.is_here else AT_HAND * pool.workers if pool.workers else len(waiting)
+    processes_pay = _ProcessesPay() if pool.is_here else None
     done: SimpleQueue[Future[list[Outcome]] | None] = SimpleQueue()
-    with contextlib.nullcontext() if place.is_here else _interrupts_in_turn(done):
+    with contextlib.nullcontext() if pool.is_here else _interrupts_in_turn(done):
         try:
             while waiting or running:
                 while waiting and len(running) < most:
                     chunk = waiting.popleft()
-                    future = place.submit(chunk)
+                    future = pool.submit(chunk)
                     running[future] = chunk
                     future.add_done_callback(done.put)
-                outcomes = place.result(finished := _next(done))
+                outcomes = pool.result(finished := _next(done))
                 keep(outcomes)
                 if left := running[finished][len(outcomes) :]:
                     waiting.appendleft(left)
@@ -245,10 +245,10 @@ def _interrupts_in_turn(done: SimpleQueue[Future[list[Outcome]] | None]) -> Iter
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _compile_for(place: _Place, tasks: Sequence[Task]) -> None:
+def _compile_for(pool: _Pool, tasks: Sequence[Task]) -> None:
     """Compile the kernel before the first run: that it takes long says nothing about the runs."""
     if any(task.engine == "compiled" for task in tasks):
-        compiled_engine.prepare(elsewhere=not place.is_here)
+        compiled_engine.prepare(elsewhere=not pool.is_here)
 
 
 class _ProcessesPay:
@@ -272,11 +272,11 @@ class _ProcessesPay:
 
 
 def _on_executor(executor: Executor, tasks: list[Task], keep: Keep, advance: Advance) -> None:
-    place, running = _Place.of(executor), Running()
+    pool, running = _Pool.of(executor), Running()
     if isinstance(executor, ProcessPoolExecutor):
-        _check_pickle(place.name, tasks, pickle.dumps)
+        _check_pickle(pool.name, tasks, pickle.dumps)
     try:
-        _run_in(place, tasks, keep, advance, running)
+        _run_in(pool, tasks, keep, advance, running)
     finally:
         # one by one: the executor is the caller's
         for future in running:
@@ -286,7 +286,7 @@ def _on_executor(executor: Executor, tasks: list[Task], keep: Keep, advance: Adv
 def _in_processes(count: int, tasks: list[Task], keep: Keep, advance: Advance) -> None:
     _check_pickle(f"executor={count}", tasks, pickled)
     try:
-        _run_in(_Place.own(count), tasks, keep, advance, {})
+        _run_in(_Pool.own(count), tasks, keep, advance, {})
     except (KeyboardInterrupt, BufsimError):
         # what they do is of no more use, and some may not have outlived it; nothing is called off before, for loky
         # takes a future that was called off while it ends them as a fault of its own
@@ -314,9 +314,9 @@ def find_unpicklable(value: object, name: str, dumps: Callable[[object], object]
     >>> find_unpicklable([1, {"a": 2, "b": lambda: 3}], "values", pickle.dumps)
     "values[1]['b'], which is the function <lambda>"
     """
-    for place, part in _parts(value):
+    for path, part in _parts(value):
         if _refused(part, dumps) is not None:
-            return find_unpicklable(part, f"{name}{place}", dumps)
+            return find_unpicklable(part, f"{name}{path}", dumps)
     function = getattr(value, "__qualname__", None)
     return f"{name}, which is {f'the function {function}' if function else repr(value)}"
 

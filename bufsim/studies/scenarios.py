@@ -81,10 +81,10 @@ def without_common(texts: Sequence[str]) -> tuple[list[str], str]:
     """
     # every other piece is a joint
     pieces = [_JOINTS.split(text) for text in texts]
-    heads = {"".join(_each(one, lambda part: part.partition(" ")[0])) for one in pieces}
-    if len(texts) < 2 or len(heads) > 1 or any(" " not in part for one in pieces for part in one[::2]):
+    heads = {"".join(_each(text, lambda part: part.partition(" ")[0])) for text in pieces}
+    if len(texts) < 2 or len(heads) > 1 or any(" " not in part for text in pieces for part in text[::2]):
         return list(texts), ""
-    return ["".join(_each(one, lambda part: part.partition(" ")[2])) for one in pieces], heads.pop()
+    return ["".join(_each(text, lambda part: part.partition(" ")[2])) for text in pieces], heads.pop()
 
 
 def _each(pieces: Sequence[str], change: Callable[[str], str]) -> list[str]:

@@ -208,7 +208,7 @@ def _bulk_root(meanwhile: float, at_most: int) -> float:
 
 @closed_form("occupancy: Johnson & Kotz (1977)")
 def unique_keys_of_batch(*, batch_size: int, keys: int, exponent: float) -> dict[str, float]:
-    """How many distinct keys a batch of `batch_size` jobs has, which a reduce to one job per key leaves.
+    """Number of distinct keys in a batch of `batch_size` jobs, which a reduce to one job per key leaves.
 
     Parameters
     ----------
@@ -251,7 +251,7 @@ def unique_keys_of_batch(*, batch_size: int, keys: int, exponent: float) -> dict
 
 @closed_form("Poissonised occupancy: Gnedin, Hansen & Pitman (2007)")
 def unique_keys_periodic(*, rate: float, period: Seconds, keys: int, exponent: float) -> dict[str, float]:
-    """How many distinct keys a flush every `period` seconds has, one job each after the reduce; Poisson arrivals.
+    """Number of distinct keys in a flush every `period` seconds, one job each after the reduce; Poisson arrivals.
 
     Parameters
     ----------
@@ -528,7 +528,7 @@ def race_loss_size(*, rate: float, size: int, window: Seconds) -> dict[str, floa
 
 @closed_form("truncated geometric series, derived in the Notes")
 def retries(*, p_failure: float, most: int, first: Seconds, factor: float, longest: Seconds) -> dict[str, float]:
-    """How often work is attempted, and how long it backs off, when each attempt fails independently.
+    """Attempts of a task, and its time in back-off, when each attempt fails independently.
 
     Parameters
     ----------

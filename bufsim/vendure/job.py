@@ -1,4 +1,4 @@
-"""What may lie in a job: data that can be written as JSON, as Vendure's `Job` constructor makes it."""
+"""Job, and the data in it: what can be written as JSON, as Vendure's `Job` constructor makes it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _mended(data: Any, path: tuple[str, ...], containers: tuple[object, ...]) ->
     inside = (*containers, data)
     if isinstance(data, dict):
         return {key: _mended(value, (*path, str(key)), inside) for key, value in data.items()}
-    return [_mended(value, (*path, str(place)), inside) for place, value in enumerate(data)]
+    return [_mended(value, (*path, str(index)), inside) for index, value in enumerate(data)]
 
 
 def _iso(instant: datetime) -> str:

@@ -31,7 +31,7 @@ def ids_of(job: Job) -> list[Any]:
 
 
 def number_of_ids(job: Job) -> int:
-    """Return how many ids a job names: its items, for workers who take so much time for each."""
+    """Number of ids that a job names: its items, for workers who take so much time for each."""
     return len(ids_of(job))
 
 

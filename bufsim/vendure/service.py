@@ -230,7 +230,7 @@ class JobBufferService:
 
 
 def _reduced(buffer: JobBuffer, batch: Batch) -> Iterable[Job]:
-    """What `reduce` makes of a batch; if it raises, what it has left of its argument."""
+    """Batch that `reduce` returns; if it raises, what it has left of its argument."""
     jobs = list(batch.jobs)
     try:
         return buffer.reduce(jobs)

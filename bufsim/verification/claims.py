@@ -1,4 +1,4 @@
-"""What bufsim claims of itself, and the check of each."""
+"""The claims that bufsim makes of itself, and the check of each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Claim:
     check: Check
 
     def finding(self, extent: Extent) -> Finding:
-        """Return what the check finds; a check that breaks down fails, and says how."""
+        """Outcome of the check; a check that breaks down fails, and says how."""
         try:
             return self.check(extent)
         except Exception as error:

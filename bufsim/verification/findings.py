@@ -1,4 +1,4 @@
-"""How much is checked."""
+"""Extent and outcome of checks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much is checked.
+    """Extent of the checks.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ Verdict = Literal["holds", "FAILS", "not checked"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found.
+    """Outcome of a check.
 
     Parameters
     ----------

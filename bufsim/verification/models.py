@@ -272,13 +272,13 @@ def _bulks_and_one_worker() -> Known:
 
 def check_closed_forms(extent: Extent) -> Finding:
     """Replicate the known models, and count how many standard errors each metric is from its expected value."""
-    known = {one.name: one for one in known_models()}
-    study = Study({name: one.simulation for name, one in known.items()}, seed=extent.seed)
+    known = {model.name: model for model in known_models()}
+    study = Study({name: model.simulation for name, model in known.items()}, seed=extent.seed)
     result = study.run(extent.replications, progress=False)
     off = {
         f"{name}, {metric}": standard_errors_off(result, name, metric, truth)
-        for name, one in known.items()
-        for metric, truth in one.truths.items()
+        for name, model in known.items()
+        for metric, truth in model.truths.items()
     }
     farthest = max(off, key=lambda what: off[what])
     checked = (
@@ -290,7 +290,7 @@ def check_closed_forms(extent: Extent) -> Finding:
 
 
 def standard_errors_off(result: StudyResult, scenario: str, metric: str, truth: float) -> float:
-    """Return how many of its own standard errors the estimate of a metric is from its expected value."""
+    """Distance of a metric's estimate from its expected value, in its own standard errors."""
     values = result.measured(metric, scenario).values()
     error = float(values.std(ddof=1)) / math.sqrt(len(values))
     # what is the same in every run, such as the rate of a clock, must be the value itself

@@ -62,7 +62,7 @@ class RecordedBuffer:
                 return bool(kind == "all")
 
     def reduce(self, jobs: list[Job]) -> list[Job]:
-        """Return what becomes of a batch; some kinds raise, after they have taken jobs from their argument."""
+        """The reduced batch; some kinds raise, after they have taken jobs from their argument."""
         kind = self.reducing["kind"]
         if kind in _KEPT_BEFORE_THROW:
             jobs[:] = _KEPT_BEFORE_THROW[kind](jobs)
@@ -407,7 +407,7 @@ class ServiceReplay:
         return [self.buffers[buffer["ref"]] if isinstance(buffer, dict) else buffer for buffer in buffers]
 
     def _answer(self, op: dict[str, Any]) -> Any:
-        """Return what the call of one operation gives."""
+        """Answer of one operation's call."""
         match op["op"]:
             case "addBuffer":
                 self.service.add_buffer(self.buffers[op["ref"]])
@@ -481,7 +481,7 @@ def _messages() -> Iterator[list[str]]:
 
 
 def _js_type(error: Exception) -> str:
-    """Return what the record calls a type of error."""
+    """The record's name for a type of error."""
     if isinstance(error, TypeError):
         return "TypeError"
     return "InternalServerError" if isinstance(error, InvalidValueError) else "Error"
@@ -517,9 +517,9 @@ _PLACES = (
 
 def trace() -> Path:
     """Return the folder of the recorded trace."""
-    for place in _PLACES:
-        if place.is_dir():
-            return place
+    for folder in _PLACES:
+        if folder.is_dir():
+            return folder
     raise InvalidValueError("the recorded trace is missing from the installation (vendure-catalogue); install it again")
 
 

@@ -103,18 +103,18 @@ def keep_all(state: State, buffer: Buffer, now: float) -> None:
 
 def unique_by_key(state: State, buffer: Buffer, now: float) -> None:
     """The first job of each key and queue goes to its queue, and carries the others."""
-    run, rows, tasks, seen, place = state.run[0], state.rows, state.tasks, state.seen, state.place
+    run, rows, tasks, seen, slot_of = state.run[0], state.rows, state.tasks, state.seen, state.place
     row = buffer.flight_head
     for _ in range(buffer.flight_jobs):
         job = job_of(run, rows, row)
         queue, key = queue_of(run, state.jobs, job), key_of(run, state.jobs, job)
         slot = queue * run.keys + key
         if key >= 0 and seen[slot] == buffer.flush:
-            task = place[slot]
+            task = slot_of[slot]
         else:
             task = queues.add_task(run, tasks, buffer.flush, queue, buffer.index, now)
             if key >= 0:
-                seen[slot], place[slot] = buffer.flush, task
+                seen[slot], slot_of[slot] = buffer.flush, task
         queues.carry(run, rows, tasks, row, task)
         row = following(run, rows, row)
 
