@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from bufsim_tests.models import timed
 
 import bufsim as bs
 from bufsim.backtest import Backtest, backtest
@@ -19,12 +20,7 @@ def catalogue() -> Scenario:
     return read_scenario(SCENARIO)
 
 
-def small(until: float = 10.0) -> bs.Simulation:
-    return bs.Simulation(
-        producers=[bs.Producer("p", bs.Trace([1.0, 2.0, 2.5, 3.0]))],
-        buffers=[bs.JobBuffer("b", policy=bs.NeverFlush())],
-        until=until,
-    )
+SMALL = timed([1.0, 2.0, 2.5, 3.0], bs.NeverFlush(), until=10.0)
 
 
 def record(*flushes: tuple[float, float, int], buffer: str = "b") -> pd.DataFrame:
@@ -70,27 +66,27 @@ def test_other_flush_times_give_other_batches(catalogue: Scenario) -> None:
 
 def test_the_reduction_counts_too() -> None:
     flushes = record((2.2, 0.0, 2), (5.0, 0.0, 2))
-    assert backtest(small(), flushes).differing.empty
-    assert len(backtest(small(), flushes.assign(reduced_size=1)).differing) == 2
-    assert len(backtest(small(), flushes.assign(reduced_ids=1)).differing) == 2
+    assert backtest(SMALL, flushes).differing.empty
+    assert len(backtest(SMALL, flushes.assign(reduced_size=1)).differing) == 2
+    assert len(backtest(SMALL, flushes.assign(reduced_ids=1)).differing) == 2
 
 
 def test_an_empty_recorded_flush_agrees_with_no_flush() -> None:
-    found = backtest(small(), record((0.5, 0.0, 0), (5.0, 0.0, 4)))
+    found = backtest(SMALL, record((0.5, 0.0, 0), (5.0, 0.0, 4)))
     assert found.differing.empty
     assert found.summary().loc["empty", "b"] == 1
     assert repr(found) == "Backtest(<2 flushes, 0 differ>)"
 
 
 def test_a_job_at_the_instant_of_a_flush_is_in_its_batch() -> None:
-    found = backtest(small(), record((2.0, 0.0, 2), (5.0, 0.0, 2)))
+    found = backtest(SMALL, record((2.0, 0.0, 2), (5.0, 0.0, 2)))
     assert found.differing.empty
     assert found.shifted(-1e-9) == 2
 
 
 def test_jobs_that_come_during_a_flush_explain_a_difference() -> None:
     # the record's first flush, logged at 1.9 s, read the storage at 2.2 s, when one more job had come
-    found = backtest(small(), record((1.9, 0.4, 2), (5.0, 0.0, 2)))
+    found = backtest(SMALL, record((1.9, 0.4, 2), (5.0, 0.0, 2)))
     assert found.differing["predicted_batch_size"].tolist() == [1, 3]
     assert found.flushes["jobs_during_flush"].tolist() == [1, 0]
     assert "2 of the 2 batches differ. For 2 of them jobs came to the buffer while that flush or the one" in found.why()
@@ -98,13 +94,13 @@ def test_jobs_that_come_during_a_flush_explain_a_difference() -> None:
 
 
 def test_a_difference_without_such_jobs_is_not_explained_away() -> None:
-    found = backtest(small(), record((1.5, 0.1, 2), (5.0, 0.0, 2)))
+    found = backtest(SMALL, record((1.5, 0.1, 2), (5.0, 0.0, 2)))
     assert "For 0 of them" in found.why()
     assert "The other 2 are not explained by that." in found.why()
 
 
 def test_jobs_during_a_flush_can_be_left_for_the_next() -> None:
-    found = backtest(small(), record((1.9, 0.4, 1), (5.0, 0.0, 3)))
+    found = backtest(SMALL, record((1.9, 0.4, 1), (5.0, 0.0, 3)))
     assert "1 jobs came to a buffer while a flush of it was under way, and were left for the next." in found.why()
 
 
@@ -124,7 +120,7 @@ def test_jobs_during_a_flush_can_be_left_for_the_next() -> None:
 )
 def test_a_record_that_does_not_fit_the_model_is_refused(flushes: pd.DataFrame, message: str) -> None:
     with pytest.raises(InvalidValueError, match=re.escape(message)):
-        backtest(small(), flushes)
+        backtest(SMALL, flushes)
 
 
 def flushing_at_3(log: pd.DataFrame, until: float = 40.0) -> Backtest:

@@ -268,10 +268,10 @@ class Copies:
         record = self.record
         last = np.full(len(record.flush_start), -np.inf)
         rows = np.flatnonzero(record.work_flush >= 0)
-        # the maximum with a NaN is NaN: a flush with unfinished task has no finish
-        with np.errstate(invalid="ignore"):
-            np.maximum.at(last, record.work_flush[rows], record.work_finished_at[rows])
-        last[np.isneginf(last)] = np.nan
+        finished_at = record.work_finished_at[rows]
+        # an unfinished task ends last of all; a NaN would do as well, but numpy may warn of one in a maximum
+        np.maximum.at(last, record.work_flush[rows], np.where(np.isnan(finished_at), np.inf, finished_at))
+        last[np.isinf(last)] = np.nan
         return last
 
     def _lost_of_flush(self) -> Floats:

@@ -18,8 +18,29 @@ class NoTake:
 class Reversing(InMemoryJobBufferStorageStrategy):
     """Returns the right jobs in the wrong order, as Redis does."""
 
+    take = None  # type: ignore[assignment]  # only Vendure's three methods
+
     def flush(self, buffer_ids: Any = None) -> dict[str, list[Job]]:
         return {key: jobs[::-1] for key, jobs in super().flush(buffer_ids).items()}
+
+
+class Rebuilding(InMemoryJobBufferStorageStrategy):
+    """Gives new Job objects with the same content, as SQL does."""
+
+    take = None  # type: ignore[assignment]
+
+    def flush(self, buffer_ids: Any = None) -> dict[str, list[Job]]:
+        flushed = super().flush(buffer_ids).items()
+        return {key: [Job(queue_name=j.queue_name, data=j.data, id=j.id) for j in jobs] for key, jobs in flushed}
+
+
+class Forgetting(InMemoryJobBufferStorageStrategy):
+    """Loses every job that it is given but the first of a batch."""
+
+    take = None  # type: ignore[assignment]
+
+    def flush(self, buffer_ids: Any = None) -> dict[str, list[Job]]:
+        return {key: jobs[:1] for key, jobs in super().flush(buffer_ids).items()}
 
 
 class Copying(InMemoryJobBufferStorageStrategy):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from hypothesis import strategies as st
 
 from bufsim import (
@@ -33,6 +31,7 @@ from bufsim.model.distributions import Distribution
 from bufsim.model.workers import service_source
 from bufsim.verification import parts
 from bufsim.verification.parts import QUEUES, Chooser
+from bufsim_tests.models import rows
 from bufsim_tests.oracle import Arrival, Draws, Oracle
 
 SEED = 7
@@ -225,18 +224,7 @@ def expected(simulation: Simulation, seed: int = SEED) -> dict[str, list[tuple]]
 
 def rows_of(result: Result) -> dict[str, list[tuple]]:
     """Return the rows of an engine's tables, with None for what is missing."""
-    return {name: rows(getattr(result, name), columns) for name, columns in COLUMNS.items()}
-
-
-def rows(table: pd.DataFrame, columns: list[str]) -> list[tuple]:
-    """Return some columns of a table as a list of tuples, with None for what is missing."""
-    plain = [[plain_value(value) for value in table[column].tolist()] for column in columns]
-    return list(zip(*plain, strict=True))
-
-
-def plain_value(value: object) -> object:
-    missing = value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
-    return None if missing else value
+    return {name: rows(getattr(result, name), *columns) for name, columns in COLUMNS.items()}
 
 
 def arrivals(simulation: Simulation, seed: int) -> list[Arrival]:

@@ -19,7 +19,7 @@ from types import FunctionType, ModuleType
 
 import numba
 import pytest
-from bufsim_tests.studies_small import declare, study
+from bufsim_tests.models import drawn, study_of
 from numba.core import caching
 
 import bufsim
@@ -104,7 +104,7 @@ def test_a_study_tells_it_once_before_its_processes_start(
 ) -> None:
     cannot_keep(monkeypatch)
     with ThreadPoolExecutor(2) as executor:
-        study().run(4, executor=executor, progress=progress)
+        study_of().run(4, executor=executor, progress=progress)
     assert capfd.readouterr().err.count(COMPILES_ALWAYS) == 1
 
 
@@ -114,19 +114,19 @@ def test_a_study_that_is_told_to_be_quiet_does_not(
 ) -> None:
     cannot_keep(monkeypatch)
     with ThreadPoolExecutor(2) as executor:
-        study().run(4, executor=executor, progress=progress)  # type: ignore[arg-type]
+        study_of().run(4, executor=executor, progress=progress)  # type: ignore[arg-type]
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_study_on_the_other_engine_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled_engine, "prepare", None)  # would fail
     with ThreadPoolExecutor(2) as executor:
-        study().run(2, executor=executor, engine="simpy", progress=False)
+        study_of().run(2, executor=executor, engine="simpy", progress=False)
 
 
 def test_a_worker_tells_nobody(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(compiled_engine, "compiled", lambda: compilation.tell(COMPILES) or compiled())
-    tasks = [Task("one", declare(), 7, 0, "compiled")]
+    tasks = [Task("one", drawn(), 7, 0, "compiled")]
     assert run_for_a_while(tasks)[0].error is None
     assert capfd.readouterr() == ("", "")
     # negative control
@@ -166,7 +166,7 @@ def unlike() -> list[Simulation]:
         workers=[PushWorkers(2, service=[0.1] * 90)],
         until=9.0,
     )
-    return [plain, declare(), keyed]
+    return [plain, drawn(), keyed]
 
 
 # what is kept: of this kernel, and of no other

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from bufsim_tests.compiled_models import classes, simulations
-from bufsim_tests.engines_small import retries_against_flushes
+from bufsim_tests.models import retries_against_flushes
 from hypothesis import HealthCheck, Phase, find, given, settings
 
 import bufsim

@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from bufsim_tests.models import edits, served
 
 from bufsim import (
     BufferView,
     FlushAtSize,
     FlushEvery,
     FlushPolicy,
-    JobBuffer,
     KeepAll,
     NotLoweredError,
     Poisson,
-    Producer,
     Simulation,
     Storage,
 )
@@ -61,11 +60,8 @@ def keep(jobs: list[Job]) -> list[Job]:
     return jobs
 
 
-def simulation(storage: Storage | None = None, **options: Any) -> Simulation:
-    buffer = JobBuffer("search", **{"policy": FlushEvery(5.0), **options})
-    return Simulation(
-        producers=[Producer("edits", Poisson(2.0))], buffers=[buffer], until=20.0, storage=storage or Storage()
-    )
+def simulation(**options: Any) -> Simulation:
+    return edits(Poisson(2.0), until=20.0, **{"policy": FlushEvery(5.0)} | options)
 
 
 UNKNOWN = {
@@ -74,7 +70,7 @@ UNKNOWN = {
     f"reduce {keep!r} of buffer 'search'": simulation(reduce=keep),
     "reduce KeepNone() of buffer 'search'": simulation(reduce=KeepNone()),
     "drain DrainHalf() of buffer 'search'": simulation(drain=DrainHalf()),
-    f"storage strategy {OwnStorage!r}": simulation(Storage(strategy=OwnStorage)),
+    f"storage strategy {OwnStorage!r}": simulation(storage=Storage(strategy=OwnStorage)),
 }
 
 
@@ -119,10 +115,7 @@ class FlushAtTwiceUnasked(FlushAtTwice):
 
 
 def flushed(policy: FlushPolicy, engine: Engine) -> list[float]:
-    simulation = Simulation(
-        producers=[Producer("jobs", Poisson(2.0))], buffers=[JobBuffer("buffer", policy=policy)], until=100.0
-    )
-    return simulation.run(3, engine=engine).flushes["start"].tolist()
+    return served(policy, rate=2.0).run(3, engine=engine).flushes["start"].tolist()
 
 
 def test_a_leaf_of_which_nothing_is_declared_is_asked_after_every_arrival() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from bufsim_tests.engines_small import column, columns, declare, producer, simulate
+from bufsim_tests.models import column, columns, producer, simulate, timed
 
 from bufsim import (
     Backoff,
@@ -103,7 +103,7 @@ def test_a_merged_job_takes_so_much_more_for_each_item() -> None:
 def test_the_ith_row_of_a_queue_takes_its_ith_draw_and_attempt_a_its_own() -> None:
     workers = PushWorkers(50, service=Exponential(0.5), failure=1.0, retries=1, backoff=1.0)
     jobs = producer([0.0] * 6, queues=["x", "y", "x", "x", "y", "y"])
-    simulation = declare(jobs, ELSEWHERE, workers=[workers], until=200.0)
+    simulation = timed(jobs, ELSEWHERE, workers=[workers], until=200.0)
     result = simulation.run(seed=3)
     workload = Workload(simulation.producers, seed=3, until=200.0)
     for queue in ("x", "y"):
@@ -146,7 +146,7 @@ def test_a_worker_is_free_while_a_job_backs_off() -> None:
 
 def test_a_draw_below_the_probability_fails() -> None:
     workers = PushWorkers(9, service=Uniform(0.1, 0.2), failure=0.4)
-    simulation = declare([0.0] * 200, ELSEWHERE, workers=[workers])
+    simulation = timed([0.0] * 200, ELSEWHERE, workers=[workers])
     workload = Workload(simulation.producers, seed=2, until=100.0)
     draws = workload.draws("default", "failure", 1, None).at_least(200)[:200]
     outcomes = column(simulation.run(seed=2), "work", "outcome")

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from bufsim_tests.engines_small import batches, column, columns, producer, simulate
+from bufsim_tests.models import batches, column, columns, producer, simulate
 
 from bufsim import (
     Capacity,
@@ -88,7 +88,7 @@ def test_no_flush_starts_while_down_and_the_restart_asks() -> None:
     stops = Stops(at=[5.0], downtime=10.0)
     result = simulate([1.0, 2.0], FlushAfterAge(6.0), storage=DURABLE, stops=stops)
     assert batches(result) == [(15.0, [0, 1])]
-    early = simulate([1.0], FlushAfterAge(20.0), storage=DURABLE, stops=stops)
+    early = simulate([1.0], FlushAfterAge(20.0), storage=DURABLE, stops=stops, until=30.0)
     assert batches(early) == [(21.0, [0])]
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 import simpy
-from bufsim_tests.engines_small import batches, column, columns, declare, producer, simulate
+from bufsim_tests.doubles import Forgetting, Rebuilding, Reversing
+from bufsim_tests.models import batches, column, columns, producer, simulate, timed
 
 from bufsim import (
     BufferView,
@@ -47,25 +48,25 @@ def run_with(simulation: Simulation, *steps: tuple[float, Any]) -> Result:
 
 
 def test_a_process_can_flush_a_buffer_and_the_cause_is_manual() -> None:
-    result = run_with(declare([1.0, 2.0, 4.0], NeverFlush()), (3.0, lambda m: m.flush("b")))
+    result = run_with(timed([1.0, 2.0, 4.0], NeverFlush()), (3.0, lambda m: m.flush("b")))
     assert batches(result) == [(3.0, [0, 1])]
     assert column(result, "flushes", "cause") == ["manual"]
 
 
 def test_a_process_comes_before_the_model_at_one_instant() -> None:
-    result = run_with(declare([1.0, 3.0], FlushEvery(5.0)), (3.0, lambda m: m.flush("b")))
+    result = run_with(timed([1.0, 3.0], FlushEvery(5.0)), (3.0, lambda m: m.flush("b")))
     assert batches(result) == [(3.0, [0]), (5.0, [1])]
 
 
 def test_a_manual_flush_leaves_empty_and_flushing_buffers_alone() -> None:
     slow = JobBuffer("b", policy=NeverFlush(), flush_time=2.0)
     flush = [(time, lambda m: m.flush("b")) for time in (0.5, 1.5, 2.5)]
-    assert batches(run_with(declare([1.0, 2.0], slow), *flush)) == [(1.5, [0])]
+    assert batches(run_with(timed([1.0, 2.0], slow), *flush)) == [(1.5, [0])]
 
 
 def test_a_manual_flush_takes_its_time_and_counts_for_the_policys_ticks() -> None:
     slow = JobBuffer("b", policy=FlushEvery(5.0, anchor="flush_end"), flush_time=1.0)
-    result = run_with(declare([1.0, 4.0], slow), (3.0, lambda m: m.flush("b")))
+    result = run_with(timed([1.0, 4.0], slow), (3.0, lambda m: m.flush("b")))
     assert columns(result, "flushes", "start", "end") == [(3.0, 4.0), (9.0, 10.0)]
 
 
@@ -73,7 +74,7 @@ def test_a_process_can_add_jobs_that_are_recorded_among_the_others() -> None:
     def add(model: Any) -> None:
         assert model.service.add(Job(queue_name="default", key="own", nbytes=7))
 
-    result = run_with(declare([1.0, 3.0], FlushEvery(5.0)), (2.0, add))
+    result = run_with(timed([1.0, 3.0], FlushEvery(5.0)), (2.0, add))
     assert columns(result, "jobs", "job_id", "producer", "key", "nbytes", "created_at") == [
         (0, "p", None, 0, 1.0),
         (1, None, "own", 7, 2.0),
@@ -85,7 +86,7 @@ def test_a_process_can_add_jobs_that_are_recorded_among_the_others() -> None:
 def test_a_job_of_a_new_queue_passes_by_to_a_queue_of_its_own() -> None:
     collects = JobBuffer("b", policy=NeverFlush(), collect=CollectQueues(["default"]))
     answers: list[bool] = []
-    simulation = declare([1.0], collects, workers=[PushWorkers(service=0.5)])
+    simulation = timed([1.0], collects, workers=[PushWorkers(service=0.5)])
     result = run_with(simulation, (2.0, lambda m: answers.append(m.service.add(Job(queue_name="new")))))
     assert answers == [False]
     assert columns(result, "work", "queue", "queued_at", "finished_at") == [("new", 2.0, 2.5)]
@@ -93,7 +94,7 @@ def test_a_job_of_a_new_queue_passes_by_to_a_queue_of_its_own() -> None:
 
 def test_a_job_whose_queue_only_a_process_names_goes_to_every_buffer_that_collects_it() -> None:
     both = [JobBuffer(n, policy=FlushEvery(5.0), collect=[q, "z"]) for n, q in (("a", "x"), ("b", "y"))]
-    simulation = declare(producer([1.0, 2.0], queues=["x", "y"]), *both)
+    simulation = timed(producer([1.0, 2.0], queues=["x", "y"]), *both)
     result = run_with(simulation, (1.5, lambda m: m.service.add(Job(queue_name="z"))))
     assert columns(result, "jobs", "job_id", "copy", "buffer") == [(0, 0, "a"), (1, 0, "a"), (1, 1, "b"), (2, 0, "b")]
 
@@ -102,11 +103,11 @@ def test_the_same_job_cannot_arrive_twice() -> None:
     job = Job(queue_name="default")
     twice = [(time, lambda m: m.service.add(job)) for time in (2.0, 3.0)]
     with pytest.raises(BufsimError, match="has been added already; make a new Job for every arrival"):
-        run_with(declare([1.0], FlushEvery(5.0)), *twice)
+        run_with(timed([1.0], FlushEvery(5.0)), *twice)
 
 
 def test_what_would_bypass_the_records_is_refused_with_the_way_out() -> None:
-    model = declare([1.0], NeverFlush()).build(seed=1)
+    model = timed([1.0], NeverFlush()).build(seed=1)
     with pytest.raises(BufsimError, match=r"flush with model\.flush"):
         model.service.flush(["b"])
     with pytest.raises(BufsimError, match="put 'new' into Simulation"):
@@ -118,7 +119,7 @@ def test_what_would_bypass_the_records_is_refused_with_the_way_out() -> None:
 
 
 def test_a_model_runs_once() -> None:
-    model = declare([1.0], NeverFlush()).build(seed=1)
+    model = timed([1.0], NeverFlush()).build(seed=1)
     model.run()
     with pytest.raises(BufsimError, match="a model runs once; build a new one for another run"):
         model.run()
@@ -172,34 +173,6 @@ def test_a_timer_that_never_gets_anywhere_is_an_error(monkeypatch: pytest.Monkey
 # --- storage strategies -----------------------------------------------------------------------------------------------
 
 
-class Reversing(InMemoryJobBufferStorageStrategy):
-    """Gives the newest first, as Redis does."""
-
-    take = None  # type: ignore[assignment]  # only Vendure's three methods
-
-    def flush(self, buffer_ids: Any = None) -> dict[str, list[Job]]:
-        return {name: jobs[::-1] for name, jobs in super().flush(buffer_ids).items()}
-
-
-class Rebuilding(InMemoryJobBufferStorageStrategy):
-    """Gives new Job objects with the same content, as SQL does."""
-
-    take = None  # type: ignore[assignment]
-
-    def flush(self, buffer_ids: Any = None) -> dict[str, list[Job]]:
-        flushed = super().flush(buffer_ids).items()
-        return {name: [Job(queue_name=j.queue_name, data=j.data, id=j.id) for j in jobs] for name, jobs in flushed}
-
-
-class Forgetting(InMemoryJobBufferStorageStrategy):
-    """Loses every job that it is given but the first of a batch."""
-
-    take = None  # type: ignore[assignment]
-
-    def flush(self, buffer_ids: Any = None) -> dict[str, list[Job]]:
-        return {name: jobs[:1] for name, jobs in super().flush(buffer_ids).items()}
-
-
 def test_a_storage_that_reverses_the_order_hands_over_in_its_order() -> None:
     jobs = producer([1.0, 2.0, 3.0], queues=["x", "y", "z"])
     result = simulate(jobs, FlushEvery(5.0), storage=Storage(strategy=Reversing))
@@ -244,13 +217,13 @@ def test_ids_of_the_users_own_jobs_do_not_clash_with_the_others() -> None:
     def add(model: Any) -> None:
         model.service.add(Job(queue_name="default", id="2"))
 
-    result = run_with(declare([1.0, 2.0, 3.0], FlushEvery(5.0), storage=Storage(strategy=Rebuilding)), (1.5, add))
+    result = run_with(timed([1.0, 2.0, 3.0], FlushEvery(5.0), storage=Storage(strategy=Rebuilding)), (1.5, add))
     assert column(result, "jobs", "outcome") == ["flushed"] * 4
     assert column(result, "jobs", "work_id") == [0, 1, 2, 3]
 
 
 def test_two_jobs_of_one_id_are_refused_where_the_id_tells_jobs_apart() -> None:
-    simulation = declare([9.0], FlushEvery(5.0), storage=Storage(strategy=Rebuilding))
+    simulation = timed([9.0], FlushEvery(5.0), storage=Storage(strategy=Rebuilding))
     adds = [(time, lambda m: m.service.add(Job(queue_name="default", id="same"))) for time in (1.5, 2.5)]
     with pytest.raises(BufsimError, match="is taken; give every job its own, or none"):
         run_with(simulation, *adds)
@@ -315,5 +288,5 @@ def test_a_ported_buffer_reduces_as_vendure_does() -> None:
         for _ in range(2):
             model.service.add(Job(queue_name="update-search-index", data=dict(data)))
 
-    result = run_with(declare([1.0], ported), (2.0, add))
+    result = run_with(timed([1.0], ported), (2.0, add))
     assert columns(result, "flushes", "batch_size", "reduced_size") == [(2, 1)]

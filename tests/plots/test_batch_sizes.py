@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bufsim_tests import result_plots_small as small
+from bufsim_tests import models
 from matplotlib.axes import Axes
 
-from bufsim import FlushAfterAge, UniqueByKey
+from bufsim import FlushAfterAge, FlushAtSize, UniqueByKey
 from bufsim.plots import BatchSizes
 
 SIZE, AGE = "FlushAtSize(3)", "FlushAfterAge(5.0)"
@@ -25,13 +25,13 @@ def bars(ax):
 
 
 def reduced():
-    return small.simulation(reduce=UniqueByKey(), keys=["a", "a", "b", "a", "b", "b"]).run(seed=1)
+    return models.worked(reduce=UniqueByKey(), keys=["a", "a", "b", "a", "b", "b"]).run(seed=1)
 
 
 def test_the_frame_counts_flushes_by_size_and_cause():
     third, sixth = pytest.approx(1 / 3), pytest.approx(1 / 6)
     expected = [(1, AGE, 1, third, sixth), (2, AGE, 1, third, third), (3, SIZE, 1, third, pytest.approx(0.5))]
-    frame = small.first().plot.batch_sizes.frame()
+    frame = models.worked_run().plot.batch_sizes.frame()
     assert rows(frame, "taken") == expected
     assert rows(frame, "reduced") == expected
 
@@ -44,19 +44,19 @@ def test_the_frame_counts_what_reduce_left():
 
 
 def test_a_flush_without_an_end_has_no_reduced_size():
-    frame = small.stopped().plot.batch_sizes.frame()
+    frame = models.stopped_run().plot.batch_sizes.frame()
     assert frame.loc[frame["stage"] == "taken", "flushes"].sum() == 2
     assert frame.loc[frame["stage"] == "reduced", "flushes"].sum() == 1
 
 
 def test_flushes_of_the_warm_up_are_left_out():
-    frame = small.simulation(warm_up=9.0).run(seed=1).plot.batch_sizes.frame()
+    frame = models.worked(warm_up=9.0).run(seed=1).plot.batch_sizes.frame()
     assert rows(frame, "taken")[0][:3] == (1, AGE, 1)
     assert frame.loc[frame["stage"] == "taken", "flushes"].sum() == 2
 
 
 def test_the_bars_are_the_shares_of_each_cause():
-    ax = small.first().plot.batch_sizes()
+    ax = models.worked_run().plot.batch_sizes()
     third = pytest.approx(1 / 3)
     assert bars(ax) == [(2.5, third), (0.5, third), (1.5, third)]
     assert key(ax)[:2] == [f"{SIZE}: 33.3 %", f"{AGE}: 66.7 %"]
@@ -64,12 +64,12 @@ def test_the_bars_are_the_shares_of_each_cause():
 
 def test_a_cause_of_all_flushes_has_100_percent_of_them():
     times = [float(time) for cycle in range(20) for time in np.linspace(cycle, cycle + 0.1, cycle + 1)]
-    result = small.simulation(times, policy=FlushAfterAge(0.5), flush_time=0.0, until=30.0).run(seed=1)
+    result = models.worked(times, policy=FlushAfterAge(0.5), flush_time=0.0, until=30.0).run(seed=1)
     assert key(result.plot.batch_sizes())[0] == "FlushAfterAge(0.5): 100 %"
 
 
 def test_the_line_is_the_distribution_function():
-    ax = small.first().plot.batch_sizes()
+    ax = models.worked_run().plot.batch_sizes()
     (twin,) = [other for other in ax.figure.axes if other is not ax]
     line = twin.lines[0]
     assert line.get_xdata().tolist()[1:-1] == [1, 2, 3]
@@ -79,7 +79,7 @@ def test_the_line_is_the_distribution_function():
 
 
 def test_without_a_reduction_nothing_lies_below_the_axis():
-    assert small.first().plot.batch_sizes().get_ylim()[0] == 0.0
+    assert models.worked_run().plot.batch_sizes().get_ylim()[0] == 0.0
 
 
 def test_reduced_sizes_are_mirrored_on_a_labelled_scale():
@@ -97,7 +97,7 @@ def test_reduced_sizes_are_mirrored_on_a_labelled_scale():
 
 
 def test_title_and_labels_say_what_is_seen():
-    result = small.first()
+    result = models.worked_run()
     ax = result.plot.batch_sizes()
     assert ax.get_title(loc="left") == "Batch sizes of search: mean 2, p95 3 jobs"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("batch size, jobs", "share of flushes")
@@ -107,22 +107,22 @@ def test_title_and_labels_say_what_is_seen():
 
 
 def test_one_size_alone_is_a_bar_and_not_a_wall():
-    ax = small.simulation(policy=small.FlushAtSize(6)).run(seed=1).plot.batch_sizes()
+    ax = models.worked(policy=FlushAtSize(6)).run(seed=1).plot.batch_sizes()
     assert ax.get_xlim()[1] - ax.get_xlim()[0] > 10.0
 
 
 def test_several_results_lie_over_each_other():
-    ax = BatchSizes([small.first(), reduced()], labels=["today", "better"]).draw()
+    ax = BatchSizes([models.worked_run(), reduced()], labels=["today", "better"]).draw()
     assert isinstance(ax, Axes)
     assert key(ax) == ["today: mean 2, p95 3 jobs", "better: mean 2, p95 3 jobs"]
 
 
 def test_buffers_are_panels():
-    assert isinstance(small.two_buffers().plot.batch_sizes(), np.ndarray)
+    assert isinstance(models.run_of_two_buffers().plot.batch_sizes(), np.ndarray)
 
 
 def test_a_run_without_flushes_says_so():
-    ax = small.never().plot.batch_sizes()
+    ax = models.run_without_flushes().plot.batch_sizes()
     assert "No flush started after the warm-up, so" in ax.texts[-1].get_text()
-    assert len(small.never().plot.batch_sizes.frame()) == 0
-    assert isinstance(BatchSizes([small.never(), small.first()], labels=["a", "b"]).draw(), Axes)
+    assert len(models.run_without_flushes().plot.batch_sizes.frame()) == 0
+    assert isinstance(BatchSizes([models.run_without_flushes(), models.worked_run()], labels=["a", "b"]).draw(), Axes)

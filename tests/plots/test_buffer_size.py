@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bufsim_tests import result_plots_small as small
+from bufsim_tests import models
 from matplotlib.axes import Axes
 
 from bufsim import Capacity, FlushAtSize, FlushEvery, JobBuffer, NeverFlush, Poisson, Producer, Simulation
@@ -23,7 +23,7 @@ def key(ax):
 
 
 def test_the_frame_holds_every_change_and_every_flush():
-    frame = small.first().plot.buffer_size.frame()
+    frame = models.worked_run().plot.buffer_size.frame()
     assert rows(frame, "size", "time", "size") == [
         *[(0, 0), (1, 1), (2, 2), (3, 3), (3, 0), (4, 1), (9, 0), (11.5, 1), (12, 2), (16.5, 0)]
     ]
@@ -36,7 +36,7 @@ def test_the_frame_holds_every_change_and_every_flush():
 
 
 def test_the_frame_holds_what_the_buffer_held_before_each_stop():
-    frame = small.stopped().plot.buffer_size.frame(labels="today")
+    frame = models.stopped_run().plot.buffer_size.frame(labels="today")
     assert rows(frame, "stop", "run", "buffer", "time", "size") == [
         ("today", "search", 2.5, 2),
         ("today", "search", 17, 0),
@@ -44,11 +44,11 @@ def test_the_frame_holds_what_the_buffer_held_before_each_stop():
 
 
 def test_the_frame_of_a_run_without_jobs_is_the_empty_buffer():
-    assert rows(small.empty().plot.buffer_size.frame(), "size", "time", "size") == [(0, 0)]
+    assert rows(models.run_without_jobs().plot.buffer_size.frame(), "size", "time", "size") == [(0, 0)]
 
 
 def test_the_line_is_the_exact_step_function_to_the_end():
-    ax = small.first().plot.buffer_size()
+    ax = models.worked_run().plot.buffer_size()
     line = ax.lines[0]
     assert line.get_drawstyle() == "steps-post"
     assert line.get_xdata().tolist() == [0, 1, 2, 3, 3, 4, 9, 11.5, 12, 16.5, 20]
@@ -56,14 +56,14 @@ def test_the_line_is_the_exact_step_function_to_the_end():
 
 
 def test_a_mark_stands_at_each_flush_at_the_height_taken():
-    ax = small.first().plot.buffer_size()
+    ax = models.worked_run().plot.buffer_size()
     marks = {line.get_marker(): (line.get_xdata().tolist(), line.get_ydata().tolist()) for line in ax.lines[1:]}
     assert marks == {"o": ([3.0], [3.0]), "^": ([9.0, 16.5], [1.0, 2.0])}
     assert key(ax) == ["FlushAtSize(3): 1", "FlushAfterAge(5.0): 2", "flush in progress, longest 1 s"]
 
 
 def test_title_and_labels_say_what_is_seen():
-    ax = small.first().plot.buffer_size()
+    ax = models.worked_run().plot.buffer_size()
     # 1 + 5 + 0.5 s at 1 and 1 + 4.5 s at 2, of 20 s
     assert ax.get_title(loc="left") == "Buffer size of search: peak 3, average 0.875 jobs"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("time, s", "buffer size, jobs")
@@ -72,7 +72,7 @@ def test_title_and_labels_say_what_is_seen():
 
 
 def test_the_numbers_are_those_of_the_metrics():
-    result = small.simulation(warm_up=8.0).run(seed=1)
+    result = models.worked(warm_up=8.0).run(seed=1)
     peak, average = result.metric("peak_buffer_size_jobs"), result.metric("mean_buffer_size_jobs")
     title = result.plot.buffer_size().get_title(loc="left")
     assert title == f"Buffer size of search: peak {peak:.0f}, average {average:.3g} jobs"
@@ -80,7 +80,7 @@ def test_the_numbers_are_those_of_the_metrics():
 
 
 def test_bytes_have_their_own_unit():
-    result = small.simulation(nbytes=[4000, 4000, 4000, 1, 1, 1]).run(seed=1)
+    result = models.worked(nbytes=[4000, 4000, 4000, 1, 1, 1]).run(seed=1)
     ax = result.plot.buffer_size(unit="bytes")
     assert ax.get_ylabel() == "buffer size, kB"
     assert "peak 12 kB" in texts(ax)
@@ -88,11 +88,11 @@ def test_bytes_have_their_own_unit():
 
 def test_an_unknown_unit_is_refused():
     with pytest.raises(InvalidValueError, match="unit must be one of 'jobs', 'bytes', got 'byte'; did you mean"):
-        small.first().plot.buffer_size(unit="byte")
+        models.worked_run().plot.buffer_size(unit="byte")
 
 
 def test_capacity_and_limit_are_named_and_drawn_if_near():
-    result = small.simulation(policy=FlushEvery(15.0), capacity=Capacity(jobs=4)).run(seed=1)
+    result = models.worked(policy=FlushEvery(15.0), capacity=Capacity(jobs=4)).run(seed=1)
     ax = result.plot.buffer_size(limit=6.0)
     assert {"capacity 4 jobs", "limit 6 jobs"} <= set(texts(ax))
     assert [line.get_ydata()[0] for line in ax.lines if line.get_linestyle() == "--"] == [4.0, 6.0]
@@ -102,7 +102,7 @@ def test_capacity_and_limit_are_named_and_drawn_if_near():
 
 
 def test_stops_are_crosses_at_what_was_held():
-    ax = small.stopped().plot.buffer_size()
+    ax = models.stopped_run().plot.buffer_size()
     (cross,) = [line for line in ax.lines if line.get_marker() == "x"]
     assert (cross.get_xdata().tolist(), cross.get_ydata().tolist()) == ([2.5, 17.0], [2, 0])
     assert "server stops: 2" in key(ax)
@@ -127,8 +127,8 @@ def test_many_flushes_show_their_range_and_a_strip_of_causes():
 
 
 def test_two_results_are_panels_on_one_scale():
-    today = small.simulation(policy=NeverFlush()).run(seed=1)
-    axes = BufferSize([today, small.first()], labels=["today", "better"]).draw()
+    today = models.worked(policy=NeverFlush()).run(seed=1)
+    axes = BufferSize([today, models.worked_run()], labels=["today", "better"]).draw()
     assert isinstance(axes, np.ndarray)
     assert [ax.get_title(loc="left") for ax in axes] == [
         "today: peak 6, average 4.33 jobs",
@@ -139,13 +139,13 @@ def test_two_results_are_panels_on_one_scale():
 
 
 def test_buffers_are_panels_each_with_its_policy():
-    axes = small.two_buffers().plot.buffer_size()
+    axes = models.run_of_two_buffers().plot.buffer_size()
     assert [ax.get_title(loc="left").partition(":")[0] for ax in axes] == ["index buffer", "email buffer"]
-    assert isinstance(small.two_buffers().plot.buffer_size(buffer="email buffer"), Axes)
+    assert isinstance(models.run_of_two_buffers().plot.buffer_size(buffer="email buffer"), Axes)
 
 
 def test_what_is_empty_says_why():
-    never, empty = small.never().plot.buffer_size(), small.empty().plot.buffer_size()
+    never, empty = models.run_without_flushes().plot.buffer_size(), models.run_without_jobs().plot.buffer_size()
     assert any(text.startswith("No flush: the policy never came due") for text in texts(never))
     assert "No jobs came into this buffer." in texts(empty)
     assert empty.get_ylim()[1] > 0.0

@@ -3,7 +3,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from bufsim_tests.study_plots_small import declare
+from bufsim_tests.models import edits
 
 from bufsim import (
     Bursty,
@@ -44,7 +44,7 @@ BOTH = FlushAtSize(40) | FlushAfterAge(5.0)
     ],
 )
 def test_simple_policies_have_closed_forms(policy, name, value):
-    form = by_rate(declare(Poisson(1.0), policy=policy), metric(name))
+    form = by_rate(edits(Poisson(1.0), policy=policy), metric(name))
     assert form(10.0) == pytest.approx(value, rel=1e-3)
 
 
@@ -64,21 +64,21 @@ def test_simple_policies_have_closed_forms(policy, name, value):
     ],
 )
 def test_other_models_have_none(arrivals, buffer, name):
-    assert by_rate(declare(arrivals, **buffer), metric(name)) is None
+    assert by_rate(edits(arrivals, **buffer), metric(name)) is None
 
 
 def test_models_with_stops_or_a_slow_storage_have_none():
-    simulation = declare(Poisson(10.0))
+    simulation = edits(Poisson(10.0))
     for change in ({"stops": Stops(at=[3.0])}, {"storage": Storage(read_delete_window=0.1)}):
         assert by_rate(dataclasses.replace(simulation, **change), metric("mean_wait")) is None
 
 
 def test_a_cost_has_none():
-    assert by_rate(declare(Poisson(10.0)), 2.0 * metric("mean_wait")) is None
+    assert by_rate(edits(Poisson(10.0)), 2.0 * metric("mean_wait")) is None
 
 
 def unique(policy, keys=Zipf(1000, 1.1)):  # noqa: B008  # frozen values are fair defaults
-    return declare(Poisson(50.0), policy=policy, keys=keys, reduce=UniqueByKey())
+    return edits(Poisson(50.0), policy=policy, keys=keys, reduce=UniqueByKey())
 
 
 def test_what_unique_keys_save_is_known():
@@ -91,12 +91,12 @@ def test_what_unique_keys_save_is_known():
 
 
 def test_a_merged_batch_saves_all_but_one_job_under_every_policy():
-    simulations = [declare(Poisson(50.0), policy=policy, reduce=Merge()) for policy in (BOTH, FlushWhenIdle(1.0))]
+    simulations = [edits(Poisson(50.0), policy=policy, reduce=Merge()) for policy in (BOTH, FlushWhenIdle(1.0))]
     assert saved_by_batch(simulations)(4.0) == 0.75
 
 
 def test_batches_of_several_queues_are_not_merged_into_one_job():
-    one = declare(Poisson(50.0), reduce=Merge())
+    one = edits(Poisson(50.0), reduce=Merge())
     two = dataclasses.replace(one, producers=(*one.producers, Producer("email", Poisson(1.0), queue="email")))
     assert saved_by_batch([two]) is None
 
@@ -109,7 +109,7 @@ def test_batches_of_several_queues_are_not_merged_into_one_job():
         [unique(FlushAfterAge(10.0))],
         [unique(FlushAtSize(100), Zipf(100_000, 1.1))],
         [unique(FlushAtSize(100), None)],
-        [declare(Poisson(50.0), keys=Zipf(1000, 1.1))],
+        [edits(Poisson(50.0), keys=Zipf(1000, 1.1))],
     ],
     ids=["two kinds", "two laws", "age", "too many keys", "no keys", "no reduce"],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bufsim_tests import study_plots_small as small
+from bufsim_tests import models
 from scipy import stats
 
 from bufsim import FlushAtSize
@@ -24,7 +24,7 @@ def bars(ax, width):
 
 
 def test_against_today_each_difference_is_that_of_the_means():
-    frame = small.exact().plot.differences.frame()
+    frame = models.exact_study().plot.differences.frame()
     assert frame[["first", "second"]].to_numpy().tolist() == [
         ["FlushAtSize(2)", "FlushAtSize(4)"],
         ["FlushAtSize(8)", "FlushAtSize(4)"],
@@ -37,7 +37,7 @@ def test_against_today_each_difference_is_that_of_the_means():
 
 
 def test_what_is_drawn_is_the_frame_under_a_label_with_its_unit():
-    ax = small.exact().plot.differences()
+    ax = models.exact_study().plot.differences()
     assert marks(ax) == [(-1.0, True), (2.0, True)]
     assert ax.get_xlabel() == "← better    mean wait: difference from size 4, s    worse →"
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["size 2", "size 8"]
@@ -45,25 +45,25 @@ def test_what_is_drawn_is_the_frame_under_a_label_with_its_unit():
 
 
 def test_several_metrics_are_shares_of_the_second_mean():
-    frame = small.exact().plot.differences.frame(["mean_wait", "flush_rate"])
+    frame = models.exact_study().plot.differences.frame(["mean_wait", "flush_rate"])
     assert frame["difference"].tolist() == pytest.approx([-100.0 / 1.5, 200.0 / 1.5, 100.0, -50.0])
     assert set(frame["unit"]) == {"%"}
-    assert small.exact().plot.differences(["mean_wait", "flush_rate"]).get_xlabel() == "difference, % of size 4"
-    assert marks(small.exact().plot.differences(relative=True))[0][0] == pytest.approx(-100.0 / 1.5)
+    assert models.exact_study().plot.differences(["mean_wait", "flush_rate"]).get_xlabel() == "difference, % of size 4"
+    assert marks(models.exact_study().plot.differences(relative=True))[0][0] == pytest.approx(-100.0 / 1.5)
 
 
 def test_all_pairs_are_first_minus_second_and_a_pair_turned_round_changes_its_sign():
-    frame = small.exact().plot.differences.frame(pairs="all")
+    frame = models.exact_study().plot.differences.frame(pairs="all")
     assert frame["difference"].tolist() == [0.5 - 1.5, 0.5 - 3.5, 1.5 - 3.5]
-    turned = small.exact().plot.differences.frame(pairs=[(FlushAtSize(8), FlushAtSize(2))])
+    turned = models.exact_study().plot.differences.frame(pairs=[(FlushAtSize(8), FlushAtSize(2))])
     assert (turned["difference"].tolist(), turned["verdict"].tolist()) == ([3.0], ["worse"])
 
 
 def test_a_difference_within_the_margin_is_equivalent_hollow_and_in_the_band():
-    frame = small.exact().plot.differences.frame(margin="1.2s")
+    frame = models.exact_study().plot.differences.frame(margin="1.2s")
     assert frame["verdict"].tolist() == ["equivalent", "worse"]
     assert frame["margin"].tolist() == [1.2, 1.2]
-    ax = small.exact().plot.differences(margin="1.2s")
+    ax = models.exact_study().plot.differences(margin="1.2s")
     assert marks(ax) == [(-1.0, False), (2.0, True)]
     bands = [
         one.get_paths()[0].get_extents() for one in ax.collections if type(one).__name__ == "FillBetweenPolyCollection"
@@ -72,7 +72,7 @@ def test_a_difference_within_the_margin_is_equivalent_hollow_and_in_the_band():
 
 
 def test_noisy_intervals_are_those_of_paired_differences_alone_and_by_bonferroni_at_most():
-    result = small.noisy()
+    result = models.noisy_study()
     sizes = result.values("mean_buffer_size")
     frame = result.plot.differences.frame("mean_buffer_size")
     assert len(frame) == 3
@@ -92,4 +92,4 @@ def test_noisy_intervals_are_those_of_paired_differences_alone_and_by_bonferroni
 
 def test_a_pair_that_is_none_is_an_error():
     with pytest.raises(InvalidValueError, match="pairs must be 'all' or hold pairs of two scenarios, got 'size 2'"):
-        small.exact().plot.differences(pairs=["size 2"])
+        models.exact_study().plot.differences(pairs=["size 2"])

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bufsim_tests import result_plots_small as small
+from bufsim_tests import models
+from bufsim_tests.doubles import Forgetting
 
 from bufsim import Capacity, DrainAtMost, FlushAtSize, FlushEvery, Producer, PushWorkers, Simulation, Stops, Storage
 from bufsim.model.buffers import JobBuffer
@@ -10,7 +11,6 @@ from bufsim.model.traces import Trace
 from bufsim.plots import levels
 from bufsim.results.measures import Window
 from bufsim.results.steps import Steps
-from bufsim.vendure import InMemoryJobBufferStorageStrategy
 
 
 def pairs(steps: Steps) -> list[tuple[float, int]]:
@@ -18,33 +18,33 @@ def pairs(steps: Steps) -> list[tuple[float, int]]:
 
 
 def test_jobs_are_in_flight_from_a_flush_s_start_to_its_end():
-    lasting = levels.lasting(levels.in_flight(small.first()))
+    lasting = levels.lasting(levels.in_flight(models.worked_run()))
     assert pairs(lasting) == [(0, 0), (3, 3), (4, 0), (9, 1), (10, 0), (16.5, 2), (17.5, 0)]
 
 
 def test_jobs_in_flight_are_gone_at_a_stop():
     # up at 3.5: job 4 at 4 is flushed at 9 to 10, jobs 5 and 6 at 16.5, until the stop at 17
-    lasting = levels.lasting(levels.in_flight(small.stopped()))
+    lasting = levels.lasting(levels.in_flight(models.stopped_run()))
     assert pairs(lasting) == [(0, 0), (9, 1), (10, 0), (16.5, 2), (17, 0)]
 
 
 def test_a_flush_that_has_not_ended_keeps_its_jobs_in_flight():
-    run = small.simulation(until=17.0).run(seed=1)
+    run = models.worked(until=17.0).run(seed=1)
     assert pairs(levels.lasting(levels.in_flight(run)))[-1] == (16.5, 2)
 
 
 def test_jobs_wait_until_they_are_started():
-    waiting = levels.waiting(small.first(), "default")
+    waiting = levels.waiting(models.worked_run(), "default")
     assert pairs(waiting) == [(0, 0), (4, 2), (6, 1), (8, 0), (10, 0), (17.5, 1), (19.5, 0)]
 
 
 def test_jobs_are_in_service_until_they_are_finished():
-    busy = levels.in_service(small.first(), "default")
+    busy = levels.in_service(models.worked_run(), "default")
     assert pairs(busy) == [(0, 0), (4, 1), (6, 1), (8, 1), (10, 1), (12, 0), (17.5, 1), (19.5, 1)]
 
 
 def test_a_volatile_queue_is_empty_after_a_stop():
-    run = small.simulation(stops=Stops(at=[5.0], downtime=1.0), durable_queue=False).run(seed=1)
+    run = models.worked(stops=Stops(at=[5.0], downtime=1.0), durable_queue=False).run(seed=1)
     assert pairs(levels.waiting(run, "default"))[:3] == [(0, 0), (4, 2), (5, 0)]
     assert pairs(levels.in_service(run, "default"))[:3] == [(0, 0), (4, 1), (5, 0)]
     assert pairs(levels.lasting(levels.queued(run)))[:3] == [(0, 0), (4, 3), (5, 0)]
@@ -60,14 +60,14 @@ def test_a_job_that_passes_by_is_queued_when_it_arrives():
 
 
 def test_jobs_that_reduce_throws_away_are_in_no_queue():
-    run = small.simulation(reduce=lambda jobs: [], durable_queue=False).run(seed=1)
+    run = models.worked(reduce=lambda jobs: [], durable_queue=False).run(seed=1)
     assert not levels.queued(run).levels.any()
 
 
 def test_the_stops_are_those_of_the_run():
-    assert levels.stop_times(small.first()) == []
-    assert levels.stop_times(small.stopped()) == [(2.5, 3.5), (17.0, 18.0)]
-    run = small.simulation(stops=Stops(mean_time_between=6.0), storage=Storage(durable=True)).run(seed=3)
+    assert levels.stop_times(models.worked_run()) == []
+    assert levels.stop_times(models.stopped_run()) == [(2.5, 3.5), (17.0, 18.0)]
+    run = models.worked(stops=Stops(mean_time_between=6.0), storage=Storage(durable=True)).run(seed=3)
     drawn = [stop for stop, _ in levels.stop_times(run)]
     interrupted = run.flushes[run.flushes["end"].isna()]
     assert len(drawn) > 1
@@ -76,12 +76,12 @@ def test_the_stops_are_those_of_the_run():
 
 
 def test_the_next_stop_after_a_stop_is_the_one_that_follows():
-    after = levels.next_stop(small.stopped(), np.array([0.0, 2.5, 3.0, 17.0]))
+    after = levels.next_stop(models.stopped_run(), np.array([0.0, 2.5, 3.0, 17.0]))
     assert after.tolist() == [2.5, 17.0, 17.0, np.inf]
 
 
 def test_losses_are_counted_by_stop():
-    times, counts = levels.losses(small.stopped())
+    times, counts = levels.losses(models.stopped_run())
     assert (times.tolist(), counts.tolist()) == ([2.5, 17.0], [2, 2])
 
 
@@ -117,12 +117,12 @@ def test_without_time_there_are_no_shares():
 
 
 def found(**others):
-    times = others.pop("times", None)
-    return levels.heights(small.simulation(times, **others).run(seed=1), "search")
+    times = others.pop("times", models.ARRIVALS)
+    return levels.heights(models.worked(times, **others).run(seed=1), "search")
 
 
 def test_a_flush_finds_what_it_takes_when_it_takes_all():
-    heights = levels.heights(small.first(), "search")
+    heights = levels.heights(models.worked_run(), "search")
     assert heights["time"].tolist() == [3.0, 9.0, 16.5]
     assert heights["size"].tolist() == [3, 1, 2]
     assert heights["end"].tolist() == [4.0, 10.0, 17.5]
@@ -147,16 +147,11 @@ def test_a_drop_is_no_flush():
     assert heights["size"].tolist() == [2]
 
 
-class Forgetful(InMemoryJobBufferStorageStrategy):
-    def flush(self, buffer_ids=None):
-        return {name: jobs[1:] for name, jobs in super().flush(buffer_ids).items()}
-
-
 def test_a_flush_whose_storage_lost_jobs_stands_at_its_batch():
-    heights = found(policy=FlushEvery(10.0), storage=Storage(strategy=Forgetful))
-    assert heights["size"].tolist() == [3]
+    heights = found(policy=FlushEvery(10.0), storage=Storage(strategy=Forgetting))
+    assert heights["size"].tolist() == [1]
 
 
 def test_a_run_without_flushes_has_no_heights():
-    assert len(levels.heights(small.never(), "search")) == 0
-    assert levels.heights(small.never(), "search")["size"].dtype == np.int64
+    assert len(levels.heights(models.run_without_flushes(), "search")) == 0
+    assert levels.heights(models.run_without_flushes(), "search")["size"].dtype == np.int64

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from bufsim_tests import study_plots_small as small
+from bufsim_tests import models
 
 from bufsim import Deterministic, FlushAfterAge, FlushAtSize, Poisson, PushWorkers
 from bufsim.errors import InvalidValueError
@@ -22,17 +22,17 @@ def key(ax):
 
 
 def test_the_frame_is_the_metric_at_each_load():
-    frame = small.ramp().plot.load_ramp.frame("mean_wait", limit="1s")
+    frame = models.ramp_study().plot.load_ramp.frame("mean_wait", limit="1s")
     assert frame["label"].tolist() == ["size 2"] * 3 + ["size 4"] * 3
     assert frame["rate"].tolist() == frame["scale"].tolist() == [1.0, 2.0, 4.0] * 2
     assert frame["estimate"].tolist() == [0.5, 0.25, 0.125, 1.5, 0.75, 0.375]
-    assert frame["scenario"].tolist()[1] == small.at(FlushAtSize(2), 2)
+    assert frame["scenario"].tolist()[1] == models.at_load(FlushAtSize(2), 2)
     # one worker does 3 jobs a second
     assert frame["saturated"].tolist() == [False, False, True] * 2
 
 
 def test_a_line_crosses_a_limit_where_it_is_straight_on_log_axes():
-    frame = small.ramp().plot.load_ramp.frame("mean_wait", limit="1s")
+    frame = models.ramp_study().plot.load_ramp.frame("mean_wait", limit="1s")
     # between (1, 1.5) and (2, 0.75) the wait is 1.5 / rate
     assert frame["crosses_at"].tolist()[3:] == pytest.approx([1.5] * 3)
     assert frame["crosses_low"].tolist()[3:] == pytest.approx([1.5] * 3)
@@ -41,19 +41,19 @@ def test_a_line_crosses_a_limit_where_it_is_straight_on_log_axes():
 
 
 def test_a_line_that_goes_beyond_a_limit_breaks_it():
-    frame = small.ramp().plot.load_ramp.frame("flush_rate", limit=0.4)
+    frame = models.ramp_study().plot.load_ramp.frame("flush_rate", limit=0.4)
     assert set(frame["beyond"][3:]) == {"breaks"}
     assert frame["crosses_at"][3] == pytest.approx(4 * 0.4, rel=0.05)
 
 
 def test_of_a_metric_where_more_is_better_the_limit_is_the_least():
-    frame = small.ramp().plot.load_ramp.frame("throughput", limit=1.5)
+    frame = models.ramp_study().plot.load_ramp.frame("throughput", limit=1.5)
     assert set(frame["beyond"]) == {"keeps"}
 
 
 def test_a_limit_may_be_written_as_one():
     ways = ["1s", 1.0, "mean_wait <= 1s", metric("mean_wait") <= 1.0]
-    frames = [small.ramp().plot.load_ramp.frame("mean_wait", limit=one) for one in ways]
+    frames = [models.ramp_study().plot.load_ramp.frame("mean_wait", limit=one) for one in ways]
     assert all(frame.equals(frames[0]) for frame in frames)
 
 
@@ -62,7 +62,7 @@ def lines(ax):
 
 
 def test_the_line_of_a_queues_metric_ends_before_saturation_with_a_stop_sign():
-    ax = small.ramp().plot.load_ramp("mean_end_to_end")
+    ax = models.ramp_study().plot.load_ramp("mean_end_to_end")
     assert [list(line.get_xdata()) for line in lines(ax)] == [[1.0, 2.0], [1.0, 2.0]]
     signs = [line for line in ax.lines if line.get_marker() == "8"]
     assert [sign.get_xdata()[0] for sign in signs] == [2.0, 2.0]
@@ -70,13 +70,13 @@ def test_the_line_of_a_queues_metric_ends_before_saturation_with_a_stop_sign():
 
 
 def test_the_line_of_a_buffers_metric_goes_on_and_has_the_sign_where_the_workers_are_saturated():
-    ax = small.ramp().plot.load_ramp("mean_wait")
+    ax = models.ramp_study().plot.load_ramp("mean_wait")
     assert [list(line.get_xdata()) for line in lines(ax)] == [[1.0, 2.0, 4.0]] * 2
     assert [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "8"] == [4.0, 4.0]
 
 
 def test_loads_are_marked_as_rates_and_as_times_todays():
-    ax = small.ramp().plot.load_ramp("mean_wait")
+    ax = models.ramp_study().plot.load_ramp("mean_wait")
     ticks = [tick.get_text() for tick in ax.get_xticklabels()]
     assert ticks == [f"{rate}\n\N{MULTIPLICATION SIGN}{rate}" for rate in (1, 2, 4)]
     assert ax.get_xlabel() == "arrival rate, jobs per s, and times today's"
@@ -85,8 +85,8 @@ def test_loads_are_marked_as_rates_and_as_times_todays():
 
 
 def test_ticks_without_room_are_left_out():
-    result = small.run(
-        small.declare(Deterministic(1.0)), policy=[FlushAtSize(4)], arrivals_scale=[1, 1.01, 1.02, 2, 4, 8]
+    result = models.studied(
+        models.edits(Deterministic(1.0)), policy=[FlushAtSize(4)], arrivals_scale=[1, 1.01, 1.02, 2, 4, 8]
     )
     ticks = [tick.get_text().split("\n")[0] for tick in result.plot.load_ramp("mean_wait").get_xticklabels()]
     assert ticks == ["1", "2", "4", "8"]
@@ -107,12 +107,14 @@ def test_ticks_without_room_are_left_out():
     ],
 )
 def test_the_title_says_what_load_todays_policy_bears(name, limit, title):
-    ax = small.ramp().plot.load_ramp(name, limit=limit)
+    ax = models.ramp_study().plot.load_ramp(name, limit=limit)
     assert ax.get_title(loc="left").replace("\n", " ") == title
 
 
 def test_a_crossing_is_a_tick_with_its_interval():
-    result = small.run(small.declare(Poisson(2.0)), policy=[FlushAtSize(4)], arrivals_scale=[1, 2, 4], replications=5)
+    result = models.studied(
+        models.edits(Poisson(2.0)), policy=[FlushAtSize(4)], arrivals_scale=[1, 2, 4], replications=5
+    )
     frame = result.plot.load_ramp.frame("mean_wait", limit="0.5s")
     ax = result.plot.load_ramp("mean_wait", limit="0.5s")
     [tick] = [line for line in ax.lines if line.get_marker() == "|"]
@@ -127,7 +129,7 @@ def dotted(ax):
 
 
 def test_closed_forms_of_simple_policies_are_dotted():
-    result = small.run(small.declare(Poisson(2.0)), policy=[FlushAtSize(4)], arrivals_scale=[1, 2])
+    result = models.studied(models.edits(Poisson(2.0)), policy=[FlushAtSize(4)], arrivals_scale=[1, 2])
     ax = result.plot.load_ramp("mean_wait")
     [line] = dotted(ax)
     assert line.get_ydata() == pytest.approx(1.5 / line.get_xdata())
@@ -136,18 +138,18 @@ def test_closed_forms_of_simple_policies_are_dotted():
 
 
 def test_a_theory_of_ones_own_is_dotted():
-    ax = small.ramp().plot.load_ramp("mean_wait", theory=lambda rate: 1.5 / rate)
+    ax = models.ramp_study().plot.load_ramp("mean_wait", theory=lambda rate: 1.5 / rate)
     assert dotted(ax)[0].get_ydata() == pytest.approx(1.5 / dotted(ax)[0].get_xdata())
-    ax = small.ramp().plot.load_ramp("mean_wait", theory={"size 2": lambda rate: 0.5 / rate})
+    ax = models.ramp_study().plot.load_ramp("mean_wait", theory={"size 2": lambda rate: 0.5 / rate})
     assert len(dotted(ax)) == 1
     with pytest.raises(InvalidValueError, match="scenario must be one of"):
-        small.ramp().plot.load_ramp("mean_wait", theory={"size 3": lambda rate: 0.5 / rate})
+        models.ramp_study().plot.load_ramp("mean_wait", theory={"size 3": lambda rate: 0.5 / rate})
 
 
 def test_of_many_policies_today_and_those_that_bear_the_most_have_a_colour():
     policies = [FlushAtSize(size) for size in (2, 3, 4, 5, 6, 7, 8, 20)]
-    result = small.run(
-        small.declare(Deterministic(1.0)), policy=policies, arrivals_scale=[1, 2], baseline=FlushAtSize(20)
+    result = models.studied(
+        models.edits(Deterministic(1.0)), policy=policies, arrivals_scale=[1, 2], baseline=FlushAtSize(20)
     )
     ax = result.plot.load_ramp("flush_rate", limit=0.3)
     # the larger the batches, the more load they bear
@@ -155,27 +157,27 @@ def test_of_many_policies_today_and_those_that_bear_the_most_have_a_colour():
 
 
 def test_workers_that_are_saturated_at_every_load_leave_nothing_to_draw():
-    simulation = small.declare(Deterministic(1.0), workers=[PushWorkers(1, service=3.0)])
-    result = small.run(simulation, policy=[FlushAtSize(4)], arrivals_scale=[1, 2])
+    simulation = models.edits(Deterministic(1.0), workers=[PushWorkers(1, service=3.0)])
+    result = models.studied(simulation, policy=[FlushAtSize(4)], arrivals_scale=[1, 2])
     ax = result.plot.load_ramp("mean_end_to_end", limit="4s")
     assert "The workers are saturated at every load" in texts(ax)[-1]
 
 
 def test_a_study_at_one_load_is_an_error_with_the_way_out():
     with pytest.raises(InvalidValueError, match=r"got 3 scenarios at one load each; .*arrivals_scale=\[1"):
-        small.exact().plot.load_ramp("mean_wait")
+        models.exact_study().plot.load_ramp("mean_wait")
 
 
 def test_a_metric_that_is_0_has_a_plain_axis():
-    ax = small.ramp().plot.load_ramp("lost_jobs", limit=10)
+    ax = models.ramp_study().plot.load_ramp("lost_jobs", limit=10)
     assert ax.get_yscale() == "linear"
     assert math.isfinite(ax.get_ylim()[1])
 
 
 def test_policies_can_be_chosen():
-    assert key(small.ramp().plot.load_ramp("mean_wait", scenarios=[FlushAtSize(2)])) == ["size 2"]
+    assert key(models.ramp_study().plot.load_ramp("mean_wait", scenarios=[FlushAtSize(2)])) == ["size 2"]
     with pytest.raises(InvalidValueError, match="scenario must be one of"):
-        small.ramp().plot.load_ramp("mean_wait", scenarios=[FlushAfterAge(2.0)])
+        models.ramp_study().plot.load_ramp("mean_wait", scenarios=[FlushAfterAge(2.0)])
 
 
 LOADS = [1.0, 10.0, 100.0]

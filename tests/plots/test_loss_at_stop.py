@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from bufsim_tests import result_plots_small as small
+from bufsim_tests import models
 
 from bufsim import FlushAtSize, FlushEvery, JobBuffer, Poisson, Producer, Simulation, Stops, Storage
 from bufsim.plots import LossAtStop
@@ -24,8 +24,8 @@ def near(pairs):
 
 
 def test_the_loss_is_the_level_weighted_by_time():
-    frame = small.first().plot.loss_at_stop.frame()
-    # of 20 s, see small.py
+    frame = models.worked_run().plot.loss_at_stop.frame()
+    # of 20 s, see models.py
     assert rows(frame, "buffered", "lost", "share") == near([(0, 8 / 20), (1, 6.5 / 20), (2, 5.5 / 20)])
     assert rows(frame, "in_flight", "lost", "share") == near([(0, 17 / 20), (1, 1 / 20), (2, 1 / 20), (3, 1 / 20)])
     assert rows(frame, "total", "lost", "share") == near([(0, 5 / 20), (1, 7.5 / 20), (2, 6.5 / 20), (3, 1 / 20)])
@@ -34,35 +34,35 @@ def test_the_loss_is_the_level_weighted_by_time():
 
 
 def test_durable_storage_loses_what_is_in_flight_only():
-    frame = small.simulation(storage=Storage(durable=True)).run(seed=1).plot.loss_at_stop.frame()
+    frame = models.worked(storage=Storage(durable=True)).run(seed=1).plot.loss_at_stop.frame()
     assert rows(frame, "buffered") == []
     assert rows(frame, "total", "lost", "share") == rows(frame, "in_flight", "lost", "share")
 
 
 def test_a_volatile_queue_loses_its_jobs_too():
-    frame = small.simulation(durable_queue=False).run(seed=1).plot.loss_at_stop.frame()
+    frame = models.worked(durable_queue=False).run(seed=1).plot.loss_at_stop.frame()
     # queue: 3 jobs from 4 s, 2 from 6, 1 from 8 to 12 (one goes at 10, one comes), 2 from 17.5, 1 from 19.5
     assert rows(frame, "queue", "lost", "share") == near([(0, 9.5 / 20), (1, 4.5 / 20), (2, 4 / 20), (3, 2 / 20)])
 
 
 def test_the_stops_of_the_run_are_counted_each():
-    frame = small.stopped().plot.loss_at_stop.frame()
+    frame = models.stopped_run().plot.loss_at_stop.frame()
     assert rows(frame, "observed", "lost", "share", "share_more") == [(2, 1.0, 0.0)]
 
 
 def test_a_stop_that_loses_nothing_counts():
-    frame = small.simulation(stops=Stops(at=[0.5, 11.0, 13.0])).run(seed=1).plot.loss_at_stop.frame()
+    frame = models.worked(stops=Stops(at=[0.5, 11.0, 13.0])).run(seed=1).plot.loss_at_stop.frame()
     assert rows(frame, "observed", "lost", "share") == near([(0, 2 / 3), (2, 1 / 3)])
 
 
 def test_the_time_in_which_the_server_is_down_does_not_count():
     # up: [0, 2.5) with 1, 0.5 s at 1 and 2; then down to the end
-    frame = small.simulation(stops=Stops(at=[2.5], downtime=100.0)).run(seed=1).plot.loss_at_stop.frame()
+    frame = models.worked(stops=Stops(at=[2.5], downtime=100.0)).run(seed=1).plot.loss_at_stop.frame()
     assert rows(frame, "total", "lost", "share") == near([(0, 1 / 2.5), (1, 1 / 2.5), (2, 0.5 / 2.5)])
 
 
 def test_the_warm_up_does_not_count():
-    frame = small.simulation(warm_up=16.5).run(seed=1).plot.loss_at_stop.frame()
+    frame = models.worked(warm_up=16.5).run(seed=1).plot.loss_at_stop.frame()
     assert rows(frame, "total", "lost", "share") == near([(0, 2.5 / 3.5), (2, 1 / 3.5)])
 
 
@@ -81,7 +81,7 @@ def test_stops_at_random_moments_lose_what_the_plot_says():
 
 
 def test_title_and_labels_say_what_is_seen():
-    result = small.first()
+    result = models.worked_run()
     ax = result.plot.loss_at_stop()
     assert ax.get_title(loc="left") == "Loss at a random stop: mean 1.17, p99 3 jobs"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("jobs lost", "chance that more are lost")
@@ -92,45 +92,45 @@ def test_title_and_labels_say_what_is_seen():
 
 
 def test_the_curve_starts_at_1_and_falls_by_what_is_lost_at_each_number():
-    ax = small.first().plot.loss_at_stop()
+    ax = models.worked_run().plot.loss_at_stop()
     line = ax.lines[0]
     assert line.get_xdata().tolist() == [0, 0, 1, 2, 3]
     assert line.get_ydata().tolist() == pytest.approx([1.0, 0.75, 0.375, 0.05, 0.0])
 
 
 def test_only_what_can_be_lost_is_named():
-    ax = small.simulation(flush_time=0.0).run(seed=1).plot.loss_at_stop()
+    ax = models.worked(flush_time=0.0).run(seed=1).plot.loss_at_stop()
     assert key(ax) == ["lost: what is in the buffers"]
     assert any(text.startswith("volatile storage, durable queue · one run, seed 1") for text in texts(ax))
 
 
 def test_the_stops_of_the_run_are_crosses():
-    ax = small.stopped().plot.loss_at_stop()
+    ax = models.stopped_run().plot.loss_at_stop()
     (cross,) = [line for line in ax.lines if line.get_marker() == "x"]
     assert (cross.get_xdata().tolist(), cross.get_ydata().tolist()) == ([2], [0.5])
     assert "stops of this run: 2" in key(ax)
 
 
 def test_a_log_axis_shows_rare_losses():
-    ax = small.first().plot.loss_at_stop(log=True)
+    ax = models.worked_run().plot.loss_at_stop(log=True)
     assert ax.get_yscale() == "log"
     assert ax.lines[0].get_ydata().min() == ax.get_ylim()[0]
 
 
 def test_several_results_lie_over_each_other():
-    other = small.simulation(policy=FlushAtSize(2)).run(seed=1)
-    ax = LossAtStop([small.first(), other], labels=["today", "better"]).draw()
+    other = models.worked(policy=FlushAtSize(2)).run(seed=1)
+    ax = LossAtStop([models.worked_run(), other], labels=["today", "better"]).draw()
     assert key(ax)[0] == "today: mean 1.17, p99 3 jobs"
     assert len(key(ax)) == 2
 
 
 def test_a_run_that_can_lose_nothing_says_so():
-    ax = small.empty().plot.loss_at_stop()
+    ax = models.run_without_jobs().plot.loss_at_stop()
     assert "A stop at any moment would lose nothing." in texts(ax)
-    assert small.empty().plot.loss_at_stop.frame()["lost"].eq(0).all()
+    assert models.run_without_jobs().plot.loss_at_stop.frame()["lost"].eq(0).all()
 
 
 def test_a_server_that_is_down_all_the_time_cannot_stop():
-    run = small.simulation(stops=Stops(at=[1.0], downtime=100.0), warm_up=2.0).run(seed=1)
+    run = models.worked(stops=Stops(at=[1.0], downtime=100.0), warm_up=2.0).run(seed=1)
     assert len(run.plot.loss_at_stop.frame()) == 0
     assert "The server was down from the warm-up on" in texts(run.plot.loss_at_stop())[-1]

@@ -10,14 +10,14 @@ import sys
 
 import matplotlib.pyplot as plt
 import pytest
-from bufsim_tests import result_plots_small, study_plots_small
+from bufsim_tests import models
 from matplotlib.axes import Axes
 
 from bufsim.errors import BufsimError, InvalidTypeError, InvalidValueError
 from bufsim.plots import BufferSize, ResultPlots, StudyPlots, style
 from bufsim.plots.subjects import at_load
 
-STUDY_OF = {"load_ramp": study_plots_small.ramp, "policy_map": study_plots_small.crowd}
+STUDY_OF = {"load_ramp": models.ramp_study, "policy_map": models.study_of_twenty}
 OF_RESULTS = ResultPlots.names()
 OF_STUDIES = StudyPlots.names()
 NAMES = [*OF_RESULTS, *OF_STUDIES]
@@ -25,7 +25,7 @@ SEVERAL = ("pareto", "load_ramp", "policy_map", "differences")
 
 
 def subject_of(name):
-    return result_plots_small.first() if name in OF_RESULTS else STUDY_OF.get(name, study_plots_small.noisy)()
+    return models.worked_run() if name in OF_RESULTS else STUDY_OF.get(name, models.noisy_study)()
 
 
 def picture_of(name):
@@ -115,7 +115,7 @@ def test_an_unknown_parameter_is_an_error(name):
 
 def test_ax_must_be_axes():
     with pytest.raises(InvalidTypeError, match="ax must be matplotlib Axes, got 3"):
-        result_plots_small.first().plot.queue(ax=3)
+        models.worked_run().plot.queue(ax=3)
 
 
 def test_pictures_load_matplotlib_and_scipy_when_they_draw():
@@ -127,9 +127,9 @@ def test_pictures_load_matplotlib_and_scipy_when_they_draw():
 
 
 @pytest.mark.parametrize("name", OF_RESULTS)
-@pytest.mark.parametrize("run", ["stopped", "never", "empty"])
+@pytest.mark.parametrize("run", [models.stopped_run, models.run_without_flushes, models.run_without_jobs])
 def test_a_run_in_which_little_happens_is_drawn(name, run, tmp_path):
-    ax = getattr(getattr(result_plots_small, run)().plot, name)()
+    ax = getattr(run().plot, name)()
     ax.figure.savefig(tmp_path / "plot.png")
     assert ax.figure.get_size_inches().tolist() == [6.0, 4.0]
 
@@ -146,7 +146,7 @@ def loaded(result):
 
 @pytest.mark.parametrize("name", ["buffer_size", "batch_sizes", "waits", "queue"])
 def test_a_loaded_result_is_drawn_too(name):
-    stopped = result_plots_small.stopped()
+    stopped = models.stopped_run()
     drawn, again = (getattr(result.plot, name)() for result in (stopped, loaded(stopped)))
     assert again.get_title(loc="left") == drawn.get_title(loc="left")
     assert any("loaded result" in text.get_text() for text in again.texts)
@@ -154,11 +154,11 @@ def test_a_loaded_result_is_drawn_too(name):
 
 def test_the_loss_of_a_loaded_result_is_not_guessed():
     with pytest.raises(BufsimError, match="loss_at_stop must know whether the storage and the queue are durable"):
-        loaded(result_plots_small.first()).plot.loss_at_stop()
+        loaded(models.worked_run()).plot.loss_at_stop()
 
 
 def test_a_picture_needs_its_table():
-    result = result_plots_small.simulation().run(seed=1, record="flushes")
+    result = models.worked().run(seed=1, record="flushes")
     assert isinstance(result.plot.batch_sizes(), Axes)
     with pytest.raises(BufsimError, match="buffer_size was left out at the record level 'flushes'"):
         result.plot.buffer_size()
@@ -184,7 +184,7 @@ def test_n_the_level_and_the_seed_stand_under_the_title(name):
 
 @pytest.mark.parametrize("name", [name for name in OF_STUDIES if name not in SEVERAL])
 def test_a_single_scenario_is_drawn(name):
-    assert isinstance(getattr(study_plots_small.alone().plot, name)(), Axes)
+    assert isinstance(getattr(models.study_of_one().plot, name)(), Axes)
 
 
 @pytest.mark.parametrize("name", ["pareto", "differences"])
@@ -192,7 +192,7 @@ def test_a_single_scenario_has_nothing_to_be_compared_with(name):
     with pytest.raises(
         InvalidValueError, match=f"{name} needs at least 2 finished scenarios at one load, got 1: 'today'"
     ):
-        getattr(study_plots_small.alone().plot, name)()
+        getattr(models.study_of_one().plot, name)()
 
 
 @pytest.mark.parametrize("name", OF_STUDIES)
@@ -200,19 +200,19 @@ def test_a_study_of_which_nothing_was_finished_says_why(name):
     with pytest.raises(
         InvalidValueError, match="no scenario with 2 finished replications; it was interrupted too soon"
     ):
-        getattr(study_plots_small.nothing().plot, name)()
+        getattr(models.study_without_runs().plot, name)()
 
 
 @pytest.mark.parametrize("name", ["pareto", "differences", "smore", "work_saved", "replications", "warm_up"])
 def test_what_did_not_finish_is_said_and_left_out(name):
-    ax = getattr(study_plots_small.broken().plot, name)()
+    ax = getattr(models.interrupted_study().plot, name)()
     # lines are written from below
     said = " ".join(text.get_text() for text in reversed(ax.texts))
     assert "INTERRUPTED: a part of the study · 1 scenario not finished" in said
 
 
 def test_a_policy_has_the_same_colour_in_every_plot():
-    result = study_plots_small.exact()
+    result = models.exact_study()
     colours = {one.label: one.colour for one in at_load(result)}
     assert colours == {"size 2": style.policy_colour(0), "size 4": style.TODAY, "size 8": style.policy_colour(1)}
     ax = result.plot.smore()

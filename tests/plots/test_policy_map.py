@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bufsim_tests import study_plots_small as small
+from bufsim_tests import models
 
 from bufsim import Deterministic, FlushAfterAge, FlushAtSize
 from bufsim.studies.scenarios import policy_grid
@@ -20,7 +20,7 @@ FLUSHES = {(2, 2.5): 20, (4, 2.5): 13, (8, 2.5): 13, (2, 20.0): 20, (4, 20.0): 1
 @pytest.fixture(scope="module")
 def result():
     policies = policy_grid(size=[2, 4, 8], age=[2.5, 20.0])
-    return small.run(small.declare(Deterministic(1.0)), policy=policies, baseline=TODAY)
+    return models.studied(models.edits(Deterministic(1.0)), policy=policies, baseline=TODAY)
 
 
 def cells(frame, column):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bufsim_tests import result_plots_small as small
+from bufsim_tests import models
 from matplotlib.axes import Axes
 
 from bufsim import FlushAtSize, JobBuffer, Poisson, Producer, PushWorkers, Simulation
@@ -22,7 +22,7 @@ def key(ax):
 
 
 def test_the_frame_holds_what_waits_what_is_served_and_what_each_flush_brought():
-    frame = small.first().plot.queue.frame()
+    frame = models.worked_run().plot.queue.frame()
     assert rows(frame, "waiting", "time", "jobs") == [(0, 0), (4, 2), (6, 1), (8, 0), (10, 0), (17.5, 1), (19.5, 0)]
     assert rows(frame, "in_service", "time", "jobs")[:3] == [(0, 0), (4, 1), (6, 1)]
     assert rows(frame, "flush", "time", "jobs", "cause") == [
@@ -33,13 +33,13 @@ def test_the_frame_holds_what_waits_what_is_served_and_what_each_flush_brought()
 
 
 def test_a_mark_stands_at_each_flush_s_end_at_the_queue_it_leaves_behind():
-    ax = small.first().plot.queue()
+    ax = models.worked_run().plot.queue()
     marks = {line.get_marker(): (line.get_xdata().tolist(), line.get_ydata().tolist()) for line in ax.lines[1:]}
     assert marks == {"o": ([4.0], [2]), "^": ([10.0, 17.5], [0, 1])}
 
 
 def test_the_busy_workers_have_a_strip_of_their_own():
-    ax = small.first().plot.queue()
+    ax = models.worked_run().plot.queue()
     (strip,) = ax.child_axes
     assert strip.lines[0].get_ydata().tolist() == [0, 1, 1, 1, 1, 0, 1, 1, 1]
     assert strip.get_ylabel() == "busy\nworkers"
@@ -49,7 +49,7 @@ def test_the_busy_workers_have_a_strip_of_their_own():
 
 
 def test_title_and_labels_say_what_is_seen():
-    result = small.first()
+    result = models.worked_run()
     ax = result.plot.queue()
     # busy from 4 to 12 and from 17.5 to 20
     assert ax.get_title(loc="left") == "Queue default: peak 2 waiting, workers 52.5 % busy"
@@ -59,25 +59,25 @@ def test_title_and_labels_say_what_is_seen():
 
 
 def test_a_queue_without_workers_has_no_strip():
-    ax = small.simulation(workers=[]).run(seed=1).plot.queue()
+    ax = models.worked(workers=[]).run(seed=1).plot.queue()
     assert ax.child_axes == []
     assert ax.get_title(loc="left") == "Queue default: peak 6 waiting, no workers"
 
 
 def test_stops_are_crosses_at_what_waited():
-    ax = small.stopped().plot.queue()
+    ax = models.stopped_run().plot.queue()
     (cross,) = [line for line in ax.lines if line.get_marker() == "x"]
     assert cross.get_xdata().tolist() == [2.5, 17.0]
 
 
 def test_queues_are_panels():
-    axes = small.two_buffers().plot.queue()
+    axes = models.run_of_two_buffers().plot.queue()
     assert isinstance(axes, np.ndarray)
-    assert isinstance(small.two_buffers().plot.queue(queue="email"), Axes)
+    assert isinstance(models.run_of_two_buffers().plot.queue(queue="email"), Axes)
 
 
 def test_several_results_lie_over_each_other():
-    ax = Queue([small.first(), small.never()], labels=["today", "never"]).draw()
+    ax = Queue([models.worked_run(), models.run_without_flushes()], labels=["today", "never"]).draw()
     assert key(ax) == ["today: peak 2 waiting, workers 52.5 % busy", "never: peak 0 waiting, workers 0 % busy"]
 
 
@@ -95,6 +95,6 @@ def test_a_queue_behind_many_flushes_shows_its_range(size):
     assert "average and range in each 1.33 s" in key(ax)
 
 
-@pytest.mark.parametrize("run", [small.never, small.empty])
+@pytest.mark.parametrize("run", [models.run_without_flushes, models.run_without_jobs])
 def test_a_queue_without_jobs_says_so(run):
     assert "No job came to this queue." in texts(run().plot.queue())

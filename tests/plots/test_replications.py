@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bufsim_tests import study_plots_small as small
+from bufsim_tests import models
 from scipy import stats
 
 from bufsim.errors import InvalidValueError
@@ -15,7 +15,7 @@ TODAY = "FlushAtSize(20)"
 
 
 def runs():
-    return small.noisy().values(METRIC)[TODAY].to_numpy()
+    return models.noisy_study().values(METRIC)[TODAY].to_numpy()
 
 
 def t_interval(values, confidence=0.95):
@@ -23,7 +23,7 @@ def t_interval(values, confidence=0.95):
 
 
 def test_each_row_has_the_run_by_itself_and_the_interval_over_all_so_far():
-    frame, values = small.noisy().plot.replications.frame(METRIC), runs()
+    frame, values = models.noisy_study().plot.replications.frame(METRIC), runs()
     assert frame["value"].tolist() == values.tolist()
     assert frame["replication"].tolist() == list(range(8))
     assert frame["n"].tolist() == list(range(1, 9))
@@ -34,7 +34,7 @@ def test_each_row_has_the_run_by_itself_and_the_interval_over_all_so_far():
 
 
 def test_of_runs_that_are_the_same_the_interval_is_their_value():
-    frame = small.exact().plot.replications.frame("mean_wait", scenario="size 8")
+    frame = models.exact_study().plot.replications.frame("mean_wait", scenario="size 8")
     assert frame["value"].tolist() == [3.5] * 3
     assert frame["low"].tolist()[1:] == frame["high"].tolist()[1:] == [3.5] * 2
     assert not frame["odd"].any()
@@ -43,19 +43,19 @@ def test_of_runs_that_are_the_same_the_interval_is_their_value():
 def test_needed_are_as_many_as_narrow_the_interval_to_what_is_wanted():
     values = runs()
     wanted = 0.25 * float(np.diff(t_interval(values))[0]) / 2.0
-    (needed,) = set(small.noisy().plot.replications.frame(METRIC, half_width=wanted)["needed"])
+    (needed,) = set(models.noisy_study().plot.replications.frame(METRIC, half_width=wanted)["needed"])
 
     def reach(n):
         return stats.t.ppf(0.975, n - 1) * values.std(ddof=1) / np.sqrt(n)
 
     assert reach(needed) <= wanted < reach(needed - 1)
-    assert small.noisy().plot.replications.frame(METRIC)["needed"].isna().all()
+    assert models.noisy_study().plot.replications.frame(METRIC)["needed"].isna().all()
     # what is reached needs no more
-    assert set(small.noisy().plot.replications.frame(METRIC, half_width=100.0)["needed"]) == {8}
+    assert set(models.noisy_study().plot.replications.frame(METRIC, half_width=100.0)["needed"]) == {8}
 
 
 def test_what_is_drawn_is_the_frame_under_labels_with_units():
-    result = small.noisy()
+    result = models.noisy_study()
     frame = result.plot.replications.frame(METRIC).loc[1:]
     ax = result.plot.replications(METRIC)
     [line] = [one for one in ax.lines if one.get_label() == "over all so far"]
@@ -67,7 +67,7 @@ def test_what_is_drawn_is_the_frame_under_labels_with_units():
 
 
 def test_the_band_ends_at_the_last_interval():
-    result = small.noisy()
+    result = models.noisy_study()
     last = result.plot.replications.frame(METRIC).loc[7]
     ax = result.plot.replications(METRIC)
     corners = ax.collections[0].get_paths()[0].vertices
@@ -76,11 +76,11 @@ def test_the_band_ends_at_the_last_interval():
 
 
 def test_the_half_width_wanted_lies_round_the_last_estimate():
-    ax = small.noisy().plot.replications(METRIC, half_width=0.5)
+    ax = models.noisy_study().plot.replications(METRIC, half_width=0.5)
     dashed = [one.get_ydata()[0] for one in ax.lines if one.get_linestyle() == "--"]
     middle = runs().mean()
     assert dashed == pytest.approx([middle - 0.5, middle + 0.5])
-    share = small.noisy().plot.replications(METRIC, half_width="10 %")
+    share = models.noisy_study().plot.replications(METRIC, half_width="10 %")
     assert [one.get_ydata()[0] for one in share.lines if one.get_linestyle() == "--"] == pytest.approx(
         [0.9 * middle, 1.1 * middle]
     )
@@ -97,4 +97,4 @@ def test_half_a_width_of_0_is_an_error_that_says_why():
     with pytest.raises(
         InvalidValueError, match=r"half_width 10 % of empty_tick_count, which is 0, is 0; give an amount"
     ):
-        small.exact().plot.replications("empty_tick_count", half_width="10 %")
+        models.exact_study().plot.replications("empty_tick_count", half_width="10 %")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bufsim_tests import study_plots_small as small
+from bufsim_tests import models
 from scipy import stats
+
+from bufsim import Poisson, UniqueByKey, Zipf
 
 PARTS = ("mean", "p5", "median", "p95")
 BIN = 1 / 512
@@ -17,7 +19,7 @@ def marks(ax, marker):
 
 
 def test_of_waits_each_part_is_the_least_with_its_share_at_or_below_it():
-    frame = small.exact().plot.smore.frame()
+    frame = models.exact_study().plot.smore.frame()
     assert frame["label"].tolist() == ["size 2", "size 4", "size 8"]
     assert frame["mean"].tolist() == [0.5, 1.5, 3.5]
     for part, q in (("p5", 0.05), ("median", 0.5), ("p95", 0.95)):
@@ -31,7 +33,7 @@ def test_of_waits_each_part_is_the_least_with_its_share_at_or_below_it():
 
 def test_of_a_level_they_are_the_sizes_by_the_time_at_them():
     # from second k to k + 1 of 41 the buffer holds k mod n jobs
-    frame = small.exact().plot.smore.frame("buffer_size")
+    frame = models.exact_study().plot.smore.frame("buffer_size")
     for size, row in zip((2, 4, 8), frame.itertuples(), strict=True):
         levels = np.arange(41) % size
         assert row.mean == pytest.approx(levels.mean())
@@ -40,28 +42,28 @@ def test_of_a_level_they_are_the_sizes_by_the_time_at_them():
 
 
 def test_what_is_drawn_is_the_frame_the_best_on_top_under_a_label_with_its_unit():
-    ax = small.exact().plot.smore()
-    frame = small.exact().plot.smore.frame()
+    ax = models.exact_study().plot.smore()
+    frame = models.exact_study().plot.smore.frame()
     assert marks(ax, "o") == frame["mean"].tolist()
     assert marks(ax, "D") == frame["median"].tolist()
     assert marks(ax, "|") == frame[["p5", "p95"]].to_numpy().ravel().tolist()
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["size 2", "size 4 (today)", "size 8"]
     assert ax.get_ylim() == (2.5, -0.5)
     assert ax.get_xlabel() == "wait, s; p5 and p95 over jobs"
-    level = small.exact().plot.smore("buffer_size")
+    level = models.exact_study().plot.smore("buffer_size")
     assert level.get_xlabel() == "buffer size, jobs; p5 and p95 over the time"
 
 
 def test_where_more_is_better_the_highest_stands_on_top():
-    share = small.run(
-        small.declare(small.Poisson(10.0), until=20.0, reduce=small.UniqueByKey(), keys=small.Zipf(5, 1.0)),
-        policy=list(small.SIZES),
+    share = models.studied(
+        models.edits(Poisson(10.0), until=20.0, reduce=UniqueByKey(), keys=Zipf(5, 1.0)),
+        policy=list(models.SIZES),
     )
     assert share.plot.smore.frame("work_saved_share")["label"].tolist() == ["size 8", "size 4", "size 2"]
 
 
 def test_a_metric_varies_from_run_to_run():
-    result = small.noisy()
+    result = models.noisy_study()
     frame = result.plot.smore.frame("mean_buffer_size_jobs").set_index("scenario")
     for name, values in result.values("mean_buffer_size_jobs").items():
         row = frame.loc[name]
@@ -80,7 +82,7 @@ def test_a_metric_varies_from_run_to_run():
 
 
 def test_a_bracket_joins_what_no_pair_shows_apart():
-    result = small.noisy()
+    result = models.noisy_study()
     frame = result.plot.smore.frame("mean_buffer_size_jobs")
     apart = {
         frozenset((row.first, row.second))

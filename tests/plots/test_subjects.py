@@ -4,7 +4,7 @@ import math
 
 import matplotlib.pyplot as plt
 import pytest
-from bufsim_tests import result_plots_small, study_plots_small
+from bufsim_tests import models
 from matplotlib.colors import to_rgb
 
 from bufsim import Deterministic, FlushAtSize, FlushEvery, TimeVarying
@@ -19,7 +19,7 @@ from bufsim.studies.quantities import Quantity
 
 
 def run(policy, seed=1):
-    return result_plots_small.simulation(policy=policy).run(seed=seed)
+    return models.worked(policy=policy).run(seed=seed)
 
 
 def test_results_are_called_after_their_policies():
@@ -38,22 +38,22 @@ def test_the_same_run_twice_is_told_apart_by_its_place():
 
 
 def test_a_chosen_buffer_names_its_results_by_its_own_policy():
-    assert subjects.label([result_plots_small.two_buffers()], None, "email buffer") == [repr(result_plots_small.POLICY)]
-    assert subjects.label([result_plots_small.two_buffers()], None) == [repr(result_plots_small.POLICY)]
+    assert subjects.label([models.run_of_two_buffers()], None, "email buffer") == [repr(models.POLICY)]
+    assert subjects.label([models.run_of_two_buffers()], None) == [repr(models.POLICY)]
 
 
 def test_given_labels_are_taken():
-    assert subjects.label([result_plots_small.first()], "today") == ["today"]
+    assert subjects.label([models.worked_run()], "today") == ["today"]
 
 
 def test_there_must_be_as_many_labels_as_results():
     with pytest.raises(InvalidValueError, match="labels must be as many as the results, 1, got"):
-        subjects.label([result_plots_small.first()], ["a", "b"])
+        subjects.label([models.worked_run()], ["a", "b"])
 
 
 def test_labels_must_differ():
     with pytest.raises(InvalidValueError, match="labels must be unique, got 'a' twice"):
-        subjects.label([result_plots_small.first(), result_plots_small.first()], ["a", "a"])
+        subjects.label([models.worked_run(), models.worked_run()], ["a", "a"])
 
 
 def test_a_picture_takes_a_result():
@@ -63,13 +63,13 @@ def test_a_picture_takes_a_result():
 
 def test_an_unknown_buffer_or_queue_has_a_suggestion():
     with pytest.raises(InvalidValueError, match="did you mean 'search'"):
-        subjects.of_buffers([result_plots_small.first()], None, "serch")
+        subjects.of_buffers([models.worked_run()], None, "serch")
     with pytest.raises(InvalidValueError, match="did you mean 'default'"):
-        subjects.of_queues([result_plots_small.first()], None, "defualt")
+        subjects.of_queues([models.worked_run()], None, "defualt")
 
 
 def test_buffers_of_several_results_stand_together():
-    result = result_plots_small.two_buffers()
+    result = models.run_of_two_buffers()
     groups = subjects.by_part(subjects.of_buffers([result, result], ["a", "b"], None))
     assert [[(one.label, one.place, one.part) for one in group] for group in groups] == [
         [("a", 0, "index buffer"), ("b", 1, "index buffer")],
@@ -81,23 +81,21 @@ def test_buffers_of_several_results_stand_together():
 
 
 def test_the_scenarios_at_todays_load_are_shown():
-    shown = subjects.at_load(study_plots_small.ramp())
+    shown = subjects.at_load(models.ramp_study())
     assert [(one.label, one.scale, one.is_today) for one in shown] == [("size 2", 1.0, False), ("size 4", 1.0, True)]
 
 
 def test_today_is_today_at_every_load():
-    assert [one.is_today for one in subjects.at_load(study_plots_small.ramp(), 4.0)] == [False, True]
+    assert [one.is_today for one in subjects.at_load(models.ramp_study(), 4.0)] == [False, True]
 
 
 def test_a_load_must_have_been_run():
     with pytest.raises(InvalidValueError, match="load must be one of 1, 2, 4, got 3"):
-        subjects.at_load(study_plots_small.ramp(), 3)
+        subjects.at_load(models.ramp_study(), 3)
 
 
 def test_without_todays_load_the_lowest_is_shown():
-    result = study_plots_small.run(
-        study_plots_small.declare(Deterministic(1.0)), policy=[FlushAtSize(2)], arrivals_scale=[4.0, 2.0]
-    )
+    result = models.studied(models.edits(Deterministic(1.0)), policy=[FlushAtSize(2)], arrivals_scale=[4.0, 2.0])
     assert [one.scale for one in subjects.at_load(result)] == [2.0]
 
 
@@ -107,33 +105,33 @@ def test_without_todays_load_the_lowest_is_shown():
         FlushAtSize(4),
         "FlushAtSize(4)",
         "size 4",
-        study_plots_small.at(FlushAtSize(4), 2),
-        study_plots_small.at(FlushAtSize(4), 1),
+        models.at_load(FlushAtSize(4), 2),
+        models.at_load(FlushAtSize(4), 1),
     ],
 )
 def test_a_scenario_is_found_by_whatever_it_is_called(what):
-    shown = subjects.at_load(study_plots_small.ramp(), 2.0)
-    assert subjects.find(what, shown, study_plots_small.ramp()).name == study_plots_small.at(FlushAtSize(4), 2)
+    shown = subjects.at_load(models.ramp_study(), 2.0)
+    assert subjects.find(what, shown, models.ramp_study()).name == models.at_load(FlushAtSize(4), 2)
 
 
 def test_an_unknown_scenario_is_an_error_that_names_the_nearest():
     with pytest.raises(InvalidValueError, match=r"scenario must be one of .*'FlushAtSize\(5\)'.*did you mean"):
-        subjects.at_load(study_plots_small.exact(), scenarios=[FlushAtSize(5)])
+        subjects.at_load(models.exact_study(), scenarios=[FlushAtSize(5)])
 
 
 def test_scenarios_are_shown_in_the_order_that_is_asked_for_in_their_own_colours():
-    shown = subjects.at_load(study_plots_small.exact(), scenarios=[FlushAtSize(8), FlushAtSize(2)])
+    shown = subjects.at_load(models.exact_study(), scenarios=[FlushAtSize(8), FlushAtSize(2)])
     assert [(one.label, one.place) for one in shown] == [("size 8", 1), ("size 2", 0)]
 
 
 def test_no_scenario_is_nothing_to_show():
     with pytest.raises(InvalidValueError, match="scenarios must hold at least one to show, got none"):
-        subjects.at_load(study_plots_small.exact(), scenarios=[])
+        subjects.at_load(models.exact_study(), scenarios=[])
 
 
 def test_a_failed_scenario_leaves_the_colours_of_the_others():
-    whole = {one.label: one.colour for one in subjects.at_load(study_plots_small.exact())}
-    assert {one.label: one.colour for one in subjects.at_load(study_plots_small.broken())} == {
+    whole = {one.label: one.colour for one in subjects.at_load(models.exact_study())}
+    assert {one.label: one.colour for one in subjects.at_load(models.interrupted_study())} == {
         label: whole[label] for label in ("size 2", "size 4")
     }
 
@@ -157,7 +155,7 @@ def test_today_has_a_colour_that_no_other_policy_has_and_takes_none_of_theirs():
     assert (today.colour, today.ink, today.dashes) == ("#000000", "#000000", "-")
     assert today.colour not in {subject(place).colour for place in range(12)}
     # sizes 2, 4 (today) and 8
-    shown = subjects.at_load(study_plots_small.exact())
+    shown = subjects.at_load(models.exact_study())
     assert [one.colour for one in shown] == [style.policy_colour(0), style.TODAY, style.policy_colour(1)]
 
 
@@ -176,24 +174,24 @@ def test_letters_are_dark_enough_in_every_colour():
 
 
 def test_a_study_says_how_sure_it_is_and_at_which_load():
-    about = subjects.about_study(study_plots_small.ramp(), 0.9, load=2.0)
+    about = subjects.about_study(models.ramp_study(), 0.9, load=2.0)
     assert about == "n = 3 replications · 90 % intervals, each by itself · 2 times today's load · seed 7"
-    assert "load" not in subjects.about_study(study_plots_small.exact(), 0.9, load=1.0)
+    assert "load" not in subjects.about_study(models.exact_study(), 0.9, load=1.0)
 
 
 def test_what_could_mislead_is_said_first():
-    assert subjects.about_study(study_plots_small.broken(), 0.95).startswith(
+    assert subjects.about_study(models.interrupted_study(), 0.95).startswith(
         "n = 3 replications · INTERRUPTED: a part of the study · 1 scenario not finished"
     )
 
 
 def test_the_arrival_rate_is_the_declared_one():
-    assert subjects.arrival_rate(study_plots_small.ramp(), study_plots_small.at(FlushAtSize(2), 4)) == 4.0
+    assert subjects.arrival_rate(models.ramp_study(), models.at_load(FlushAtSize(2), 4)) == 4.0
 
 
 def test_an_arrival_rate_that_is_not_declared_is_that_which_was_seen():
     arrivals = TimeVarying(lambda time: 10.0 * (time < 20.0), 10.0)
-    result = study_plots_small.run(study_plots_small.declare(arrivals, until=40.0), policy=[FlushAtSize(2)])
+    result = models.studied(models.edits(arrivals, until=40.0), policy=[FlushAtSize(2)])
     seen = result.values("arrivals").mean().item() / 40.0
     assert subjects.arrival_rate(result, "FlushAtSize(2)") == pytest.approx(seen)
     assert 4.0 < seen < 6.0

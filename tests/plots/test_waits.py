@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bufsim_tests import result_plots_small as small
+from bufsim_tests import models
 from matplotlib.axes import Axes
 
-from bufsim import Capacity, FlushAfterAge, FlushEvery
+from bufsim import Capacity, FlushAfterAge, FlushAtSize, FlushEvery
 from bufsim.errors import InvalidValueError
 from bufsim.plots import Waits
 
@@ -17,7 +17,7 @@ def texts(ax):
 
 
 def test_the_frame_is_the_distribution_of_the_waits_by_cause():
-    frame = small.first().plot.waits.frame()
+    frame = models.worked_run().plot.waits.frame()
     rows = list(frame[["wait", "cause", "jobs", "share"]].itertuples(index=False, name=None))
     assert rows == [
         (0.0, SIZE, 1, pytest.approx(1 / 6)),
@@ -29,22 +29,22 @@ def test_the_frame_is_the_distribution_of_the_waits_by_cause():
 
 
 def test_jobs_without_a_flush_have_no_wait():
-    result = small.simulation(policy=FlushEvery(13.0), capacity=Capacity(jobs=2)).run(seed=1)
+    result = models.worked(policy=FlushEvery(13.0), capacity=Capacity(jobs=2)).run(seed=1)
     frame = result.plot.waits.frame()
     assert frame["jobs"].sum() == 2
     assert frame["wait"].tolist() == [11.0, 12.0]
 
 
 def test_jobs_lost_after_their_flush_have_waited():
-    assert small.stopped().plot.waits.frame()["wait"].tolist() == [4.5, 5.0]
+    assert models.stopped_run().plot.waits.frame()["wait"].tolist() == [4.5, 5.0]
 
 
 def test_flushes_of_the_warm_up_are_left_out():
-    assert small.simulation(warm_up=9.0).run(seed=1).plot.waits.frame()["jobs"].sum() == 3
+    assert models.worked(warm_up=9.0).run(seed=1).plot.waits.frame()["jobs"].sum() == 3
 
 
 def test_the_line_is_the_exact_distribution_function():
-    ax = small.first().plot.waits()
+    ax = models.worked_run().plot.waits()
     line = ax.lines[0]
     assert line.get_drawstyle() == "steps-post"
     assert line.get_xdata().tolist()[:-1] == [0.0, 0.0, 1.0, 2.0, 4.5, 5.0, 5.0]
@@ -52,14 +52,14 @@ def test_the_line_is_the_exact_distribution_function():
 
 
 def test_the_tail_is_its_complement_on_a_log_axis():
-    ax = small.first().plot.waits(tail=True)
+    ax = models.worked_run().plot.waits(tail=True)
     assert ax.get_yscale() == "log"
     assert ax.lines[0].get_ydata()[:-1].tolist() == pytest.approx([1.0, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6])
     assert ax.get_ylabel() == "share of jobs that wait longer"
 
 
 def test_a_wait_of_0_lies_at_the_left_end_of_a_log_axis():
-    ax = small.first().plot.waits(log=True)
+    ax = models.worked_run().plot.waits(log=True)
     assert ax.get_xscale() == "log"
     left = ax.get_xlim()[0]
     assert ax.lines[0].get_xdata()[1] == left
@@ -67,7 +67,7 @@ def test_a_wait_of_0_lies_at_the_left_end_of_a_log_axis():
 
 
 def test_title_and_labels_say_what_is_seen():
-    result = small.first()
+    result = models.worked_run()
     ax = result.plot.waits()
     assert ax.get_title(loc="left") == "Waits in search: p50 2 s, p99 5 s"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("wait, s", "share of jobs with at most this wait")
@@ -76,14 +76,14 @@ def test_title_and_labels_say_what_is_seen():
 
 
 def test_the_share_beyond_an_slo_is_written():
-    ax = small.first().plot.waits(slo="2s")
+    ax = models.worked_run().plot.waits(slo="2s")
     assert ax.get_title(loc="left") == "Waits in search: 50 % of the jobs wait longer than 2 s"
     assert "SLO 2 s: 50 % wait longer" in texts(ax)
 
 
 def test_a_wait_equal_to_the_slo_up_to_rounding_is_within_it():
     # 0.3 + 0.1 − 0.3 is more than 0.1 in doubles, less than one part in 10⁹
-    result = small.simulation([0.3], policy=FlushAfterAge(0.1), until=2.0).run(seed=1)
+    result = models.worked([0.3], policy=FlushAfterAge(0.1), until=2.0).run(seed=1)
     assert result.flushes["start"][0] - 0.3 > 0.1
     assert (
         result.plot.waits(slo=0.1).get_title(loc="left") == "Waits in search: 0 % of the jobs wait longer than 100 ms"
@@ -92,11 +92,11 @@ def test_a_wait_equal_to_the_slo_up_to_rounding_is_within_it():
 
 def test_an_slo_must_be_positive():
     with pytest.raises(InvalidValueError, match="slo must be > 0, got 0"):
-        small.first().plot.waits(slo=0)
+        models.worked_run().plot.waits(slo=0)
 
 
 def test_under_each_tick_stand_the_jobs_that_wait_longer_by_cause():
-    ax = small.first().plot.waits()
+    ax = models.worked_run().plot.waits()
     ticks = ax.get_xticks().tolist()
     assert ticks == [0, 1, 2, 3, 4, 5]
     written = texts(ax)
@@ -106,24 +106,24 @@ def test_under_each_tick_stand_the_jobs_that_wait_longer_by_cause():
 
 
 def test_several_results_lie_over_each_other_and_are_counted_each():
-    other = small.simulation(policy=FlushEvery(15.0)).run(seed=1)
-    ax = Waits([small.first(), other], labels=["today", "better"], slo=2.0).draw()
+    other = models.worked(policy=FlushEvery(15.0)).run(seed=1)
+    ax = Waits([models.worked_run(), other], labels=["today", "better"], slo=2.0).draw()
     key = [text.get_text() for text in ax.get_legend().get_texts()]
     assert key == ["today: 50 % of the jobs wait longer than 2 s", "better: 100 % of the jobs wait longer than 2 s"]
     assert texts(ax).count("6") >= 1
 
 
 def test_buffers_are_panels():
-    assert isinstance(small.two_buffers().plot.waits(), np.ndarray)
+    assert isinstance(models.run_of_two_buffers().plot.waits(), np.ndarray)
 
 
 def test_a_run_without_waits_says_so():
-    ax = small.never().plot.waits()
+    ax = models.run_without_flushes().plot.waits()
     assert "No job was flushed after the warm-up" in texts(ax)[-1]
-    assert len(small.never().plot.waits.frame()) == 0
+    assert len(models.run_without_flushes().plot.waits.frame()) == 0
 
 
 def test_waits_that_are_all_0_are_drawn():
-    result = small.simulation(policy=small.FlushAtSize(1), flush_time=0.0).run(seed=1)
+    result = models.worked(policy=FlushAtSize(1), flush_time=0.0).run(seed=1)
     for look in ({}, {"log": True}, {"tail": True}, {"log": True, "tail": True}):
         assert isinstance(result.plot.waits(**look), Axes)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bufsim_tests import study_plots_small as small
+from bufsim_tests import models
 from scipy import stats
 
 from bufsim import Deterministic, FlushAtSize
@@ -18,8 +18,8 @@ LEVELS = [float(second % 4) for second in range(BINS)]
 
 
 def counted(warm_up=0.0):
-    simulation = replace(small.declare(Deterministic(1.0), until=float(BINS)), warm_up=warm_up)
-    return small.run(simulation, policy=[FlushAtSize(4)])
+    simulation = replace(models.edits(Deterministic(1.0), until=float(BINS)), warm_up=warm_up)
+    return models.studied(simulation, policy=[FlushAtSize(4)])
 
 
 def centred(values, at, most=5):
@@ -77,7 +77,7 @@ def test_the_warm_up_and_the_cut_are_marked_where_they_are():
 
 @pytest.mark.parametrize("level", ["buffered", "unfinished"])
 def test_the_band_is_the_t_interval_of_the_replications_in_each_bin(level):
-    result = small.noisy()
+    result = models.noisy_study()
     frame = result.plot.warm_up.frame(level=level)
     name = frame["scenario"][0]
     table = np.array([getattr(tally, level).averages for tally in result.tallies[name].values()])
@@ -99,8 +99,8 @@ def _kept(result):
 
 
 def test_a_run_of_too_few_flush_cycles_is_said_to_be_so():
-    simulation = small.declare(Deterministic(1.0), until=100.0)
-    ax = small.run(simulation, policy=[FlushAtSize(45)]).plot.warm_up()
+    simulation = models.edits(Deterministic(1.0), until=100.0)
+    ax = models.studied(simulation, policy=[FlushAtSize(45)]).plot.warm_up()
     assert ax.get_title(loc="left") == "jobs in buffers: too few flush cycles to judge the start"
     said = " ".join(text.get_text() for text in ax.texts).replace("\n", " ")
     assert "The start cannot be judged, since the runs hold 2.2 flush cycles" in said

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bufsim_tests import study_plots_small as small
+from bufsim_tests import models
 
 from bufsim import FlushAtSize, FlushEvery, InvalidValueError, Merge, PushWorkers, Trace, UniqueByKey
 
@@ -13,13 +13,13 @@ JOBS = Trace([float(second) for second in range(1, 9)], keys=list("aaaabbbb"))
 
 def unique():
     """Batches aa, bb leave 1 job each, aaaa, bbbb too, and aaaabbbb leaves 2."""
-    return small.run(small.declare(JOBS, reduce=UniqueByKey()), policy=SIZES, baseline=SIZES[1])
+    return models.studied(models.edits(JOBS, reduce=UniqueByKey()), policy=SIZES, baseline=SIZES[1])
 
 
 def merged():
     """A batch of n leaves 1 job of n items, each of which takes a worker half a second."""
     workers = [PushWorkers(1, service=1.0, per_item=0.5)]
-    return small.run(small.declare(JOBS, reduce=Merge(), workers=workers), policy=SIZES, baseline=SIZES[1])
+    return models.studied(models.edits(JOBS, reduce=Merge(), workers=workers), policy=SIZES, baseline=SIZES[1])
 
 
 def right_of(left):
@@ -85,7 +85,7 @@ def test_today_and_the_choice_are_marked_where_they_stand():
 def test_along_the_period_the_x_axis_has_seconds():
     # the flush at 4 s takes aaaa, with the job of that moment, the one at 8 s bbbb
     periods = [FlushEvery(4.0), FlushEvery(8.0)]
-    result = small.run(small.declare(JOBS, reduce=UniqueByKey()), policy=periods)
+    result = models.studied(models.edits(JOBS, reduce=UniqueByKey()), policy=periods)
     frame = result.plot.work_saved.frame(along="period")
     assert frame["x"].tolist() == [4.0, 8.0]
     assert frame["saved"].tolist() == [0.75, 0.75]

@@ -200,7 +200,7 @@ def test_another_process_and_other_settings_of_matplotlib_give_the_same_bytes(wr
     code = f"""
 import matplotlib
 matplotlib.rcParams.update({{"font.size": 20.0, "axes.grid": True, "svg.fonttype": "none"}})
-from report.conftest import small_plan
+from bufsim_tests.models import small_plan
 from bufsim.report.draft import Source
 from bufsim.report.files import write_report
 text = open({str(written.with_suffix(".toml"))!r}, encoding="utf-8").read()

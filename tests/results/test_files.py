@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bufsim_tests.generated import SEED, simulations
-from bufsim_tests.results_small import declare, run
+from bufsim_tests.models import producer, simulate, timed
 from hypothesis import given, settings
 
 from bufsim import InvalidTypeError, InvalidValueError, MissingExtraError, PushWorkers, Result, UniqueByKey
@@ -52,7 +52,7 @@ def test_a_result_comes_back_to_the_bit(simulation, tmp_path_factory):
     ],
 )
 def test_keys_of_any_plain_kind_come_back(keys, tmp_path):
-    result = run([1.0, 2.0, 3.0], trace={"keys": keys}, reduce=UniqueByKey())
+    result = simulate(producer([1.0, 2.0, 3.0], keys=keys), reduce=UniqueByKey())
     again = saved_and_loaded(result, tmp_path)
     assert_same(again, result)
     assert [(type(key), key) for key in again.jobs.key.cat.categories] == [
@@ -61,7 +61,7 @@ def test_keys_of_any_plain_kind_come_back(keys, tmp_path):
 
 
 def test_a_key_that_is_no_plain_value_cannot_be_saved(tmp_path):
-    result = run([1.0], trace={"keys": [frozenset({1})]})
+    result = simulate(producer([1.0], keys=[frozenset({1})]))
     with pytest.raises(InvalidTypeError, match=r"a key must be a text, a number or a tuple of them .* got frozenset"):
         result.save(tmp_path / "run.zip")
     assert list(tmp_path.iterdir()) == []
@@ -69,7 +69,7 @@ def test_a_key_that_is_no_plain_value_cannot_be_saved(tmp_path):
 
 @pytest.mark.parametrize("recorded", ["flushes", "summary"])
 def test_what_was_left_out_stays_left_out(recorded, tmp_path):
-    whole = run([1.0, 2.0])
+    whole = simulate([1.0, 2.0])
     flushes = whole.flushes if recorded == "flushes" else None
     again = saved_and_loaded(Result.from_tally(whole.simulation, 1, 0, "simpy", whole.tally, flushes=flushes), tmp_path)
     assert again.recorded == recorded
@@ -77,7 +77,7 @@ def test_what_was_left_out_stays_left_out(recorded, tmp_path):
 
 
 def test_a_loaded_result_knows_its_simulation_as_text_and_says_so(tmp_path):
-    result = run([1.0, 2.0], workers=[PushWorkers(1, service=1.0)])
+    result = simulate([1.0, 2.0], workers=[PushWorkers(1, service=1.0)])
     again = saved_and_loaded(result, tmp_path)
     assert again.simulation == repr(result.simulation)
     assert repr(again).splitlines()[:-1] == repr(result).splitlines()
@@ -86,22 +86,22 @@ def test_a_loaded_result_knows_its_simulation_as_text_and_says_so(tmp_path):
 
 
 def test_a_loaded_result_can_be_given_its_simulation_and_no_other(tmp_path):
-    simulation = declare([1.0, 2.0])
+    simulation = timed([1.0, 2.0])
     path = simulation.run(seed=1).save(tmp_path / "run.zip")
     assert Result.load(path, simulation=simulation).simulation is simulation
     with pytest.raises(
         InvalidValueError, match=r"simulation must be that of .*run\.zip, Simulation\(.*, got Simulation\("
     ):
-        Result.load(path, simulation=declare([1.0, 2.0], until=21.0))
+        Result.load(path, simulation=timed([1.0, 2.0], until=21.0))
 
 
 def test_saving_twice_gives_the_same_bytes(tmp_path):
-    result = run([1.0, 2.0])
+    result = simulate([1.0, 2.0])
     assert result.save(tmp_path / "a").read_bytes() == result.save(tmp_path / "b").read_bytes()
 
 
 def test_a_file_is_replaced_only_when_the_new_one_is_complete(tmp_path, monkeypatch):
-    path = run([1.0]).save(tmp_path / "run.zip")
+    path = simulate([1.0]).save(tmp_path / "run.zip")
     before = path.read_bytes()
 
     def fail(*args, **options):
@@ -109,13 +109,13 @@ def test_a_file_is_replaced_only_when_the_new_one_is_complete(tmp_path, monkeypa
 
     monkeypatch.setattr("pyarrow.parquet.write_table", fail)
     with pytest.raises(OSError, match="disk full"):
-        run([1.0, 2.0]).save(path)
+        simulate([1.0, 2.0]).save(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_the_tables_can_be_read_by_anyone(tmp_path):
-    result = run([1.0, 2.0], trace={"keys": ["a", "b"]})
+    result = simulate(producer([1.0, 2.0], keys=["a", "b"]))
     path = result.save(tmp_path / "run.zip")
     with zipfile.ZipFile(path) as archive:
         assert sorted(archive.namelist()) == sorted(["result.json", *(f"{name}.parquet" for name in TABLES)])
@@ -129,7 +129,7 @@ def test_the_tables_can_be_read_by_anyone(tmp_path):
 def test_columns_carry_their_unit_and_meaning(tmp_path):
     import pyarrow.parquet as pq
 
-    with zipfile.ZipFile(run([1.0]).save(tmp_path / "run.zip")) as archive:
+    with zipfile.ZipFile(simulate([1.0]).save(tmp_path / "run.zip")) as archive:
         field = pq.read_schema(archive.open("jobs.parquet")).field("created_at")
     assert field.metadata[b"unit"] == b"s"
     assert field.metadata[b"meaning"] == b"its arrival"
@@ -148,7 +148,7 @@ def rewritten(path, change):
 
 @pytest.mark.parametrize(("number", "way_out"), [(1, "run it again"), (3, "update bufsim")])
 def test_a_file_of_another_format_is_refused_with_the_way_out(tmp_path, number, way_out):
-    path = run([1.0]).save(tmp_path / "run.zip")
+    path = simulate([1.0]).save(tmp_path / "run.zip")
     rewritten(path, lambda about: about.update(format=number))
     with pytest.raises(InvalidValueError, match=rf"run\.zip has (the )?format {number}.*{way_out}"):
         Result.load(path)
@@ -156,7 +156,7 @@ def test_a_file_of_another_format_is_refused_with_the_way_out(tmp_path, number, 
 
 @pytest.mark.parametrize("part", ["format", "tally", "recorded", "categories"])
 def test_a_file_without_a_part_is_refused(part, tmp_path):
-    path = run([1.0]).save(tmp_path / "run.zip")
+    path = simulate([1.0]).save(tmp_path / "run.zip")
     rewritten(path, lambda about: about.pop(part))
     with pytest.raises(InvalidValueError, match=r"run\.zip is no result that bufsim has saved"):
         Result.load(path)
@@ -173,7 +173,7 @@ def test_another_file_is_refused(tmp_path):
         Result.load(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("act", [lambda path: run([1.0]).save(path), Result.load])
+@pytest.mark.parametrize("act", [lambda path: simulate([1.0]).save(path), Result.load])
 def test_without_pyarrow_the_error_says_how_to_install_it(act, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
@@ -183,7 +183,7 @@ def test_without_pyarrow_the_error_says_how_to_install_it(act, tmp_path, monkeyp
 
 def test_reading_a_file_runs_no_code(tmp_path):
     # keys that are no plain values are written as literals, which only literals are read from
-    path = run([1.0], trace={"keys": [("a", 1)]}).save(tmp_path / "run.zip")
+    path = simulate(producer([1.0], keys=[("a", 1)])).save(tmp_path / "run.zip")
 
     def poison(about):
         about["categories"]["jobs"]["key"]["values"] = ["__import__('os').getcwd()"]
@@ -211,7 +211,7 @@ def test_values_come_back_from_json_as_they_were():
 
 
 def test_a_whole_tally_comes_back():
-    tally = run([1.0, 2.0, 3.0]).tally
+    tally = simulate([1.0, 2.0, 3.0]).tally
     assert built(type(tally), json.loads(json.dumps(plain(tally)))) == tally
 
 

@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from bufsim_tests.results_small import run
+from bufsim_tests.models import producer, simulate
 
 from bufsim import (
     Capacity,
@@ -40,9 +40,8 @@ from bufsim.studies.expressions import expression
 from bufsim.studies.study import Study
 
 #: the buffer holds 1 job on [1, 2), 2 on [2, 4), 3 at 4; 1 on [6, 9), 2 on [9, 11)
-RESULT = run(
-    [1.0, 2.0, 4.0, 6.0, 9.0],
-    trace={"keys": ["a", "a", "b", "c", "c"], "nbytes": [10, 10, 10, 20, 40]},
+RESULT = simulate(
+    producer([1.0, 2.0, 4.0, 6.0, 9.0], keys=["a", "a", "b", "c", "c"], nbytes=[10, 10, 10, 20, 40]),
     policy=FlushAtSize(3) | FlushAfterAge(5.0),
     reduce=UniqueByKey(),
     flush_time=1.0,
@@ -118,7 +117,7 @@ def test_a_run_by_hand_has_these_metrics(name):
 
 
 def test_warm_up_is_cut():
-    result = run([1.0, 2.0, 12.0, 15.0], flush_time=1.0, warm_up=10.0, workers=[PushWorkers(1, service=1.0)])
+    result = simulate([1.0, 2.0, 12.0, 15.0], flush_time=1.0, warm_up=10.0, workers=[PushWorkers(1, service=1.0)])
     assert result.metric("mean_wait_s") == 1.5
     assert result.metric("mean_buffer_size_jobs") == 0.3
     assert result.metric("flush_rate_per_s") == 0.1
@@ -127,18 +126,18 @@ def test_warm_up_is_cut():
 
 
 def test_waits_are_those_of_jobs_whose_flush_starts_in_the_window_whenever_they_arrived():
-    assert run([1.0, 12.0], warm_up=10.0).metric("mean_wait_s") == (11 + 0) / 2
+    assert simulate([1.0, 12.0], warm_up=10.0).metric("mean_wait_s") == (11 + 0) / 2
 
 
 @pytest.mark.parametrize("name", sorted(METRICS))
 def test_every_metric_is_a_number_or_undefined_where_nothing_happens(name):
-    value = run([30.0]).metric(name)
+    value = simulate([30.0]).metric(name)
     assert isinstance(value, float)
     assert value == 0.0 or math.isnan(value)
 
 
 def test_means_of_nothing_are_undefined_and_counts_of_nothing_zero():
-    result = run([30.0])
+    result = simulate([30.0])
     assert math.isnan(result.metric("mean_wait_s"))
     assert math.isnan(result.metric("p99_wait_s"))
     assert math.isnan(result.metric("largest_batch_size_jobs"))
@@ -148,20 +147,17 @@ def test_means_of_nothing_are_undefined_and_counts_of_nothing_zero():
 
 
 def test_losses_are_counted_by_cause():
-    result = run([1.0, 2.0, 5.5], policy=FlushAtSize(9), capacity=Capacity(1), stops=Stops(at=[5.0], downtime=1.0))
+    result = simulate([1.0, 2.0, 5.5], policy=FlushAtSize(9), capacity=Capacity(1), stops=Stops(at=[5.0], downtime=1.0))
     found = {cause: result.metric(f"lost_{cause}_jobs") for cause in LOSS_CAUSES}
     assert found == dict.fromkeys(LOSS_CAUSES, 0.0) | {"capacity": 1.0, "buffer": 1.0, "down": 1.0}
     assert result.metric("lost_share") == 1.0
 
 
 def two_buffers():
-    return run(
-        [1.0, 2.0, 3.0, 4.0],
-        trace={"queues": ["x", "x", "y", "z"]},
-        buffers=[
-            JobBuffer("a", policy=FlushEvery(4.0), collect=["x", "y"], reduce=Merge()),
-            JobBuffer("b", policy=FlushEvery(6.0), collect="x"),
-        ],
+    return simulate(
+        producer([1.0, 2.0, 3.0, 4.0], queues=["x", "x", "y", "z"]),
+        JobBuffer("a", policy=FlushEvery(4.0), collect=["x", "y"], reduce=Merge()),
+        JobBuffer("b", policy=FlushEvery(6.0), collect="x"),
         workers=[PushWorkers(1, queue="x", service=1.0), PushWorkers(3, queue="y", service=2.0)],
         until=10.0,
     )
@@ -187,19 +183,19 @@ def test_all_queues_together_use_all_workers():
 
 
 def test_polling_workers_that_idle_between_polls_are_not_in_use():
-    result = run([1.0, 1.0], workers=[PollingWorkers(service=0.5, poll_interval=2.0)], until=10.0)
+    result = simulate([1.0, 1.0], workers=[PollingWorkers(service=0.5, poll_interval=2.0)], until=10.0)
     assert result.metric("utilisation") == 0.1
 
 
 def test_utilisation_counts_the_part_of_a_service_that_lies_in_the_window():
     # in service from 2 to 12, and from 12 to the end
-    result = run([1.0, 2.0], workers=[PushWorkers(1, service=10.0)], warm_up=4.0)
+    result = simulate([1.0, 2.0], workers=[PushWorkers(1, service=10.0)], warm_up=4.0)
     assert result.metric("utilisation") == 1.0
 
 
 def test_a_job_that_is_tried_again_is_counted_when_it_is_finished():
     workers = PushWorkers(1, service=2.0, failure=1.0, retries=1, backoff="3s")
-    result = run([1.0], policy=FlushAtSize(1), workers=[workers])
+    result = simulate([1.0], policy=FlushAtSize(1), workers=[workers])
     assert result.metric("utilisation") == 4.0 / 20.0
     assert result.metric("mean_attempts") == 2.0
     assert result.metric("failed_jobs") == 1.0

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bufsim_tests.generated import SEED, simulations
-from bufsim_tests.results_small import declare, rows, run
+from bufsim_tests.models import producer, rows, simulate, timed
 from hypothesis import given, settings
 
 from bufsim import (
@@ -35,9 +35,8 @@ def record_of(simulation, seed=1) -> Recording:
 
 
 def test_a_run_by_hand_gives_these_tables():
-    result = run(
-        [1.0, 2.0, 4.0],
-        trace={"keys": ["a", "a", "b"], "nbytes": [10, 20, 30]},
+    result = simulate(
+        producer([1.0, 2.0, 4.0], keys=["a", "a", "b"], nbytes=[10, 20, 30]),
         reduce=UniqueByKey(),
         flush_time=0.5,
         workers=[PushWorkers(1, service=3.0)],
@@ -67,10 +66,9 @@ def test_a_run_by_hand_gives_these_tables():
 
 
 def test_a_job_has_a_row_for_each_buffer_that_collects_it_and_one_without_a_buffer_if_none_does():
-    result = run(
-        [1.0, 2.0],
-        trace={"queues": ["x", "y"]},
-        buffers=[JobBuffer(name, policy=NeverFlush(), collect="x") for name in ("a", "b", "c")],
+    result = simulate(
+        producer([1.0, 2.0], queues=["x", "y"]),
+        *(JobBuffer(name, policy=NeverFlush(), collect="x") for name in ("a", "b", "c")),
     )
     assert rows(result.jobs, "job_id", "copy", "buffer", "outcome") == [
         (0, 0, "a", "buffered"),
@@ -82,14 +80,14 @@ def test_a_job_has_a_row_for_each_buffer_that_collects_it_and_one_without_a_buff
 
 
 def test_a_flush_that_has_not_ended_leaves_its_jobs_in_flight():
-    result = run([1.0, 2.0], flush_time=50.0)
+    result = simulate([1.0, 2.0], flush_time=50.0)
     assert rows(result.jobs, "flush_id", "outcome", "finished_at") == [(0, "in_flight", None), (0, "in_flight", None)]
     assert rows(result.flushes, "end", "reduced_size") == [(None, None)]
 
 
 def test_a_custom_reduce_links_the_jobs_that_it_keeps_and_the_others_finish_with_the_last():
     service = [1.0, 5.0]
-    result = run(
+    result = simulate(
         [1.0, 2.0, 3.0],
         policy=FlushAtSize(3),
         reduce=lambda jobs: [jobs[2], jobs[0]],
@@ -99,13 +97,13 @@ def test_a_custom_reduce_links_the_jobs_that_it_keeps_and_the_others_finish_with
 
 
 def test_jobs_whose_reduce_hands_over_nothing_have_no_finish():
-    result = run([1.0, 2.0], reduce=lambda jobs: [], workers=[PushWorkers(1, service=1.0)])
+    result = simulate([1.0, 2.0], reduce=lambda jobs: [], workers=[PushWorkers(1, service=1.0)])
     assert rows(result.jobs, "work_id", "finished_at", "outcome") == [(None, None, "flushed")] * 2
     assert len(result.work) == 0
 
 
 def test_jobs_without_a_known_work_are_unfinished_while_one_of_their_flush_is():
-    result = run(
+    result = simulate(
         [1.0, 2.0],
         reduce=lambda jobs: [type(jobs[0])(queue_name="default", data=None, id=str(i)) for i in range(2)],
         workers=[PushWorkers(2, service=[1.0, 100.0])],
@@ -114,7 +112,7 @@ def test_jobs_without_a_known_work_are_unfinished_while_one_of_their_flush_is():
 
 
 def test_a_volatile_queue_loses_the_jobs_that_its_works_carry():
-    result = run(
+    result = simulate(
         [1.0, 2.0, 3.0, 4.0],
         reduce=Merge(),
         workers=[PushWorkers(1, service=1.5)],
@@ -132,7 +130,7 @@ def test_a_volatile_queue_loses_the_jobs_that_its_works_carry():
 
 
 def test_a_job_without_a_known_work_is_lost_with_any_work_of_its_flush():
-    result = run(
+    result = simulate(
         [1.0, 2.0],
         reduce=lambda jobs: [type(jobs[0])(queue_name="default", data=None, id=str(i)) for i in range(2)],
         workers=[PushWorkers(2, service=[1.0, 100.0])],
@@ -147,18 +145,18 @@ def test_every_other_loss_names_its_time_and_cause():
         return rows(result.jobs, "outcome", "lost_at", "loss_cause")
 
     kept = ("buffered", None, None)
-    assert losses(run([1.0, 2.0], policy=NeverFlush(), capacity=Capacity(1))) == [kept, ("lost", 2.0, "capacity")]
+    assert losses(simulate([1.0, 2.0], policy=NeverFlush(), capacity=Capacity(1))) == [kept, ("lost", 2.0, "capacity")]
     oldest = Capacity(1, on_full="drop_oldest")
-    assert losses(run([1.0, 2.0], policy=NeverFlush(), capacity=oldest)) == [("lost", 2.0, "capacity"), kept]
+    assert losses(simulate([1.0, 2.0], policy=NeverFlush(), capacity=oldest)) == [("lost", 2.0, "capacity"), kept]
     stops = Stops(at=[3.0], downtime=2.0)
-    assert losses(run([1.0, 4.0], stops=stops)) == [("lost", 3.0, "buffer"), ("lost", 4.0, "down")]
-    assert losses(run([1.0, 2.0], flush_time=5.0, stops=stops)) == [("lost", 3.0, "in_flight")] * 2
+    assert losses(simulate([1.0, 4.0], stops=stops)) == [("lost", 3.0, "buffer"), ("lost", 4.0, "down")]
+    assert losses(simulate([1.0, 2.0], flush_time=5.0, stops=stops)) == [("lost", 3.0, "in_flight")] * 2
     storage = Storage(durable=True, read_delete_window=1.0)
-    assert losses(run([1.0, 2.0, 2.5], storage=storage))[2] == ("lost", 2.5, "race")
+    assert losses(simulate([1.0, 2.0, 2.5], storage=storage))[2] == ("lost", 2.5, "race")
 
 
 def test_busy_time_is_the_sum_of_the_finished_attempts_in_order():
-    result = run(
+    result = simulate(
         [1.0, 2.0],
         policy=FlushAtSize(1),
         workers=[PushWorkers(2, service=[0.1, 9.0], failure=1.0, retries=2, per_item=0.2, backoff="1s")],
@@ -172,7 +170,7 @@ def test_busy_time_is_the_sum_of_the_finished_attempts_in_order():
 
 
 def test_tables_share_memory_with_the_recording():
-    simulation = declare([1.0, 2.0, 3.0], reduce=KeepAll())
+    simulation = timed([1.0, 2.0, 3.0], reduce=KeepAll())
     record = record_of(simulation)
     tables = Tables(record, lambda queue, attempt, n: (np.zeros(n), 0.0))
     assert np.shares_memory(tables.jobs["created_at"].to_numpy(), record.job_time)
@@ -181,7 +179,7 @@ def test_tables_share_memory_with_the_recording():
 
 
 def test_columns_that_are_the_same_in_all_rows_take_the_space_of_one():
-    tables = Tables(record_of(declare([1.0, 2.0, 3.0])), lambda queue, attempt, n: (np.zeros(n), 0.0))
+    tables = Tables(record_of(timed([1.0, 2.0, 3.0])), lambda queue, attempt, n: (np.zeros(n), 0.0))
     assert tables.jobs["finished_at"].to_numpy().strides == (0,)
     assert tables.jobs["copy"].to_numpy().strides == (0,)
 
@@ -218,44 +216,42 @@ def test_every_row_has_one_outcome_that_its_other_columns_bear_out(simulation):
 
 
 def test_mean_ages_do_not_depend_on_how_many_flushes_are_summed_at_once(monkeypatch):
-    simulation = declare(np.linspace(0.1, 19.0, 700).tolist(), policy=FlushEvery(0.7))
+    simulation = timed(np.linspace(0.1, 19.0, 700).tolist(), policy=FlushEvery(0.7))
     whole = Tables(record_of(simulation), None).flushes
     monkeypatch.setattr("bufsim.results.records._BLOCK", 50)
     assert Tables(record_of(simulation), None).flushes.equals(whole)
 
 
 def test_a_size_that_is_not_the_jobs_left_is_found():
-    record = record_of(declare([1.0]))
+    record = record_of(timed([1.0]))
     with pytest.raises(BufsimError, match="buffer 'b' ends with size 2, but 1 jobs are left in it: a bug in bufsim"):
         check_conservation(Copies(replace(record, size_jobs=np.array([2]))))
 
 
 @pytest.mark.parametrize("jobs", [[2, 1], [1, 2], [2, 3], [4, 0]])
 def test_a_batch_size_that_is_not_the_jobs_taken_is_found(jobs):
-    record = record_of(declare([1.0, 2.0, 3.0, 4.0]))
+    record = record_of(timed([1.0, 2.0, 3.0, 4.0]))
     check_conservation(Copies(record))
     with pytest.raises(BufsimError, match="the batch sizes are not the numbers of jobs that the flushes took"):
         check_conservation(Copies(replace(record, flush_jobs=np.array(jobs))))
 
 
 RUNS = {
-    "plain": lambda: run([1.0, 2.0, 3.0]),
-    "with keys, bytes and workers": lambda: run(
-        [1.0, 2.0, 3.0],
-        trace={"keys": ["a", None, "a"], "nbytes": [1, 2, 3]},
+    "plain": lambda: simulate([1.0, 2.0, 3.0]),
+    "with keys, bytes and workers": lambda: simulate(
+        producer([1.0, 2.0, 3.0], keys=["a", None, "a"], nbytes=[1, 2, 3]),
         reduce=Merge(),
         workers=[PushWorkers(1, service=1.0)],
     ),
-    "with two buffers, losses and jobs that pass by": lambda: run(
-        [1.0, 2.0, 3.0, 7.0],
-        trace={"queues": ["x", "x", "y", "x"]},
-        buffers=[JobBuffer(name, policy=FlushEvery(2.0), collect="x") for name in ("a", "b")],
+    "with two buffers, losses and jobs that pass by": lambda: simulate(
+        producer([1.0, 2.0, 3.0, 7.0], queues=["x", "x", "y", "x"]),
+        *(JobBuffer(name, policy=FlushEvery(2.0), collect="x") for name in ("a", "b")),
         stops=Stops(at=[6.5], downtime=1.0),
         durable_queue=False,
     ),
-    "with a reduce of one's own": lambda: run([1.0, 2.0], reduce=lambda jobs: jobs[:1]),
-    "without jobs": lambda: run([30.0]),
-    "without flushes": lambda: run([1.0], policy=FlushAtSize(5)),
+    "with a reduce of one's own": lambda: simulate([1.0, 2.0], reduce=lambda jobs: jobs[:1]),
+    "without jobs": lambda: simulate([30.0]),
+    "without flushes": lambda: simulate([1.0], policy=FlushAtSize(5)),
 }
 
 

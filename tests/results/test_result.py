@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bufsim_tests.generated import SEED, simulations
-from bufsim_tests.results_small import declare, rows, run
+from bufsim_tests.models import producer, rows, simulate, timed
 from hypothesis import given, settings
 
 import bufsim
@@ -26,7 +26,7 @@ def at_level(simulation, recorded, seed=1) -> Result:
 
 
 def test_a_result_says_what_made_it():
-    simulation = declare()
+    simulation = timed()
     result = simulation.run(seed=5, replication=3)
     assert result.simulation is simulation
     assert (result.seed, result.replication, result.engine, result.recorded) == (5, 3, "simpy", "all")
@@ -36,13 +36,13 @@ def test_a_result_says_what_made_it():
 
 
 def test_a_result_cannot_be_changed():
-    result = run()
+    result = simulate()
     with pytest.raises(AttributeError):
         result.seed = 2  # type: ignore[misc]
 
 
 def test_changing_a_table_changes_no_result():
-    result = run([1.0, 2.0])
+    result = simulate([1.0, 2.0])
     table = result.jobs
     table["wait"] = 0.0
     table.loc[0, "created_at"] = 99.0
@@ -54,7 +54,7 @@ def test_changing_a_table_changes_no_result():
 
 
 def test_tables_are_made_when_they_are_asked_for():
-    result = run([1.0, 2.0])
+    result = simulate([1.0, 2.0])
     made = vars(result._contents.tables)
     assert not set(TABLES) & set(made)
     result.jobs  # noqa: B018  # the access makes it
@@ -63,7 +63,7 @@ def test_tables_are_made_when_they_are_asked_for():
 
 @pytest.mark.parametrize(("recorded", "there"), [("all", TABLES), ("flushes", ("flushes",)), ("summary", ())])
 def test_a_record_level_keeps_its_tables_and_always_the_tally(recorded, there):
-    simulation = declare([1.0, 2.0, 3.0], workers=[PushWorkers(1, service=1.0)])
+    simulation = timed([1.0, 2.0, 3.0], workers=[PushWorkers(1, service=1.0)])
     whole, part = simulation.run(seed=1), at_level(simulation, recorded)
     assert part.recorded == recorded
     assert part.tally == whole.tally
@@ -79,11 +79,11 @@ def test_a_record_level_keeps_its_tables_and_always_the_tally(recorded, there):
 
 def test_an_unknown_record_level_is_refused():
     with pytest.raises(InvalidValueError, match="recorded must be one of 'all', 'flushes', 'summary', got 'flush'"):
-        at_level(declare(), "flush")
+        at_level(timed(), "flush")
 
 
 def test_a_result_can_be_made_of_a_tally_alone_or_with_flushes():
-    whole = run([1.0, 2.0])
+    whole = simulate([1.0, 2.0])
     alone = Result.from_tally(whole.simulation, 1, 0, "compiled", whole.tally)
     with_flushes = Result.from_tally(whole.simulation, 1, 0, "compiled", whole.tally, flushes=whole.flushes)
     assert (alone.recorded, with_flushes.recorded) == ("summary", "flushes")
@@ -117,13 +117,10 @@ def inverse(values: pd.Series, q: float) -> float:
 
 
 def test_quantiles_of_one_buffer_are_those_of_its_rows():
-    result = run(
-        [1.0, 2.0, 3.0, 4.0],
-        trace={"queues": ["x", "y", "x", "y"]},
-        buffers=[
-            JobBuffer("a", policy=FlushEvery(8.0), collect="x"),
-            JobBuffer("b", policy=FlushEvery(9.0), collect="y"),
-        ],
+    result = simulate(
+        producer([1.0, 2.0, 3.0, 4.0], queues=["x", "y", "x", "y"]),
+        JobBuffer("a", policy=FlushEvery(8.0), collect="x"),
+        JobBuffer("b", policy=FlushEvery(9.0), collect="y"),
     )
     assert [result.metric("p50_wait_s", of) for of in ("a", "b", None)] == [5.0, 5.0, 5.0]
     assert [result.metric("p99_wait_s", of) for of in ("a", "b", None)] == [7.0, 7.0, 7.0]
@@ -131,7 +128,7 @@ def test_quantiles_of_one_buffer_are_those_of_its_rows():
 
 
 def test_the_summary_is_tidy_and_holds_every_metric_of_every_buffer_and_queue():
-    result = run([1.0, 2.0], workers=[PushWorkers(1, service=1.0)])
+    result = simulate([1.0, 2.0], workers=[PushWorkers(1, service=1.0)])
     summary = result.summary()
     assert summary.columns.tolist() == ["scope", "name", "metric", "value", "unit"]
     assert summary.metric.tolist() == list(METRICS)
@@ -142,7 +139,7 @@ def test_the_summary_is_tidy_and_holds_every_metric_of_every_buffer_and_queue():
 
 
 def test_a_result_can_be_pickled():
-    result = run([1.0, 2.0, 3.0], workers=[PushWorkers(1, service=1.0)])
+    result = simulate([1.0, 2.0, 3.0], workers=[PushWorkers(1, service=1.0)])
     again = pickle.loads(pickle.dumps(result))
     assert again.simulation == result.simulation
     assert again.tally == result.tally
@@ -151,7 +148,7 @@ def test_a_result_can_be_pickled():
 
 
 def test_conservation_is_checked_when_a_result_is_made():
-    simulation = declare([1.0])
+    simulation = timed([1.0])
     workload = Workload(simulation.producers, seed=1, until=simulation.until)
 
     def conclude(record):
@@ -165,7 +162,7 @@ def test_conservation_is_checked_when_a_result_is_made():
 def test_a_tally_that_does_not_conserve_jobs_is_refused():
     from dataclasses import replace
 
-    tally = run([1.0]).tally
+    tally = simulate([1.0]).tally
     with pytest.raises(BufsimError, match="do not make the 2 rows of the run: a bug in bufsim"):
         replace(tally, rows=2)
     with pytest.raises(BufsimError, match="do not agree with 1 jobs left in buffers: a bug in bufsim"):
@@ -173,7 +170,7 @@ def test_a_tally_that_does_not_conserve_jobs_is_refused():
 
 
 def test_a_sample_is_the_value_after_all_events_of_its_time():
-    result = run([1.0, 2.0, 4.0], trace={"nbytes": [5, 6, 7]}, until=5.0)
+    result = simulate(producer([1.0, 2.0, 4.0], nbytes=[5, 6, 7]), until=5.0)
     assert rows(result.sample(1.0), "time", "buffer", "size", "nbytes") == [
         (0.0, "b", 0, 0),
         (1.0, "b", 1, 5),
@@ -184,7 +181,7 @@ def test_a_sample_is_the_value_after_all_events_of_its_time():
 
 
 def test_a_sample_has_a_row_for_each_buffer_and_takes_durations():
-    result = run([1.0], buffers=[JobBuffer(name, policy=FlushAtSize(9)) for name in ("a", "b")], until=120.0)
+    result = simulate([1.0], *(JobBuffer(name, policy=FlushAtSize(9)) for name in ("a", "b")), until=120.0)
     sample = result.sample("1min")
     assert rows(sample, "time", "buffer", "size") == [(0, "a", 0), (0, "b", 0), (60, "a", 1), (60, "b", 1)]
     with pytest.raises(InvalidValueError, match="dt must be > 0, got 0"):
@@ -192,12 +189,12 @@ def test_a_sample_has_a_row_for_each_buffer_and_takes_durations():
 
 
 def test_samples_stand_at_multiples_that_are_not_accumulated():
-    grid = run(until=10.0).sample(0.1).time
+    grid = simulate(until=10.0).sample(0.1).time
     assert grid.tolist() == [k * 0.1 for k in range(100)]
 
 
 def test_times_become_timedeltas():
-    tables = run([1.0, 2.5]).to_timedelta()
+    tables = simulate([1.0, 2.5]).to_timedelta()
     assert list(tables) == list(TABLES)
     assert tables["jobs"].created_at.tolist() == [pd.Timedelta(seconds=1), pd.Timedelta(seconds=2.5)]
     assert tables["jobs"].finished_at.isna().all()
@@ -205,7 +202,7 @@ def test_times_become_timedeltas():
 
 
 def test_with_an_origin_times_become_dates_and_durations_do_not():
-    tables = run([1.0, 2.5], workers=[PushWorkers(1, service=1.5)]).to_timedelta("2026-03-29 08:00+02:00")
+    tables = simulate([1.0, 2.5], workers=[PushWorkers(1, service=1.5)]).to_timedelta("2026-03-29 08:00+02:00")
     start = pd.Timestamp("2026-03-29 08:00+02:00")
     assert tables["flushes"].start.tolist() == [start + pd.Timedelta(seconds=2.5)]
     assert tables["flushes"].oldest_age.tolist() == [pd.Timedelta(seconds=1.5)]
@@ -216,11 +213,11 @@ def test_with_an_origin_times_become_dates_and_durations_do_not():
 @pytest.mark.parametrize("origin", ["yesterday noon", object()])
 def test_an_origin_that_is_no_date_is_refused(origin):
     with pytest.raises(TypeError, match="origin must be a datetime, or a text such as"):
-        run().to_timedelta(origin)
+        simulate().to_timedelta(origin)
 
 
 def test_a_result_shows_its_header_and_main_metrics():
-    simulation = declare([1.0, 2.0, 3.0], reduce=lambda jobs: jobs[:1], flush_time=0.5, until=7200.0)
+    simulation = timed([1.0, 2.0, 3.0], reduce=lambda jobs: jobs[:1], flush_time=0.5, until=7200.0)
     assert repr(simulation.run(seed=1)).splitlines() == [
         "Result  seed 1 · simpy engine · 2 h · 3 jobs created = 2 flushed + 1 buffered + 0 lost   (conservation holds)",
         "                                                      b",
@@ -239,13 +236,13 @@ def test_a_result_shows_its_header_and_main_metrics():
 
 
 def test_a_result_shows_its_queues_if_they_have_workers():
-    shown = repr(run([1.0, 2.0], workers=[PushWorkers(2, service=1.0)]))
+    shown = repr(simulate([1.0, 2.0], workers=[PushWorkers(2, service=1.0)]))
     assert "utilisation of workers                                5 %" in shown
     assert "arrival to finish, mean / p99, s                      1.5 / 2" in shown
 
 
 def test_the_html_of_a_result_escapes_what_the_user_wrote():
-    result = run([1.0, 2.0], buffers=[JobBuffer("<b>&", policy=FlushAtSize(2))])
+    result = simulate([1.0, 2.0], JobBuffer("<b>&", policy=FlushAtSize(2)))
     shown = result._repr_html_()
     assert "<th>&lt;b&gt;&amp;</th>" in shown
     assert "<b>" not in shown
@@ -254,7 +251,7 @@ def test_the_html_of_a_result_escapes_what_the_user_wrote():
 
 def test_the_header_tells_of_warm_up_replication_and_copies():
     buffers = [JobBuffer(name, policy=FlushAtSize(9)) for name in ("a", "b")]
-    shown = repr(declare([1.0] * 1500, buffers=buffers, until=600.0, warm_up=60.0).run(seed=1, replication=2))
+    shown = repr(timed([1.0] * 1500, *buffers, until=600.0, warm_up=60.0).run(seed=1, replication=2))
     assert shown.splitlines()[0] == (
         "Result  seed 1 · replication 2 · simpy engine · 10 min · metrics from 1 min on · 1,500 jobs created, 3,000 "
         "with their copies = 2,988 flushed + 12 buffered + 0 lost   (conservation holds)"
@@ -262,5 +259,5 @@ def test_the_header_tells_of_warm_up_replication_and_copies():
 
 
 def test_a_buffer_that_several_leaves_flush_shows_how_often_each_did():
-    shown = repr(run([1.0, 2.0, 7.0], policy=FlushAtSize(2) | FlushEvery(5.0)))
+    shown = repr(simulate([1.0, 2.0, 7.0], policy=FlushAtSize(2) | FlushEvery(5.0)))
     assert "2 (1 FlushAtSize(2), 1 FlushEvery(5.0))" in shown

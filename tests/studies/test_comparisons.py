@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from bufsim_tests.comparing import compare
-from bufsim_tests.studies_small import declare
+from bufsim_tests.models import by_name, drawn
 
 from bufsim import FlushAfterAge, FlushAtSize, FlushEvery, InvalidValueError
 from bufsim.statistics import Interval
@@ -25,7 +25,7 @@ POLICIES = {
 
 
 def study(names=tuple(POLICIES), **options):
-    return Study({name: declare(POLICIES[name], until=200.0) for name in names}, seed=5, **options)
+    return Study({name: drawn(POLICIES[name], until=200.0) for name in names}, seed=5, **options)
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +222,7 @@ OF_THE_FRONT = {
 
 @pytest.fixture(scope="module")
 def placed():
-    scenarios = {name: declare(policy, until=200.0) for name, policy in OF_THE_FRONT.items()}
+    scenarios = by_name(OF_THE_FRONT, until=200.0)
     return Study(scenarios, seed=2).run(10, progress=False)
 
 
@@ -260,7 +260,7 @@ def test_more_work_saved_is_better(placed):
 
 
 def test_what_is_not_separable_from_the_front_is_told():
-    scenarios = {name: declare(FlushAtSize(size), until=30.0) for name, size in (("a", 40), ("b", 41))}
+    scenarios = {name: drawn(FlushAtSize(size), until=30.0) for name, size in (("a", 40), ("b", 41))}
     front = Study(scenarios, seed=4).run(4, progress=False).pareto("mean_wait", "mean_buffer_size")
     assert front.named("dominated") == ()
     assert any(line.startswith("Not separable from it: ") for line in front.sentences())

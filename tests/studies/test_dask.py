@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import distributed
 import pytest
-from bufsim_tests.studies_small import POLICIES, Failing, OwnSize, bits, declare, study
+from bufsim_tests.models import POLICIES, Failing, OwnSize, bits, drawn, study_of
 
 from bufsim import BufsimError, FlushPolicy
 from bufsim.studies.study import Study
@@ -30,7 +30,7 @@ def client():
 
 
 def test_a_study_on_dask_gives_the_same_to_the_bit(client):
-    planned = study(*POLICIES, OwnSize(5), Failing())
+    planned = study_of(*POLICIES, OwnSize(5), Failing())
     here = planned.run(4, progress=False)
     executor = client.get_executor()
     there = planned.run(4, executor=executor, progress=False)
@@ -48,14 +48,14 @@ def test_what_a_notebook_defines_goes_to_the_workers(client):
         def due(self, view):
             return -math.inf if view.size >= self.size else math.inf
 
-    planned = Study(declare(), policy=[Local(3), Local(4)], seed=1)
+    planned = Study(drawn(), policy=[Local(3), Local(4)], seed=1)
     there = planned.run(2, executor=client.get_executor(), progress=False)
     assert bits(there) == bits(planned.run(2, progress=False))
 
 
 def test_both_workers_take_part(client):
     client.run(_count_from, 0)
-    study(*POLICIES, until=600.0).run(20, executor=client.get_executor(), progress=False, engine="simpy")
+    study_of(*POLICIES, until=600.0).run(20, executor=client.get_executor(), progress=False, engine="simpy")
     counts = client.run(_tasks_done)
     assert all(count > 0 for count in counts.values())
 
@@ -84,7 +84,7 @@ def test_an_interrupt_gives_a_part_and_leaves_the_cluster_as_it_was(client):
         raise KeyboardInterrupt
 
     executor = client.get_executor()
-    part = study().run(200, executor=executor, progress=stop)
+    part = study_of().run(200, executor=executor, progress=stop)
     assert not part.complete
     assert 0 < sum(map(len, part.tallies.values())) < 600
     assert executor.submit(math.sqrt, 4.0).result(30) == 2.0
@@ -96,4 +96,4 @@ def test_a_study_that_cannot_be_taken_there_says_why(client):
             raise TypeError("this stays here")
 
     with pytest.raises(BufsimError, match=r"executor ClientExecutor failed: .*cannot take your classes and functions"):
-        study(Unpicklable(3)).run(2, executor=client.get_executor(), progress=False)
+        study_of(Unpicklable(3)).run(2, executor=client.get_executor(), progress=False)

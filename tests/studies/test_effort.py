@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from bufsim_tests.studies_small import Failing, OwnSize, declare, study
+from bufsim_tests.models import Failing, OwnSize, drawn, study_of
 
 from bufsim import Bulk, FlushAtSize, InvalidTypeError, Poisson, Producer, StepRate, TimeVarying, Trace, Uniform
 from bufsim.studies import effort, running
@@ -77,7 +77,7 @@ def test_jobs_are_told_to_two_figures(jobs, words):
     ],
 )
 def test_the_jobs_of_a_run_follow_from_the_arrivals(arrivals, jobs):
-    simulation = declare(producers=[Producer("p", arrivals)])
+    simulation = drawn(producers=[Producer("p", arrivals)])
     assert jobs_by_scenario({"a": simulation}, 1)["a"] == pytest.approx(jobs, rel=0.15)
 
 
@@ -90,7 +90,7 @@ def test_the_jobs_of_a_run_follow_from_the_arrivals(arrivals, jobs):
     ],
 )
 def test_where_no_rate_is_known_the_first_replication_is_counted(arrivals):
-    simulation = declare(producers=[Producer("p", arrivals)], until=60.0)
+    simulation = drawn(producers=[Producer("p", arrivals)], until=60.0)
     assert not math.isfinite(arrivals.mean_rate) or isinstance(arrivals, TimeVarying)
     counted = jobs_by_scenario({"a": simulation}, 3)["a"]
     if math.isnan(arrivals.mean_rate):
@@ -100,7 +100,7 @@ def test_where_no_rate_is_known_the_first_replication_is_counted(arrivals):
 
 
 def test_the_jobs_of_several_producers_add_up():
-    simulation = declare(producers=[Producer("p", Poisson(2.0)), Producer("q", Poisson(3.0))])
+    simulation = drawn(producers=[Producer("p", Poisson(2.0)), Producer("q", Poisson(3.0))])
     assert jobs_by_scenario({"a": simulation, "b": simulation.scaled(arrivals=2.0)}, 1) == {"a": 300.0, "b": 600.0}
 
 
@@ -108,7 +108,7 @@ def test_the_jobs_of_several_producers_add_up():
 
 
 def tasks(*policies, replications=2, **options):
-    planned = study(*policies, **options)
+    planned = study_of(*policies, **options)
     runner = ReplicationRunner(planned.scenarios, planned.seed, "auto")
     return list(runner.tasks(range(replications))), jobs_by_scenario(planned.scenarios, planned.seed)
 
@@ -185,15 +185,15 @@ def test_a_real_run_is_timed():
 def test_a_study_estimates_its_effort(monkeypatch):
     clock(monkeypatch, {"compiled": Cost(0.0, 1e-6), "simpy": Cost(0.0, 1e-5)})
     monkeypatch.setattr(running, "cores", lambda: 2)
-    estimate = study(*(FlushAtSize(n) for n in range(1, 61)), until=7200.0).estimate()
+    estimate = study_of(*(FlushAtSize(n) for n in range(1, 61)), until=7200.0).estimate()
     assert str(estimate) == (
         "60 scenarios × 30 replications = 1,800 runs of about 72,000 jobs; about 65 s on 2 workers"
     )
-    assert study(FlushAtSize(3)).estimate(5).seconds == pytest.approx(5 * 600 * 1e-6)
-    assert study(FlushAtSize(3)).estimate(5, engine="simpy").seconds == pytest.approx(5 * 600 * 1e-5)
-    assert study(FlushAtSize(3)).estimate(6, executor=3).seconds == pytest.approx(6 * 600 * 1e-6 / 3)
+    assert study_of(FlushAtSize(3)).estimate(5).seconds == pytest.approx(5 * 600 * 1e-6)
+    assert study_of(FlushAtSize(3)).estimate(5, engine="simpy").seconds == pytest.approx(5 * 600 * 1e-5)
+    assert study_of(FlushAtSize(3)).estimate(6, executor=3).seconds == pytest.approx(6 * 600 * 1e-6 / 3)
     with pytest.raises(InvalidTypeError, match="executor must be a number of processes"):
-        study(FlushAtSize(3)).estimate(6, executor="all")
+        study_of(FlushAtSize(3)).estimate(6, executor="all")
 
 
 def long_study(monkeypatch):
@@ -204,17 +204,17 @@ def long_study(monkeypatch):
 def test_long_work_is_told_before_it_starts(monkeypatch, capfd):
     long_study(monkeypatch)
     monkeypatch.setattr(bars, "PATIENCE", 1000.0)
-    study().run(2)
+    study_of().run(2)
     said = capfd.readouterr().err.replace("\r", "")
     assert said.startswith("3 scenarios × 2 replications = 6 runs of about 600 jobs; about 3 s\n")
 
 
 def test_of_a_study_that_goes_on_the_rest_is_told(monkeypatch, capfd, tmp_path):
-    study().run(2, store=tmp_path / "study.sqlite", progress=False)
+    study_of().run(2, store=tmp_path / "study.sqlite", progress=False)
     long_study(monkeypatch)
-    study().run(4, store=tmp_path / "study.sqlite")
+    study_of().run(4, store=tmp_path / "study.sqlite")
     assert "= 12 runs of about 600 jobs, of which 6 are there already; about 3 s\n" in capfd.readouterr().err
-    study().run(4, store=tmp_path / "study.sqlite")
+    study_of().run(4, store=tmp_path / "study.sqlite")
     assert "runs of about" not in capfd.readouterr().err
 
 
@@ -222,11 +222,11 @@ def test_of_a_study_that_goes_on_the_rest_is_told(monkeypatch, capfd, tmp_path):
 def test_a_quiet_study_is_not_estimated(monkeypatch, capfd, progress):
     long_study(monkeypatch)
     monkeypatch.setattr(running, "measured", None)  # would fail
-    study().run(2, progress=progress)
+    study_of().run(2, progress=progress)
     assert capfd.readouterr() == ("", "")
 
 
 def test_short_work_is_not_held_up_by_an_estimate(monkeypatch, capfd):
     monkeypatch.setattr(running, "measured", None)  # would fail
-    study().run(2)
+    study_of().run(2)
     assert "runs of about" not in capfd.readouterr().err

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from bufsim_tests.studies_small import declare
+from bufsim_tests.models import drawn
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -95,7 +95,7 @@ def test_half_of_the_waits_being_0_the_median_is_0_and_a_little_more_is_not():
     assert (table[0, points < 1.9] == 50.0).all()
     assert quantile_interval_from_counts(points, table, 0.5).estimate == 0.0
     assert quantile_interval_from_counts(points, table, 0.51).estimate == pytest.approx(2.0, rel=1 / 512)
-    result = Study({"A": declare(FlushAtSize(2), until=100.0)}, seed=2).run(6, progress=False)
+    result = Study({"A": drawn(FlushAtSize(2), until=100.0)}, seed=2).run(6, progress=False)
     median = result.interval("p50_wait", "A")
     assert (median.low, median.estimate) == (0.0, 0.0)
     assert (result.values("p50_wait")["A"] == 0.0).all()
@@ -134,7 +134,7 @@ def test_without_any_observation_there_is_no_quantile():
 
 
 def test_seconds_at_a_level_are_amounts_as_jobs_are():
-    result = Study({"A": declare(FlushAtSize(40), until=100.0)}, seed=2).run(6, progress=False)
+    result = Study({"A": drawn(FlushAtSize(40), until=100.0)}, seed=2).run(6, progress=False)
     for name in ("p50_buffer_size", "p99_loss_at_stop", "p95_batch_size", "p99_end_to_end", "p99_queue_wait"):
         interval = result.interval(name, "A")
         raw = result.values(name)["A"]
@@ -144,7 +144,7 @@ def test_seconds_at_a_level_are_amounts_as_jobs_are():
 
 
 def test_a_ratio_has_the_jackknifes_interval_and_a_count_the_plain_one():
-    result = Study({"A": declare(FlushAtSize(40), until=100.0)}, seed=2).run(6, progress=False)
+    result = Study({"A": drawn(FlushAtSize(40), until=100.0)}, seed=2).run(6, progress=False)
     assert result.interval("mean_wait", "A").method == "jackknife of a ratio"
     assert result.interval("flush_count", "A").method == "t over replications"
     assert result.interval("p99_wait", "A").method == "inverted ratio test"
@@ -244,7 +244,7 @@ def test_what_one_run_stays_below_is_bounded_only_by_enough_runs(lulls):
 
 
 def test_a_metric_without_a_value_is_told_with_its_scenario_and_is_missing_in_the_table():
-    scenarios = {"never": declare(NeverFlush(), until=20.0), "fine": declare(FlushAtSize(20), until=20.0)}
+    scenarios = {"never": drawn(NeverFlush(), until=20.0), "fine": drawn(FlushAtSize(20), until=20.0)}
     lulls = Study(scenarios, seed=1).run(3, progress=False)
     for ask in (
         lambda: lulls.interval("mean_wait", "never"),

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
-from bufsim_tests.studies_small import POLICIES, OwnSize, declare, study
+from bufsim_tests.models import POLICIES, OwnSize, drawn, study_of
 
 from bufsim import (
     Exponential,
@@ -74,14 +74,14 @@ FUNCTION = """
 
 
 def test_the_same_model_has_the_same_fingerprint_however_it_is_written():
-    one = declare(until=60.0)
-    assert fingerprint(one) == fingerprint(declare(until="1min"))
-    assert fingerprint(study().scenarios[repr(POLICIES[0])]) == fingerprint(declare(POLICIES[0]))
+    one = drawn(until=60.0)
+    assert fingerprint(one) == fingerprint(drawn(until="1min"))
+    assert fingerprint(study_of().scenarios[repr(POLICIES[0])]) == fingerprint(drawn(POLICIES[0]))
 
 
 def test_it_is_the_same_alone_and_among_others():
     own = made(CLASS)
-    scenarios = {str(n): declare(policy) for n, policy in enumerate([*POLICIES, own(), own(), OwnSize(3)])}
+    scenarios = {str(n): drawn(policy) for n, policy in enumerate([*POLICIES, own(), own(), OwnSize(3)])}
     assert fingerprints(scenarios) == {name: fingerprint(one) for name, one in scenarios.items()}
     backwards = dict(reversed(scenarios.items()))
     assert fingerprints(backwards) == fingerprints(scenarios)
@@ -96,7 +96,7 @@ def test_it_is_the_same_after_a_run():
         def due(self, view):
             return -math.inf if view.size >= self.limit else math.inf
 
-    simulation = declare(Cached(3))
+    simulation = drawn(Cached(3))
     before = fingerprint(simulation)
     simulation.run(1)
     assert simulation.buffers[0].policy.__dict__["limit"] == 3
@@ -109,14 +109,14 @@ def test_it_is_the_same_in_another_process():
         import sys
         sys.path.insert(0, {str(Path(__file__).parents[1])!r})
         from studies.test_fingerprints import CLASS, FUNCTION, fingerprint, made
-        from bufsim_tests.studies_small import OwnSize, declare
-        print(*map(fingerprint, (declare(), declare(OwnSize(3)), made(CLASS), made(FUNCTION))))
+        from bufsim_tests.models import OwnSize, drawn
+        print(*map(fingerprint, (drawn(), drawn(OwnSize(3)), made(CLASS), made(FUNCTION))))
     """
     other = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
     environment = {**os.environ, "PYTHONHASHSEED": other}
     command = [sys.executable, "-c", textwrap.dedent(code)]
     there = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
-    values = (declare(), declare(OwnSize(3)), made(CLASS), made(FUNCTION))
+    values = (drawn(), drawn(OwnSize(3)), made(CLASS), made(FUNCTION))
     assert there == " ".join(map(fingerprint, values)) + "\n"
 
 
@@ -126,7 +126,7 @@ def test_a_class_that_is_defined_again_is_the_same_if_it_does_the_same():
 
 
 def test_a_trace_that_is_read_twice_is_the_same():
-    one, two = (declare(producers=[Producer("log", Trace([0.0, 1.0], keys=["a", 2]))]) for _ in range(2))
+    one, two = (drawn(producers=[Producer("log", Trace([0.0, 1.0], keys=["a", 2]))]) for _ in range(2))
     assert fingerprint(one) == fingerprint(two)
 
 
@@ -265,7 +265,7 @@ def test_every_field_of_a_simulation_counts(field):
         "durable_queue": False,
         "stops": Stops(at=[3.0]),
     }
-    one = declare()
+    one = drawn()
     assert fingerprint(dataclasses.replace(one, **{field: changed[field]})) != fingerprint(one)
 
 
@@ -455,7 +455,7 @@ def test_such_a_study_runs_without_a_store(tmp_path):
         def __repr__(self):
             return "Locked()"
 
-    planned = Study({"locked": declare(Locked(3))}, seed=1)
+    planned = Study({"locked": drawn(Locked(3))}, seed=1)
     assert planned.run(2, progress=False).finished == ("locked",)
     with pytest.raises(InvalidValueError, match="or leave store out"):
         planned.run(2, progress=False, store=tmp_path / "study.sqlite")

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bufsim_tests.models import served
 
-from bufsim import FlushAfterAge, FlushAtSize, FlushEvery, FlushWhenIdle, JobBuffer, Poisson, Producer, Simulation
+from bufsim import FlushAfterAge, FlushAtSize, FlushEvery, FlushWhenIdle
 from bufsim.engines.workload import Workload
 from bufsim.studies.expressions import cost
 from bufsim.studies.study import Study
@@ -35,13 +36,7 @@ def equal_policies():
 
 
 def scenarios(policies, rate=8.0, until=225.0, warm_up=25.0):
-    producers = [Producer("jobs", Poisson(rate))]
-    return {
-        name: Simulation(
-            producers=producers, buffers=[JobBuffer("buffer", policy=policy)], until=until, warm_up=warm_up
-        )
-        for name, policy in policies.items()
-    }
+    return {name: served(policy, rate=rate, until=until, warm_up=warm_up) for name, policy in policies.items()}
 
 
 def studies(policies, count, **options):

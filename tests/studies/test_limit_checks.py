@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from bufsim_tests.studies_small import declare
+from bufsim_tests.models import by_name
 
 from bufsim import (
     FlushAfterAge,
@@ -32,7 +32,7 @@ POLICIES = {
 
 @pytest.fixture(scope="module")
 def result():
-    scenarios = {name: declare(policy, until=100.0) for name, policy in POLICIES.items()}
+    scenarios = by_name(POLICIES, until=100.0)
     return Study(scenarios, seed=5).run(10, progress=False)
 
 

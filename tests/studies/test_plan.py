@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bufsim_tests.models import served
 
 from bufsim import (
     FlushAfterAge,
@@ -22,6 +23,7 @@ from bufsim.studies.expressions import limit
 from bufsim.studies.plan import PLANNED, Plan, PlanAnswer
 
 TODAY = FlushAfterAge(5.0)
+SIMULATION = served(TODAY, workers=[PushWorkers(2, service="20ms")])
 POLICIES = [FlushAtSize(size) | FlushAfterAge(5.0) for size in (10, 20, 40)]
 ASKED: dict[str, Any] = {
     "policies": POLICIES,
@@ -34,19 +36,9 @@ ASKED: dict[str, Any] = {
 }
 
 
-def simulation(**others: Any) -> Simulation:
-    return Simulation(
-        producers=[Producer("jobs", Poisson(10.0))],
-        buffers=[JobBuffer("buffer", policy=TODAY)],
-        workers=[PushWorkers(2, service="20ms")],
-        until=100.0,
-        **others,
-    )
-
-
 @pytest.fixture(scope="module")
 def answer() -> PlanAnswer:
-    return Plan(simulation(), **ASKED).run(progress=False)
+    return Plan(SIMULATION, **ASKED).run(progress=False)
 
 
 def test_a_plan_runs_every_policy_at_every_load(answer: PlanAnswer) -> None:
@@ -68,7 +60,7 @@ def test_the_choice_keeps_the_limits_up_to_the_load_planned_for_and_is_valued_at
 
 
 def test_higher_loads_that_were_run_and_others_are_headroom() -> None:
-    plan = Plan(simulation(), **ASKED | {"headroom": [2.5, 4]})
+    plan = Plan(SIMULATION, **ASKED | {"headroom": [2.5, 4]})
     assert plan.headroom == (2.5, 3.0, 4.0)
     found = plan.run(progress=False).recommendation.headroom
     assert found is not None
@@ -100,7 +92,7 @@ def test_what_moves_the_choice_is_looked_at_at_the_load_planned_for(answer: Plan
 
 
 def test_no_policy_qualifies_is_an_answer_and_the_nearest_is_looked_at() -> None:
-    answer = Plan(simulation(), **ASKED | {"limits": ["mean_wait <= 1ms"]}).run(progress=False)
+    answer = Plan(SIMULATION, **ASKED | {"limits": ["mean_wait <= 1ms"]}).run(progress=False)
     assert answer.exit_status == 1
     assert answer.recommendation.choice is None
     assert answer.favourite == repr(POLICIES[0])
@@ -108,32 +100,32 @@ def test_no_policy_qualifies_is_an_answer_and_the_nearest_is_looked_at() -> None
 
 
 def test_one_seed_gives_one_answer(answer: PlanAnswer) -> None:
-    again = Plan(simulation(), **ASKED).run(progress=False)
+    again = Plan(SIMULATION, **ASKED).run(progress=False)
     assert again.recommendation.sentences() == answer.recommendation.sentences()
     assert again.sensitivity.table().equals(answer.sensitivity.table())
-    assert Plan(simulation(), **ASKED | {"seed": None}).seed != Plan(simulation(), **ASKED | {"seed": None}).seed
+    assert Plan(SIMULATION, **ASKED | {"seed": None}).seed != Plan(SIMULATION, **ASKED | {"seed": None}).seed
 
 
 def test_what_is_done_today_is_the_policy_of_the_buffers_unless_it_is_given() -> None:
-    assert Plan(simulation(), **ASKED).today == TODAY
-    given = Plan(simulation(), **ASKED | {"today": FlushEvery(2.0)})
+    assert Plan(SIMULATION, **ASKED).today == TODAY
+    given = Plan(SIMULATION, **ASKED | {"today": FlushEvery(2.0)})
     assert given.today == FlushEvery(2.0)
     assert given.simulation.buffers[0].policy == FlushEvery(2.0)
     # today's is not tried twice, nor is another
-    plan = Plan(simulation(), **ASKED | {"policies": [TODAY, *POLICIES, POLICIES[0]]})
+    plan = Plan(SIMULATION, **ASKED | {"policies": [TODAY, *POLICIES, POLICIES[0]]})
     assert plan.options == (TODAY, *POLICIES)
 
 
 def test_more_may_be_better() -> None:
     asked = {key: value for key, value in ASKED.items() if key != "minimise"}
-    plan = Plan(simulation(), **asked | {"maximise": "mean_batch_size", "limits": [limit("peak_buffer_size <= 1000")]})
+    plan = Plan(SIMULATION, **asked | {"maximise": "mean_batch_size", "limits": [limit("peak_buffer_size <= 1000")]})
     assert plan.run(progress=False).recommendation.choice is not None
     assert not plan.is_cost
 
 
 def test_without_a_load_the_highest_is_planned_for_and_without_loads_todays() -> None:
-    assert Plan(simulation(), **ASKED | {"load": None}).load == 3.0
-    assert Plan(simulation(), policies=POLICIES, minimise="mean_wait").load == 1.0
+    assert Plan(SIMULATION, **ASKED | {"load": None}).load == 3.0
+    assert Plan(SIMULATION, policies=POLICIES, minimise="mean_wait").load == 1.0
 
 
 def test_an_interrupt_keeps_what_is_finished_in_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,9 +143,9 @@ def test_an_interrupt_keeps_what_is_finished_in_the_store(tmp_path: Path, monkey
     with monkeypatch.context() as patch:
         patch.setattr(running, "execute", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            Plan(simulation(), **ASKED).run(progress=False, store=store)
+            Plan(SIMULATION, **ASKED).run(progress=False, store=store)
     monkeypatch.setattr(running, "execute", counted)
-    Plan(simulation(), **ASKED).run(progress=False, store=store)
+    Plan(SIMULATION, **ASKED).run(progress=False, store=store)
     assert ran[0] == 12 * 6 - 30
 
 
@@ -169,7 +161,7 @@ def test_an_interrupt_at_any_later_time_is_no_answer(when: int, monkeypatch: pyt
 
     monkeypatch.setattr(running, "execute", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        Plan(simulation(), **ASKED | {"headroom": [4]}).run(progress=False)
+        Plan(SIMULATION, **ASKED | {"headroom": [4]}).run(progress=False)
     assert len(calls) > when
 
 
@@ -205,7 +197,7 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
 @pytest.mark.parametrize(("asked", "error", "message"), WRONG.values(), ids=WRONG)
 def test_a_wrong_question_says_what_to_ask(asked: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        Plan(simulation(), **ASKED | asked)
+        Plan(SIMULATION, **ASKED | asked)
 
 
 def test_buffers_with_different_policies_need_one_for_today() -> None:
@@ -222,4 +214,4 @@ def test_buffers_with_different_policies_need_one_for_today() -> None:
 
 
 def test_repr_says_how_much_will_be_run() -> None:
-    assert repr(Plan(simulation(), **ASKED)) == "Plan(<a plan: 4 policies x 3 loads x 6 replications, seed 4>)"
+    assert repr(Plan(SIMULATION, **ASKED)) == "Plan(<a plan: 4 policies x 3 loads x 6 replications, seed 4>)"

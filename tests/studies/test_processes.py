@@ -10,7 +10,7 @@ import time
 
 import loky
 import pytest
-from bufsim_tests.studies_small import POLICIES, OwnSize, bits, study
+from bufsim_tests.models import POLICIES, OwnSize, bits, study_of
 
 from bufsim import BufsimError
 from bufsim.studies import processes as own
@@ -71,11 +71,11 @@ def test_after_a_fork_the_parents_processes_are_left_alone(monkeypatch):
 
 def test_the_callers_reusable_executor_is_left_alone():
     callers = loky.get_reusable_executor(max_workers=1)
-    study().run(2, executor=2, progress=False)
+    study_of().run(2, executor=2, progress=False)
     assert callers.submit(abs, -3).result() == 3
     assert callers._max_workers == 1
     # and it can be given, like any other
-    assert bits(study().run(2, executor=callers, progress=False)) == bits(study().run(2, progress=False))
+    assert bits(study_of().run(2, executor=callers, progress=False)) == bits(study_of().run(2, progress=False))
     callers.shutdown()
 
 
@@ -93,8 +93,8 @@ def test_a_worker_that_dies_is_told_of_and_the_next_study_has_new_ones():
     with pytest.raises(
         BufsimError, match=r"failed: TerminatedWorkerError: .*or a worker died, perhaps for want of mem"
     ):
-        study(POLICIES[0], Fatal(3)).run(2, executor=2, progress=False)
-    assert study().run(2, executor=2, progress=False).complete
+        study_of(POLICIES[0], Fatal(3)).run(2, executor=2, progress=False)
+    assert study_of().run(2, executor=2, progress=False).complete
 
 
 def test_an_interrupted_study_lets_its_processes_work_no_longer():
@@ -104,7 +104,7 @@ def test_an_interrupted_study_lets_its_processes_work_no_longer():
     pool = processes(2)
     pids = {pool.submit(os.getpid).result() for _ in range(10)}
     # its first replications take a moment, the others would take minutes
-    part = study(until=2000.0).run(2000, executor=2, progress=stop, engine="simpy")
+    part = study_of(until=2000.0).run(2000, executor=2, progress=stop, engine="simpy")
     assert not part.complete
     gone(pids)
 
@@ -112,19 +112,19 @@ def test_an_interrupted_study_lets_its_processes_work_no_longer():
 SCRIPT = """
     import os, sys
     from bufsim.studies.processes import processes
-    from bufsim_tests.studies_small import study
+    from bufsim_tests.models import study_of
     pool = processes(2)
     pids = set()
     while len(pids) < 2:
         pids.add(pool.submit(os.getpid).result())
     print(*pids, flush=True)
-    study(until=2000.0).run(2000, executor=2, progress=False, engine="simpy")
+    study_of(until=2000.0).run(2000, executor=2, progress=False, engine="simpy")
 """
 
 
 INTERRUPTED = """
     import os, signal, sys, threading
-    from bufsim_tests.studies_small import study
+    from bufsim_tests.models import study_of
 
     send = {"process": os.kill, "group": os.killpg}[sys.argv[1]]
     for pause in (0.0, 0.1, 0.3):
@@ -135,7 +135,7 @@ INTERRUPTED = """
                 begun.append(done)
                 threading.Timer(pause, send, (os.getpid(), signal.SIGINT)).start()
 
-        part = study(until=500.0).run(5000, executor=2, progress=tell, engine="simpy")
+        part = study_of(until=500.0).run(5000, executor=2, progress=tell, engine="simpy")
         print(part.complete, sum(map(len, part.tallies.values())) > 0, flush=True)
 """
 

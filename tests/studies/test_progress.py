@@ -3,7 +3,7 @@ from __future__ import annotations
 import builtins
 
 import pytest
-from bufsim_tests.studies_small import without
+from bufsim_tests.models import without
 
 from bufsim import InvalidTypeError, MissingExtraError
 from bufsim.studies import progress as bars

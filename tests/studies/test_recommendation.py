@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from bufsim_tests.studies_small import Failing, declare
+from bufsim_tests.models import Failing, drawn, served
 
 from bufsim import (
     Exponential,
@@ -26,27 +26,14 @@ from bufsim.studies.study import Study
 from bufsim.studies.study_result import StudyResult
 
 COST = cost(per_flush=40.0, per_job_second=1.0)
-
-
 TODAY = FlushAtSize(80) | FlushAfterAge(5.0)
-
-
+SIMULATION = served(TODAY, workers=[PushWorkers(2, service=Exponential(0.05))], warm_up=10.0)
 POLICIES = [FlushAtSize(size) | FlushAfterAge(5.0) for size in (10, 20, 30, 40, 80)]
-
-
-def simulation(policy=TODAY, rate=10.0, until=100.0):
-    return Simulation(
-        producers=[Producer("jobs", Poisson(rate))],
-        buffers=[JobBuffer("buffer", policy=policy)],
-        workers=[PushWorkers(2, service=Exponential(0.05))],
-        until=until,
-        warm_up=10.0,
-    )
 
 
 @pytest.fixture(scope="module")
 def result():
-    return Study(simulation(), policy=POLICIES, seed=4, baseline=TODAY).run(12, progress=False)
+    return Study(SIMULATION, policy=POLICIES, seed=4, baseline=TODAY).run(12, progress=False)
 
 
 def test_the_choice_is_the_best_of_those_that_keep_every_limit(result):
@@ -65,7 +52,7 @@ def test_the_value_is_estimated_again_on_replications_that_nobody_has_seen(resul
     answer = result.recommend(minimise=COST, progress=False)
     assert answer.choice.fresh == 12
     name = answer.choice.name
-    again = Study(simulation(), policy=POLICIES, seed=4).run(12, first=12, progress=False)
+    again = Study(SIMULATION, policy=POLICIES, seed=4).run(12, first=12, progress=False)
     assert answer.choice.value == again.interval(COST, name)
     assert answer.choice.value != result.interval(COST, name)
     samples = again.samples(COST)
@@ -101,7 +88,7 @@ def test_the_answer_is_told_in_the_planners_words(result):
 
 def test_what_is_not_separable_from_the_choice_is_named_with_the_replications_needed():
     policies = [FlushAtSize(27), FlushAtSize(28), FlushAtSize(29), FlushAtSize(90)]
-    answer = Study(simulation(), policy=policies, seed=4).run(5, progress=False).recommend(minimise=COST, fresh=0)
+    answer = Study(SIMULATION, policy=policies, seed=4).run(5, progress=False).recommend(minimise=COST, fresh=0)
     assert set(answer.selection.tie_set) == {repr(policy) for policy in policies[:3]}
     assert "is one of 3 with the lowest cost: " in answer.sentence()
     (line,) = (one for one in answer.sentences() if "Not separable" in one)
@@ -177,7 +164,7 @@ def test_an_undecided_option_is_nearer_than_one_that_fails(result):
 
 
 def test_what_is_done_today_may_be_the_choice():
-    study = Study(simulation(), policy=POLICIES, seed=4, baseline=POLICIES[2])
+    study = Study(SIMULATION, policy=POLICIES, seed=4, baseline=POLICIES[2])
     answer = study.run(12, progress=False).recommend(minimise=COST, progress=False)
     assert answer.choice.name == repr(POLICIES[2])
     assert ", and is what is done today (on 12 fresh replications)." in answer.sentence()
@@ -185,7 +172,7 @@ def test_what_is_done_today_may_be_the_choice():
 
 
 def test_a_gain_that_is_not_shown_is_not_claimed():
-    study = Study(simulation(), policy=[FlushAtSize(28), FlushAtSize(29)], seed=4, baseline=FlushAtSize(29))
+    study = Study(SIMULATION, policy=[FlushAtSize(28), FlushAtSize(29)], seed=4, baseline=FlushAtSize(29))
     answer = study.run(4, progress=False).recommend(minimise=COST, progress=False)
     if answer.choice.name == repr(FlushAtSize(28)):
         assert "not separable from today's size 29 (difference" in answer.sentence()
@@ -200,7 +187,7 @@ def test_a_highest_value_is_chosen_where_more_is_better(result):
 
 
 def test_a_policy_must_keep_its_limits_at_every_load_and_is_valued_at_todays():
-    study = Study(simulation(), policy=[FlushAtSize(20), FlushAtSize(60)], arrivals_scale=[1, 3], seed=4)
+    study = Study(SIMULATION, policy=[FlushAtSize(20), FlushAtSize(60)], arrivals_scale=[1, 3], seed=4)
     result = study.run(6, progress=False)
     answer = result.recommend(minimise=COST, subject_to=["mean_batch_size <= 50", "arrival_rate >= 8"], fresh=0)
     assert answer.origin.loads == 2
@@ -243,9 +230,9 @@ def test_headroom_says_up_to_which_load_the_limits_hold_and_which_breaks_first(r
 
 def test_an_option_that_did_not_finish_or_has_no_value_is_undecided():
     scenarios = {
-        "fails": declare(Failing()),
-        "never": declare(NeverFlush()),
-        "fine": declare(FlushAtSize(20)),
+        "fails": drawn(Failing()),
+        "never": drawn(NeverFlush()),
+        "fine": drawn(FlushAtSize(20)),
     }
     answer = Study(scenarios, seed=1).run(4, progress=False).recommend(minimise="mean_wait", fresh=0)
     reasons = {one.name: one.reason for one in answer.judged_options}
@@ -261,7 +248,7 @@ def test_an_option_that_did_not_finish_or_has_no_value_is_undecided():
 
 def test_a_limit_that_fresh_replications_do_not_confirm_is_told(result):
     chosen = result.recommend(minimise=COST, fresh=0).choice.name
-    fresh = Study(simulation(), policy=POLICIES, seed=4).run(2, first=12, progress=False)
+    fresh = Study(SIMULATION, policy=POLICIES, seed=4).run(2, first=12, progress=False)
     # a bound that the study's replications keep for certain, and two fresh ones leave open
     bound = result.interval("mean_wait", chosen, confidence=0.995).high * 1.0001
     assert fresh.interval("mean_wait", chosen).high > bound

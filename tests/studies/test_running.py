@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 import scipy.stats
-from bufsim_tests.studies_small import OwnSize, bits, bits_of, declare, study, without
+from bufsim_tests.models import OwnSize, bits, bits_of, drawn, study_of, without
 
 from bufsim import (
     BufsimError,
@@ -28,7 +28,7 @@ from bufsim.studies import running, tasks
 from bufsim.studies.running import execute, find_unpicklable, parallelism
 from bufsim.studies.study import Study
 
-ALL = study(*(FlushAtSize(n) for n in range(2, 8)), OwnSize(5))
+ALL = study_of(*(FlushAtSize(n) for n in range(2, 8)), OwnSize(5))
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def test_what_a_worker_hands_back_is_run_elsewhere(alone, monkeypatch):
 def test_scipys_distributions_draw_the_same_in_several_threads():
     # they are shared by all threads, and scipy's may hold a state of their own
     workers = [PushWorkers(2, service=scipy.stats.gamma(2.0, scale=0.02))]
-    gaps = declare(workers=workers, producers=[Producer("edits", Poisson(30.0), nbytes=scipy.stats.expon(scale=99.0))])
+    gaps = drawn(workers=workers, producers=[Producer("edits", Poisson(30.0), nbytes=scipy.stats.expon(scale=99.0))])
     here = Study(gaps, policy=[FlushAtSize(n) for n in range(2, 10)], seed=3)
     with futures.ThreadPoolExecutor(4) as executor:
         threads = here.run(4, executor=executor, progress=False)
@@ -227,7 +227,7 @@ def test_causes_are_written_as_here_wherever_they_are_counted():
         def __repr__(self):
             return f"{type(self).__qualname__}({self.size})"
 
-    here, there = (study(Local(3) | Local(9)).run(2, executor=ex, progress=False) for ex in (None, 2))
+    here, there = (study_of(Local(3) | Local(9)).run(2, executor=ex, progress=False) for ex in (None, 2))
     assert bits(there) == bits(here)
     (found,) = there.tallies.values()
     assert all("<locals>.Local(3)" in cause for cause in found[0].buffers["search"].causes)
@@ -239,7 +239,7 @@ def test_processes_of_the_standard_library_refuse_what_they_cannot_pickle():
         pass
 
     with futures.ProcessPoolExecutor(1) as executor, pytest.raises(InvalidTypeError) as error:
-        study(Local(3)).run(2, executor=executor, progress=False)
+        study_of(Local(3)).run(2, executor=executor, progress=False)
     assert "executor ProcessPoolExecutor cannot pickle the study" in str(error.value)
     assert "give executor=<number of processes>, which takes classes and functions defined anywhere" in str(error.value)
 
@@ -257,7 +257,7 @@ def test_an_executor_that_cannot_take_the_study_says_why():
             raise RuntimeError("no room.")
 
     with pytest.raises(BufsimError, match=r"^executor Broken failed: RuntimeError: no room; either it cannot take"):
-        study(Unpicklable(3)).run(2, executor=Broken(1), progress=False)
+        study_of(Unpicklable(3)).run(2, executor=Broken(1), progress=False)
 
 
 def test_what_cannot_be_pickled_is_named_with_its_place_and_the_way_out():
@@ -267,7 +267,7 @@ def test_what_cannot_be_pickled_is_named_with_its_place_and_the_way_out():
         with lock:
             return True
 
-    simulation = declare(until=20.0)
+    simulation = drawn(until=20.0)
     buffers = [replace(simulation.buffers[0], collect=guarded)]
     scenarios = {"free": simulation, "guarded": replace(simulation, buffers=buffers)}
     with pytest.raises(InvalidTypeError) as error:
@@ -288,7 +288,7 @@ def test_an_executor_that_takes_no_more_says_why():
     executor = futures.ThreadPoolExecutor(1)
     executor.shutdown()
     with pytest.raises(BufsimError, match="failed: RuntimeError: cannot schedule new futures after shutdown"):
-        study().run(2, executor=executor, progress=False)
+        study_of().run(2, executor=executor, progress=False)
 
 
 def test_what_came_in_before_an_executor_failed_is_in_the_store(tmp_path, monkeypatch):
@@ -304,9 +304,9 @@ def test_what_came_in_before_an_executor_failed_is_in_the_store(tmp_path, monkey
 
     monkeypatch.setattr(running, "MOST_IN_CHUNK", 1)
     with pytest.raises(BufsimError, match="failed: MemoryError: full"):
-        study().run(3, executor=Fragile(), store=tmp_path / "study.sqlite", progress=False)
+        study_of().run(3, executor=Fragile(), store=tmp_path / "study.sqlite", progress=False)
     counts = []
-    study().run(3, store=tmp_path / "study.sqlite", progress=lambda done, total: counts.append(done))
+    study_of().run(3, store=tmp_path / "study.sqlite", progress=lambda done, total: counts.append(done))
     assert counts == [4, 5, 6, 7, 8, 9]
 
 
@@ -316,18 +316,18 @@ def test_what_came_in_before_an_executor_failed_is_in_the_store(tmp_path, monkey
 @pytest.mark.parametrize("wrong", ["two", 2.0, True, object()])
 def test_an_executor_is_a_number_or_an_executor(wrong):
     with pytest.raises(InvalidTypeError, match=r"executor must be a number of processes or a concurrent.futures.Exec"):
-        study().run(2, executor=wrong, progress=False)
+        study_of().run(2, executor=wrong, progress=False)
 
 
 def test_there_is_at_least_one_process():
     with pytest.raises(InvalidValueError, match="executor must be >= 1, got 0"):
-        study().run(2, executor=0, progress=False)
+        study_of().run(2, executor=0, progress=False)
 
 
 def test_a_number_of_processes_needs_loky(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without("loky"))
     with pytest.raises(MissingExtraError, match="executor=<number of processes> needs loky: install it with pip"):
-        study().run(2, executor=2, progress=False)
+        study_of().run(2, executor=2, progress=False)
 
 
 # where it pays
@@ -371,7 +371,7 @@ def test_long_work_stays_where_it_must(monkeypatch, reason):
     if reason == "no loky":
         monkeypatch.setattr(builtins, "__import__", without("loky"))
     policies = [Unpicklable(3)] if reason.startswith("a part") else [FlushAtSize(3), FlushAtSize(4)]
-    result = study(*policies).run(5, progress=False)
+    result = study_of(*policies).run(5, progress=False)
     assert result.complete
     assert pools == []
 
@@ -398,7 +398,7 @@ def test_nothing_to_do_starts_nothing():
         ([1, min, 3], "it[1], which is the function min"),
         ({"a": (1, {"b": -7})}, "it['a'][1]['b'], which is -7"),
         (-1, "it, which is -1"),
-        (declare(rate=3.0), "it.producers[0].arrivals.rate, which is 3.0"),
+        (drawn(rate=3.0), "it.producers[0].arrivals.rate, which is 3.0"),
     ],
 )
 def test_the_innermost_part_that_cannot_be_pickled_is_named_by_its_place(value, words):

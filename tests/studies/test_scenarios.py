@@ -5,7 +5,7 @@ import math
 import re
 
 import pytest
-from bufsim_tests.studies_small import declare
+from bufsim_tests.models import drawn
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,7 +40,7 @@ def only(simulation, **over):
 
 
 def test_every_combination_has_a_name_that_says_its_values():
-    made = grid(declare(), {"policy": [FlushEvery(2.0), FlushAtSize(5)], "arrivals_scale": [1, 2.5], "until": [9.0]})
+    made = grid(drawn(), {"policy": [FlushEvery(2.0), FlushAtSize(5)], "arrivals_scale": [1, 2.5], "until": [9.0]})
     assert list(made) == [
         "FlushEvery(2.0) · arrivals ×1 · until 9.0",
         "FlushEvery(2.0) · arrivals ×2.5 · until 9.0",
@@ -69,9 +69,9 @@ def test_every_combination_has_a_name_that_says_its_values():
     ],
 )
 def test_a_field_is_found_wherever_it_stands(over, found):
-    varied = only(declare(), **over)
+    varied = only(drawn(), **over)
     assert found(varied)
-    assert not found(declare())
+    assert not found(drawn())
 
 
 def test_a_whole_is_varied_before_its_parts_whatever_the_order():
@@ -80,14 +80,14 @@ def test_a_whole_is_varied_before_its_parts_whatever_the_order():
         {"arrivals_scale": [2], "producers": [producers], "concurrency": [9], "workers": [workers]},
         {"workers": [workers], "concurrency": [9], "producers": [producers], "arrivals_scale": [2]},
     ):
-        varied = only(declare(), **over)
+        varied = only(drawn(), **over)
         assert varied.producers == (Producer("new", Poisson(6.0)),)
         assert varied.workers == (PushWorkers(9, service=Exponential(0.1)),)
 
 
 def test_a_workers_field_is_varied_for_those_that_have_it():
     workers = [PushWorkers(2, queue="default"), PollingWorkers()]
-    varied = only(declare(workers=workers), poll_interval=["1s"])
+    varied = only(drawn(workers=workers), poll_interval=["1s"])
     assert varied.workers == (PushWorkers(2, queue="default"), PollingWorkers(poll_interval=1.0))
 
 
@@ -100,13 +100,13 @@ def test_a_combination_is_the_same_in_whatever_order_the_fields_are_named(names)
         "concurrency": [1, 2],
         "durable_queue": [True, False],
     }
-    made = grid(declare(), {name: values[name] for name in names})
+    made = grid(drawn(), {name: values[name] for name in names})
     assert len(made) == 32
-    assert set(made.values()) == set(grid(declare(), values).values())
+    assert set(made.values()) == set(grid(drawn(), values).values())
 
 
 def test_scenarios_that_differ_in_their_policy_share_what_draws_follow_from():
-    made = grid(declare(), {"policy": [FlushAtSize(n) for n in range(1, 6)], "arrivals_scale": [1, 2, 3]})
+    made = grid(drawn(), {"policy": [FlushAtSize(n) for n in range(1, 6)], "arrivals_scale": [1, 2, 3]})
     assert len({drawn_from(one) for one in made.values()}) == 3
 
 
@@ -139,19 +139,19 @@ def test_scenarios_that_differ_in_their_policy_share_what_draws_follow_from():
 )
 def test_a_wrong_grid_says_why(over, error, says):
     with pytest.raises(error) as raised:
-        grid(declare(), over)
+        grid(drawn(), over)
     assert says in str(raised.value)
 
 
 def test_a_workers_field_needs_workers():
     with pytest.raises(InvalidValueError, match=r"concurrency is a field of workers, .* which has none; give it such"):
-        grid(declare(workers=[]), {"concurrency": [1, 2]})
+        grid(drawn(workers=[]), {"concurrency": [1, 2]})
 
 
 def test_values_that_look_the_same_are_to_be_named():
     traces = [[Producer("log", Trace([0.0, middle, 9.0]))] for middle in (1.0, 2.0)]
     with pytest.raises(InvalidValueError) as error:
-        grid(declare(), {"producers": traces})
+        grid(drawn(), {"producers": traces})
     assert "producers must have values that are written differently" in str(error.value)
     assert "or give named scenarios: {'a': simulation, 'b': another}" in str(error.value)
 
@@ -160,7 +160,7 @@ def test_a_grid_that_explodes_is_refused_before_it_is_made():
     sizes = [FlushAtSize(n) for n in range(1, 1001)]
     with pytest.raises(InvalidValueError) as error:
         # to vary the concurrency of no workers is another error, as soon as one scenario is made
-        grid(declare(workers=[]), {"policy": sizes, "arrivals_scale": list(range(1, 101)), "concurrency": [1, 2]})
+        grid(drawn(workers=[]), {"policy": sizes, "arrivals_scale": list(range(1, 101)), "concurrency": [1, 2]})
     assert str(error.value) == (
         "a grid must have at most 10,000 combinations, got 200,000 "
         "(1,000 values of policy × 100 values of arrivals_scale × 2 values of concurrency); "
@@ -195,7 +195,7 @@ ONE, TWO = FlushAtSize(10), FlushAtSize(20) | FlushAfterAge(2.0)
 
 
 def varied_study(**over):
-    return Study(declare(), seed=1, **over)
+    return Study(drawn(), seed=1, **over)
 
 
 def of(study, **asked):
@@ -217,12 +217,12 @@ def test_without_scale_1_the_lowest_load_is_the_base():
 
 
 def test_named_scenarios_are_an_option_each():
-    study = Study({"a": declare(ONE), "b": declare(TWO)}, seed=1)
+    study = Study({"a": drawn(ONE), "b": drawn(TWO)}, seed=1)
     assert of(study) == (Option("a", ((1.0, "a"),)), Option("b", ((1.0, "b"),)))
 
 
 def test_a_study_of_loads_alone_has_one_option_called_by_its_policy():
-    assert [one.name for one in of(varied_study(arrivals_scale=[1, 2]))] == [repr(declare().buffers[0].policy)]
+    assert [one.name for one in of(varied_study(arrivals_scale=[1, 2]))] == [repr(drawn().buffers[0].policy)]
 
 
 def test_what_did_not_finish_is_missing():
@@ -242,14 +242,14 @@ def test_loads_above_a_bound_may_be_left_out():
 @pytest.mark.parametrize("meant", [TWO, repr(TWO), f"{TWO!r} · arrivals \N{MULTIPLICATION SIGN}1"])
 def test_the_baseline_is_a_scenario_an_option_or_a_policy(meant):
     study = varied_study(policy=[ONE, TWO], arrivals_scale=[1, 2])
-    today = Study(declare(), seed=1, baseline=meant, policy=[ONE, TWO], arrivals_scale=[1, 2])
+    today = Study(drawn(), seed=1, baseline=meant, policy=[ONE, TWO], arrivals_scale=[1, 2])
     assert today.baseline == f"{TWO!r} · arrivals \N{MULTIPLICATION SIGN}1"
     assert study.baseline is None
 
 
 def test_a_baseline_that_is_not_there_is_told_with_the_nearest():
     with pytest.raises(InvalidValueError, match=re.escape("baseline must be one of 'a', 'today', got 'toady'")):
-        Study({"a": declare(), "today": declare()}, baseline="toady")
+        Study({"a": drawn(), "today": drawn()}, baseline="toady")
 
 
 class Own(FlushPolicy):
@@ -267,13 +267,13 @@ class OwnWritten(Own):
 
 def test_policies_of_ones_own_that_are_written_alike_are_refused_with_the_way_out():
     with pytest.raises(InvalidValueError) as error:
-        grid(declare(), {"policy": [Own(3), Own(4)]})
+        grid(drawn(), {"policy": [Own(3), Own(4)]})
     assert str(error.value) == (
         "policy must have values that are written differently, got Own() more than once; give the class Own a __repr__ "
         "that says what its values are, leave one out, or give named scenarios: {'a': simulation, 'b': another}"
     )
-    assert list(grid(declare(), {"policy": [OwnWritten(3), OwnWritten(4)]})) == ["OwnWritten(3)", "OwnWritten(4)"]
+    assert list(grid(drawn(), {"policy": [OwnWritten(3), OwnWritten(4)]})) == ["OwnWritten(3)", "OwnWritten(4)"]
     for twice in (FlushAtSize(3), OwnWritten(3)):
         with pytest.raises(InvalidValueError) as error:
-            grid(declare(), {"policy": [twice, twice]})
+            grid(drawn(), {"policy": [twice, twice]})
         assert "__repr__" not in str(error.value)

@@ -1,28 +1,21 @@
 from __future__ import annotations
 
 import pytest
+from bufsim_tests.models import edits
 
-from bufsim import FlushAtSize, FlushEvery, InvalidValueError, JobBuffer, Poisson, Producer, PushWorkers, Simulation
+from bufsim import FlushAtSize, FlushEvery, InvalidValueError, Poisson, PushWorkers, Simulation
 from bufsim.studies import running, tasks
 from bufsim.studies.expressions import expression, limit
 from bufsim.studies.sensitivity import BASE, Sensitivity, sensitivity
 
+MODEL = edits(Poisson(10.0), policy=FlushAtSize(20), workers=[PushWorkers(1, service="50ms")], until=200.0)
 WAIT, QUEUED = expression("mean_wait"), expression("utilisation")
 
 
 @pytest.fixture(scope="module")
 def found() -> Sensitivity:
     return sensitivity(
-        model(), [WAIT, QUEUED], seed=3, limits=[limit("utilisation <= 0.6")], replications=8, progress=False
-    )
-
-
-def model() -> Simulation:
-    return Simulation(
-        producers=[Producer("edits", Poisson(10.0))],
-        buffers=[JobBuffer("search", policy=FlushAtSize(20))],
-        workers=[PushWorkers(1, service="50ms")],
-        until=200.0,
+        MODEL, [WAIT, QUEUED], seed=3, limits=[limit("utilisation <= 0.6")], replications=8, progress=False
     )
 
 
@@ -62,7 +55,7 @@ def test_the_answer_is_told_and_has_a_table(found: Sensitivity) -> None:
 
 def test_one_seed_gives_one_answer_and_other_replications_another() -> None:
     one, same, other = (
-        sensitivity(model(), [WAIT], seed=3, replications=4, first=first, progress=False) for first in (0, 0, 4)
+        sensitivity(MODEL, [WAIT], seed=3, replications=4, first=first, progress=False) for first in (0, 0, 4)
     )
     assert one.table().equals(same.table())
     assert not one.table().equals(other.table())
@@ -74,26 +67,24 @@ def test_an_interrupt_is_not_half_an_answer(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(running, "execute", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        sensitivity(model(), [WAIT], seed=3, replications=4, progress=False)
+        sensitivity(MODEL, [WAIT], seed=3, replications=4, progress=False)
 
 
 def test_a_variation_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     run_on = tasks.run_on
 
     def failing(simulation: Simulation, *arguments: object, **named: object) -> object:
-        if simulation.workers[0].service != model().workers[0].service:
+        if simulation.workers[0].service != MODEL.workers[0].service:
             raise RuntimeError("too slow")
         return run_on(simulation, *arguments, **named)  # type: ignore[arg-type]  # passed on
 
     monkeypatch.setattr(tasks, "run_on", failing)
     with pytest.raises(InvalidValueError, match=r"with service time, (lower|higher) the model failed: RuntimeError"):
-        sensitivity(model(), [WAIT], seed=3, replications=2, progress=False)
+        sensitivity(MODEL, [WAIT], seed=3, replications=2, progress=False)
 
 
 def test_without_limits_everything_passes() -> None:
-    clocked = Simulation(
-        producers=[Producer("edits", Poisson(10.0))], buffers=[JobBuffer("b", policy=FlushEvery(5.0))], until=100.0
-    )
+    clocked = edits(Poisson(10.0), policy=FlushEvery(5.0), until=100.0)
     found = sensitivity(clocked, [WAIT], seed=3, replications=3, progress=False)
     assert {effect.verdicts for effect in found.effects} == {("pass", "pass")}
     assert BASE == "as assumed"

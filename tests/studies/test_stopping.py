@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from bufsim_tests.studies_small import declare
+from bufsim_tests.models import by_name
 
 from bufsim import FlushAfterAge, FlushAtSize, InvalidValueError, NeverFlush
 from bufsim.statistics import Margin
@@ -13,7 +13,7 @@ POLICIES = {"a": FlushAtSize(40) | FlushAfterAge(5.0), "b": FlushAtSize(42) | Fl
 
 
 def study(seed=6, **policies):
-    scenarios = {name: declare(policy, until=100.0) for name, policy in (policies or POLICIES).items()}
+    scenarios = by_name(policies or POLICIES, until=100.0)
     return Study(scenarios, seed=seed)
 
 

@@ -13,7 +13,7 @@ import time
 import zlib
 
 import pytest
-from bufsim_tests.studies_small import Failing, OwnSize, bits, declare, study
+from bufsim_tests.models import Failing, OwnSize, bits, drawn, study_of
 
 from bufsim import BufsimError, FlushAtSize, InvalidTypeError, InvalidValueError, Trace
 from bufsim.results.files import plain
@@ -27,7 +27,7 @@ KEY = Key("of a simulation", "compiled", 7)
 
 @pytest.fixture(scope="module")
 def tally():
-    return declare().run(1, record="summary").tally
+    return drawn().run(1, record="summary").tally
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def path(tmp_path):
 def computed(path, *args, **options):
     """How many replications are run, and not read, of a study with this store."""
     counts = []
-    result = study(*args, **options).run(3, store=path, progress=lambda done, total: counts.append(done))
+    result = study_of(*args, **options).run(3, store=path, progress=lambda done, total: counts.append(done))
     assert result.complete
     return len(counts)
 
@@ -80,7 +80,7 @@ def test_seeds_of_any_size_are_kept(path, tally):
 def test_what_is_there_already_stays(path, tally):
     with Store(path) as store:
         store.write([(KEY, 0, tally)])
-        store.write([(KEY, 0, declare(until=5.0).run(1, record="summary").tally)])
+        store.write([(KEY, 0, drawn(until=5.0).run(1, record="summary").tally)])
         assert store.read(KEY, [0]) == {0: tally}
 
 
@@ -97,17 +97,17 @@ def test_what_is_written_together_is_there_together_or_not_at_all(path, tally):
 
 
 def test_a_study_goes_on_where_it_was_stopped(path):
-    whole = study().run(4, progress=False)
+    whole = study_of().run(4, progress=False)
 
     def stop(done, total):
         if done == 5:
             raise KeyboardInterrupt
 
-    part = study().run(4, store=path, progress=stop)
+    part = study_of().run(4, store=path, progress=stop)
     assert not part.complete
     assert sum(map(len, part.tallies.values())) == 5
     counts = []
-    resumed = study().run(4, store=path, progress=lambda done, total: counts.append((done, total)))
+    resumed = study_of().run(4, store=path, progress=lambda done, total: counts.append((done, total)))
     assert resumed.complete
     assert counts == [(n, 12) for n in range(6, 13)]
     assert bits(resumed) == bits(whole)
@@ -121,16 +121,16 @@ def test_a_study_that_is_there_runs_nothing(path):
 def test_more_replications_and_scenarios_run_what_is_new(path):
     computed(path)
     counts = []
-    more = study(FlushAtSize(7), FlushAtSize(9)).run(5, store=path, progress=lambda *done: counts.append(done))
+    more = study_of(FlushAtSize(7), FlushAtSize(9)).run(5, store=path, progress=lambda *done: counts.append(done))
     assert len(counts) == 2 + 5
-    assert bits(more) == bits(study(FlushAtSize(7), FlushAtSize(9)).run(5, progress=False))
+    assert bits(more) == bits(study_of(FlushAtSize(7), FlushAtSize(9)).run(5, progress=False))
 
 
 def test_a_failed_replication_is_tried_again(path):
-    first = study(Failing(), FlushAtSize(7)).run(2, store=path, progress=False)
+    first = study_of(Failing(), FlushAtSize(7)).run(2, store=path, progress=False)
     assert len(first.failures) == 2
     counts = []
-    study(Failing(), FlushAtSize(7)).run(2, store=path, progress=lambda done, total: counts.append(done))
+    study_of(Failing(), FlushAtSize(7)).run(2, store=path, progress=lambda done, total: counts.append(done))
     assert len(counts) == 2
 
 
@@ -154,7 +154,7 @@ def test_other_data_of_a_trace_that_looks_the_same_is_another_scenario(path):
     def of(times, keys=None):
         from bufsim import Producer
 
-        return declare(producers=[Producer("log", Trace(times, keys=keys))])
+        return drawn(producers=[Producer("log", Trace(times, keys=keys))])
 
     from bufsim.studies.study import Study
 
@@ -226,9 +226,9 @@ def test_another_value_in_a_closure_is_another_scenario(path):
 
 STUDY = """
     import sys
-    from bufsim_tests.studies_small import OwnSize, study
+    from bufsim_tests.models import OwnSize, study_of
     from bufsim import FlushAtSize
-    planned = study(*(FlushAtSize(n) for n in range(5, 11)), OwnSize(3), seed=1)
+    planned = study_of(*(FlushAtSize(n) for n in range(5, 11)), OwnSize(3), seed=1)
     executor = int(sys.argv[2]) if len(sys.argv) > 2 else None
 
     def tell(done, total):
@@ -251,7 +251,7 @@ def start(path, *args, **options):
 
 @pytest.fixture(scope="module")
 def uninterrupted():
-    planned = study(*(FlushAtSize(n) for n in range(5, 11)), OwnSize(3), seed=1)
+    planned = study_of(*(FlushAtSize(n) for n in range(5, 11)), OwnSize(3), seed=1)
     return planned, bits(planned.run(12, progress=False, engine="simpy"))
 
 
@@ -365,7 +365,7 @@ def test_a_store_of_another_version_is_refused_with_the_way_out(path, monkeypatc
     with monkeypatch.context() as patched:
         patched.setattr("bufsim.__version__", "0.0.9")
         with pytest.raises(InvalidValueError) as error:
-            study().run(3, store=path, progress=False)
+            study_of().run(3, store=path, progress=False)
     assert str(error.value) == (
         f"store {str(path)!r} was written by another version (bufsim 0.1.0, this is 0.0.9), whose numbers may differ; "
         "give a new file, or run with that version"
@@ -464,19 +464,19 @@ def test_another_programs_file_is_refused_and_stays_as_it_is(path, content):
         cause = "it is another program's database"
     before = path.read_bytes()
     with pytest.raises(InvalidValueError) as error:
-        study().run(3, store=path, progress=False)
+        study_of().run(3, store=path, progress=False)
     assert str(error.value) == f"store must be a file that bufsim has written, or a new one, got {str(path)!r}: {cause}"
     assert path.read_bytes() == before
 
 
 def test_a_folder_is_refused(tmp_path):
     with pytest.raises(InvalidValueError, match="store must be a file in a folder that is there, got "):
-        study().run(3, store=tmp_path, progress=False)
+        study_of().run(3, store=tmp_path, progress=False)
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(InvalidValueError, match=r"store must be a file in a folder that is there, got .*missing/x"):
-        study().run(3, store=str(tmp_path / "missing" / "x.sqlite"), progress=False)
+        study_of().run(3, store=str(tmp_path / "missing" / "x.sqlite"), progress=False)
 
 
 def test_a_file_that_cannot_be_written_is_refused(path, monkeypatch):
@@ -486,7 +486,7 @@ def test_a_file_that_cannot_be_written_is_refused(path, monkeypatch):
         sqlite3, "connect", lambda file, **options: connect(f"file:{file}?mode=ro", uri=True, **options)
     )
     with pytest.raises(InvalidValueError) as error:
-        study().run(3, store=path, progress=False)
+        study_of().run(3, store=path, progress=False)
     assert "store must be a file that can be written, got " in str(error.value)
     assert "attempt to write a readonly database; copy it to where it can" in str(error.value)
 
@@ -537,4 +537,4 @@ def test_nothing_that_is_read_is_run(path, tally):
 @pytest.mark.parametrize("store", [5, b"study.sqlite", ["study.sqlite"]])
 def test_a_store_that_is_no_path_is_told(store):
     with pytest.raises(InvalidTypeError, match=r"^store must be the path of a file such as 'study\.sqlite', got "):
-        study().run(2, store=store, progress=False)
+        study_of().run(2, store=store, progress=False)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bufsim_tests.studies_small import POLICIES, Failing, OwnSize, bits, declare, study
+from bufsim_tests.models import POLICIES, Failing, OwnSize, bits, drawn, study_of
 
 from bufsim import (
     CollectQueues,
@@ -37,19 +37,19 @@ from bufsim.studies.study_numbers import IncompleteError
 
 
 def test_a_study_tells_its_scenarios_and_its_seed():
-    planned = study(seed=3)
+    planned = study_of(seed=3)
     assert list(planned.scenarios) == [repr(policy) for policy in POLICIES]
     assert planned.seed == 3
 
 
 def test_a_study_without_a_seed_draws_one():
-    one, two = Study({"a": declare()}), Study({"a": declare()})
+    one, two = Study({"a": drawn()}), Study({"a": drawn()})
     assert one.seed != two.seed
     assert one.run(2, progress=False).seed == one.seed
 
 
 def test_a_study_can_be_pickled():
-    planned = study(seed=3)
+    planned = study_of(seed=3)
     again = pickle.loads(pickle.dumps(planned))
     assert (again.seed, dict(again.scenarios)) == (planned.seed, dict(planned.scenarios))
 
@@ -57,19 +57,19 @@ def test_a_study_can_be_pickled():
 @pytest.mark.parametrize(
     ("make", "error", "says"),
     [
-        (lambda: Study(declare()), InvalidValueError, "a study of one simulation needs something to vary, such as pol"),
-        (lambda: Study([declare()]), InvalidTypeError, "scenarios must be a Simulation or a dict of them by name, got"),
+        (lambda: Study(drawn()), InvalidValueError, "a study of one simulation needs something to vary, such as pol"),
+        (lambda: Study([drawn()]), InvalidTypeError, "scenarios must be a Simulation or a dict of them by name, got"),
         (lambda: Study({}), InvalidValueError, "scenarios must not be empty; give at least one, such as {'today':"),
         (lambda: Study({"a": 1}), InvalidTypeError, "scenario 'a' must be a Simulation, got 1"),
-        (lambda: Study({1: declare()}), InvalidTypeError, "scenario name must be a str, got 1"),
-        (lambda: Study({"": declare()}), InvalidValueError, "scenario name must not be empty"),
+        (lambda: Study({1: drawn()}), InvalidTypeError, "scenario name must be a str, got 1"),
+        (lambda: Study({"": drawn()}), InvalidValueError, "scenario name must not be empty"),
         (
-            lambda: Study({"a": declare()}, until=[1.0]),
+            lambda: Study({"a": drawn()}, until=[1.0]),
             InvalidValueError,
             "until varies one simulation, got named scen",
         ),
-        (lambda: Study({"a": declare()}, seed=-1), InvalidValueError, "seed must be >= 0, got -1"),
-        (lambda: Study({"a": declare()}, seed=1.5), InvalidTypeError, "seed must be a whole number, got 1.5"),
+        (lambda: Study({"a": drawn()}, seed=-1), InvalidValueError, "seed must be >= 0, got -1"),
+        (lambda: Study({"a": drawn()}, seed=1.5), InvalidTypeError, "seed must be a whole number, got 1.5"),
     ],
 )
 def test_a_wrong_study_says_why(make, error, says):
@@ -91,7 +91,7 @@ def test_a_wrong_study_says_why(make, error, says):
 )
 def test_a_wrong_run_says_why(options, error, says):
     with pytest.raises(error) as raised:
-        study().run(**options)
+        study_of().run(**options)
     assert says in str(raised.value)
 
 
@@ -99,17 +99,17 @@ def test_a_wrong_run_says_why(options, error, says):
 
 
 def test_each_scenario_says_what_ran_it():
-    result = study(FlushAtSize(5), OwnSize(5)).run(2, progress=False)
+    result = study_of(FlushAtSize(5), OwnSize(5)).run(2, progress=False)
     assert list(result.engines.values()) == ["compiled", "simpy"]
 
 
 def test_a_scenario_that_the_compiled_engine_cannot_take_is_refused_at_once():
     with pytest.raises(NotLoweredError, match=r"does not know the policy OwnSize\(5\) of buffer 'search'; run it with"):
-        study(FlushAtSize(5), OwnSize(5)).run(2, engine="compiled", progress=False)
+        study_of(FlushAtSize(5), OwnSize(5)).run(2, engine="compiled", progress=False)
 
 
 def test_both_engines_give_the_same_metrics():
-    simpy, compiled = (study().run(3, engine=engine, progress=False) for engine in ("simpy", "compiled"))
+    simpy, compiled = (study_of().run(3, engine=engine, progress=False) for engine in ("simpy", "compiled"))
     names = ("mean_wait_s", "p99_wait_s", "mean_buffer_size_jobs", "flush_rate_per_s", "peak_buffer_size_jobs")
     for name in names:
         np.testing.assert_allclose(simpy.values(name), compiled.values(name), rtol=1e-12)
@@ -119,7 +119,7 @@ def test_both_engines_give_the_same_metrics():
 
 
 def test_a_failing_scenario_is_reported_with_its_cause_and_stops_nobody_else():
-    result = study(POLICIES[0], Failing(), POLICIES[1]).run(3, progress=False)
+    result = study_of(POLICIES[0], Failing(), POLICIES[1]).run(3, progress=False)
     assert result.complete
     assert result.finished == (repr(POLICIES[0]), repr(POLICIES[1]))
     assert result.failures.columns.tolist() == ["scenario", "replication", "error"]
@@ -130,19 +130,19 @@ def test_a_failing_scenario_is_reported_with_its_cause_and_stops_nobody_else():
 
 
 def test_the_others_are_as_without_it():
-    with_it = study(POLICIES[0], Failing(), POLICIES[1]).run(3, progress=False)
-    without = study(POLICIES[0], POLICIES[1]).run(3, progress=False)
+    with_it = study_of(POLICIES[0], Failing(), POLICIES[1]).run(3, progress=False)
+    without = study_of(POLICIES[0], POLICIES[1]).run(3, progress=False)
     assert {name: one for name, one in bits(with_it).items() if one} == bits(without)
 
 
 def test_the_result_says_that_a_scenario_failed():
-    text = repr(study(POLICIES[0], Failing()).run(2, progress=False))
+    text = repr(study_of(POLICIES[0], Failing()).run(2, progress=False))
     assert "2 scenarios · 2 replications each" in text
     assert "1 scenario failed, see .failures" in text
 
 
 def test_when_all_fail_the_result_still_shows_itself_and_numbers_say_why():
-    result = study(Failing()).run(2, progress=False)
+    result = study_of(Failing()).run(2, progress=False)
     assert repr(result) == "Study  seed 7 · 1 scenario · 1 scenario failed, see .failures"
     with pytest.raises(InvalidValueError, match=r"no scenario with 2 finished replications; scenario 'Failing.*' fail"):
         _ = result.replications
@@ -162,8 +162,8 @@ def test_a_reduce_that_raises_is_logged_as_the_service_does_and_fails_nothing(ca
 
 
 def test_service_times_that_run_out_are_reported():
-    short = declare(workers=[PushWorkers(2, service=[0.1] * 5)])
-    result = Study({"short": short, "long": declare()}, seed=1).run(2, progress=False)
+    short = drawn(workers=[PushWorkers(2, service=[0.1] * 5)])
+    result = Study({"short": short, "long": drawn()}, seed=1).run(2, progress=False)
     assert result.finished == ("long",)
     assert result.failures["error"].str.contains("service times of queue 'default' must be at least .* values").all()
 
@@ -178,7 +178,7 @@ def test_some_failed_replications_leave_a_scenario_out():
         def __repr__(self):
             return "Sometimes()"
 
-    result = study(Sometimes(5), POLICIES[0]).run(8, progress=False)
+    result = study_of(Sometimes(5), POLICIES[0]).run(8, progress=False)
     failed = result.failures["replication"].tolist()
     assert 0 < len(failed) < 8
     assert result.finished == (repr(POLICIES[0]),)
@@ -186,12 +186,12 @@ def test_some_failed_replications_leave_a_scenario_out():
 
 
 def test_failures_are_the_same_in_processes():
-    here, there = (study(Failing(), POLICIES[0]).run(3, executor=ex, progress=False) for ex in (None, 2))
+    here, there = (study_of(Failing(), POLICIES[0]).run(3, executor=ex, progress=False) for ex in (None, 2))
     assert here.failures.equals(there.failures)
 
 
 def test_a_metric_that_is_undefined_in_a_scenario_is_shown_so():
-    text = repr(study(NeverFlush(), POLICIES[0]).run(2, progress=False))
+    text = repr(study_of(NeverFlush(), POLICIES[0]).run(2, progress=False))
     assert "undefined" in text
     assert "NeverFlush()" in text
 
@@ -201,27 +201,27 @@ def test_a_metric_that_is_undefined_in_a_scenario_is_shown_so():
 
 def test_a_function_is_told_of_each_replication():
     told = []
-    study().run(2, progress=lambda done, total: told.append((done, total)))
+    study_of().run(2, progress=lambda done, total: told.append((done, total)))
     assert told == [(n, 6) for n in range(1, 7)]
 
 
 def test_a_quiet_study_says_nothing(capfd):
-    study().run(2, progress=False)
+    study_of().run(2, progress=False)
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_short_study_says_nothing(capfd, monkeypatch):
     monkeypatch.setattr(bars, "PATIENCE", 1000.0)
-    study().run(2)
+    study_of().run(2)
     out, err = capfd.readouterr()
     assert out == ""
     assert "run/s" not in err
 
 
 def test_a_study_shows_one_bar_on_request(capfd):
-    study().run(2, progress=False)  # what compiles says so in a line of its own
+    study_of().run(2, progress=False)  # what compiles says so in a line of its own
     capfd.readouterr()
-    study().run(2, progress=True, executor=2)
+    study_of().run(2, progress=True, executor=2)
     out, err = capfd.readouterr()
     assert out == ""
     # one line, written again and again: how often depends on how long it takes
@@ -240,8 +240,8 @@ def test_an_interrupt_gives_what_is_finished_and_says_so(executor):
         if done >= 7:
             raise KeyboardInterrupt
 
-    part = study().run(200, executor=executor, progress=stop)
-    whole = bits(study().run(5, progress=False))
+    part = study_of().run(200, executor=executor, progress=stop)
+    whole = bits(study_of().run(5, progress=False))
     assert not part.complete
     assert "INCOMPLETE: interrupted, this is what was finished" in repr(part)
     # what came in can be looked at and compared
@@ -262,7 +262,7 @@ def test_an_interrupt_in_a_run_keeps_the_others():
         def __repr__(self):
             return "Interrupted()"
 
-    part = study(POLICIES[0], Interrupted(3), POLICIES[1]).run(3, progress=False)
+    part = study_of(POLICIES[0], Interrupted(3), POLICIES[1]).run(3, progress=False)
     assert not part.complete
     assert [len(found) for found in part.tallies.values()] == [1, 0, 0]
 
@@ -272,7 +272,7 @@ def test_a_part_has_something_of_every_scenario():
         if done == 7:
             raise KeyboardInterrupt
 
-    part = study().run(10, progress=stop)
+    part = study_of().run(10, progress=stop)
     assert [len(found) for found in part.tallies.values()] == [3, 2, 2]
     assert part.replications == 2
 
@@ -287,7 +287,7 @@ PARTS = {
 
 @pytest.mark.parametrize("kept", PARTS.values(), ids=PARTS)
 def test_a_part_without_pairs_shows_what_there_is_and_says_why_nothing_is_compared(kept):
-    whole = study(until=20.0).run(6, progress=False)
+    whole = study_of(until=20.0).run(6, progress=False)
     tallies = {
         name: {number: whole.tallies[name][number] for number in numbers}
         for name, numbers in zip(whole.scenarios, kept, strict=True)
@@ -311,7 +311,7 @@ def test_a_part_without_pairs_shows_what_there_is_and_says_why_nothing_is_compar
 
 
 def test_of_many_scenarios_a_part_says_from_how_many_to_how_many_replications_they_have():
-    whole = study(*(FlushAtSize(n) for n in range(2, 10)), until=20.0).run(3, progress=False)
+    whole = study_of(*(FlushAtSize(n) for n in range(2, 10)), until=20.0).run(3, progress=False)
     last = list(whole.scenarios)[-1]
     part = replace(whole, tallies={**whole.tallies, last: {}}, complete=False)
     assert "this is what was finished (replications: from 0 to 3 of 8 scenarios)" in repr(part)
@@ -327,7 +327,7 @@ def test_an_interrupted_pool_has_done_the_first_replications_of_all_scenarios(co
             raise KeyboardInterrupt
 
     with futures.ThreadPoolExecutor(count) as executor:
-        part = study(until=5.0).run(200, executor=executor, progress=stop)
+        part = study_of(until=5.0).run(200, executor=executor, progress=stop)
     assert 30 <= sum(map(len, part.tallies.values())) < 40
     assert part.replications >= 5
 
@@ -336,7 +336,7 @@ def test_an_interrupt_that_comes_too_soon_says_so():
     def stop(done, total):
         raise KeyboardInterrupt
 
-    part = study().run(10, progress=stop)
+    part = study_of().run(10, progress=stop)
     with pytest.raises(InvalidValueError, match="it was interrupted too soon: run it again"):
         _ = part.replications
 
@@ -352,14 +352,14 @@ def runs(planned, replication=0):
 
 
 def test_every_scenario_meets_the_same_jobs():
-    results = list(runs(study(*POLICIES, FlushAtSize(1))).values())
+    results = list(runs(study_of(*POLICIES, FlushAtSize(1))).values())
     for other in results[1:]:
         for column in ("created_at", "nbytes", "producer"):
             assert other.jobs[column].tolist() == results[0].jobs[column].tolist()
 
 
 def test_the_i_th_work_of_a_queue_takes_the_same_service_time_under_every_policy():
-    simulation = declare(workers=[PushWorkers(2, service=Exponential(0.05))])
+    simulation = drawn(workers=[PushWorkers(2, service=Exponential(0.05))])
     times = [one.work["busy_time"].dropna() for one in runs(Study(simulation, policy=POLICIES, seed=3)).values()]
     least = min(map(len, times))
     assert least > 100
@@ -368,7 +368,7 @@ def test_the_i_th_work_of_a_queue_takes_the_same_service_time_under_every_policy
 
 
 def test_what_else_is_in_the_model_shifts_nothing():
-    alone = declare()
+    alone = drawn()
     extended = Simulation(
         producers=[*alone.producers, Producer("imports", Poisson(3.0), queue="other")],
         buffers=[*alone.buffers, JobBuffer("others", policy=FlushEvery(4.0), collect=CollectQueues("other"))],
@@ -380,14 +380,14 @@ def test_what_else_is_in_the_model_shifts_nothing():
 
 
 def test_replications_meet_different_jobs():
-    planned = study()
+    planned = study_of()
     first, second = (next(iter(runs(planned, number).values())).jobs["created_at"].tolist() for number in (0, 1))
     assert not set(first) & set(second)
 
 
 def test_replications_can_begin_where_others_ended():
-    whole = bits(study().run(5, progress=False))
-    rest = bits(study().run(3, first=2, progress=False))
+    whole = bits(study_of().run(5, progress=False))
+    rest = bits(study_of().run(3, first=2, progress=False))
     assert rest == {name: {n: found[n] for n in (2, 3, 4)} for name, found in whole.items()}
 
 
@@ -404,6 +404,6 @@ def test_adjacent_root_seeds_share_no_stream():
         one.jobs["created_at"].tolist()
         for seed in (7, 8, 9)
         for number in range(3)
-        for one in [declare().run(seed, replication=number)]
+        for one in [drawn().run(seed, replication=number)]
     ]
     assert all(not set(one) & set(other) for one, other in itertools.combinations(firsts, 2))

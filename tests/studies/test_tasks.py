@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from bufsim_tests.studies_small import bits, bits_of, declare, study
+from bufsim_tests.models import bits, bits_of, drawn, study_of
 
 from bufsim import (
     Exponential,
@@ -39,7 +39,7 @@ def test_neighbours_share_what_is_drawn(monkeypatch, engine):
         return stream(self, name, purpose)
 
     monkeypatch.setattr(tasks.Workload, "stream", noted)
-    fresh = Study(declare(workers=[]), policy=[FlushAtSize(n) for n in (2, 3, 4)], arrivals_scale=[1, 2], seed=1)
+    fresh = Study(drawn(workers=[]), policy=[FlushAtSize(n) for n in (2, 3, 4)], arrivals_scale=[1, 2], seed=1)
     fresh.run(3, progress=False, engine=engine)
     # once for each load and replication, whatever the order in the grid
     assert drawn == [0, 0, 1, 1, 2, 2]
@@ -52,7 +52,7 @@ def test_what_is_shared_in_several_blocks_gives_the_same_to_the_bit():
     ]
     policies = [FlushAtSize(9), FlushAfterAge(2.0), FlushAtBytes(9000), FlushEvery(3.0)]
     workers = [PushWorkers(3, service=Exponential(0.02), failure=0.2, retries=2)]
-    simulation = declare(producers=producers, workers=workers, until=1500.0)
+    simulation = drawn(producers=producers, workers=workers, until=1500.0)
     many = Study(simulation, policy=policies, reduce=[KeepAll(), UniqueByKey()], seed=5)
     found = bits(many.run(2, progress=False))
     for name, one in many.scenarios.items():
@@ -62,7 +62,7 @@ def test_what_is_shared_in_several_blocks_gives_the_same_to_the_bit():
 
 def test_what_takes_much_room_is_not_kept(monkeypatch):
     monkeypatch.setattr(tasks, "MOST_KEPT", 10)
-    some = [Task(name, one, 1, 0, "compiled") for name, one in study().scenarios.items()]
+    some = [Task(name, one, 1, 0, "compiled") for name, one in study_of().scenarios.items()]
     draws = SharedDraws()
     workload = draws.workload(some[0])
     assert draws.workload(some[1]) is workload
@@ -73,7 +73,7 @@ def test_what_takes_much_room_is_not_kept(monkeypatch):
 
 def test_blocks_of_jobs_are_kept_too():
     producers = [Producer(name, Poisson(300.0)) for name in ("edits", "imports")]
-    simulation = declare(producers=producers, until=120.0)
+    simulation = drawn(producers=producers, until=120.0)
     workload = SharedDraws().workload(Task("a", simulation, 1, 0, "compiled"))
     fresh = tasks.Workload(simulation.producers, seed=1, until=120.0)
     begun = next(workload.job_blocks())  # what is not read to its end is not kept
@@ -89,12 +89,12 @@ def test_blocks_of_jobs_are_kept_too():
     [
         lambda one: Task("b", one.simulation, 2, 0, "simpy"),
         lambda one: Task("b", one.simulation, 1, 1, "simpy"),
-        lambda one: Task("b", declare(), 1, 0, "simpy"),
+        lambda one: Task("b", drawn(), 1, 0, "simpy"),
         lambda one: Task("b", one.simulation.scaled(arrivals=2.0), 1, 0, "simpy"),
     ],
 )
 def test_what_meets_other_draws_shares_nothing(other):
-    one = Task("a", declare(), 1, 0, "simpy")
+    one = Task("a", drawn(), 1, 0, "simpy")
     draws = SharedDraws()
     workload = draws.workload(one)
     assert draws.workload(other(one)) is not workload
@@ -120,7 +120,7 @@ class Stumbling(Distribution):
 def test_after_an_error_draws_are_made_anew():
     # a block that was drawn and not kept would shift those that follow
     workers = [PushWorkers(500, service=Stumbling())]
-    simulation = declare(workers=workers, rate=200.0)
+    simulation = drawn(workers=workers, rate=200.0)
     first, second = run([Task(str(n), simulation, 1, 0, "simpy") for n in range(2)])
     assert first.error.startswith("ArithmeticError: stumbled")
     assert second.tally == simulation.run(1, engine="simpy", record="summary").tally
@@ -130,7 +130,7 @@ def test_a_chunk_holds_what_its_scenarios_share_once():
     generator = np.random.default_rng(1)
     rows = 100_000
     trace = Trace(np.sort(generator.uniform(0.0, 3600.0, rows)), keys=generator.integers(0, 9000, rows).tolist())
-    recorded = declare(producers=[Producer("log", trace)], until=3600.0)
+    recorded = drawn(producers=[Producer("log", trace)], until=3600.0)
     many = Study(recorded, policy=[FlushAtSize(n) for n in range(2, 22)], arrivals_scale=[1, 1.5, 2], seed=1)
     some = [Task(name, one, 1, 0, "compiled") for name, one in many.scenarios.items()]
     one, all_ = len(pickle.dumps(some[:1])), len(pickle.dumps(some))
@@ -140,12 +140,12 @@ def test_a_chunk_holds_what_its_scenarios_share_once():
 
 
 def test_what_comes_back_is_small():
-    result = declare(until=3600.0, rate=20.0).run(1, engine="compiled", record="summary")
+    result = drawn(until=3600.0, rate=20.0).run(1, engine="compiled", record="summary")
     assert len(pickle.dumps(result.tally)) < 150_000
 
 
 def test_a_worker_runs_for_a_while_but_at_least_once(monkeypatch):
-    some = [Task("a", declare(until=5.0), 1, number, "simpy") for number in range(5)]
+    some = [Task("a", drawn(until=5.0), 1, number, "simpy") for number in range(5)]
     assert run_for_a_while(some) == list(run(some))
     monkeypatch.setattr(tasks, "PATIENCE", 0.0)
     assert run_for_a_while(some) == list(run(some))[:1]

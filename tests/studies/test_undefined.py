@@ -7,7 +7,7 @@ import pickle
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from bufsim_tests.studies_small import Failing, declare
+from bufsim_tests.models import Failing, by_name, drawn
 
 from bufsim import FlushAfterAge, FlushAtSize, NeverFlush
 from bufsim.errors import InvalidValueError
@@ -22,7 +22,7 @@ SAYS = (
 
 
 def run(baseline="size", **policies):
-    scenarios = {name: declare(policy, until=20.0) for name, policy in (policies or POLICIES).items()}
+    scenarios = by_name(policies or POLICIES, until=20.0)
     return Study(scenarios, seed=1, baseline=baseline).run(4, progress=False, engine="simpy", executor=1)
 
 
@@ -104,7 +104,7 @@ def test_what_is_told_of_it_to_those_who_write_no_python_has_none(result):
 
 
 def test_without_workers_it_is_not_the_length_of_the_runs():
-    unserved = declare(FlushAtSize(7), until=20.0, workers=[])
+    unserved = drawn(FlushAtSize(7), until=20.0, workers=[])
     result = Study({"alone": unserved}, seed=1).run(4, progress=False, engine="simpy", executor=1)
     says = (
         r"^utilisation of alone is undefined: nothing serves the queue, for the model has no workers; give it some, "
@@ -147,7 +147,7 @@ def test_so_does_one_that_failed():
 
 def test_where_it_has_a_value_in_some_replications_only_it_is_told_in_how_many():
     # one job in 10 s on average: some runs of 10 s flush none
-    scenarios = {"rare": declare(FlushAtSize(1), rate=0.1, until=10.0)}
+    scenarios = {"rare": drawn(FlushAtSize(1), rate=0.1, until=10.0)}
     result = Study(scenarios, seed=1).run(12, progress=False, engine="simpy", executor=1)
     missing = int(result.values("max_wait")["rare"].isna().sum())
     assert 0 < missing < 12

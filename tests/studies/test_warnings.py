@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from bufsim_tests.studies_small import declare
+from bufsim_tests.models import by_name, drawn
 
 from bufsim import (
     Bulk,
@@ -30,7 +30,7 @@ from bufsim.studies.warnings import cut_periods, flush_cycle, levels, warm_up_ch
 
 
 def warned(**policies):
-    scenarios = {name: declare(policy, until=64.0, warm_up=10.0) for name, policy in policies.items()}
+    scenarios = by_name(policies, until=64.0, warm_up=10.0)
     return Study(scenarios, seed=3).run(4, progress=False).warnings()
 
 
@@ -48,9 +48,9 @@ def test_each_warning_names_its_scenario_and_in_how_many_replications_it_was_see
 
 
 def test_a_scenario_that_failed_is_not_judged():
-    from bufsim_tests.studies_small import Failing
+    from bufsim_tests.models import Failing
 
-    scenarios = {"fails": declare(Failing()), "fine": declare(FlushAtSize(10) | FlushAfterAge(1.0), until=64.0)}
+    scenarios = {"fails": drawn(Failing()), "fine": drawn(FlushAtSize(10) | FlushAfterAge(1.0), until=64.0)}
     result = Study(scenarios, seed=3).run(3, progress=False)
     assert not any("fails" in sentence for sentence in result.warnings())
 

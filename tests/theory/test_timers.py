@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from bufsim_tests.theory_replay import mean_wait, waits_and_batches
+from bufsim_tests.theory_cases import mean_wait, waits_and_batches
 from hypothesis import given
 from hypothesis import strategies as st
 

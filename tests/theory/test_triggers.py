@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bufsim_tests.theory_replay import mean_wait, waits_and_batches
+from bufsim_tests.theory_cases import mean_wait, waits_and_batches
 
 from bufsim import theory
 from bufsim.errors import InvalidValueError
