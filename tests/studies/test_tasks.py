@@ -30,19 +30,19 @@ from bufsim.studies.tasks import SharedDraws, Task, run, run_for_a_while
 
 @pytest.mark.parametrize("engine", ["compiled", "simpy"])
 def test_neighbours_share_what_is_drawn(monkeypatch, engine):
-    drawn = []
+    replications = []
     stream = tasks.Workload.stream
 
     def noted(self, name, purpose):
         if purpose == "arrivals":
-            drawn.append(self.replication)
+            replications.append(self.replication)
         return stream(self, name, purpose)
 
     monkeypatch.setattr(tasks.Workload, "stream", noted)
     fresh = Study(drawn(workers=[]), policy=[FlushAtSize(n) for n in (2, 3, 4)], arrivals_scale=[1, 2], seed=1)
     fresh.run(3, progress=False, engine=engine)
     # once for each load and replication, whatever the order in the grid
-    assert drawn == [0, 0, 1, 1, 2, 2]
+    assert replications == [0, 0, 1, 1, 2, 2]
 
 
 def test_what_is_shared_in_several_blocks_gives_the_same_to_the_bit():
