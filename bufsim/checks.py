@@ -8,10 +8,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 Written = str | dt.timedelta | np.timedelta64
 """A duration that is not a number: a text such as "15min", or a timedelta of Python, numpy or pandas."""
@@ -21,19 +25,31 @@ NBytes = int | str
 """A size as people write it: bytes, or a text such as "64 MiB"."""
 Measure = Seconds
 """A duration or a size as people write it."""
-NUMBER = r"(?:[0-9][0-9_]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+NUMBER = r"(?:[0-9]+(?:_[0-9]+)*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 """Pattern of a number without a sign."""
+LARGEST = 2**53
+"""The largest whole number that is taken: above it, floats and the engines' columns tell no neighbours apart."""
 _PLAIN = re.compile(rf"\s*([-+]?{NUMBER})\s*(\S*)\s*")
+_EXPONENT = re.compile(r"[eE][-+]?0*([0-9]{1,9})")
+_MOST_DIGITS = 400
+"""So many characters has a number at most, and so large is its exponent; no float needs more."""
+DEEPEST = 50
+"""So deep may policies, brackets and tables lie within each other."""
+MOST_PARTS = 1_000
+"""Of so many parts a policy is made at most."""
 
 
 def finite(name: str, value: object) -> float:
     """Return `value` as a finite float."""
     # numpy counts its timedeltas among the integers
     if isinstance(value, bool | np.timedelta64) or not isinstance(value, Real):
-        raise InvalidTypeError(f"{name} must be a number, got {value!r}")
-    number = float(value)
+        raise InvalidTypeError(f"{name} must be a number, got {quoted(value)}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
     if not math.isfinite(number):
-        raise InvalidValueError(f"{name} must be finite, got {value!r}")
+        raise InvalidValueError(f"{name} must be finite, got {quoted(value)}")
     return number
 
 
@@ -41,7 +57,7 @@ def positive(name: str, value: object) -> float:
     """Return `value` as a finite float above 0."""
     number = finite(name, value)
     if number <= 0.0:
-        raise InvalidValueError(f"{name} must be > 0, got {value!r}")
+        raise InvalidValueError(f"{name} must be > 0, got {quoted(value)}")
     return number
 
 
@@ -49,7 +65,7 @@ def not_negative(name: str, value: object) -> float:
     """Return `value` as a finite float of at least 0."""
     number = finite(name, value)
     if number < 0.0:
-        raise InvalidValueError(f"{name} must be >= 0, got {value!r}")
+        raise InvalidValueError(f"{name} must be >= 0, got {quoted(value)}")
     # -0.0 would print as such in reprs and compare unequal in byte-wise tests
     return number + 0.0
 
@@ -58,24 +74,31 @@ def probability(name: str, value: object) -> float:
     """Return `value` as a float in [0, 1]."""
     number = finite(name, value)
     if not 0.0 <= number <= 1.0:
-        raise InvalidValueError(f"{name} must be between 0 and 1, got {value!r}")
+        raise InvalidValueError(f"{name} must be between 0 and 1, got {quoted(value)}")
     return number
 
 
-def integer(name: str, value: object, *, at_least: int) -> int:
+def integer(name: str, value: object, *, at_least: int, at_most: int = LARGEST) -> int:
     """Return `value` as an int of at least `at_least`."""
     if isinstance(value, bool | np.timedelta64) or not isinstance(value, Integral):
-        raise InvalidTypeError(f"{name} must be a whole number, got {value!r}")
+        raise InvalidTypeError(f"{name} must be a whole number, got {quoted(value)}")
     number = int(value)
     if number < at_least:
-        raise InvalidValueError(f"{name} must be >= {at_least}, got {value!r}")
+        raise InvalidValueError(f"{name} must be >= {at_least}, got {quoted(value)}")
+    if number > at_most:
+        raise InvalidValueError(f"{name} must be <= {at_most:,}, got {quoted(value)}")
     return number
+
+
+def seed(name: str, value: object) -> int:
+    """Return `value` as a root seed: an int of at least 0, of at most 1,000 bits."""
+    return integer(name, value, at_least=0, at_most=2**1000)
 
 
 def text(name: str, value: object) -> str:
     """Return `value` as a non-empty str."""
     if not isinstance(value, str):
-        raise InvalidTypeError(f"{name} must be a str, got {value!r}")
+        raise InvalidTypeError(f"{name} must be a str, got {quoted(value)}")
     if not value:
         raise InvalidValueError(f"{name} must not be empty; give it a name")
     return value
@@ -86,7 +109,7 @@ def unique(name: str, values: Iterable[str]) -> None:
     seen: set[str] = set()
     for value in values:
         if value in seen:
-            raise InvalidValueError(f"{name} must be unique, got {value!r} twice; rename one")
+            raise InvalidValueError(f"{name} must be unique, got {quoted(value)} twice; rename one")
         seen.add(value)
 
 
@@ -96,7 +119,7 @@ def one_of(name: str, value: object, allowed: Iterable[str]) -> str:
     if isinstance(value, str) and value in names:
         return value
     listed = ", ".join(map(repr, names))
-    raise InvalidValueError(f"{name} must be one of {listed}, got {value!r}{did_you_mean(value, names)}")
+    raise InvalidValueError(f"{name} must be one of {listed}, got {quoted(value)}{did_you_mean(value, names)}")
 
 
 def did_you_mean(value: object, names: Iterable[str]) -> str:
@@ -173,20 +196,52 @@ def amount(name: str, value: object, unit: str) -> float:
         return finite(name, value)
     plain = _PLAIN.fullmatch(value)
     if plain and plain.group(2) in ("", unit):
-        return finite(name, float(plain.group(1)))
+        return written_number(name, plain.group(1))
     if plain and plain.group(2) == "%" and unit == "":
-        return finite(name, float(plain.group(1)) / 100.0)
+        return written_number(name, plain.group(1)) / 100.0
     if unit == "s":
         return seconds(name, value)
     if unit == "bytes":
         return float(nbytes(name, value, at_least=0))
-    raise InvalidValueError(f"{name} must be a number{unit and ' of ' + unit}, got {value!r}")
+    raise InvalidValueError(f"{name} must be a number{unit and ' of ' + unit}, got {quoted(value)}")
+
+
+def written_number(name: str, written: str) -> float:
+    """Return a number that is written in digits; none becomes 0 or infinite in silence.
+
+    Examples
+    --------
+    >>> written_number("rate", "1_000.5"), written_number("rate", "-2e-3")
+    (1000.5, -0.002)
+    """
+    return _float(name, _fraction(name, written), written)
+
+
+def _fraction(name: str, written: str) -> Fraction:
+    """Return a number as it is written, before it is rounded; a huge exponent would take hours to expand."""
+    from fractions import Fraction  # late: slow to import
+
+    exponent = _EXPONENT.search(written)
+    if len(written) > _MOST_DIGITS or (exponent is not None and int(exponent.group(1)) > _MOST_DIGITS):
+        raise InvalidValueError(f"{name} must lie between 1e-300 and 1e300, or be 0, got {quoted(written)}")
+    return Fraction(written)
+
+
+def _float(name: str, exact: Fraction, value: str) -> float:
+    try:
+        # rounded once, at the end: "7ms" is 0.007
+        number = float(exact)
+    except OverflowError:
+        raise InvalidValueError(f"{name} must be finite, got {quoted(value)}") from None
+    if exact and not number:
+        raise InvalidValueError(f"{name} must lie between 1e-300 and 1e300, or be 0, got {quoted(value)}")
+    return number
 
 
 def _timedelta64(name: str, value: np.timedelta64) -> float:
     # a month or a year is no fixed time, and a bare count has no unit
     if np.datetime_data(value.dtype)[0] in ("Y", "M", "generic") or np.isnat(value):
-        raise InvalidValueError(f"{name} must be a timedelta in weeks, days or less, got {value!r}")
+        raise InvalidValueError(f"{name} must be a timedelta in weeks, days or less, got {quoted(value)}")
     return float(value / np.timedelta64(1, "s"))
 
 
@@ -205,7 +260,9 @@ class _Units:
         meant = self.meant.get(unit.lower())
         names = (known for known in self.factors if len(known) > 4)
         hint = f"; did you mean '{number}{meant}'?" if meant else did_you_mean(unit, names)
-        raise InvalidValueError(f"{name} has the unknown unit {unit!r} in {value!r}; the units are {self.listed}{hint}")
+        raise InvalidValueError(
+            f"{name} has the unknown unit {unit!r} in {quoted(value)}; the units are {self.listed}{hint}"
+        )
 
 
 _SECONDS = _Units(
@@ -237,7 +294,7 @@ _BYTES = _Units(
     example="'64 MiB' or '500 kB'",
     meant={"k": " kB", "m": " MB", "g": " GB", "ki": " KiB", "mi": " MiB", "gi": " GiB"},
 )
-_PART = re.compile(r"\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z\u00b5\u03bc]+)\s*")
+_PART = re.compile(rf"\s*({NUMBER})\s*([A-Za-z\u00b5\u03bc]+)\s*")
 
 
 def _measure(name: str, value: str, units: _Units) -> float:
@@ -247,12 +304,8 @@ def _measure(name: str, value: str, units: _Units) -> float:
     position = 0
     while (part := _PART.match(value, position)) is not None:
         number, unit = part.groups()
-        total += Fraction(number) * Fraction(*units.factor(name, value, number, unit))
+        total += _fraction(name, number) * Fraction(*units.factor(name, value, number, unit))
         position = part.end()
     if position == 0 or position != len(value):
-        raise InvalidValueError(f"{name} must be a number with a unit, such as {units.example}, got {value!r}")
-    try:
-        # rounded once, at the end: "7ms" is 0.007
-        return float(total)
-    except OverflowError:
-        raise InvalidValueError(f"{name} must be finite, got {value!r}") from None
+        raise InvalidValueError(f"{name} must be a number with a unit, such as {units.example}, got {quoted(value)}")
+    return _float(name, total, value)

@@ -158,7 +158,7 @@ class Simulation(Declaration):
         return run_on(self, self._workload(seed, replication), engine=engine, record=record)
 
     def _workload(self, seed: int | None, replication: int) -> Workload:
-        seed = fresh_seed() if seed is None else checks.integer("seed", seed, at_least=0)
+        seed = fresh_seed() if seed is None else checks.seed("seed", seed)
         return Workload(self.producers, seed=seed, until=self.until, replication=replication)
 
 

@@ -267,3 +267,32 @@ def test_a_wrong_amount_says_what_it_must_be(value, unit, message):
 def test_only_seconds_take_a_timedelta():
     with pytest.raises(InvalidTypeError, match=r"limit must be a number, got datetime.timedelta\(seconds=1\)"):
         checks.amount("limit", dt.timedelta(seconds=1), "jobs")
+
+
+@pytest.mark.parametrize("number", [10**400, 10**5000, -(10**400)], ids=["400", "5000", "-400"])
+def test_a_number_that_no_float_holds_is_refused(number: int) -> None:
+    with pytest.raises(InvalidValueError, match="rate must be finite, got"):
+        checks.finite("rate", number)
+
+
+def test_a_whole_number_has_a_largest_that_both_engines_hold_exactly() -> None:
+    assert checks.integer("size", 2**53, at_least=1) == 2**53
+    for number in (2**53 + 1, 2**63, 10**20, 10**5000):
+        with pytest.raises(InvalidValueError, match="size must be <= 9,007,199,254,740,992, got"):
+            checks.integer("size", number, at_least=1)
+    with pytest.raises(InvalidValueError, match="nbytes must be <="):
+        checks.nbytes("nbytes", "9223372036854775808 B", at_least=0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1e99999999s", "1e-9999999s", "1e-350s", f"{'9' * 100_000}s", "9" * 100_000],
+    ids=["e+", "e-", "0", "s", ""],
+)
+def test_a_duration_that_no_float_holds_is_refused_at_once(text: str) -> None:
+    with pytest.raises(InvalidValueError, match="age must"):
+        checks.seconds("age", text)
+
+
+def test_what_is_written_as_zero_is_zero() -> None:
+    assert checks.seconds("age", "0e5 s") == checks.written_number("age", "0.000") == 0.0

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+import traceback
 from collections.abc import Sequence
 
 from bufsim.cli import compare, inputs, metrics, plan, run, verify
-from bufsim.cli.printing import INTERRUPTED, WRONG_INPUT, Command, Parser
+from bufsim.cli.printing import INTERRUPTED, OWN_FAULT, WRONG_INPUT, Command, Parser, write
 from bufsim.engines.compilation import silent, telling
-from bufsim.errors import BufsimError
+from bufsim.errors import BufsimError, message
 from bufsim.studies.estimates import UndefinedError
 
 COMMANDS: tuple[Command, ...] = (run.COMMAND, compare.COMMAND, plan.COMMAND, metrics.COMMAND, verify.COMMAND)
@@ -21,6 +22,7 @@ exit codes:
   0    done
   1    the answer is that nothing qualifies
   2    wrong input
+  3    a fault of bufsim's own
   130  interrupted; with --store FILE the finished replications are kept
 """
 
@@ -38,14 +40,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _quiet(options.quiet):
             return command.run(options)
-    except UndefinedError as error:
-        return _say(f"error: {error.text}", WRONG_INPUT)
-    except BufsimError as error:
-        return _say(f"error: {error}", WRONG_INPUT)
-    except OSError as error:
-        return _say(f"error: {error.filename or ''}: {error.strerror or error}", WRONG_INPUT)
     except KeyboardInterrupt:
         return _say(f"interrupted; {inputs.left(options)}", INTERRUPTED)
+    except Exception as error:
+        if options.debug:
+            write(sys.stderr, traceback.format_exc())
+        return _failed(error)
+
+
+def _failed(error: Exception) -> int:
+    """Say in one sentence why a command failed, and return its exit code."""
+    if isinstance(error, UndefinedError):
+        return _say(f"error: {error.text}", WRONG_INPUT)
+    if isinstance(error, BufsimError):
+        return _say(f"error: {error}", WRONG_INPUT)
+    if isinstance(error, OSError):
+        return _say(f"error: {error.filename or 'the output'}: {error.strerror or error}", WRONG_INPUT)
+    if isinstance(error, MemoryError):
+        return _say("error: this needs more memory than there is; take a shorter run or fewer jobs", WRONG_INPUT)
+    kind = type(error).__name__
+    return _say(f"a fault of bufsim's own, {kind}: {error}; --debug shows where, please report it", OWN_FAULT)
 
 
 def _quiet(quiet: bool) -> contextlib.AbstractContextManager[None]:
@@ -53,8 +67,8 @@ def _quiet(quiet: bool) -> contextlib.AbstractContextManager[None]:
     return telling(silent) if quiet else contextlib.nullcontext()
 
 
-def _say(message: str, code: int) -> int:
-    print(f"bufsim: {message}", file=sys.stderr)
+def _say(text: str, code: int) -> int:
+    write(sys.stderr, message(f"bufsim: {text}"))
     return code
 
 

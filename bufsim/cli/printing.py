@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import codecs
+import contextlib
 import importlib.util
-import io
 import json
 import math
 import os
@@ -12,11 +13,11 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import pandas as pd
 
-from bufsim.errors import InvalidValueError, MissingExtraError
+from bufsim.errors import LONGEST, InvalidValueError, MissingExtraError, harmless, shortened
 from bufsim.results import metrics
 from bufsim.results.records import SCHEMAS
 from bufsim.results.result import Result
@@ -24,7 +25,7 @@ from bufsim.results.result import Result
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction["Parser"]
 
-DONE, NOTHING_QUALIFIES, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+DONE, NOTHING_QUALIFIES, WRONG_INPUT, OWN_FAULT, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 class Parser(argparse.ArgumentParser):
@@ -32,7 +33,11 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong with the options, and end."""
-        self.exit(WRONG_INPUT, f"bufsim: error: {message}; see {self.prog} --help\n")
+        self.exit(WRONG_INPUT, shortened(f"bufsim: error: {message}", LONGEST) + f"; see {self.prog} --help\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if message:
+            write(file or sys.stderr, message.removesuffix("\n"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,7 @@ class Command:
             common.add_argument("--seed", type=_seed, metavar="N", help=meaning)
         common.add_argument("--json", action="store_true", help="print one JSON object in place of tables")
         common.add_argument("--quiet", action="store_true", help="print nothing but errors")
+        common.add_argument("--debug", action="store_true", help="show where in bufsim an error comes from")
         parser.set_defaults(command=self)
 
 
@@ -113,20 +119,64 @@ class Console:
     def say(self, text: str = "") -> None:
         """Print text for people."""
         if not (self.quiet or self.as_json):
-            _print(text)
+            write(sys.stdout, text)
 
     def give(self, answer: Mapping[str, Any]) -> None:
         """Print the whole answer for programs."""
         if self.as_json and not self.quiet:
-            _print(json.dumps(_plain(answer), indent=2, ensure_ascii=False, allow_nan=False))
+            # JSON has escapes of its own: no name can be anything but text in it
+            write(sys.stdout, json.dumps(_plain(answer), indent=2, allow_nan=False))
 
 
-def _print(text: str) -> None:
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        # who has read enough (| head) does not stop the run: the files are still wanted
-        sys.stdout = io.StringIO()
+_SPELLED = {
+    **dict(zip("\u2264\u2265\u2212\u00d7\u00f7\u00b7", ("<=", ">=", "-", "x", "/", "."), strict=True)),
+    **dict.fromkeys("\u2013\u2014", "-"),
+    **dict.fromkeys("\u00b5\u03bc", "u"),
+    "\u2026": "...",
+    "\u2192": "->",
+    "\u25b8": ">",
+    "\u2502": "|",
+    "\u00b1": "+-",
+}
+"""What stands in place of a sign where the output's encoding has none."""
+
+
+def _spell(error: UnicodeError) -> tuple[str, int]:
+    """Write what an encoding does not have: signs of mathematics in ASCII, other letters by their number."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    letters = error.object[error.start : error.end]
+    return "".join(_SPELLED.get(letter, ascii(letter)[1:-1]) for letter in letters), error.end
+
+
+codecs.register_error("bufsim", _spell)
+
+
+def write(stream: TextIO | None, text: str) -> None:
+    """Print lines on a stream, whatever it can take: another encoding, or nothing since nobody reads it any more.
+
+    Who has read enough (``| head``) does not stop the run: the files are still wanted.
+    """
+    if stream is None:
+        # Python has none where the terminal gave none
+        return
+    lines = "\n".join(map(harmless, text.split("\n"))) + "\n"
+    if stream.encoding:
+        lines = lines.encode(stream.encoding, errors="bufsim").decode(stream.encoding)
+    # a closed stream gives a ValueError
+    with contextlib.suppress(BrokenPipeError, ValueError):
+        stream.write(lines)
+        stream.flush()
+        return
+    _give_up(stream)
+
+
+def _give_up(stream: TextIO) -> None:
+    """Let whatever else is written to a stream go nowhere, also what Python still holds when it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def _plain(value: Any) -> Any:

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bufsim import memory
-from bufsim.checks import integer
+from bufsim import checks, memory
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model.distributions import BLOCK, FloatArray, as_distribution, sample
 from bufsim.model.stops import Stops
@@ -46,8 +45,8 @@ def stream(seed: int, name: str, purpose: str, replication: int = 0) -> np.rando
     >>> stream(1, "import", "arrivals").random() == stream(2, "import", "arrivals").random()
     False
     """
-    integer("seed", seed, at_least=0)
-    if integer("replication", replication, at_least=0) >= 2**32:
+    checks.seed("seed", seed)
+    if checks.integer("replication", replication, at_least=0) >= 2**32:
         raise InvalidValueError(f"replication must be < 2**32, got {replication!r}")
     # the length tells where the name ends: ("a", "bc") and ("ab", "c") differ
     written = name.encode("utf-8", "surrogatepass")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bufsim import checks
 from bufsim.checks import integer, positive, unique
 from bufsim.engines.randomness import Draws, Reader, endless, stream
 from bufsim.errors import InvalidTypeError, InvalidValueError
@@ -164,7 +165,7 @@ class Workload:
             if not isinstance(producer, Producer):
                 raise InvalidTypeError(f"producers[{position}] must be a Producer, got {producer!r}")
         unique("producer names", (producer.name for producer in self.producers))
-        self.seed = integer("seed", seed, at_least=0)
+        self.seed = checks.seed("seed", seed)
         self.until = positive("until", until)
         self.replication = integer("replication", replication, at_least=0)
         self.queues = tuple(dict.fromkeys(queue for producer in self.producers for queue in producer.queues))

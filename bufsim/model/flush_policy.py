@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -178,6 +179,7 @@ class _Joined(FlushPolicy):
         if not flat:
             raise InvalidValueError(f"{type(self).__name__} needs at least one policy, got none")
         settle(self, members=tuple(flat))
+        _check_size(self)
 
     def ticks(self, until: float) -> Iterator[rules.Operation]:
         """Yield the ticks of all members."""
@@ -309,6 +311,7 @@ class CheckedEvery(FlushPolicy):
             raise InvalidValueError(
                 f"checked_every cannot be nested, got it on {self.policy!r}; keep one grid, round the whole policy"
             )
+        _check_size(self)
 
     def due(self, view: BufferView) -> float:
         """Return the first tick at or after max(now, due) and later than last_flush_start."""
@@ -347,6 +350,26 @@ class CheckedEvery(FlushPolicy):
         inner = f"({self.policy!r})" if isinstance(self.policy, _Joined) else repr(self.policy)
         phase = f", phase={self.phase!r}" if self.phase else ""
         return f"{inner}.checked_every({self.period!r}{phase})"
+
+
+def _check_size(policy: FlushPolicy) -> None:
+    """Refuse what is too large to be read: parts are few and lie not too deep, so that walking over them is quick."""
+    # its members have been checked: none has more than that, and the walk is short
+    count = sum(1 for _ in itertools.islice(policy.parts(), checks.MOST_PARTS + 1))
+    depth = _depth(policy)
+    if count > checks.MOST_PARTS or depth > checks.DEEPEST:
+        raise InvalidValueError(
+            f"a policy may have at most {checks.MOST_PARTS:,} parts, {checks.DEEPEST} within each other, got "
+            f"{'more' if count > checks.MOST_PARTS else f'{depth} within each other'}; join leaves with one kind of "
+            "operator, or write a FlushPolicy of your own"
+        )
+
+
+def _depth(policy: FlushPolicy) -> int:
+    inside = (
+        policy.members if isinstance(policy, _Joined) else (policy.policy,) if isinstance(policy, CheckedEvery) else ()
+    )
+    return 1 + max(map(_depth, inside), default=0)
 
 
 def _operand(operator: str, value: object) -> FlushPolicy:

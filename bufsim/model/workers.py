@@ -13,7 +13,6 @@ import numpy.typing as npt
 from bufsim import checks
 from bufsim.checks import Seconds, Written
 from bufsim.declared import (
-    Count,
     Duration,
     Period,
     Positive,
@@ -122,6 +121,8 @@ def _backoff(name: str, given: Any) -> Backoff:
     return given if isinstance(given, Backoff) else Backoff(given)
 
 
+_MOST_WORKERS = 1_000_000
+Concurrency = Annotated[int, lambda name, given: checks.integer(name, given, at_least=1, at_most=_MOST_WORKERS)]
 Service = Annotated[
     Wide[DistributionLike | npt.ArrayLike | Seconds | GivenTimes, Distribution | GivenTimes],
     _service,
@@ -136,7 +137,7 @@ class PushWorkers(Value):
     Parameters
     ----------
     concurrency : int
-        Jobs in service at once, ≥ 1.
+        Jobs in service at once, 1 to 1,000,000.
     queue : str, optional
         The queue that they serve. None: each queue without workers of its own gets a pool like this.
     service : distribution, number, or array of float
@@ -156,7 +157,7 @@ class PushWorkers(Value):
     PushWorkers(concurrency=4, service=Constant(0.02), per_item=0.005)
     """
 
-    concurrency: Count = 3
+    concurrency: Concurrency = 3
     _: KW_ONLY
     queue: Text | None = None
     service: Service = default(Constant(0.0))
@@ -176,7 +177,7 @@ class PollingWorkers(Value):
     Parameters
     ----------
     concurrency : int
-        Jobs in service at once, ≥ 1.
+        Jobs in service at once, 1 to 1,000,000.
     poll_interval : float, str or timedelta
         Between polls, s, > 0.
     queue, service, per_item, failure, retries, backoff
@@ -188,7 +189,7 @@ class PollingWorkers(Value):
     PollingWorkers(service=Constant(0.02))
     """
 
-    concurrency: Count = 1
+    concurrency: Concurrency = 1
     _: KW_ONLY
     queue: Text | None = None
     service: Service = default(Constant(0.0))

@@ -13,13 +13,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from bufsim import checks
 from bufsim.checks import NUMBER
 from bufsim.errors import InvalidValueError
 from bufsim.spelling.parser import Parser, Token
 
 CHECKED = ("checked_every", "checked")
 _NUMBER = f"[-+]?{NUMBER}"
-_UNIT = "[ ]*[A-Za-z\u00b5\u03bc]+"
+# an exponent is no unit: 1e-3 is a number
+_UNIT = "[ ]*(?![eE][-+]?[0-9])[A-Za-z\u00b5\u03bc]+"
 # other backslashes stay: paths have them
 _ESCAPED = re.compile(r"\\([\\'\"])")
 _CONSTANTS = {"True": True, "true": True, "False": False, "false": False, "None": None}
@@ -122,7 +124,7 @@ class _Words(Parser[Node]):
     def _value(self) -> Node:
         before, token = self.tokens[self.position - 1], self.next()
         if token.kind == "number":
-            return Literal(self.where(token.at), _number(token.text))
+            return Literal(self.where(token.at), _number(self.name, token.text))
         if token.kind == "quantity":
             return Literal(self.where(token.at), token.text)
         if token.kind == "text":
@@ -190,7 +192,6 @@ def _height(node: Node) -> int:
     return 1 + max(map(_height, inside), default=0)
 
 
-def _number(text: str) -> int | float:
-    # Python converts no whole number of more digits than some thousands
-    is_whole = text.lstrip("+-").replace("_", "").isdigit() and len(text) < 1_000
-    return int(text) if is_whole else float(text)
+def _number(name: str, text: str) -> int | float:
+    number = checks.written_number(name, text)
+    return int(text) if text.lstrip("+-").replace("_", "").isdigit() else number

@@ -10,11 +10,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
-from bufsim.errors import InvalidValueError
+from bufsim.checks import DEEPEST
+from bufsim.errors import InvalidValueError, quoted
 
-DEEPEST = 50
-"""So many brackets may lie within each other."""
-_LONGEST = 1_000
+_LONGEST = 200
 """Messages quote texts up to this length whole."""
 
 T = TypeVar("T")
@@ -145,7 +144,7 @@ class Parser(ABC, Generic[T]):
 
     def unexpected(self, token: Token, expected: str) -> InvalidValueError:
         """The error that a token does not fit where it stands."""
-        problem = f"has {token.text!r}, which does not fit there," if token.text else "ends too early,"
+        problem = f"has {quoted(token.text)}, which does not fit there," if token.text else "ends too early,"
         way_out = self.hints.get(token.text, expected)
         return InvalidValueError(f"{self.name} {problem}{self.where(token.at)}; {way_out}")
 

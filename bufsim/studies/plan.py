@@ -141,7 +141,7 @@ class Plan:
             loads=scales,
             load=planned,
             replications=replications,
-            seed=fresh_seed() if seed is None else checks.integer("seed", seed, at_least=0),
+            seed=fresh_seed() if seed is None else checks.seed("seed", seed),
             headroom=_further(headroom, scales, planned),
             assumptions=tuple(checks.text("an assumption", text) for text in _list("assumptions", assumptions)),
             confidence=inner_probability("confidence", confidence),

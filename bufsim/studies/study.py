@@ -74,7 +74,7 @@ class Study:
         combinations = [dict(zip(over, values, strict=True)) for values in itertools.product(*over.values())]
         coordinates = dict(zip(named, combinations, strict=True)) if over else {}
         object.__setattr__(self, "scenarios", MappingProxyType(named))
-        object.__setattr__(self, "seed", fresh_seed() if seed is None else checks.integer("seed", seed, at_least=0))
+        object.__setattr__(self, "seed", fresh_seed() if seed is None else checks.seed("seed", seed))
         object.__setattr__(self, "coordinates", MappingProxyType(coordinates))
         today = None if baseline is None else find_scenario(baseline, named, coordinates)
         object.__setattr__(self, "baseline", today)

@@ -16,7 +16,7 @@ from bufsim.results.metrics import SHOWN_OF_STUDY
 from bufsim.results.tallies import Tally
 from bufsim.simulation import Simulation
 from bufsim.statistics import Interval
-from bufsim.studies.estimates import Evaluation, Floats, UndefinedError, is_deterministic
+from bufsim.studies.estimates import Evaluation, Floats, UndefinedError
 from bufsim.studies.expressions import Expression, expression
 from bufsim.studies.running import ReplicationRunner
 from bufsim.studies.scenarios import Coordinates
@@ -52,8 +52,6 @@ class StudyNumbers:
         scenario, replication, error: what did not finish, and why.
     complete : bool
         False after an interrupt: then this is a part of the study.
-    confidence : float
-        What is taken where none is asked for: 0.95, or that of the look at which a sequential study stopped.
     """
 
     scenarios: Mapping[str, Simulation]
@@ -64,7 +62,6 @@ class StudyNumbers:
     tallies: Mapping[str, Mapping[int, Tally]]
     failures: pd.DataFrame
     complete: bool
-    confidence: float = 0.95
 
     @classmethod
     def of(
@@ -176,20 +173,11 @@ class StudyNumbers:
 
     # numbers
 
-    def _level(self, confidence: float | None) -> float:
-        """Return the confidence asked for, or what is taken where none is."""
-        return self.confidence if confidence is None else confidence
-
     def measured(self, metric: str | Expression, scenario: str, *, of: str | None = None) -> Evaluation:
         """A metric or an expression of one scenario over the replications, for values and intervals."""
         checks.one_of("scenario", scenario, self.finished)
         tallies = self.tallies[scenario]
-        own = [tallies[number] for number in self._own(scenario)]
-        return Evaluation(expression(metric, of), own, scenario, self.scenarios[scenario])
-
-    def is_deterministic(self, scenario: str) -> bool:
-        """Return whether nothing is drawn at random in a scenario, so that its numbers are exact."""
-        return is_deterministic(list(self.tallies[scenario].values()), self.scenarios[scenario])
+        return Evaluation(expression(metric, of), [tallies[number] for number in self._own(scenario)], scenario)
 
     def values(self, metric: str | Expression, *, of: str | None = None) -> pd.DataFrame:
         """A metric or an expression in every replication: a row a replication, a column a scenario.
@@ -208,7 +196,7 @@ class StudyNumbers:
         return {name: self.measured(metric, name, of=of).values() for name in self.finished}
 
     def interval(
-        self, metric: str | Expression, scenario: str, *, of: str | None = None, confidence: float | None = None
+        self, metric: str | Expression, scenario: str, *, of: str | None = None, confidence: float = 0.95
     ) -> Interval:
         """A metric or an expression of one scenario with its confidence interval over replications.
 
@@ -222,16 +210,10 @@ class StudyNumbers:
         >>> 2.5 in result.interval("mean_wait", "today", confidence=0.99)
         True
         """
-        return self.measured(metric, scenario, of=of).interval(self._level(confidence))
+        return self.measured(metric, scenario, of=of).interval(confidence)
 
     def quantile_over_runs(
-        self,
-        metric: str | Expression,
-        scenario: str,
-        q: float,
-        *,
-        of: str | None = None,
-        confidence: float | None = None,
+        self, metric: str | Expression, scenario: str, q: float, *, of: str | None = None, confidence: float = 0.95
     ) -> Interval:
         """A quantile over runs: what a metric of one run stays at or below with probability `q`.
 
@@ -248,11 +230,9 @@ class StudyNumbers:
         >>> result.quantile_over_runs("peak_buffer_size", "today", 0.99).note
         'no upper bound at 95 % from 30 observations (368 needed)'
         """
-        return self.measured(metric, scenario, of=of).over_runs(q, self._level(confidence))
+        return self.measured(metric, scenario, of=of).over_runs(q, confidence)
 
-    def intervals(
-        self, *metrics: str | Expression, of: str | None = None, confidence: float | None = None
-    ) -> pd.DataFrame:
+    def intervals(self, *metrics: str | Expression, of: str | None = None, confidence: float = 0.95) -> pd.DataFrame:
         """The metrics or expressions of all scenarios with their intervals.
 
         Parameters
@@ -261,8 +241,8 @@ class StudyNumbers:
             What; by default the usual metrics.
         of : str, optional
             Of which buffer or queue; None: all together.
-        confidence : float, optional
-            Of each interval by itself; by default that of the result.
+        confidence : float
+            Of each interval by itself.
 
         Returns
         -------
@@ -281,8 +261,7 @@ class StudyNumbers:
         ['mean_wait_s', 'flush_rate_per_s']
         """
         requested = self._expressions(metrics, of)
-        level = self._level(confidence)
-        rows = [_row(self.measured(metric, name), level) for metric in requested for name in self.finished]
+        rows = [_row(self.measured(metric, name), confidence) for metric in requested for name in self.finished]
         return pd.DataFrame(rows, columns=COLUMNS)
 
     def metrics(self, *metrics: str | Expression, of: str | None = None) -> pd.DataFrame:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bufsim.simulation import Engine, Simulation
 from bufsim.statistics import Selection, select_best
-from bufsim.statistics.comparisons import NO_PROOF
 from bufsim.studies.comparisons import Comparisons, Front, Pairs, compare, front
 from bufsim.studies.expressions import Expression, Limit, all_limits, expression, one_objective
 from bufsim.studies.limit_checks import LimitChecks, check_limits
@@ -49,7 +48,7 @@ class StudyResult(StudyNumbers):
         baseline: str | None = None,
         pairs: Pairs | Literal["all"] | None = None,
         margin: object = None,
-        confidence: float | None = None,
+        confidence: float = 0.95,
         where_defined: bool = False,
     ) -> Comparisons:
         """Compare scenarios by paired differences under common random numbers, adjusted for all that are made.
@@ -67,7 +66,7 @@ class StudyResult(StudyNumbers):
         margin : number, str, Margin or mapping, optional
             What does not matter, and makes two scenarios equivalent: ``"5 %"``, an amount in the metric's unit such as
             ``"50ms"``, or either by metric.
-        confidence : float, optional
+        confidence : float
             Of all comparisons together (scenarios × metrics, Holm's method).
         where_defined : bool
             Leave out a comparison with a scenario in which the metric has no value (as the wait where nothing is
@@ -97,9 +96,8 @@ class StudyResult(StudyNumbers):
             baseline=today,
             pairs=pairs,
             margin=margin,
-            confidence=self._level(confidence),
+            confidence=confidence,
             where_defined=where_defined,
-            is_deterministic=self.is_deterministic,
         )
 
     def best(
@@ -107,7 +105,7 @@ class StudyResult(StudyNumbers):
         *,
         minimise: str | Expression | None = None,
         maximise: str | Expression | None = None,
-        confidence: float | None = None,
+        confidence: float = 0.95,
     ) -> Selection:
         """The scenario with the lowest (or highest) value, with all that are not separable from it.
 
@@ -118,7 +116,7 @@ class StudyResult(StudyNumbers):
         ----------
         minimise, maximise : str or Expression
             One of them: what is to be low, such as ``"mean_wait"`` or ``cost(per_flush=0.4)``, or high.
-        confidence : float, optional
+        confidence : float
             Of the tie set, and of the bound on the regret.
 
         Returns
@@ -136,20 +134,17 @@ class StudyResult(StudyNumbers):
         'FlushAtSize(20)'
         """
         objective, is_cost = one_objective(minimise, maximise)
-        exact = self.replications <= NO_PROOF and all(map(self.is_deterministic, self.finished))
-        selection = select_best(
-            self.samples(objective), confidence=self._level(confidence), lower_is_better=is_cost, exact=exact
-        )
+        selection = select_best(self.samples(objective), confidence=confidence, lower_is_better=is_cost)
         return replace(selection, unit=objective.unit)
 
-    def pareto(self, x: str | Expression, y: str | Expression, *, confidence: float | None = None) -> Front:
+    def pareto(self, x: str | Expression, y: str | Expression, *, confidence: float = 0.95) -> Front:
         """The Pareto front of two objectives: which scenarios are on it, and which are not separable from it.
 
         Parameters
         ----------
         x, y : str or Expression
             The objectives; less is taken as better where a metric does not say.
-        confidence : float, optional
+        confidence : float
             Of each interval by itself, and of no scenario being wrongly called dominated.
 
         Returns
@@ -167,9 +162,9 @@ class StudyResult(StudyNumbers):
         ('FlushAtSize(20)', 'FlushAfterAge(5.0)')
         """
         self._check_paired()
-        return front(expression(x), expression(y), self.finished, self.measured, confidence=self._level(confidence))
+        return front(expression(x), expression(y), self.finished, self.measured, confidence=confidence)
 
-    def check(self, *limits: str | Limit, confidence: float | None = None) -> LimitChecks:
+    def check(self, *limits: str | Limit, confidence: float = 0.95) -> LimitChecks:
         """The verdicts of all scenarios on limits: pass, fail or undecided, each with its interval.
 
         With probability `confidence` no scenario passes, or fails, that should not: a scenario passes if it keeps all
@@ -180,7 +175,7 @@ class StudyResult(StudyNumbers):
         ----------
         *limits : str or Limit
             Such as ``"p99_wait <= 2s"``, or ``metric("p99_wait") <= "2s"``.
-        confidence : float, optional
+        confidence : float
             Of all verdicts together.
 
         Returns
@@ -197,9 +192,7 @@ class StudyResult(StudyNumbers):
         >>> [(check.scenario, check.verdict) for check in result.check("p99_wait <= 3s").checks]
         [('FlushAtSize(20)', 'pass'), ('FlushAfterAge(5.0)', 'fail')]
         """
-        return LimitChecks(
-            check_limits(all_limits(limits), self.finished, self.measured, confidence=self._level(confidence))
-        )
+        return LimitChecks(check_limits(all_limits(limits), self.finished, self.measured, confidence=confidence))
 
     def recommend(
         self,
@@ -207,7 +200,7 @@ class StudyResult(StudyNumbers):
         minimise: str | Expression | None = None,
         maximise: str | Expression | None = None,
         subject_to: str | Limit | Sequence[str | Limit] = (),
-        confidence: float | None = None,
+        confidence: float = 0.95,
         fresh: int | None = None,
         headroom: Sequence[float] = (),
         up_to: float | None = None,
@@ -227,7 +220,7 @@ class StudyResult(StudyNumbers):
             What is to be low, such as ``cost(per_flush=0.4, per_job_second=0.01)``, or high.
         subject_to : str, Limit or sequence of them
             What must be kept, such as ``["p99_wait <= 2s"]``. What is undecided counts as not kept.
-        confidence : float, optional
+        confidence : float
             Of the verdicts on limits, of the tie set, and of each interval.
         fresh : int, optional
             Replications that nobody has seen, on which the choice's value is estimated again: on those that chose it,
@@ -258,7 +251,7 @@ class StudyResult(StudyNumbers):
         if len(self.finished) > 1:
             self._check_paired()
         objective, is_cost = one_objective(minimise, maximise)
-        question = Question(objective, is_cost, all_limits(subject_to), self._level(confidence))
+        question = Question(objective, is_cost, all_limits(subject_to), confidence)
 
         def rerun(scenarios: Mapping[str, Simulation], replications: int) -> StudyResult:
             return self._more(scenarios, replications, executor=executor, store=store, progress=progress)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import collections
 import dataclasses
 import datetime
+import itertools
 import math
 import pickle
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
@@ -402,3 +405,27 @@ def test_a_grid_of_no_policy_is_refused() -> None:
 def test_no_members_are_refused(kind: type[AnyOf | AllOf]) -> None:
     with pytest.raises(InvalidValueError, match=f"{kind.__name__} needs at least one policy, got none"):
         kind(())
+
+
+def test_a_wide_policy_may_be_built_in_a_loop() -> None:
+    policy: FlushPolicy = FlushAfterAge(1.0)
+    for jobs in range(400):
+        policy = policy | FlushAtSize(jobs + 6)
+    assert len(list(policy.leaves())) == 401
+
+
+def deeper(policy: FlushPolicy) -> FlushPolicy:
+    return (policy & FlushAtSize(6)) | FlushAfterAge(1.0)
+
+
+def doubled(policy: FlushPolicy) -> FlushPolicy:
+    return (policy & FlushAtSize(6)) | (policy & FlushAtSize(7))
+
+
+@pytest.mark.parametrize(("grow", "got"), [(deeper, "51 within each other"), (doubled, "more")])
+def test_a_policy_that_grows_too_large_in_a_loop_is_refused(
+    grow: Callable[[FlushPolicy], FlushPolicy], got: str
+) -> None:
+    policies = itertools.accumulate(range(400), lambda policy, _: grow(policy), initial=FlushAtSize(5) | FlushAtSize(9))
+    with pytest.raises(InvalidValueError, match=f"at most 1,000 parts, 50 within each other, got {got}"):
+        collections.deque(policies, maxlen=0)

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
+from bufsim.checks import DEEPEST
 from bufsim.errors import InvalidValueError
-from bufsim.spelling.parser import DEEPEST, Parser, Token
+from bufsim.spelling.parser import Parser, Token
 
 
 class Sums(Parser[str]):

@@ -243,6 +243,24 @@ def test_a_long_policy_is_read() -> None:
     assert repr(spelling.policy(" | ".join(leaves))).count("FlushAfterAge") == 399
 
 
-def test_a_number_with_thousands_of_digits_is_no_whole_number() -> None:
-    with pytest.raises(InvalidTypeError, match="size must be a whole number, got inf"):
+def test_a_number_with_thousands_of_digits_is_refused_in_part() -> None:
+    with pytest.raises(
+        InvalidValueError, match=r"policy must lie between 1e-300 and 1e300, .*, got '1+ … 1+'"
+    ) as caught:
         spelling.policy(f"size({'1' * 5_000})")
+    assert len(str(caught.value)) <= 500
+
+
+@pytest.mark.parametrize(
+    "text", ["age(1e99999999s)", "age(1e-99999999s)", "age(1e00000000099999999 s)", "size(1e-999)"]
+)
+def test_a_number_whose_exponent_no_float_has_is_refused_and_not_expanded(text: str) -> None:
+    with pytest.raises(InvalidValueError, match="must lie between 1e-300 and 1e300, or be 0"):
+        spelling.policy(text)
+
+
+def test_digits_are_told_apart_by_single_underscores_as_in_python() -> None:
+    assert repr(spelling.policy("size(1_000)")) == "FlushAtSize(1000)"
+    assert repr(spelling.policy("age(25e-3)")) == repr(spelling.policy("age(25e-3 s)")) == "FlushAfterAge(0.025)"
+    with pytest.raises(InvalidValueError, match="'__0'"):
+        spelling.policy("size(1__0)")
