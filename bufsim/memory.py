@@ -20,7 +20,7 @@ _PAGE = 2**21
 """A huge page, as most processors have them: an array that begins at one needs fewer of them."""
 _LARGE = 2**19
 """Smaller arrays are NumPy's own."""
-_MOST_KEPT = 2**32
+MOST_KEPT = 2**32
 """So many bytes of address space are kept at most; those that have been kept for longest go first."""
 
 
@@ -133,5 +133,5 @@ def _kept_back(piece: _Piece) -> None:
     """Keep a piece for the next that asks for its size."""
     piece.free()
     _kept.append(piece)
-    while sum(kept.size for kept in _kept) > _MOST_KEPT:
+    while sum(kept.size for kept in _kept) > MOST_KEPT:
         _kept[:1] = []

@@ -18,11 +18,6 @@ CAN_LEND = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(autouse=True)
-def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    memory._kept.clear()
-
-
 @pytest.mark.parametrize("shape", [0, 7, MANY, (5, MANY // 5)])
 @pytest.mark.parametrize("dtype", [np.float64, np.int16, np.bool_, np.dtype([("a", "i8"), ("b", "f8")])])
 def test_an_array_has_the_shape_and_the_type_that_were_asked_for(shape: int | tuple[int, int], dtype: type) -> None:
@@ -73,20 +68,22 @@ def test_arrays_that_live_together_share_no_memory() -> None:
 
 
 @CAN_LEND
-def test_small_arrays_are_not_kept() -> None:
-    array = memory.empty(100)
-    del array
-    assert not memory._kept
+def test_small_arrays_are_numpys_own() -> None:
+    assert memory.empty(100).flags.owndata
+    # negative control: a large one is on loan
+    assert not memory.empty(MANY).flags.owndata
 
 
 @CAN_LEND
 def test_what_was_kept_for_longest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_MOST_KEPT", 3 * MANY)
+    monkeypatch.setattr(memory, "MOST_KEPT", 3 * MANY)  # two pieces
     arrays = [memory.empty(MANY, np.int8) for _ in range(4)]
     addresses = [array.ctypes.data for array in arrays]
     while arrays:
         arrays.pop(0)
-    assert [piece.address for piece in memory._kept] == addresses[2:]
+    again = [memory.empty(MANY, np.int8) for _ in range(2)]
+    # the one kept last is lent first
+    assert [array.ctypes.data for array in again] == addresses[:1:-1]
 
 
 @CAN_LEND
@@ -107,15 +104,17 @@ def test_where_the_system_cannot_take_memory_back_it_is_numpys_own(monkeypatch: 
     monkeypatch.setattr(memory, "can_lend", lambda: False)
     array = memory.empty((2, MANY), np.int16)
     assert array.shape == (2, MANY)
-    del array
-    assert not memory._kept
+    assert array.flags.owndata
 
 
+@CAN_LEND
 def test_a_system_that_refuses_the_advice_lends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(piece: object) -> None:
-        raise OSError(22, "Invalid argument")
+    class Refusing(mmap.mmap):
+        def madvise(self, option: int, *where: int) -> None:
+            if option == mmap.MADV_FREE:
+                raise OSError(22, "Invalid argument")
 
-    monkeypatch.setattr(memory._Piece, "free", refuse)
+    monkeypatch.setattr(mmap, "mmap", Refusing)
     assert not memory.can_lend.__wrapped__()
 
 

@@ -61,7 +61,17 @@ def test_each_picture_of_a_study_is_in_a_notebook() -> None:
     assert [name for name in StudyPlots.names() if f".plot.{name}(" not in code] == []
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+# these two run for a minute
+LONG = ("05", "06")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.name.startswith(LONG) else [])
+        for path in NOTEBOOKS
+    ],
+)
 def test_a_committed_notebook_says_what_its_cells_say_in_a_fresh_kernel(path: Path) -> None:
     assert tool.findings(tool.read(path), tool.executed(path)) == []
 

@@ -29,8 +29,8 @@ from bufsim.model.arrivals import RunningSum
 from bufsim.model.arrivals import running_sum as in_numpy
 
 # no reference counts: the kernel makes no arrays
-_OPTIONS: dict[str, object] = {"_nrt": False, "error_model": "numpy", "no_cfunc_wrapper": True}
-_MODULES = (
+OPTIONS: dict[str, object] = {"_nrt": False, "error_model": "numpy", "no_cfunc_wrapper": True}
+MODULES = (
     rules,
     bins,
     state,
@@ -43,7 +43,7 @@ _MODULES = (
     loop,
 )
 # called from several places, and large: a call costs less than its copies take to compile
-_APART: set[object] = {
+APART: set[object] = {
     buffers.start_flush,
     tallies.close_gap,
     tallies.change_buffer_level,
@@ -108,7 +108,7 @@ def compiled() -> Kernel:
     MissingExtraError
         If numba is not installed.
     """
-    entry = _entry()
+    entry = kernel_entry()
     if not hasattr(entry.call, "overloads"):
         return lambda given: loop.run(state.with_attributes(given))
     kernel_run: Kernel = _called(entry)
@@ -126,19 +126,20 @@ def running_sum() -> RunningSum:
 
 def can_be_kept() -> bool:
     """Return whether there is a folder for the compiled kernel, so that other processes need not compile it."""
-    return _entry().kept
+    return kernel_entry().kept
 
 
 @functools.cache
-def _entry() -> _Entry:
+def kernel_entry() -> _Entry:
+    """The kernel as numba calls it."""
     try:
         from numba.extending import register_jitable
     except ImportError:
         raise MissingExtraError(
             'engine="compiled" needs numba: install it with pip install "bufsim[compiled]", or use engine="simpy"'
         ) from None
-    for function in _functions():
-        register_jitable(forceinline=function not in _APART, **_OPTIONS)(function)
+    for function in functions():
+        register_jitable(forceinline=function not in APART, **OPTIONS)(function)
     return _jitted(loop.run, "loop.run")
 
 
@@ -199,7 +200,7 @@ def _told(entry: _Entry) -> Iterator[list[object]]:
         def on_start(self, event: Any) -> None:
             if event.data["dispatcher"] is entry.call:
                 begun.append(event)
-                if entry is _entry():
+                if entry is kernel_entry():
                     tell(COMPILES if entry.kept else COMPILES_ALWAYS)
 
         def on_end(self, event: Any) -> None:
@@ -220,8 +221,9 @@ def _remove(entry: _Entry, *, own: bool) -> None:
                 path.unlink()
 
 
-def _functions() -> Iterator[FunctionType]:
-    for module in _MODULES:
+def functions() -> Iterator[FunctionType]:
+    """The functions that are compiled."""
+    for module in MODULES:
         for value in vars(module).values():
             if isinstance(value, FunctionType) and value.__module__ == module.__name__:
                 yield value
@@ -232,16 +234,16 @@ def _digest() -> str:
 
     Not of the files, which may have changed since they were read.
     """
-    apart = sorted(function.__qualname__ for function in _functions() if function in _APART)
-    parts = [repr(_OPTIONS), repr(apart), *_constants()]
-    for function in _functions():
+    apart = sorted(function.__qualname__ for function in functions() if function in APART)
+    parts = [repr(OPTIONS), repr(apart), *constants()]
+    for function in functions():
         parts += [function.__module__, repr(function.__defaults__), *_code(function.__code__)]
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
 
 
-def _constants() -> Iterator[str]:
+def constants() -> Iterator[str]:
     """Yield the constants of all modules, those that they import included: numba compiles their values in."""
-    for module in _MODULES:
+    for module in MODULES:
         for name, value in vars(module).items():
             if isinstance(value, int | float | tuple | np.dtype) and not name.startswith("__"):
                 yield f"{module.__name__}.{name} = {value!r}"

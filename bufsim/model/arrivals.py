@@ -97,7 +97,7 @@ def running_sum(gaps: FloatArray, scale: float, now: float, times: FloatArray) -
     return float(times[-1])
 
 
-_PIECE = 65_536
+PIECE = 65_536
 """Jobs in one block of bulk arrivals, so that memory stays bounded however large the bulks are."""
 
 
@@ -356,11 +356,11 @@ def _gaps(distribution: DistributionLike, generator: np.random.Generator) -> Ite
 
 
 def _repeated(times: FloatArray, counts: npt.NDArray[np.int64]) -> Iterator[FloatArray]:
-    """Yield each of `times` as often as `counts` says, at most `_PIECE` jobs at once."""
+    """Yield each of `times` as often as `counts` says, at most `PIECE` jobs at once."""
     ends = np.cumsum(counts)
     total = int(ends[-1])
-    for first in range(0, total, _PIECE):
-        last = min(first + _PIECE, total)
+    for first in range(0, total, PIECE):
+        last = min(first + PIECE, total)
         low, high = np.searchsorted(ends, first, side="right"), np.searchsorted(ends, last)
         inside = counts[low : high + 1].copy()
         inside[-1] -= ends[high] - last

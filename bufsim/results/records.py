@@ -322,7 +322,7 @@ def one_value(value: npt.NDArray[Generic], n: int) -> npt.NDArray[Generic]:
 
 Service = Callable[[int, int, int], tuple[Floats, float]]
 """From a queue, an attempt and a number n to the first n service draws of that attempt, and the time per item."""
-_BLOCK = 2**15
+BLOCK = 2**15
 _FEW = 64
 
 
@@ -506,7 +506,7 @@ def _sums_of_waits(firsts: Positions, flushed_at: Floats, created_at: Floats) ->
     low = 0
     while low < len(firsts):
         # so many flushes at once that the waits stay in the processor's cache
-        high = max(low + 1, int(np.searchsorted(firsts, firsts[low] + _BLOCK)))
+        high = max(low + 1, int(np.searchsorted(firsts, firsts[low] + BLOCK)))
         begin = firsts[low]
         end = firsts[high] if high < len(firsts) else len(created_at)
         np.add.reduceat(flushed_at[begin:end] - created_at[begin:end], firsts[low:high] - begin, out=sums[low:high])

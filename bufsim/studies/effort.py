@@ -124,16 +124,16 @@ def _cost(task: Task, jobs: float) -> Cost | None:
     """Time two short runs of a task; None if it fails, which its own runs will report."""
     short, long = (min(length, jobs) for length in _LENGTHS[task.engine])
     try:
-        _timed(task, short / max(jobs, 1.0))  # the first run may compile
+        run_time(task, short / max(jobs, 1.0))  # the first run may compile
         # the least of two: something else may have come between
-        first, second = (min(_timed(task, length / max(jobs, 1.0)) for _ in range(2)) for length in (short, long))
+        first, second = (min(run_time(task, length / max(jobs, 1.0)) for _ in range(2)) for length in (short, long))
     except Exception:  # whatever a user's own part raises
         return None
     per_job = max(second - first, 0.0) / (long - short) if long > short else 0.0
     return Cost(max(first - per_job * short, 0.0), per_job)
 
 
-def _timed(task: Task, share: float) -> float:
+def run_time(task: Task, share: float) -> float:
     """Time a run of that share of the simulated time, s."""
     until = task.simulation.until * min(max(share, 1e-9), 1.0)
     simulation = task.simulation if share >= 1.0 else replace(task.simulation, until=until, warm_up=0.0)

@@ -88,9 +88,9 @@ def unpacked(data: bytes) -> Tally:
 
 
 _KIND = 0x62756673  # "bufs", in SQLite's place for an application's id
-_WAIT = 60.0
+WAIT = 60.0
 _PAUSE = 0.02
-_SCHEMA = (
+SCHEMA = (
     "CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE IF NOT EXISTS replications (
         simulation TEXT NOT NULL,
@@ -147,7 +147,7 @@ class Store:
         if self.path.is_dir() or not self.path.absolute().parent.is_dir():
             raise InvalidValueError(f"store must be a file in a folder that is there, got {str(path)!r}")
         try:
-            self._connection = sqlite3.connect(self.path, timeout=_WAIT, isolation_level=None)
+            self._connection = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None)
         except sqlite3.OperationalError as error:
             raise self._unwritable(error) from None
         try:
@@ -164,7 +164,7 @@ class Store:
             self._connection.execute("PRAGMA synchronous = NORMAL")
             with self._transaction():
                 self._connection.execute(f"PRAGMA application_id = {_KIND}")
-                for statement in _SCHEMA:
+                for statement in SCHEMA:
                     self._connection.execute(statement)
                 self._check_versions()
         except sqlite3.OperationalError as error:
@@ -246,7 +246,7 @@ class Store:
 
     def _patiently(self, statement: str) -> None:
         """Execute what SQLite does not wait for by itself while another process opens the file."""
-        end = time.monotonic() + _WAIT
+        end = time.monotonic() + WAIT
         while True:
             try:
                 self._connection.execute(statement)
@@ -285,5 +285,5 @@ class Store:
 def _versions() -> dict[str, str]:
     """The versions that numbers depend on: of a library that draws the one that may change its streams."""
     libraries = {name: ".".join(version(name).split(".")[:2]) for name in ("numpy", "scipy")}
-    tables = hashlib.blake2b("".join(_SCHEMA).encode(), digest_size=3).hexdigest()
+    tables = hashlib.blake2b("".join(SCHEMA).encode(), digest_size=3).hexdigest()
     return {"format": f"{layout()}-{tables}", "bufsim": bufsim.__version__, **libraries}

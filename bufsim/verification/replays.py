@@ -136,14 +136,14 @@ Vector = dict[str, Any]
 UNDEFINED = object()
 """JavaScript's undefined, inside data: the port has one None for null and undefined, but must not drop either."""
 
-_DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parent / "data"
 _FIELDS = {"createdAt": "created_at", "startedAt": "started_at", "settledAt": "settled_at"}
 
 
 @cache
 def vectors() -> list[Vector]:
     """Return all recorded cases."""
-    path = _DATA / "vectors.json.gz"
+    path = DATA / "vectors.json.gz"
     if not path.is_file():
         raise InvalidValueError(f"the recorded cases are missing from the installation ({path.name}); install it again")
     return cast("list[Vector]", json.loads(gzip.decompress(path.read_bytes())))
@@ -508,7 +508,7 @@ def check_recorded(extent: Extent) -> Finding:
 
 SERVER_TRACE = "a server's batches"
 _CLOCK_ERROR = 0.01
-_PLACES = (
+PLACES = (
     # installed, the trace lies beside this file; in a checkout, with the other data
     Path(__file__).parent / "data" / "vendure-catalogue",
     Path(__file__).parents[2] / "data" / "vendure-catalogue",
@@ -517,7 +517,7 @@ _PLACES = (
 
 def trace() -> Path:
     """Return the folder of the recorded trace."""
-    for folder in _PLACES:
+    for folder in PLACES:
         if folder.is_dir():
             return folder
     raise InvalidValueError("the recorded trace is missing from the installation (vendure-catalogue); install it again")

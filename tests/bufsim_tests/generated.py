@@ -123,7 +123,7 @@ def buffers(draw: st.DrawFn, unit: float, name: str) -> JobBuffer:
 
 @st.composite
 def workers(draw: st.DrawFn, unit: float, queue: str | None) -> PushWorkers | PollingWorkers:
-    given = st.lists(st.integers(0, 4).map(lambda k: k * unit), min_size=200, max_size=200)
+    given = st.lists(st.integers(0, 4).map(lambda k: k * unit), min_size=1, max_size=9).map(lambda few: few * 200)
     options = {
         "queue": queue,
         "service": draw(st.one_of(st.just(Steps(unit)), st.integers(0, 3).map(lambda k: k * unit), given)),

@@ -76,8 +76,13 @@ def test_a_plan_is_answered_printed_and_written_with_every_number(file: Path, tm
     assert (html.parent / "plan.toml").read_text(encoding="utf-8") == MODEL
     assert html.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert len(pd.read_csv(html.with_suffix(".csv"))) > 50
-    again = tmp_path / "again" / "plan.html"
-    assert main(["plan", str(file), "-o", str(again), "--quiet"]) == 0
+
+
+@pytest.mark.usefixtures("short")
+def test_asked_again_it_writes_the_same_and_quiet_prints_nothing(file: Path, tmp_path: Path, capsys: Printed) -> None:
+    html, again = tmp_path / "report" / "plan.html", tmp_path / "again" / "plan.html"
+    for out in (html, again):
+        assert main(["plan", str(file), "-o", str(out), "--quiet"]) == 0
     assert capsys.readouterr().out == ""
     for path in html.parent.iterdir():
         assert path.read_bytes() == (again.parent / path.name).read_bytes(), path.name
@@ -303,7 +308,6 @@ def test_a_report_that_cannot_be_written_is_an_error_before_anything_runs(
 
 
 @pytest.mark.usefixtures("short")
-@pytest.mark.usefixtures("short")
 def test_the_copy_beside_the_report_runs_where_it_lies(tmp_path: Path, capsys: Printed) -> None:
     plans, out = tmp_path / "plans", tmp_path / "out"
     plans.mkdir()
@@ -321,6 +325,7 @@ def test_the_copy_beside_the_report_runs_where_it_lies(tmp_path: Path, capsys: P
     assert main(["plan", str(original), "-o", str(out / "plan.html")]) in (0, 1)
 
 
+@pytest.mark.usefixtures("short")
 def test_a_copy_takes_the_place_of_no_other_file(file: Path, tmp_path: Path, capsys: Printed) -> None:
     html, copy = tmp_path / "plan.html", tmp_path / "plan.toml"
     # the plan itself

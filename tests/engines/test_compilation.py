@@ -45,14 +45,14 @@ Start = Callable[..., list[str]]
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
     """Return what acts as a new process: it calls a small kernel once, and returns what it gave and what was told."""
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "kept"))
-    monkeypatch.setattr(compilation, "_APART", set())
-    begin = compilation._entry.__wrapped__
+    monkeypatch.setattr(compilation, "APART", set())
+    begin = compilation.kernel_entry.__wrapped__
 
     def called(source: str = RUN) -> list[str]:
         module = loaded(tmp_path / "loop.py", source)
         monkeypatch.setattr(compilation, "loop", module)
-        monkeypatch.setattr(compilation, "_MODULES", (module,))
-        monkeypatch.setattr(compilation, "_entry", functools.cache(begin))
+        monkeypatch.setattr(compilation, "MODULES", (module,))
+        monkeypatch.setattr(compilation, "kernel_entry", functools.cache(begin))
         told: list[str] = []
         with telling(told.append):
             answer = compiled()(1)  # type: ignore[arg-type]  # a small kernel has a small state
@@ -148,12 +148,12 @@ def test_quiet_keeps_the_command_line_from_telling(
 
 def test_preparing_compiles_what_every_run_calls() -> None:
     compiled_engine.prepare()
-    before = list(compilation._entry().call.overloads)
+    before = list(compiled().overloads)  # type: ignore[attr-defined]  # numba's own
     assert len(before) == 1
     for simulation in unlike():
         for record in ("all", "flushes", "summary"):
             simulation.run(1, engine="compiled", record=record)
-    assert list(compilation._entry().call.overloads) == before
+    assert list(compiled().overloads) == before  # type: ignore[attr-defined]
 
 
 def unlike() -> list[Simulation]:
@@ -189,16 +189,21 @@ def test_a_change_compiles_anew(change: str, start: Start) -> None:
 
 def test_another_way_to_compile_compiles_anew(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     assert start() == ["2", COMPILES]
-    monkeypatch.setattr(compilation, "_OPTIONS", {**compilation._OPTIONS, "error_model": "python"})
+    monkeypatch.setattr(compilation, "OPTIONS", {**compilation.OPTIONS, "error_model": "python"})
     assert start() == ["2", COMPILES]
 
 
-def test_a_change_of_the_files_alone_compiles_nothing_since_what_runs_is_in_memory(start: Start) -> None:
+def test_a_change_of_the_files_alone_compiles_nothing_since_what_runs_is_in_memory(
+    start: Start, tmp_path: Path
+) -> None:
     assert start() == ["2", COMPILES]
+    names = [path.name for path in kept(tmp_path)]
     assert start(RUN.replace("return state", "return  state")) == ["2", COMPILES]  # numba itself looks at this file
-    digest = compilation._digest()
-    Path(compilation.loop.run.__code__.co_filename).write_text("")
-    assert compilation._digest() == digest
+    # but by its name, which holds the digest, it is the same kernel
+    assert [path.name for path in kept(tmp_path)] == names
+    # negative control
+    assert start(RUN.replace("MORE = 1", "MORE = 2")) == ["3", COMPILES]
+    assert [path.name for path in kept(tmp_path)] != names
 
 
 def test_what_was_kept_of_another_version_is_removed_and_nothing_else(start: Start, tmp_path: Path) -> None:
@@ -219,14 +224,14 @@ def test_what_was_kept_of_another_version_is_removed_and_nothing_else(start: Sta
 
 
 def test_every_constant_that_a_function_of_the_kernel_reads_is_in_the_digest() -> None:
-    in_digest = {line.partition(" = ")[0] for line in compilation._constants()}
-    functions = list(compilation._functions())
+    in_digest = {line.partition(" = ")[0] for line in compilation.constants()}
+    functions = list(compilation.functions())
     missing = []
     for function in functions:
         for name in function.__code__.co_names:
             value = function.__globals__.get(name)
             if isinstance(value, ModuleType) and value.__name__.startswith("bufsim."):
-                known = value in compilation._MODULES
+                known = value in compilation.MODULES
             elif isinstance(value, FunctionType):
                 known = value in functions
             else:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import arrivals as module
 from bufsim.model.arrivals import Arrivals, Bulk, Bursty, Deterministic, Poisson, Renewal, running_sum
-from bufsim.model.distributions import BLOCK, Constant, Exponential, Gamma, Geometric, LogNormal, Uniform
+from bufsim.model.distributions import BLOCK, Constant, Distribution, Exponential, Gamma, Geometric, LogNormal, Uniform
 from bufsim.model.time_varying import Sinusoid, StepRate, TimeVarying
 from bufsim.model.traces import ScaledTrace, Trace
 
@@ -215,12 +215,18 @@ def test_bulks_arrive_when_single_jobs_would():
     piece=st.integers(1, 40),
 )
 def test_bulks_are_cut_into_pieces_of_bounded_size(sizes, piece):
-    starts = np.arange(len(sizes), dtype=np.float64)
+    class Given(Distribution):
+        def draw(self, generator: np.random.Generator, size: int) -> np.ndarray:
+            return np.resize(sizes, size)
+
+        def expected_value(self) -> float:
+            return float(np.mean(sizes))
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_PIECE", piece)
-        pieces = list(module._repeated(starts, np.array(sizes)))
+        patch.setattr(module, "PIECE", piece)
+        pieces = list(Bulk(Deterministic(1.0), Given()).blocks(generator(), float(len(sizes))))
     assert max(map(len, pieces)) <= piece
-    assert np.concatenate(pieces).tolist() == np.repeat(starts, sizes).tolist()
+    assert np.concatenate(pieces).tolist() == np.repeat(np.arange(len(sizes)), sizes).tolist()
 
 
 def test_a_bulk_larger_than_memory_would_hold_is_streamed():

@@ -12,6 +12,8 @@ import matplotlib.pyplot as plt
 import pytest
 from bufsim_tests import models
 from matplotlib.axes import Axes
+from matplotlib.legend import Legend
+from matplotlib.text import Text
 
 from bufsim.errors import BufsimError, InvalidTypeError, InvalidValueError
 from bufsim.plots import BufferSize, ResultPlots, StudyPlots, style
@@ -58,7 +60,8 @@ def test_its_axes_have_names_and_its_head_stays_in_the_figure(name):
     assert ax.get_ylabel() or [tick.get_text() for tick in ax.get_yticklabels()]
     figure = ax.figure
     figure.canvas.draw()
-    for artist in (ax._left_title, *([ax.get_legend()] if ax.get_legend() else [])):
+    [title] = [text for text in ax.findobj(Text) if text.get_text() == ax.get_title(loc="left")]
+    for artist in (title, *ax.findobj(Legend)):
         extent = artist.get_window_extent()
         assert extent.x1 <= figure.bbox.x1
         assert extent.y1 <= figure.bbox.y1

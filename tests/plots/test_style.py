@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.text import Text
 
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.plots import style
@@ -52,7 +53,7 @@ def test_heads_stay_in_the_figure():
     lines = [ax.plot([0.0, 1.0], label=f"FlushAtSize({number}0000000): 100")[0] for number in range(7)]
     style.head(ax, "A title that goes on and on " * 3, subtitle="a policy | " * 20, key=lines)
     figure.canvas.draw()
-    for artist in (ax.get_legend(), ax._left_title, *ax.texts):
+    for artist in (ax.get_legend(), *ax.findobj(Text)):
         extent = artist.get_window_extent()
         assert extent.x1 <= figure.bbox.x1
         assert extent.y1 <= figure.bbox.y1

@@ -131,7 +131,7 @@ def rules() -> st.SearchStrategy[FlushPolicy]:
 def test_the_compiled_engine_counts_the_same_as_it_goes():
     seen = []
 
-    @settings(max_examples=300)
+    @settings(max_examples=150)
     @given(
         policy=st.lists(rules(), min_size=1, max_size=4).map(lambda found: functools.reduce(operator.or_, found)),
         steps=st.lists(st.integers(0, 400), min_size=1, max_size=12),
@@ -151,4 +151,4 @@ def test_the_compiled_engine_counts_the_same_as_it_goes():
         seen.append(counted)
 
     compare()
-    assert sum(count > 10 for count in seen) > 100
+    assert sum(count > 10 for count in seen) > 50

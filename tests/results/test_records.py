@@ -218,7 +218,7 @@ def test_every_row_has_one_outcome_that_its_other_columns_bear_out(simulation):
 def test_mean_ages_do_not_depend_on_how_many_flushes_are_summed_at_once(monkeypatch):
     simulation = timed(np.linspace(0.1, 19.0, 700).tolist(), policy=FlushEvery(0.7))
     whole = Tables(record_of(simulation), None).flushes
-    monkeypatch.setattr("bufsim.results.records._BLOCK", 50)
+    monkeypatch.setattr("bufsim.results.records.BLOCK", 50)
     assert Tables(record_of(simulation), None).flushes.equals(whole)
 
 

@@ -71,11 +71,26 @@ def both(simulation: Simulation, seed: int) -> tuple[Any, Any]:
     return streamed.summary(simulation, workload()), Result.of(simulation, workload(), "compiled", record).tally
 
 
-@settings(max_examples=200, suppress_health_check=list(HealthCheck))
-@given(simulations())
-def test_what_is_counted_on_the_way_is_what_follows_from_the_tables(simulation: Simulation) -> None:
+def assert_counted_as_recorded(simulation: Simulation) -> None:
     counted, recorded = both(simulation, 1)
     assert differences(counted, recorded) == []
+
+
+few = settings(max_examples=70, suppress_health_check=list(HealthCheck))
+many = settings(few, max_examples=400)
+
+
+@few
+@given(simulations())
+def test_what_is_counted_on_the_way_is_what_follows_from_the_tables(simulation: Simulation) -> None:
+    assert_counted_as_recorded(simulation)
+
+
+@pytest.mark.slow
+@many
+@given(simulations())
+def test_what_is_counted_on_the_way_is_what_follows_from_the_tables_of_many(simulation: Simulation) -> None:
+    assert_counted_as_recorded(simulation)
 
 
 @st.composite
@@ -103,11 +118,17 @@ def served_in_order(draw: st.DrawFn) -> Simulation:
 COLLECTS = (CollectAll(), CollectAll(), CollectQueues(["x"]), CollectQueues(["y"]))
 
 
-@settings(max_examples=200, suppress_health_check=list(HealthCheck))
+@few
 @given(served_in_order())
 def test_what_is_counted_of_works_in_order_is_what_follows_from_the_tables(simulation: Simulation) -> None:
-    counted, recorded = both(simulation, 1)
-    assert differences(counted, recorded) == []
+    assert_counted_as_recorded(simulation)
+
+
+@pytest.mark.slow
+@many
+@given(served_in_order())
+def test_what_is_counted_of_works_in_order_is_what_follows_from_the_tables_of_many(simulation: Simulation) -> None:
+    assert_counted_as_recorded(simulation)
 
 
 def test_works_that_wait_for_long_are_counted_in_order() -> None:

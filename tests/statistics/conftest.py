@@ -41,6 +41,19 @@ def generate():
     )
 
 
+@pytest.fixture(scope="session", params=[40, pytest.param(150, marks=pytest.mark.slow)], ids="{} studies".format)
+def bursty_waits(request):
+    """The waits of problem 2 from 100 s on: studies of 30 replications, with a bursty source."""
+    rng = np.random.default_rng(93)
+    policy = {"size": 60, "age": 4.0}
+
+    def replication():
+        times = mmpp(rng, 350.0)
+        return waits(times, *flushes(times, policy, 350.0), 100.0)
+
+    return [[replication() for _ in range(30)] for _ in range(request.param)]
+
+
 def poisson(rng, rate, until):
     return np.sort(rng.uniform(0.0, until, rng.poisson(rate * until)))
 

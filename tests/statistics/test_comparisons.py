@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import math
 
 import numpy as np
@@ -110,7 +111,7 @@ def test_relative_to_something_that_may_be_0_the_interval_is_open():
 def test_problem_6_the_difference_is_covered_and_pairing_gains(generate, truth, agrees):
     rng = np.random.default_rng(42)
     hits, ratios, shown = 0, [], 0
-    for _ in range(200):
+    for _ in range(100):
         totals = {size: ([], []) for size in (40, 41)}
         for _ in range(10):
             times = generate.poisson(rng, 10.0, 110.0)
@@ -122,9 +123,9 @@ def test_problem_6_the_difference_is_covered_and_pairing_gains(generate, truth, 
         hits += truth(6, "B-A.mean_wait") in made.interval()
         shown += made.p_value < 0.05
         ratios.append(made.variance_ratio)
-    assert agrees(hits, 200, 0.95)
+    assert agrees(hits, 100, 0.95)
     # the reference: power 0.51 with 10 replications, a variance ratio of 2.5
-    assert agrees(shown, 200, 0.51)
+    assert agrees(shown, 100, 0.51)
     assert 2.0 < np.median(ratios) < 3.5
 
 
@@ -273,10 +274,12 @@ def test_a_p_value_above_1_is_an_error():
         holm([1.5])
 
 
-def test_the_adjustment_is_that_of_statsmodels_to_the_last_bit():
+def test_the_adjustment_is_that_of_statsmodels_to_the_last_bit(monkeypatch):
+    # it collects garbage at each call, which takes seconds in a process that holds much
+    monkeypatch.setattr(gc, "collect", lambda: 0)
     rng = np.random.default_rng(63)
     for count in (1, 2, 3, 8, 40):
-        for _ in range(10):  # statsmodels collects garbage at each call
+        for _ in range(10):
             # ties, zeros and ones among them
             raw = np.round(rng.random(count) ** 3, int(rng.integers(1, 6)))
             assert holm(raw).p_values == tuple(multipletests(raw, method="holm")[1])
@@ -370,7 +373,7 @@ def test_the_adjusted_interval_is_the_wider_one():
 
 def test_problem_5_six_equal_policies(generate, problems, agrees):
     rng, policies, named, equivalent = np.random.default_rng(72), problems[5]["policies"], 0, []
-    for _ in range(20):
+    for _ in range(12):
         sums = {name: [] for name in policies}
         for _ in range(30):
             times = generate.poisson(rng, 8.0, 2025.0)
@@ -380,8 +383,8 @@ def test_problem_5_six_equal_policies(generate, problems, agrees):
         named += any(one.verdict in ("better", "worse") for one in compare(sums))
         made = compare(sums, margins=Margin(0.05, relative=True))
         equivalent.append(np.mean([one.verdict == "equivalent" for one in made]))
-    # 20 studies at 0.05: at most 5 in 99.97 % of the cases
-    assert named <= 5
+    # 12 studies at 0.05: at most 4 in 99.98 % of the cases
+    assert named <= 4
     assert np.mean(equivalent) >= 0.95
 
 

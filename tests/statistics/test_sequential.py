@@ -28,7 +28,7 @@ def test_a_single_look_has_all_of_the_error():
 
 def test_looking_repeatedly_at_equal_scenarios_names_a_difference_in_at_most_5_percent():
     plan, named, naive = SequentialPlan(first=10, most=160), 0, 0
-    for study in np.random.default_rng(131).normal(size=(300, 3, 160)):
+    for study in np.random.default_rng(131).normal(size=(150, 3, 160)):
         samples = dict(zip("abc", study, strict=True))
         looks = [
             (look.confidence, {name: row[: look.replications] for name, row in samples.items()})
@@ -36,9 +36,9 @@ def test_looking_repeatedly_at_equal_scenarios_names_a_difference_in_at_most_5_p
         ]
         named += any(one.verdict != "not separable" for level, seen in looks for one in compare(seen, confidence=level))
         naive += any(one.difference.p_value < 0.05 for _, seen in looks for one in compare(seen))
-    assert named <= 300 * 0.05 + 4 * np.sqrt(300 * 0.05 * 0.95)
+    assert named <= 150 * 0.05 + 4 * np.sqrt(150 * 0.05 * 0.95)
     # the negative control: the same looks, each at 0.05
-    assert naive > 300 * 0.15
+    assert naive > 150 * 0.15
 
 
 def test_intervals_that_stop_when_narrow_enough_cover(agrees):

@@ -55,7 +55,7 @@ def test_what_a_notebook_defines_goes_to_the_workers(client):
 
 def test_both_workers_take_part(client):
     client.run(_count_from, 0)
-    study_of(*POLICIES, until=600.0).run(20, executor=client.get_executor(), progress=False, engine="simpy")
+    study_of(*POLICIES, until=600.0).run(12, executor=client.get_executor(), progress=False, engine="simpy")
     counts = client.run(_tasks_done)
     assert all(count > 0 for count in counts.values())
 

@@ -128,7 +128,7 @@ def clock(monkeypatch, costs):
         return per_run + per_job * share * 10.0 * task.simulation.until
 
     runs = []
-    monkeypatch.setattr(effort, "_timed", timed)
+    monkeypatch.setattr(effort, "run_time", timed)
     return runs
 
 

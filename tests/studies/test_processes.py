@@ -25,9 +25,11 @@ def _ended():
 
 def test_the_next_study_finds_the_processes_of_the_last():
     first = processes(2)
-    pids = {first.submit(os.getpid).result() for _ in range(10)}
+    pids = set()
+    while len(pids) < 2:
+        pids.add(first.submit(os.getpid).result())
     assert processes(2) is first
-    assert {processes(2).submit(os.getpid).result() for _ in range(10)} <= pids | set(first._processes)
+    assert {processes(2).submit(os.getpid).result() for _ in range(10)} <= pids
     assert os.getpid() not in pids
 
 
@@ -73,7 +75,7 @@ def test_the_callers_reusable_executor_is_left_alone():
     callers = loky.get_reusable_executor(max_workers=1)
     study_of().run(2, executor=2, progress=False)
     assert callers.submit(abs, -3).result() == 3
-    assert callers._max_workers == 1
+    assert len({callers.submit(os.getpid).result() for _ in range(10)}) == 1
     # and it can be given, like any other
     assert bits(study_of().run(2, executor=callers, progress=False)) == bits(study_of().run(2, progress=False))
     callers.shutdown()
@@ -127,7 +129,7 @@ INTERRUPTED = """
     from bufsim_tests.models import study_of
 
     send = {"process": os.kill, "group": os.killpg}[sys.argv[1]]
-    for pause in (0.0, 0.1, 0.3):
+    for pause in (0.0, 0.2):
         begun = []
 
         def tell(done, total):
@@ -146,7 +148,7 @@ def test_an_interrupt_prints_no_traceback_of_loky_or_of_a_worker(whom):
     """From a terminal all processes get it, from `kill` one does."""
     command = [sys.executable, "-c", textwrap.dedent(INTERRUPTED), whom]
     done = subprocess.run(command, capture_output=True, text=True, check=True, start_new_session=True, timeout=120)
-    assert done.stdout.splitlines() == 3 * ["False True"]
+    assert done.stdout.splitlines() == 2 * ["False True"]
     assert done.stderr == ""
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import json
 import os
 import random
@@ -33,6 +35,12 @@ def tally():
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "study.sqlite"
+
+
+def execute(path, statement, *values):
+    """Change the file behind the store's back."""
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement, values)
 
 
 def computed(path, *args, **options):
@@ -320,21 +328,24 @@ def test_many_processes_may_open_a_new_store_at_once(tmp_path):
 def test_a_lock_that_passes_is_waited_for(path, monkeypatch):
     tries = []
 
-    class Locked:
-        def execute(self, statement):
-            tries.append(statement)
-            if len(tries) < 3:
-                raise sqlite3.OperationalError("database is locked")
+    class Locked(sqlite3.Connection):
+        """One for which SQLite does not wait by itself, twice."""
 
-    store = Store(path)
-    store.close()
-    store._connection = Locked()
-    store._patiently("PRAGMA journal_mode = WAL")
+        def execute(self, statement, *values):
+            if "journal_mode" in statement:
+                tries.append(statement)
+                if len(tries) < 3:
+                    raise sqlite3.OperationalError("database is locked")
+            return super().execute(statement, *values)
+
+    monkeypatch.setattr(sqlite3, "connect", functools.partial(sqlite3.connect, factory=Locked))
+    Store(path).close()
     assert len(tries) == 3
-    monkeypatch.setattr(stores, "_WAIT", -1.0)
+    # negative control: one that waits for no time
+    monkeypatch.setattr(stores, "WAIT", -1.0)
     tries.clear()
-    with pytest.raises(sqlite3.OperationalError, match="locked"):
-        store._patiently("PRAGMA journal_mode = WAL")
+    with pytest.raises(InvalidValueError, match="locked"):
+        Store(path)
 
 
 @pytest.mark.usefixtures("interrupts_are_heard")
@@ -410,7 +421,7 @@ class OtherKind:
         ("bufsim.studies.store.OUTCOMES", ("buffered",)),
         ("bufsim.studies.store.LOSS_CAUSES", ("buffer", "capacity")),
         ("bufsim.studies.store.FORMAT", 99),
-        ("bufsim.studies.store._SCHEMA", (*stores._SCHEMA, "CREATE TABLE IF NOT EXISTS more (name TEXT)")),
+        ("bufsim.studies.store.SCHEMA", (*stores.SCHEMA, "CREATE TABLE IF NOT EXISTS more (name TEXT)")),
     ],
 )
 def test_a_store_of_another_format_is_of_another_version(path, monkeypatch, tally, name, value):
@@ -425,19 +436,16 @@ def test_a_store_of_another_format_is_of_another_version(path, monkeypatch, tall
 
 def test_a_store_from_before_a_version_was_written_down_is_of_another_version(path):
     Store(path).close()
-    with sqlite3.connect(path) as connection:
-        connection.execute("DELETE FROM about WHERE name = 'format'")
-    connection.close()
+    execute(path, "DELETE FROM about WHERE name = 'format'")
     assert OTHER.format("unknown") in opened(path)
     # looking has not made it one of this version
     assert OTHER.format("unknown") in opened(path)
 
 
 def test_a_store_whose_tables_are_others_is_of_another_version(path):
-    with sqlite3.connect(path) as connection:
-        connection.execute(f"PRAGMA application_id = {stores._KIND}")
-        connection.execute("CREATE TABLE about (name TEXT, version TEXT)")
-    connection.close()
+    Store(path).close()
+    execute(path, "DROP TABLE about")
+    execute(path, "CREATE TABLE about (name TEXT, version TEXT)")
     assert OTHER.format("unknown") in opened(path)
 
 
@@ -447,7 +455,7 @@ def test_a_replication_of_other_fields_is_of_another_version(path, tally):
         data = {name: value for name, value in plain(tally).items() if name != "jobs"}
         text = json.dumps(data).encode()
         packed_so = zlib.compress(len(text).to_bytes(4, "little") + text)
-        store._connection.execute("UPDATE replications SET tally = ?", (packed_so,))
+        execute(path, "UPDATE replications SET tally = ?", packed_so)
         with pytest.raises(InvalidValueError, match=r"was written by another version \(of a tally, without 'jobs'\)"):
             store.read(KEY, [0])
 
@@ -458,9 +466,7 @@ def test_another_programs_file_is_refused_and_stays_as_it_is(path, content):
         path.write_text("dear diary " * 100)
         cause = "file is not a database"
     else:
-        with sqlite3.connect(path) as connection:
-            connection.execute("CREATE TABLE diary (day TEXT)")
-        connection.close()
+        execute(path, "CREATE TABLE diary (day TEXT)")
         cause = "it is another program's database"
     before = path.read_bytes()
     with pytest.raises(InvalidValueError) as error:
@@ -500,11 +506,19 @@ def test_a_file_that_cannot_be_made_is_refused(path, monkeypatch):
         Store(path)
 
 
-def test_a_full_disk_ends_the_study_and_keeps_what_is_written(path, tally):
+def test_a_full_disk_ends_the_study_and_keeps_what_is_written(path, tally, monkeypatch):
+    class Full(sqlite3.Connection):
+        """One for which the disk has no page more than the file has now."""
+
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            (pages,) = self.execute("PRAGMA page_count").fetchone()
+            self.execute(f"PRAGMA max_page_count = {pages}")
+
     with Store(path) as store:
         store.write([(KEY, 0, tally)])
-        (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
-        store._connection.execute(f"PRAGMA max_page_count = {pages}")
+    monkeypatch.setattr(sqlite3, "connect", functools.partial(sqlite3.connect, factory=Full))
+    with Store(path) as store:
         with pytest.raises(BufsimError) as error:
             store.write([(KEY, number, tally) for number in range(1, 50)])
         assert str(error.value) == (
@@ -519,7 +533,7 @@ def test_a_full_disk_ends_the_study_and_keeps_what_is_written(path, tally):
 )
 def test_a_damaged_replication_is_refused(path, data):
     with Store(path) as store:
-        store._connection.execute("INSERT INTO replications VALUES (?, ?, ?, 0, ?)", (*KEY.row(), data))
+        execute(path, "INSERT INTO replications VALUES (?, ?, ?, 0, ?)", *KEY.row(), data)
         with pytest.raises(InvalidValueError, match=r"has written, .*: a replication in it cannot be read"):
             store.read(KEY, [0])
 
@@ -529,7 +543,7 @@ def test_nothing_that_is_read_is_run(path, tally):
     text = json.dumps({"window": ["O", 0, 1]}).encode()
     with Store(path) as store:
         data = zlib.compress(len(text).to_bytes(4, "little") + text + bytes(8))
-        store._connection.execute("INSERT INTO replications VALUES (?, ?, ?, 0, ?)", (*KEY.row(), data))
+        execute(path, "INSERT INTO replications VALUES (?, ?, ?, 0, ?)", *KEY.row(), data)
         with pytest.raises(InvalidValueError, match="cannot be read"):
             store.read(KEY, [0])
 

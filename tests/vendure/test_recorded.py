@@ -29,6 +29,6 @@ def test_every_vector_is_run_or_left_out_for_a_named_reason() -> None:
 
 
 def test_cases_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(replays, "_DATA", tmp_path)
+    monkeypatch.setattr(replays, "DATA", tmp_path)
     with pytest.raises(InvalidValueError, match=r"are missing from the installation \(vectors\.json\.gz\); install it"):
         vectors.__wrapped__()

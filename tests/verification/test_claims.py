@@ -80,7 +80,7 @@ def test_a_clock_that_is_10_ms_off_is_caught(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_trace_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(replays, "_PLACES", (tmp_path / "nowhere",))
+    monkeypatch.setattr(replays, "PLACES", (tmp_path / "nowhere",))
     found = Claim(replays.SERVER_TRACE, replays.check_server_trace).finding(SMALL)
     assert found.verdict == "FAILS"
     assert "the recorded trace is missing from the installation (vendure-catalogue); install it again" in found.checked
