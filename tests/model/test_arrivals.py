@@ -224,9 +224,9 @@ def test_bulks_are_cut_into_pieces_of_bounded_size(sizes, piece):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "PIECE", piece)
-        pieces = list(Bulk(Deterministic(1.0), Given()).blocks(generator(), float(len(sizes))))
+        pieces = list(Bulk(Deterministic(1.0), Given()).blocks(generator(), len(sizes) + 0.5))
     assert max(map(len, pieces)) <= piece
-    assert np.concatenate(pieces).tolist() == np.repeat(np.arange(len(sizes)), sizes).tolist()
+    assert np.concatenate(pieces).tolist() == np.repeat(np.arange(1, len(sizes) + 1), sizes).tolist()
 
 
 def test_a_bulk_larger_than_memory_would_hold_is_streamed():

@@ -53,7 +53,8 @@ def test_heads_stay_in_the_figure():
     lines = [ax.plot([0.0, 1.0], label=f"FlushAtSize({number}0000000): 100")[0] for number in range(7)]
     style.head(ax, "A title that goes on and on " * 3, subtitle="a policy | " * 20, key=lines)
     figure.canvas.draw()
-    for artist in (ax.get_legend(), *ax.findobj(Text)):
+    [title] = [text for text in ax.findobj(Text) if text.get_text() == ax.get_title(loc="left")]
+    for artist in (ax.get_legend(), title, *ax.texts):
         extent = artist.get_window_extent()
         assert extent.x1 <= figure.bbox.x1
         assert extent.y1 <= figure.bbox.y1

@@ -86,8 +86,10 @@ def test_the_time_that_was_announced_is_not_counted_as_that_of_runs(monkeypatch,
         bar.say("it compiles")
         now[0] += 30.0  # in which the engine compiles
         bar.advance(1)
-        assert "2/100 [00:00<" in capfd.readouterr().err
+        now[0] += 1.0
+        bar.advance(1)
+        assert "3/100 [00:01<" in capfd.readouterr().err
         # negative control: without a word it is that of runs
         now[0] += 30.0
         bar.advance(1)
-        assert "3/100 [00:30<" in capfd.readouterr().err
+        assert "4/100 [00:31<" in capfd.readouterr().err
