@@ -29,6 +29,21 @@ def number(value: float, digits: int | None = None) -> str:
     return f"{value + 0.0:,.0f}" if abs(value) >= 100.0 or float(value).is_integer() else f"{value:.3g}"
 
 
+def in_full(value: float) -> str:
+    """A number with as many digits as tell it from others, thousands apart: for bounds, which are given.
+
+    Examples
+    --------
+    >>> in_full(2.0), in_full(2.8996), in_full(1234.5), in_full(67108864.0), in_full(1.5e-12)
+    ('2', '2.8996', '1,234.5', '67,108,864', '1.5e-12')
+    """
+    if abs(value) >= 1e15 or 0.0 < abs(value) < 1e-6:
+        return f"{value:.10g}"
+    # what is computed, as 0.1 + 0.2 is, is told by 9 digits
+    texts = (f"{value + 0.0:,.{decimals}f}" for decimals in range(16))
+    return next(text for text in texts if math.isclose(float(text.replace(",", "")), value, rel_tol=1e-9))
+
+
 def jobs(count: float) -> str:
     """A number of jobs.
 

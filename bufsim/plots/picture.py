@@ -58,11 +58,17 @@ class Drawing(Generic[P, D]):
     def __call__(self, *args: Any, **kwargs: Any) -> D:
         """Draw on `ax`, or on a new figure."""
         ax = kwargs.pop("ax", None)
-        return self._picture(self._subject, *args, **kwargs).draw(ax)
+        return self._made(*args, **kwargs).draw(ax)
 
     def frame(self, *args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
         """Return the numbers that are drawn, a tidy table."""
-        return self._picture(self._subject, *args, **kwargs).frame()
+        return self._made(*args, **kwargs).frame()
+
+    def _made(self, *args: Any, **kwargs: Any) -> Picture[D]:
+        """Return the picture; its intervals have the confidence of the result, unless another is given."""
+        if "confidence" in inspect.signature(self._picture).parameters:
+            kwargs.setdefault("confidence", self._subject.confidence)
+        return self._picture(self._subject, *args, **kwargs)
 
     @property
     def __signature__(self) -> inspect.Signature:

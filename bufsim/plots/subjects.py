@@ -247,7 +247,7 @@ def _draw(ax: Axes, which: Which, quantity: Quantity, limit: Limit) -> Annotatio
     forbidden = (min(bound, high), high) if limit.side == "<=" else (low, max(bound, low))
     (ax.axvspan if which == "x" else ax.axhspan)(*forbidden, **_FORBIDDEN)
     (ax.axvline if which == "x" else ax.axhline)(bound, color="black", linewidth=0.9, linestyle=(0, (5, 3)), zorder=2)
-    amount = quantity.written(limit.bound)
+    amount = quantity.bound(limit.bound)
     look: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8.0, "zorder": 2.5}
     if which == "x":
         where = ax.get_xaxis_transform()

@@ -55,7 +55,7 @@ def _quantity(draft: Draft, limit: Limit, options: Sequence[JudgedOption]) -> Qu
 
 
 def _limit_head(limit: Limit, shown: Quantity) -> Content:
-    bound = f"{limit.side} {shown.written(limit.bound)}"
+    bound = f"{limit.side} {shown.bound(limit.bound)}"
     return content(shown.label, BREAK, tag("span", bound.replace("<=", "≤").replace(">=", "≥"), class_="bound"))
 
 

@@ -272,7 +272,7 @@ def _limit(ax: Axes, limit: Limit | None, quantity: Quantity) -> None:
     if limit is None:
         return
     bound, (low, high) = quantity.scaled(limit.bound), ax.get_xlim()
-    text = f"limit {quantity.written(limit.bound)}"
+    text = f"limit {quantity.bound(limit.bound)}"
     if low <= bound <= high:
         ax.axvline(bound, color="black", linewidth=0.9, linestyle=(0, (5, 3)))
         x, label = bound, text

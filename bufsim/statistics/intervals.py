@@ -13,6 +13,9 @@ from bufsim.errors import InvalidValueError
 
 FloatArray = NDArray[np.float64]
 
+SLACK = 1e-9
+"""Values that differ by this share are the same: a wait of t under an age limit of t comes out as t·(1 ± 10⁻¹⁶)."""
+
 
 def inner_probability(name: str, value: object) -> float:
     """A share strictly between 0 and 1, checked; 95 is a likely slip for 0.95."""
@@ -105,7 +108,9 @@ class Interval:
         return (self.high - self.low) / 2.0
 
     def __contains__(self, value: float) -> bool:
-        return self.low <= value <= self.high
+        # with the slack of a limit: what passes "<= 3 s" holds 3 s too
+        slack = SLACK * abs(value)
+        return self.low <= value + slack and value - slack <= self.high
 
     def __str__(self) -> str:
         estimate, low, high = _written(self.estimate, self.low, self.high)

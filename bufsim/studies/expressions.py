@@ -13,11 +13,12 @@ from typing import Literal, NoReturn
 
 from bufsim import checks
 from bufsim.errors import InvalidTypeError, InvalidValueError
-from bufsim.formats import number
+from bufsim.formats import in_full
 from bufsim.results import metrics
 from bufsim.results.metrics import Better
 from bufsim.spelling.parser import Parser, Token
 from bufsim.statistics import Interval, Margin
+from bufsim.statistics.intervals import SLACK
 
 
 def margin(name: str, value: object, unit: str) -> Margin:
@@ -37,9 +38,6 @@ def margin(name: str, value: object, unit: str) -> Margin:
 
 Side = Literal["<=", ">="]
 LimitVerdict = Literal["pass", "fail", "undecided"]
-
-# a wait of t under an age limit of t comes out of floats as t·(1 ± 10⁻¹⁶): that is no breach
-_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -91,7 +89,7 @@ class Limit:
 
     def allows(self, value: float) -> bool:
         """Whether a value is on the allowed side, or at the bound."""
-        slack = _ROUNDING * abs(self.bound)
+        slack = SLACK * abs(self.bound)
         return value <= self.bound + slack if self.side == "<=" else value >= self.bound - slack
 
     def room(self, value: float) -> float:
@@ -102,7 +100,7 @@ class Limit:
     @property
     def bound_text(self) -> str:
         """The bound with its unit."""
-        return f"{number(self.bound)} {self.expression.unit}".rstrip()
+        return f"{in_full(self.bound)} {self.expression.unit}".rstrip()
 
     def __str__(self) -> str:
         return f"{self.expression.name} {self.side} {self.bound_text}"

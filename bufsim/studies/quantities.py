@@ -67,6 +67,11 @@ class Quantity:
         unit = _unit(self.expression, abs(value))
         return f"{formats.number(value / unit.size, 4)} {unit.name}".rstrip()
 
+    def bound(self, value: float) -> str:
+        """Return a bound in full, in the unit in which it reads well: two bounds that differ read differently."""
+        unit = _unit(self.expression, abs(value))
+        return f"{formats.in_full(value / unit.size)} {unit.name}".rstrip()
+
     def beyond(self, value: float, *, up: bool) -> str:
         """Return a value in three digits, rounded up or down: so that a limit there is kept."""
         unit = _unit(self.expression, abs(value))
@@ -98,4 +103,4 @@ def limit_in_words(limit: Limit) -> str:
     'p99 wait ≤ 2 s'
     """
     quantity = Quantity.of(limit.expression, [limit.bound])
-    return f"{quantity.name} {_SIGNS[limit.side]} {quantity.written(limit.bound)}"
+    return f"{quantity.name} {_SIGNS[limit.side]} {quantity.bound(limit.bound)}"

@@ -144,8 +144,8 @@ class SequentialResult(Answer):
     """The result of a study that ran until its goals were reached, or until the most that was allowed.
 
     Its intervals, comparisons and selection have the confidence of the look that ended it, which is higher than that
-    over all looks: whatever is concluded at any look is wrong with a probability of at most 1 − `plan.confidence`. Ask
-    `result` for other numbers with ``confidence=stopped.look.confidence``.
+    over all looks: whatever is concluded at any look is wrong with a probability of at most 1 − `plan.confidence`. What
+    `result` is asked further, and its pictures, have that confidence too, unless another is given.
 
     Parameters
     ----------
@@ -220,4 +220,4 @@ def run_sequentially(run: Running, goals: Goals, plan: SequentialPlan) -> Sequen
             missing.append("it was interrupted")
         if not missing or not result.complete:
             break
-    return SequentialResult(result, goals, plan, look, tuple(missing))
+    return SequentialResult(replace(result, confidence=look.confidence), goals, plan, look, tuple(missing))

@@ -52,6 +52,8 @@ class StudyNumbers:
         scenario, replication, error: what did not finish, and why.
     complete : bool
         False after an interrupt: then this is a part of the study.
+    confidence : float
+        What is taken where none is asked for: 0.95, or that of the look at which a sequential study stopped.
     """
 
     scenarios: Mapping[str, Simulation]
@@ -62,6 +64,7 @@ class StudyNumbers:
     tallies: Mapping[str, Mapping[int, Tally]]
     failures: pd.DataFrame
     complete: bool
+    confidence: float = 0.95
 
     @classmethod
     def of(
@@ -173,6 +176,10 @@ class StudyNumbers:
 
     # numbers
 
+    def _level(self, confidence: float | None) -> float:
+        """Return the confidence asked for, or what is taken where none is."""
+        return self.confidence if confidence is None else confidence
+
     def measured(self, metric: str | Expression, scenario: str, *, of: str | None = None) -> Evaluation:
         """A metric or an expression of one scenario over the replications, for values and intervals."""
         checks.one_of("scenario", scenario, self.finished)
@@ -196,7 +203,7 @@ class StudyNumbers:
         return {name: self.measured(metric, name, of=of).values() for name in self.finished}
 
     def interval(
-        self, metric: str | Expression, scenario: str, *, of: str | None = None, confidence: float = 0.95
+        self, metric: str | Expression, scenario: str, *, of: str | None = None, confidence: float | None = None
     ) -> Interval:
         """A metric or an expression of one scenario with its confidence interval over replications.
 
@@ -210,10 +217,16 @@ class StudyNumbers:
         >>> 2.5 in result.interval("mean_wait", "today", confidence=0.99)
         True
         """
-        return self.measured(metric, scenario, of=of).interval(confidence)
+        return self.measured(metric, scenario, of=of).interval(self._level(confidence))
 
     def quantile_over_runs(
-        self, metric: str | Expression, scenario: str, q: float, *, of: str | None = None, confidence: float = 0.95
+        self,
+        metric: str | Expression,
+        scenario: str,
+        q: float,
+        *,
+        of: str | None = None,
+        confidence: float | None = None,
     ) -> Interval:
         """A quantile over runs: what a metric of one run stays at or below with probability `q`.
 
@@ -230,9 +243,11 @@ class StudyNumbers:
         >>> result.quantile_over_runs("peak_buffer_size", "today", 0.99).note
         'no upper bound at 95 % from 30 observations (368 needed)'
         """
-        return self.measured(metric, scenario, of=of).over_runs(q, confidence)
+        return self.measured(metric, scenario, of=of).over_runs(q, self._level(confidence))
 
-    def intervals(self, *metrics: str | Expression, of: str | None = None, confidence: float = 0.95) -> pd.DataFrame:
+    def intervals(
+        self, *metrics: str | Expression, of: str | None = None, confidence: float | None = None
+    ) -> pd.DataFrame:
         """The metrics or expressions of all scenarios with their intervals.
 
         Parameters
@@ -241,8 +256,8 @@ class StudyNumbers:
             What; by default the usual metrics.
         of : str, optional
             Of which buffer or queue; None: all together.
-        confidence : float
-            Of each interval by itself.
+        confidence : float, optional
+            Of each interval by itself; by default that of the result.
 
         Returns
         -------
@@ -261,7 +276,8 @@ class StudyNumbers:
         ['mean_wait_s', 'flush_rate_per_s']
         """
         requested = self._expressions(metrics, of)
-        rows = [_row(self.measured(metric, name), confidence) for metric in requested for name in self.finished]
+        level = self._level(confidence)
+        rows = [_row(self.measured(metric, name), level) for metric in requested for name in self.finished]
         return pd.DataFrame(rows, columns=COLUMNS)
 
     def metrics(self, *metrics: str | Expression, of: str | None = None) -> pd.DataFrame:

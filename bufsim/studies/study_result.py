@@ -48,7 +48,7 @@ class StudyResult(StudyNumbers):
         baseline: str | None = None,
         pairs: Pairs | Literal["all"] | None = None,
         margin: object = None,
-        confidence: float = 0.95,
+        confidence: float | None = None,
         where_defined: bool = False,
     ) -> Comparisons:
         """Compare scenarios by paired differences under common random numbers, adjusted for all that are made.
@@ -66,7 +66,7 @@ class StudyResult(StudyNumbers):
         margin : number, str, Margin or mapping, optional
             What does not matter, and makes two scenarios equivalent: ``"5 %"``, an amount in the metric's unit such as
             ``"50ms"``, or either by metric.
-        confidence : float
+        confidence : float, optional
             Of all comparisons together (scenarios × metrics, Holm's method).
         where_defined : bool
             Leave out a comparison with a scenario in which the metric has no value (as the wait where nothing is
@@ -96,7 +96,7 @@ class StudyResult(StudyNumbers):
             baseline=today,
             pairs=pairs,
             margin=margin,
-            confidence=confidence,
+            confidence=self._level(confidence),
             where_defined=where_defined,
         )
 
@@ -105,7 +105,7 @@ class StudyResult(StudyNumbers):
         *,
         minimise: str | Expression | None = None,
         maximise: str | Expression | None = None,
-        confidence: float = 0.95,
+        confidence: float | None = None,
     ) -> Selection:
         """The scenario with the lowest (or highest) value, with all that are not separable from it.
 
@@ -116,7 +116,7 @@ class StudyResult(StudyNumbers):
         ----------
         minimise, maximise : str or Expression
             One of them: what is to be low, such as ``"mean_wait"`` or ``cost(per_flush=0.4)``, or high.
-        confidence : float
+        confidence : float, optional
             Of the tie set, and of the bound on the regret.
 
         Returns
@@ -134,17 +134,17 @@ class StudyResult(StudyNumbers):
         'FlushAtSize(20)'
         """
         objective, is_cost = one_objective(minimise, maximise)
-        selection = select_best(self.samples(objective), confidence=confidence, lower_is_better=is_cost)
+        selection = select_best(self.samples(objective), confidence=self._level(confidence), lower_is_better=is_cost)
         return replace(selection, unit=objective.unit)
 
-    def pareto(self, x: str | Expression, y: str | Expression, *, confidence: float = 0.95) -> Front:
+    def pareto(self, x: str | Expression, y: str | Expression, *, confidence: float | None = None) -> Front:
         """The Pareto front of two objectives: which scenarios are on it, and which are not separable from it.
 
         Parameters
         ----------
         x, y : str or Expression
             The objectives; less is taken as better where a metric does not say.
-        confidence : float
+        confidence : float, optional
             Of each interval by itself, and of no scenario being wrongly called dominated.
 
         Returns
@@ -162,9 +162,9 @@ class StudyResult(StudyNumbers):
         ('FlushAtSize(20)', 'FlushAfterAge(5.0)')
         """
         self._check_paired()
-        return front(expression(x), expression(y), self.finished, self.measured, confidence=confidence)
+        return front(expression(x), expression(y), self.finished, self.measured, confidence=self._level(confidence))
 
-    def check(self, *limits: str | Limit, confidence: float = 0.95) -> LimitChecks:
+    def check(self, *limits: str | Limit, confidence: float | None = None) -> LimitChecks:
         """The verdicts of all scenarios on limits: pass, fail or undecided, each with its interval.
 
         With probability `confidence` no scenario passes, or fails, that should not: a scenario passes if it keeps all
@@ -175,7 +175,7 @@ class StudyResult(StudyNumbers):
         ----------
         *limits : str or Limit
             Such as ``"p99_wait <= 2s"``, or ``metric("p99_wait") <= "2s"``.
-        confidence : float
+        confidence : float, optional
             Of all verdicts together.
 
         Returns
@@ -192,7 +192,9 @@ class StudyResult(StudyNumbers):
         >>> [(check.scenario, check.verdict) for check in result.check("p99_wait <= 3s").checks]
         [('FlushAtSize(20)', 'pass'), ('FlushAfterAge(5.0)', 'fail')]
         """
-        return LimitChecks(check_limits(all_limits(limits), self.finished, self.measured, confidence=confidence))
+        return LimitChecks(
+            check_limits(all_limits(limits), self.finished, self.measured, confidence=self._level(confidence))
+        )
 
     def recommend(
         self,
@@ -200,7 +202,7 @@ class StudyResult(StudyNumbers):
         minimise: str | Expression | None = None,
         maximise: str | Expression | None = None,
         subject_to: str | Limit | Sequence[str | Limit] = (),
-        confidence: float = 0.95,
+        confidence: float | None = None,
         fresh: int | None = None,
         headroom: Sequence[float] = (),
         up_to: float | None = None,
@@ -220,7 +222,7 @@ class StudyResult(StudyNumbers):
             What is to be low, such as ``cost(per_flush=0.4, per_job_second=0.01)``, or high.
         subject_to : str, Limit or sequence of them
             What must be kept, such as ``["p99_wait <= 2s"]``. What is undecided counts as not kept.
-        confidence : float
+        confidence : float, optional
             Of the verdicts on limits, of the tie set, and of each interval.
         fresh : int, optional
             Replications that nobody has seen, on which the choice's value is estimated again: on those that chose it,
@@ -251,7 +253,7 @@ class StudyResult(StudyNumbers):
         if len(self.finished) > 1:
             self._check_paired()
         objective, is_cost = one_objective(minimise, maximise)
-        question = Question(objective, is_cost, all_limits(subject_to), confidence)
+        question = Question(objective, is_cost, all_limits(subject_to), self._level(confidence))
 
         def rerun(scenarios: Mapping[str, Simulation], replications: int) -> StudyResult:
             return self._more(scenarios, replications, executor=executor, store=store, progress=progress)

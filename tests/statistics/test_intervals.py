@@ -240,3 +240,12 @@ def test_a_replication_without_jobs_is_no_hindrance():
 def test_what_cannot_be_a_ratio_is_an_error(numerators, denominators, message):
     with pytest.raises(InvalidValueError, match=message):
         ratio_interval(numerators, denominators)
+
+
+def test_an_interval_holds_what_a_limit_at_its_end_allows():
+    off_by_rounding = Interval(*[3.0000000000000906] * 3, 0.95, 2, "t")
+    assert 3.0 in off_by_rounding
+    assert -3.0 in Interval(*[-3.0000000000000906] * 3, 0.95, 2, "t")
+    # negative controls: a difference that is none of rounding, and 0, beside which nothing is small
+    assert 3.0001 not in off_by_rounding
+    assert 0.0 not in Interval(1e-12, 1e-12, 1e-12, 0.95, 2, "t")

@@ -150,3 +150,10 @@ def test_checks_show_themselves(result):
     assert table.verdict.tolist() == ["pass", "fail", "undecided"]
     assert table.columns[:4].tolist() == ["scenario", "limit", "verdict", "estimate"]
     assert LimitChecks(()).sentences() == []
+
+
+def test_limits_are_printed_with_the_digits_that_make_the_sentence_true():
+    made = replace(check(2.8998, 2.9), limit=metric("mean_wait") <= 2.8996)
+    assert "≤ 2.8996 s" in made.sentence()
+    assert str(metric("mean_wait") <= 2.345) != str(metric("mean_wait") <= 2.346)
+    assert str(metric("peak_buffer_nbytes") <= 1234567) == "peak_buffer_nbytes <= 1,234,567 bytes"

@@ -50,6 +50,22 @@ def test_each_look_keeps_a_confidence_that_leaves_room_for_the_others():
     assert lines[-1] == "Each interval is at 98.33 %, so that all looks together keep 95 %."
 
 
+def test_what_the_result_is_asked_further_has_the_confidence_of_the_look():
+    stopped = study().run_until(half_widths={"mean_wait": "0.1 %"}, first=5, most=20, progress=False)
+    result, level = stopped.result, stopped.look.confidence
+    assert level == pytest.approx(1 - 0.05 / 3)
+    assert result.interval("mean_wait", "a") == result.interval("mean_wait", "a", confidence=level)
+    assert set(result.intervals().confidence) == {level}
+    assert {row.comparison.interval.confidence for row in result.compare("mean_wait").rows} == {level}
+    assert {check.interval.confidence for check in result.check("mean_wait <= 3s").checks} == {level}
+    assert result.best(minimise="mean_wait").confidence == level
+    assert set(result.plot.pareto.frame("p99_wait", "flush_rate").confidence) == {level}
+    # another is taken where it is asked for, and a plain study keeps 95 %
+    assert result.interval("mean_wait", "a", confidence=0.9).confidence == 0.9
+    assert set(result.plot.pareto.frame("p99_wait", "flush_rate", confidence=0.9).confidence) == {0.9}
+    assert study().run(5, progress=False).interval("mean_wait", "a").confidence == 0.95
+
+
 def test_it_runs_until_a_comparison_is_decided_and_tells_it():
     stopped = study().run_until(separated="mean_wait", first=5, progress=False)
     (row,) = stopped.comparisons.rows
