@@ -23,7 +23,7 @@ from bufsim.results.metrics import shown_of_comparison
 from bufsim.simulation import Simulation
 from bufsim.statistics import Interval
 from bufsim.studies.comparisons import Compared, Comparisons
-from bufsim.studies.estimates import UndefinedError, is_deterministic
+from bufsim.studies.estimates import UndefinedError
 from bufsim.studies.expressions import Expression, expression
 from bufsim.studies.quantities import Quantity
 from bufsim.studies.study import Study
@@ -52,7 +52,7 @@ def letters(names: Sequence[str]) -> dict[str, str]:
 
 def all_exact(result: StudyResult) -> bool:
     """Whether nothing in any of the models is drawn at random."""
-    return all(is_deterministic(list(result.tallies[name].values())) for name in result.finished)
+    return all(map(result.is_deterministic, result.finished))
 
 
 @dataclass(frozen=True, slots=True)

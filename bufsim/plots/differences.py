@@ -189,6 +189,7 @@ class Differences:
             pairs=self._pairs_of(shown),
             margin=self.margin,
             confidence=self.confidence,
+            is_deterministic=self.study_result.is_deterministic,
         ).rows
         units = [_share(difference) for difference in compared] if self._is_relative else _units(compared)
         return [

@@ -17,6 +17,7 @@ from bufsim.model.flush_policy import FlushPolicy
 from bufsim.plots import style, subjects
 from bufsim.plots.placing import beeswarm, below
 from bufsim.plots.subjects import ScenarioSubject
+from bufsim.results.tallies import Tally
 from bufsim.statistics import Interval, Margin, replications_for_half_width
 from bufsim.statistics.intervals import critical_value
 from bufsim.studies.estimates import Evaluation, UndefinedError
@@ -113,18 +114,21 @@ class Replications:
     @cached_property
     def _evaluation(self) -> Evaluation:
         tallies = list(self.study_result.tallies[self._subject.name].values())
-        return Evaluation(expression(self.metric), tallies, self._subject.name)
+        return self._evaluated(tallies)
+
+    def _evaluated(self, tallies: list[Tally]) -> Evaluation:
+        name = self._subject.name
+        return Evaluation(expression(self.metric), tallies, name, self.study_result.scenarios[name])
 
     @cached_property
     def _running(self) -> list[Interval]:
         """The intervals over the first replications, where there are any; that over all raises if there is none."""
-        metric, tallies = expression(self.metric), list(self.study_result.tallies[self._subject.name].values())
+        tallies = list(self.study_result.tallies[self._subject.name].values())
         most = len(tallies)
         found = []
         for count in np.unique(np.linspace(2, most, min(most - 1, _MOST_STEPS)).round().astype(int)).tolist():
             try:
-                evaluation = Evaluation(metric, tallies[:count], self._subject.name)
-                found.append(evaluation.interval(self.confidence))
+                found.append(self._evaluated(tallies[:count]).interval(self.confidence))
             except UndefinedError:
                 if count == most:
                     raise

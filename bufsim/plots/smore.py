@@ -171,6 +171,7 @@ class Smore:
             lambda metric, name: self.study_result.measured(metric, name).values(),
             pairs="all",
             confidence=self.confidence,
+            is_deterministic=self.study_result.is_deterministic,
         )
         apart = {frozenset((row.first, row.second)) for row in compared.rows if row.verdict in _APART}
         return stretches([[frozenset((a, b)) not in apart for b in names] for a in names])

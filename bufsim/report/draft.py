@@ -17,7 +17,7 @@ from bufsim.errors import InvalidValueError
 from bufsim.plots.style import need_matplotlib
 from bufsim.report.markup import Content, Markup, content, tag
 from bufsim.statistics import Interval
-from bufsim.studies.estimates import DETERMINISTIC, UndefinedError, is_deterministic
+from bufsim.studies.estimates import DETERMINISTIC, UndefinedError
 from bufsim.studies.expressions import Expression, LimitVerdict, expression
 from bufsim.studies.plan import PlanAnswer
 from bufsim.studies.quantities import Quantity, limit_in_words
@@ -236,7 +236,7 @@ class Draft:
         self.names = {option.name: label(option.name) for option in self.answer.options()}
         self.names |= {str(limit): limit_in_words(limit) for limit in self.answer.plan.limits}
         study = self.answer.study
-        self.exact = {name: is_deterministic(list(study.tallies[name].values())) for name in study.finished}
+        self.exact = {name: study.is_deterministic(name) for name in study.finished}
 
     # words
 

@@ -28,6 +28,25 @@ Better = Literal["lower", "higher"]
 """The side on which the better values lie."""
 
 
+class Event(NamedTuple):
+    """What a metric counts, where runs may see none of it though it can happen, such as jobs that are lost.
+
+    Parameters
+    ----------
+    phrase : str
+        What a run does that sees it: "lose jobs".
+    causes : tuple of str
+        What can bring it about: causes of losses, or "failure".
+    at_most : callable
+        From what is kept of one buffer, queue or model, and the span of the window in s, to the metric's value if it
+        had happened to everything that it can happen to.
+    """
+
+    phrase: str
+    causes: tuple[str, ...]
+    at_most: Callable[[Any, float], float]
+
+
 class Quantile(NamedTuple):
     """Which quantile of what a metric is: 0.99 of "wait_s"."""
 
@@ -63,6 +82,8 @@ class Metric:
         What it can be at most.
     tells_draws : bool
         Whether it is one of the few that together differ between two runs that drew anything differently.
+    event : Event, optional
+        What it counts, where that may be too rare to be seen.
 
     Examples
     --------
@@ -82,6 +103,7 @@ class Metric:
     percent: bool = False
     most: float = math.inf
     tells_draws: bool = False
+    event: Event | None = field(default=None, repr=False, compare=False)
 
     def __call__(self, tally: Tally, of: str | None = None) -> float:
         """Return the metric of a buffer or a queue, or (None) of all of them together; nan where it is undefined."""
@@ -254,6 +276,12 @@ _LOSSES: Mapping[str, str] = {
     "race": "because they arrived between a flush's read and its delete",
     "storage": "because the storage strategy did not give them back",
 }
+
+
+def _losing(at_most: Callable[[Any, float], float], *causes: str, phrase: str = "lose jobs") -> Event:
+    return Event(phrase, causes or tuple(_LOSSES), at_most)
+
+
 LOW: Better = "lower"
 HIGH: Better = "higher"
 
@@ -333,12 +361,13 @@ _ROWS: tuple[Metric | Quantiles, ...] = (
     _buffer("longest_flush_s", "s", "extreme", LOW, "Longest time from a flush's start to its end",
         lambda b, span: known(b.longest_flush, b.ended)),
     _buffer("lost_jobs", "jobs", "count", LOW, "Jobs lost, of all causes",
-        lambda b, span: sum(b.lost)),
+        lambda b, span: sum(b.lost), event=_losing(lambda b, span: b.arrivals)),
     _buffer("lost_rate_per_s", "1/s", "count", LOW, "Jobs lost, of all causes, a second",
-        lambda b, span: sum(b.lost) / span),
+        lambda b, span: sum(b.lost) / span, event=_losing(lambda b, span: b.arrivals / span)),
     _buffer("lost_share", "", "share", LOW, "Jobs lost for each that arrived",
-        lambda b, span: Ratio(sum(b.lost), b.arrivals), percent=True),
-    *(_buffer(f"lost_{cause}_jobs", "jobs", "count", LOW, f"Jobs lost {why}", _lost(cause))
+        lambda b, span: Ratio(sum(b.lost), b.arrivals), percent=True, event=_losing(lambda b, span: 1.0)),
+    *(_buffer(f"lost_{cause}_jobs", "jobs", "count", LOW, f"Jobs lost {why}", _lost(cause),
+        event=_losing(lambda b, span: b.arrivals, cause, phrase=f"lose jobs {why}"))
       for cause, why in _LOSSES.items()),
     _buffer("mean_loss_at_stop_jobs", "jobs", "time-weighted", LOW,
         "Mean number of jobs that a stop at a random moment would lose",
@@ -390,9 +419,9 @@ _ROWS: tuple[Metric | Quantiles, ...] = (
     _queue("throughput_per_s", "1/s", "count", HIGH, "Jobs that were completed, a second",
         lambda q, span: q.completed / span),
     _queue("failed_jobs", "jobs", "count", LOW, "Jobs that failed for good",
-        lambda q, span: q.failed),
+        lambda q, span: q.failed, event=Event("have jobs that fail", ("failure",), lambda q, span: q.enqueued)),
     _queue("lost_in_queue_jobs", "jobs", "count", LOW, "Jobs that were lost with the queue, after reduce",
-        lambda q, span: q.lost),
+        lambda q, span: q.lost, event=_losing(lambda q, span: q.enqueued, "queue")),
     _queue("mean_attempts", "", "work-weighted", LOW,
         "Mean number of attempts of the jobs completed or failed in the window",
         lambda q, span: Ratio(q.attempts, q.completed + q.failed)),
@@ -414,7 +443,7 @@ _ROWS: tuple[Metric | Quantiles, ...] = (
     Metric("bypassed_jobs", "jobs", "model", "count", None, "Jobs that arrived and that no buffer collects",
         lambda tally, span: tally.bypassed),
     Metric("bypassed_lost_jobs", "jobs", "model", "count", LOW, "Jobs lost of those that no buffer collects",
-        lambda tally, span: sum(tally.bypassed_lost)),
+        lambda tally, span: sum(tally.bypassed_lost), event=_losing(lambda tally, span: tally.bypassed)),
 )
 # fmt: on
 

@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 # Differences this small, relative to the values, come from the order of float sums, not from the model.
 ROUNDING = 1e-12
+NO_PROOF = 3
+"""So few runs with the same difference prove nothing: two runs of whole numbers, such as peaks, often have one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ class PairedDifference:
         Sample variance of the paired differences.
     first_mean, second_mean, first_variance, second_variance : float
         Means and sample variances of either.
+    exact : bool
+        Whether nothing is drawn at random in either scenario, so that even two replications are proof.
     """
 
     first: str
@@ -89,6 +93,17 @@ class PairedDifference:
     second_mean: float
     first_variance: float
     second_variance: float
+    exact: bool = False
+
+    @property
+    def is_chance(self) -> bool:
+        """Whether it is a difference that all of a few replications have, which may be by chance."""
+        return self.variance == 0.0 and self.estimate != 0.0 and self.n <= NO_PROOF and not self.exact
+
+    @property
+    def t(self) -> float:
+        """The t statistic against 0; 0 where a constant difference proves nothing."""
+        return 0.0 if self.is_chance else statistic(self.estimate, self.variance, self.n)
 
     @property
     def is_identical(self) -> bool:
@@ -102,8 +117,11 @@ class PairedDifference:
 
     @property
     def p_value(self) -> float:
-        """Two-sided p-value of the paired t test; 1 for identical values, 0 for a constant difference other than 0."""
-        return 2.0 * lower_tail(-abs(statistic(self.estimate, self.variance, self.n)), self.n)
+        """Two-sided p-value of the paired t test; 1 for identical values, 0 for a constant difference other than 0.
+
+        In up to 3 replications that draw at random a constant difference is no proof, and 1 too.
+        """
+        return 2.0 * lower_tail(-abs(self.t), self.n)
 
     @property
     def variance_ratio(self) -> float:
@@ -118,10 +136,16 @@ class PairedDifference:
         return math.inf if unpaired > 0.0 else 1.0
 
     def interval(self, confidence: float = 0.95, *, method: str = "paired t") -> Interval:
-        """The t interval of the difference at `confidence`."""
+        """The t interval of the difference at `confidence`; of a constant one that proves nothing, as far as 0."""
         level = inner_probability("confidence", confidence)
+        if self.is_chance:
+            return self._no_proof(self.estimate, level)
         reach = critical_value(level, self.n) * math.sqrt(self.variance / self.n)
         return Interval(self.estimate, self.estimate - reach, self.estimate + reach, level, self.n, method)
+
+    def _no_proof(self, estimate: float, confidence: float) -> Interval:
+        low, high = sorted((0.0, 2.0 * estimate))
+        return Interval(estimate, low, high, confidence, self.n, f"the same in {self.n} replications: no proof")
 
     def relative_interval(self, confidence: float = 0.95, *, method: str = "paired t, Fieller") -> Interval:
         """The interval of (first − second) / |second|: each ρ whose first − second − ρ·|second| passes a t test of 0.
@@ -138,6 +162,8 @@ class PairedDifference:
             raise InvalidValueError(
                 f"a relative difference needs a mean of {self.second!r} other than 0; ask for the absolute one"
             )
+        if self.is_chance:
+            return self._no_proof(self.estimate / abs(self.second_mean), level)
         size, against = abs(self.second_mean), self.covariance_with_size
         curvature = size**2 - square * self.second_variance
         estimate, low, high = self.estimate / size, -math.inf, math.inf
@@ -160,7 +186,7 @@ class PairedDifference:
 
 
 def paired_difference(
-    first: ArrayLike, second: ArrayLike, *, names: tuple[str, str] = ("first", "second")
+    first: ArrayLike, second: ArrayLike, *, names: tuple[str, str] = ("first", "second"), exact: bool = False
 ) -> PairedDifference:
     """First − second, replication by replication, of two scenarios under common random numbers.
 
@@ -171,6 +197,8 @@ def paired_difference(
         of `ratio_values` and `quantile_values`.
     names : tuple of str, optional
         What they are called in verdicts.
+    exact : bool, default False
+        Whether nothing is drawn at random in either, so that even two replications are proof.
 
     Raises
     ------
@@ -206,6 +234,7 @@ def paired_difference(
         second_mean=float(right.mean()),
         first_variance=float(left.var(ddof=1)),
         second_variance=float(right.var(ddof=1)),
+        exact=exact,
     )
 
 
@@ -265,6 +294,8 @@ def _interval(difference: PairedDifference, margin: Margin, level: float) -> Int
 
 def _one_sided(difference: PairedDifference, margin: Margin, side: float) -> float:
     """The p-value of the test that side·(first − second) is less than the margin."""
+    if difference.is_chance:
+        return 1.0
     variance = difference.variance
     if margin.relative:
         share = side * margin.size
@@ -403,6 +434,8 @@ class Comparison:
 
     def _needed(self, unit: str) -> str:
         needed = self.replications_needed()
+        if self.difference.is_chance:
+            return f"the same difference in {self.difference.n} replications is no proof; run more"
         shown = str(self.interval).split(" [")[0]
         if not shown.strip("-0."):
             # less than what the digits of its interval can show

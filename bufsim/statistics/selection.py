@@ -20,7 +20,6 @@ from bufsim.statistics.intervals import (
     lower_tail,
     mean_interval,
     replication_values,
-    statistic,
 )
 
 Place = Literal["on the front", "not separable", "dominated"]
@@ -54,7 +53,11 @@ class ParetoPoint:
 
 
 def pareto_front(
-    samples: Mapping[str, ArrayLike], *, confidence: float = 0.95, lower_is_better: bool | Sequence[bool] = True
+    samples: Mapping[str, ArrayLike],
+    *,
+    confidence: float = 0.95,
+    lower_is_better: bool | Sequence[bool] = True,
+    exact: bool = False,
 ) -> tuple[ParetoPoint, ...]:
     """The places of scenarios with respect to the Pareto front of their means, under common random numbers.
 
@@ -66,6 +69,8 @@ def pareto_front(
         Probability that no scenario is wrongly called dominated.
     lower_is_better : bool or sequence of bool, default True
         For all objectives, or for each.
+    exact : bool, default False
+        Whether nothing is drawn at random.
 
     Returns
     -------
@@ -93,7 +98,7 @@ def pareto_front(
     names = list(tables)
     if len(names) < 2:
         raise InvalidValueError(f"samples must hold at least 2 scenarios, got {len(names)}")
-    gaps = {(a, b): _gaps(a, b, tables, signs) for a in names for b in names if a != b}
+    gaps = {(a, b): _gaps(a, b, tables, signs, exact) for a in names for b in names if a != b}
     return _points(names, tables, gaps, confidence)
 
 
@@ -115,17 +120,19 @@ def _points(
     return tuple(points)
 
 
-def _gaps(a: str, b: str, tables: Mapping[str, FloatArray], signs: Sequence[float]) -> list[PairedDifference]:
+def _gaps(
+    a: str, b: str, tables: Mapping[str, FloatArray], signs: Sequence[float], exact: bool
+) -> list[PairedDifference]:
     """Losses of a − losses of b, an objective each."""
     return [
-        paired_difference(sign * left, sign * right, names=(a, b))
+        paired_difference(sign * left, sign * right, names=(a, b), exact=exact)
         for sign, left, right in zip(signs, tables[a], tables[b], strict=True)
     ]
 
 
 def _dominated(gaps: Sequence[PairedDifference]) -> float:
     """The p-value of a test that the first is worse in every objective that is not identical."""
-    tails = [lower_tail(-statistic(gap.estimate, gap.variance, gap.n), gap.n) for gap in gaps if not gap.is_identical]
+    tails = [lower_tail(-gap.t, gap.n) for gap in gaps if not gap.is_identical]
     return max(tails, default=1.0)
 
 
@@ -213,7 +220,7 @@ class Selection:
 
 
 def select_best(
-    samples: Mapping[str, ArrayLike], *, confidence: float = 0.95, lower_is_better: bool = True
+    samples: Mapping[str, ArrayLike], *, confidence: float = 0.95, lower_is_better: bool = True, exact: bool = False
 ) -> Selection:
     """The best of several scenarios under common random numbers; the order of listing does not matter.
 
@@ -225,6 +232,8 @@ def select_best(
         Probability that the tie set holds every truly best scenario; where all are equal, that nobody is left out.
     lower_is_better : bool, default True
         Whether a low value is good (a cost) or bad (work saved).
+    exact : bool, default False
+        Whether nothing is drawn at random.
 
     Notes
     -----
@@ -258,7 +267,7 @@ def select_best(
     values = {name: replication_values(name, sample) for name, sample in samples.items()}
     ranked = sorted(values, key=lambda name: (sign * values[name].mean(), name))
     chosen, others = ranked[0], ranked[1:]
-    gaps = {name: paired_difference(values[name], values[chosen], names=(name, chosen)) for name in others}
+    gaps = {name: paired_difference(values[name], values[chosen], names=(name, chosen), exact=exact) for name in others}
     tied, levels = _eliminate(gaps, 1.0 - level)
     return Selection(
         chosen=chosen,
@@ -309,4 +318,6 @@ def _regret(gaps: Sequence[PairedDifference], sign: float, confidence: float) ->
 
 
 def _bound(gap: PairedDifference, sign: float, alpha: float) -> float:
+    if gap.is_chance:
+        return 2.0 * abs(gap.estimate)
     return critical_value(1.0 - 2.0 * alpha, gap.n) * sqrt(gap.variance / gap.n) - sign * gap.estimate

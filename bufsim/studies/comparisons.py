@@ -14,6 +14,7 @@ import pandas as pd
 from bufsim import checks, formats
 from bufsim.errors import InvalidValueError
 from bufsim.statistics import Comparison, Interval, Margin, judge, paired_difference, pareto_front
+from bufsim.statistics.comparisons import NO_PROOF
 from bufsim.statistics.intervals import FloatArray
 from bufsim.statistics.selection import Place
 from bufsim.studies.answers import Answer
@@ -157,6 +158,7 @@ def compare(
     margin: object = None,
     confidence: float = 0.95,
     where_defined: bool = False,
+    is_deterministic: Callable[[str], bool] = lambda name: False,
 ) -> Comparisons:
     """Compare scenarios in every expression, adjusted by Holm's method for all of these comparisons together.
 
@@ -168,6 +170,8 @@ def compare(
         From an expression and a scenario to one value per replication.
     baseline, pairs, margin, confidence, where_defined
         As for `StudyResult.compare`; without `baseline` and `pairs` all pairs are compared.
+    is_deterministic : callable
+        From a scenario to whether nothing is drawn at random in it.
     """
     chosen = _pairs(list(scenarios), baseline, pairs)
     margins = _margins(expressions, margin)
@@ -181,6 +185,11 @@ def compare(
         rows += [expression] * len(defined)
     if not gaps:
         return Comparisons(())
+    # only there does it matter
+    gaps = [
+        replace(gap, exact=is_deterministic(gap.first) and is_deterministic(gap.second)) if gap.is_chance else gap
+        for gap in gaps
+    ]
     lower = [expression.better != "higher" for expression in rows]
     limits = [margins[expression] for expression in rows]
     judged = judge(gaps, confidence=confidence, margins=limits, lower_is_better=lower)
@@ -365,7 +374,9 @@ def front(
     samples = {name: np.array([evaluate(axis, name).values() for axis in (x, y)]) for name in scenarios}
     lower = [axis.better != "higher" for axis in (x, y)]
     points = []
-    for point in pareto_front(samples, confidence=confidence, lower_is_better=lower):
+    few = any(table.shape[1] <= NO_PROOF for table in samples.values())
+    exact = few and all(evaluate(x, name).is_deterministic for name in scenarios)
+    for point in pareto_front(samples, confidence=confidence, lower_is_better=lower, exact=exact):
         ends = [evaluate(axis, point.name).interval(confidence) for axis in (x, y)]
         points.append(FrontPoint(point.name, point.place, ends[0], ends[1], point.dominated_by))
     return Front(x, y, tuple(points))

@@ -13,8 +13,9 @@ import numpy.typing as npt
 from bufsim.errors import InvalidValueError, message
 from bufsim.results import metrics
 from bufsim.results.measures import Grid, Histogram
-from bufsim.results.metrics import Metric
+from bufsim.results.metrics import Event, Metric
 from bufsim.results.tallies import QueueTally, Tally
+from bufsim.simulation import Simulation
 from bufsim.statistics import (
     Interval,
     mean_interval,
@@ -25,6 +26,8 @@ from bufsim.statistics import (
     ratio_values,
 )
 from bufsim.statistics.intervals import inner_probability, replication_values
+from bufsim.statistics.rare_events import FEW, few_in_words, most_runs
+from bufsim.studies.chances import draws_rarely, impossible
 from bufsim.studies.expressions import Expression, Term
 
 Floats = npt.NDArray[np.float64]
@@ -36,14 +39,18 @@ _PARTS = 64
 DETERMINISTIC = "exact: nothing is drawn at random"
 
 
-def is_deterministic(tallies: Sequence[Tally]) -> bool:
+def is_deterministic(tallies: Sequence[Tally], simulation: Simulation | None = None) -> bool:
     """Whether the replications are all the same, down to the last bit of what moves with every draw.
 
     Parameters
     ----------
     tallies : sequence of Tally
         What is kept of a scenario's replications; one alone cannot show it.
+    simulation : Simulation, optional
+        The scenario: what it draws so rarely that runs may all be the same by chance, makes it random nevertheless.
     """
+    if simulation is not None and draws_rarely(simulation):
+        return False
     telling = [metric for metric in metrics.METRICS.values() if metric.tells_draws]
     return len(tallies) > 1 and all(len({metric(tally) for tally in tallies}) == 1 for metric in telling)
 
@@ -71,11 +78,22 @@ class Measured:
         Of which buffer or queue; None: all together.
     tallies : sequence of Tally
         One a replication, in order.
+    simulation : Simulation or None
+        The scenario, which tells what can happen in it; None: anything can.
+
+    Notes
+    -----
+    Where a metric counts events (`metrics.Event`: losses, failures) and fewer than `rare_events.FEW` of the runs saw
+    one, though not all of them, its interval is [0, p·m]. With the confidence of the interval no more than a share p of
+    runs sees any (Clopper and Pearson, over runs, which are independent; jobs of a run are not), and none sees more
+    than m, if as much comes to it as to the busiest run that was seen. That is wide: how much such a run would lose,
+    nobody has seen. It is 0 without doubt only where the model cannot have the event, or draws nothing.
     """
 
     metric: Metric
     of: str | None
     tallies: Sequence[Tally]
+    simulation: Simulation | None = None
 
     def raw(self) -> Floats:
         """The metric of each replication by itself: for looking at, not for means of ratios."""
@@ -91,6 +109,34 @@ class Measured:
 
     def interval(self, confidence: float = 0.95) -> Interval:
         """The metric over all replications, with its confidence interval."""
+        return self._by_few_events(confidence) or self._by_spread(confidence)
+
+    def _by_few_events(self, confidence: float) -> Interval | None:
+        """The exact bounds of a metric that counts events which few runs saw; None of any other."""
+        event, runs = self.metric.event, len(self.tallies)
+        if event is None or runs < 2:
+            return None
+        values = self.raw()
+        seen = int(np.count_nonzero(values))
+        if not np.isfinite(values).all() or seen >= min(FEW, runs) or not self._is_possible(event):
+            return None
+        estimate = 0.0
+        if seen:
+            sums = self._sums()
+            estimate = float(values.mean() if sums is None else sums[:, 0].sum() / sums[:, 1].sum())
+        most = max(event.at_most(self.metric.part(tally, self.of), tally.window.span) for tally in self.tallies)
+        high = max(most_runs(seen, runs, confidence=confidence) * most, estimate)
+        note = few_in_words(seen, runs, event.phrase, confidence=confidence)
+        return Interval(estimate, 0.0, high, confidence, runs, "exact bounds over runs", note)
+
+    def _is_possible(self, event: Event) -> bool:
+        """Whether the model can have an event, as far as is known, and draws anything."""
+        if self.simulation is not None and set(event.causes) <= impossible(self.simulation, self.of):
+            return False
+        return not is_deterministic(self.tallies, self.simulation)
+
+    def _by_spread(self, confidence: float) -> Interval:
+        """The metric with the interval that the spread of the replications gives."""
         if self.metric.quantile is not None:
             grid, counts, totals = self._counts()
             is_time = self.metric.average == "time-weighted"
@@ -220,16 +266,19 @@ class Evaluation:
         One a replication, in order.
     scenario : str
         Whose they are, for messages; "" if nobody's.
+    simulation : Simulation or None
+        The scenario itself.
     """
 
     expression: Expression
     tallies: Sequence[Tally]
     scenario: str = ""
+    simulation: Simulation | None = None
 
     @property
     def is_deterministic(self) -> bool:
         """Whether nothing is drawn at random in the scenario, so that its numbers are exact."""
-        return is_deterministic(self.tallies)
+        return is_deterministic(self.tallies, self.simulation)
 
     def raw(self) -> Floats:
         """The value in each replication by itself: for looking at, not for means of ratios."""
@@ -297,7 +346,7 @@ class Evaluation:
         return isinstance(part, QueueTally) and not part.concurrency and math.isnan(metric(first, term.of))
 
     def _measured(self, term: Term) -> Measured:
-        return Measured(metrics.find(term.metric), term.of, self.tallies)
+        return Measured(metrics.find(term.metric), term.of, self.tallies, self.simulation)
 
     def _combined(self, values: Sequence[Floats]) -> Floats:
         total = np.full(len(self.tallies), self.expression.constant)

@@ -57,7 +57,7 @@ class LimitCheck:
     @property
     def replications_needed(self) -> int | None:
         """About how many replications would decide it, with this noise; None if it is decided, or none would."""
-        if self.verdict != "undecided" or self.interval is None:
+        if self.verdict != "undecided" or self.interval is None or self.reason:
             return None
         gap, half_width = abs(self.interval.estimate - self.limit.bound), self.interval.half_width
         if gap == 0.0 or not math.isfinite(half_width):

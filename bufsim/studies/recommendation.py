@@ -14,6 +14,7 @@ from bufsim import checks
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.simulation import Simulation
 from bufsim.statistics import Comparison, Interval, Selection, paired_difference, select_best
+from bufsim.statistics.comparisons import NO_PROOF
 from bufsim.studies.answers import Answer
 from bufsim.studies.comparisons import against, percent, tie_in_words
 from bufsim.studies.estimates import Evaluation, UndefinedError, deterministic_text
@@ -480,7 +481,8 @@ def recommend(
     if not allowed:
         return Recommendation(question, origin, judged, None, None)
     samples = {option.name: study.measured(question.objective, option.base()).values() for option in allowed}
-    selection = select_best(samples, confidence=question.confidence, lower_is_better=question.is_cost)
+    exact = study.replications <= NO_PROOF and all(study.is_deterministic(option.base()) for option in allowed)
+    selection = select_best(samples, confidence=question.confidence, lower_is_better=question.is_cost, exact=exact)
     option = next(option for option in allowed if option.name == selection.chosen)
     # what is done today, at the load that counts
     today = next((option.base() for option in choices if option.name == baseline), study.baseline)
@@ -538,7 +540,8 @@ def _choice(numbers: StudyNumbers, question: Question, option: Option, fresh: in
         todays = numbers.measured(question.objective, today).values()
     except UndefinedError:
         return choice
-    gap = paired_difference(value.values(), todays, names=(option.name, today))
+    exact = value.is_deterministic and numbers.is_deterministic(today)
+    gap = paired_difference(value.values(), todays, names=(option.name, today), exact=exact)
     gain = gap.relative_interval(confidence) if gap.second_mean else None
     return replace(choice, gain=gain, difference=gap.interval(confidence))
 

@@ -189,7 +189,9 @@ def _effect(
 ) -> Effect:
     names = _names(variation)
     base = result.measured(expression, BASE).values()
-    gaps = [paired_difference(result.measured(expression, name).values(), base).interval(confidence) for name in names]
+    exact = all(map(result.is_deterministic, (BASE, *names)))
+    values = [result.measured(expression, name).values() for name in names]
+    gaps = [paired_difference(one, base, exact=exact).interval(confidence) for one in values]
     lower, higher = (joint(check_limits(limits, [name], result.measured, confidence=confidence)) for name in names)
     return Effect(variation, expression, gaps[0], gaps[1], (lower, higher))
 

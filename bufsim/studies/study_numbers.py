@@ -16,7 +16,7 @@ from bufsim.results.metrics import SHOWN_OF_STUDY
 from bufsim.results.tallies import Tally
 from bufsim.simulation import Simulation
 from bufsim.statistics import Interval
-from bufsim.studies.estimates import Evaluation, Floats, UndefinedError
+from bufsim.studies.estimates import Evaluation, Floats, UndefinedError, is_deterministic
 from bufsim.studies.expressions import Expression, expression
 from bufsim.studies.running import ReplicationRunner
 from bufsim.studies.scenarios import Coordinates
@@ -184,7 +184,12 @@ class StudyNumbers:
         """A metric or an expression of one scenario over the replications, for values and intervals."""
         checks.one_of("scenario", scenario, self.finished)
         tallies = self.tallies[scenario]
-        return Evaluation(expression(metric, of), [tallies[number] for number in self._own(scenario)], scenario)
+        own = [tallies[number] for number in self._own(scenario)]
+        return Evaluation(expression(metric, of), own, scenario, self.scenarios[scenario])
+
+    def is_deterministic(self, scenario: str) -> bool:
+        """Return whether nothing is drawn at random in a scenario, so that its numbers are exact."""
+        return is_deterministic(list(self.tallies[scenario].values()), self.scenarios[scenario])
 
     def values(self, metric: str | Expression, *, of: str | None = None) -> pd.DataFrame:
         """A metric or an expression in every replication: a row a replication, a column a scenario.

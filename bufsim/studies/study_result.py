@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bufsim.simulation import Engine, Simulation
 from bufsim.statistics import Selection, select_best
+from bufsim.statistics.comparisons import NO_PROOF
 from bufsim.studies.comparisons import Comparisons, Front, Pairs, compare, front
 from bufsim.studies.expressions import Expression, Limit, all_limits, expression, one_objective
 from bufsim.studies.limit_checks import LimitChecks, check_limits
@@ -98,6 +99,7 @@ class StudyResult(StudyNumbers):
             margin=margin,
             confidence=self._level(confidence),
             where_defined=where_defined,
+            is_deterministic=self.is_deterministic,
         )
 
     def best(
@@ -134,7 +136,10 @@ class StudyResult(StudyNumbers):
         'FlushAtSize(20)'
         """
         objective, is_cost = one_objective(minimise, maximise)
-        selection = select_best(self.samples(objective), confidence=self._level(confidence), lower_is_better=is_cost)
+        exact = self.replications <= NO_PROOF and all(map(self.is_deterministic, self.finished))
+        selection = select_best(
+            self.samples(objective), confidence=self._level(confidence), lower_is_better=is_cost, exact=exact
+        )
         return replace(selection, unit=objective.unit)
 
     def pareto(self, x: str | Expression, y: str | Expression, *, confidence: float | None = None) -> Front:

@@ -75,11 +75,33 @@ def test_differences_of_rounding_are_none():
     assert not paired_difference(values, values * (1.0 + 1e-9)).is_identical
 
 
-def test_a_constant_difference_is_certain():
-    made = paired_difference([40.0, 40.0, 40.0], [41.0, 41.0, 41.0])
-    assert made.p_value == 0.0
-    assert str(made.interval()) == "-1 [-1, -1]"
-    assert made.variance_ratio == 1.0
+def test_a_constant_difference_is_certain_where_nothing_is_drawn_or_in_four_replications():
+    for made in (
+        paired_difference([40.0] * 3, [41.0] * 3, exact=True),
+        paired_difference([40.0] * 4, [41.0] * 4),
+    ):
+        assert made.p_value == 0.0
+        assert str(made.interval()) == "-1 [-1, -1]"
+        assert made.variance_ratio == 1.0
+
+
+def test_a_constant_difference_in_up_to_three_replications_is_no_proof():
+    made = paired_difference([40.0, 43.0, 41.0], [41.0, 44.0, 42.0], names=("a", "b"))
+    assert made.p_value == 1.0
+    assert str(made.interval()) == "-1.0 [-2.0, 0.0]"
+    assert (made.relative_interval().low, made.relative_interval().high) == (pytest.approx(-2 / (127 / 3)), 0.0)
+    assert not equivalence(made, Margin(1.5)).holds
+    (verdict,) = judge([made])
+    assert verdict.verdict == "not separable"
+    assert verdict.sentence().endswith("the same difference in 3 replications is no proof; run more")
+
+
+def test_two_runs_of_whole_numbers_never_name_a_difference_that_is_not_there():
+    # peaks that are 50 or 51 at random: both differences are 1, or both -1, in an eighth of all studies
+    draws = np.random.default_rng(64).integers(50, 52, size=(2000, 2, 2)).astype(float)
+    gaps = [paired_difference(first, second) for first, second in draws]
+    assert 150 <= sum(gap.is_chance for gap in gaps) <= 350  # negative control: these were certain
+    assert sum(judge([gap])[0].verdict in ("better", "worse") for gap in gaps) == 0
 
 
 @given(pairs, st.sampled_from([0.8, 0.95]))
@@ -88,8 +110,8 @@ def test_the_relative_interval_holds_exactly_what_a_t_test_accepts(values, confi
     second = second + 2e3
     made = paired_difference(first, second)
     interval = made.relative_interval(confidence)
-    # a constant first − second·ratio is accepted at that ratio alone
-    if interval.half_width < 1e-6:
+    # a constant first − second·ratio is accepted at that ratio alone, and a constant difference is no t test
+    if interval.half_width < 1e-6 or made.is_chance:
         return
     for ratio in filter(math.isfinite, (interval.low, interval.high)):
         p_value = stats.ttest_1samp(first - second - ratio * second, 0.0).pvalue
@@ -97,7 +119,7 @@ def test_the_relative_interval_holds_exactly_what_a_t_test_accepts(values, confi
 
 
 def test_the_relative_interval_is_of_a_share_of_the_size():
-    made = paired_difference([-9.0, -9.1, -8.9], [-10.0, -10.1, -9.9])
+    made = paired_difference([-9.0, -9.1, -8.9], [-10.0, -10.1, -9.9], exact=True)
     assert made.relative_interval().estimate == pytest.approx(0.1)
     assert made.relative_interval().low > 0.0
 
