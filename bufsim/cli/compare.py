@@ -19,7 +19,8 @@ from bufsim.model.buffers import FlushTime
 from bufsim.model.reducers import KeepAll
 from bufsim.plots.style import need_matplotlib
 from bufsim.plots.subjects import ends
-from bufsim.results.metrics import shown_of_comparison
+from bufsim.results.losses import can_lose
+from bufsim.results.metrics import SHOWN_OF_LOSS, shown_of_comparison
 from bufsim.simulation import Simulation
 from bufsim.statistics import Interval
 from bufsim.studies.comparisons import Compared, Comparisons
@@ -162,10 +163,14 @@ def write(folder: Folder, result: StudyResult, metrics: Sequence[str], margin: o
     mpl.use("Agg")
     count = len(result.finished)
     pairs = count - 1 if result.baseline is not None else count * (count - 1) // 2
-    drawable = list(metrics)[: max(_MOST_ROWS // max(pairs, 1), 1)]
+    # of a loss that a policy does not have no difference is a share, and one that nobody has is no objective
+    losses = {name: result.values(name).to_numpy() for name in metrics if name in SHOWN_OF_LOSS}
+    shares = [name for name in metrics if name not in losses or losses[name].all()]
+    objectives = [name for name in metrics if name not in losses or losses[name].any()]
+    drawable = shares[: max(_MOST_ROWS // max(pairs, 1), 1)]
     drawn: dict[str, Callable[[], Axes]] = {"differences": lambda: result.plot.differences(drawable, margin=margin)}
-    if len(metrics) > 1:
-        drawn["pareto"] = lambda: result.plot.pareto(metrics[0], metrics[1])
+    if len(objectives) > 1:
+        drawn["pareto"] = lambda: result.plot.pareto(objectives[0], objectives[1])
     return [problem for name, draw in drawn.items() if (problem := _save(folder, name, draw))]
 
 
@@ -280,7 +285,7 @@ def usual_metrics(simulation: Simulation) -> list[str]:
     """Return the metrics that a planner asks first, of those that say something about this model."""
     takes_time = any(buffer.flush_time != FlushTime(0.0) for buffer in simulation.buffers)
     reduces = any(buffer.reduce != KeepAll() for buffer in simulation.buffers)
-    return shown_of_comparison(takes_time=takes_time, reduces=reduces)
+    return shown_of_comparison(takes_time=takes_time, reduces=reduces, loses=can_lose(simulation))
 
 
 def _pairs(result: StudyResult) -> list[tuple[str, str]] | None:

@@ -26,7 +26,8 @@ choice is looked at again on fresh replications; and the answer is written as on
 prints on A4, and beside it every number as JSON and CSV.
 
 A policy passes if the whole interval is within the limit. One whose interval straddles a limit is undecided, which
-counts as not allowed. The exit code is 1 if no policy passes.
+counts as not allowed. One that loses jobs fails, unless the plan prices a lost job (per_lost_job), limits the loss
+(lost_share <= 1 %) or has allow_loss = true. The exit code is 1 if no policy passes.
 """
 _KEPT = "\u00a0"
 _EXAMPLES = """\

@@ -14,6 +14,7 @@ import pandas as pd
 from bufsim.model.flush_policy import FlushPolicy
 from bufsim.plots import placing, style, subjects
 from bufsim.plots.subjects import ScenarioSubject
+from bufsim.results.losses import loss_text
 from bufsim.studies.comparisons import FrontPoint, front
 from bufsim.studies.expressions import Expression, Limit, LimitVerdict, expression
 from bufsim.studies.limit_checks import check_limits, joint
@@ -31,6 +32,7 @@ _PLACES = {"on the front": "on the front", "not separable": "not separable from 
 # more labels than this are written small, without what they have in common
 _CROWD = 8
 _MARKS: dict[LimitVerdict, str] = {"pass": "", "fail": " ✗", "undecided": " ?"}
+_LOSES = " †"
 _RING: dict[str, Any] = {
     "linestyle": "",
     "marker": "o",
@@ -50,7 +52,7 @@ class Pareto:
     Filled points are on the front of the means. Hollow ones are not separable from it: no other scenario is shown to be
     better in both. The rest are dominated. The star is what is done today, and a ring is about the choice. What limits
     on the two objectives forbid is shaded; a scenario that breaks a limit, on whatever metric, is crossed out, and one
-    of which that is undecided has a question mark.
+    of which that is undecided has a question mark. One that loses jobs has a dagger: waits are those of the survivors.
 
     Parameters
     ----------
@@ -163,6 +165,12 @@ class Pareto:
         return {name: joint(check for check in checked if check.scenario == name) for name in names}
 
     @cached_property
+    def _losing(self) -> set[str]:
+        """The scenarios that lost jobs."""
+        tallies = {subject.name: list(self.study_result.tallies[subject.name].values()) for subject in self._subjects}
+        return {name for name, kept in tallies.items() if loss_text(kept)}
+
+    @cached_property
     def _is_coloured(self) -> bool:
         return subjects.told_apart(self._subjects)
 
@@ -263,7 +271,9 @@ class Pareto:
         texts, template = [subject.label for subject in self._subjects], ""
         if len(texts) > _CROWD:
             texts, template = subjects.shortened(self._subjects)
-        marks = [_MARKS[self._verdicts[subject.name]] for subject in self._subjects]
+        marks = [
+            _MARKS[self._verdicts[subject.name]] + _LOSES * (subject.name in self._losing) for subject in self._subjects
+        ]
         marked = [f"{text}{mark}" for text, mark in zip(texts, marks, strict=True)]
         return marked, f" · labels: {template}" if template else ""
 
@@ -271,9 +281,8 @@ class Pareto:
         """Meaning of the marks behind the labels."""
         verdicts = set(self._verdicts.values())
         meanings: dict[LimitVerdict, str] = {"fail": "breaks a limit", "undecided": "limit undecided"}
-        return "".join(
-            f" · {_MARKS[verdict].strip()} {text}" for verdict, text in meanings.items() if verdict in verdicts
-        )
+        words = [f" · {_MARKS[verdict].strip()} {text}" for verdict, text in meanings.items() if verdict in verdicts]
+        return "".join([*words, *([f" ·{_LOSES} loses jobs"] if self._losing else [])])
 
 
 def _look(place: str, colour: str, *, is_today: bool) -> dict[str, Any]:

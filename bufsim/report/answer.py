@@ -14,6 +14,7 @@ from bufsim.report.options import written
 from bufsim.results.metrics import find
 from bufsim.statistics import Interval
 from bufsim.studies.expressions import Expression, Limit
+from bufsim.studies.loss_rule import loss_terms
 
 
 def settings(policy: FlushPolicy) -> list[tuple[str, str]]:
@@ -64,8 +65,18 @@ def question_section(draft: Draft) -> Markup:
             _terms(plan.objective),
             caption=f"Objective: the {wanted} {plan.objective.name}, which is the sum of these",
         ),
+        tag("p", tag("b", "Loss: "), _loss_rule(draft)) if draft.loses else None,
         (tag("p", "As the plan file says it:"), tag("pre", text)) if text else None,
     )
+
+
+def _loss_rule(draft: Draft) -> str:
+    plan = draft.answer.plan
+    if plan.allow_loss:
+        return "the plan allows it: a policy qualifies whatever it loses."
+    if any(loss_terms(plan.objective, plan.is_cost, plan.limits)):
+        return "the plan prices or limits it; of other losses a policy that qualifies must have none."
+    return "the plan neither prices, limits nor allows it, so that a policy that loses jobs does not qualify."
 
 
 def _loads(draft: Draft) -> str:
@@ -147,6 +158,10 @@ def _today_and_choice(draft: Draft) -> Markup:
         rows.append((draft.told(str(limit)), *_pair(draft, asked, before, check.interval), verdict(check.verdict)))
     before = interval_of(answer.study, plan.objective, today, plan.confidence)
     rows.append((f"{plan.objective.name}", *_pair(draft, plan.objective, before, choice.value), ""))
+    for asked in draft.losses():
+        before, after = (interval_of(answer.study, asked, name, plan.confidence) for name in (today, chosen))
+        label = f"{draft.quantity(asked, []).name}, both on the study's replications"
+        rows.append((label, *_pair(draft, asked, before, after), ""))
     fresh = f"n = {choice.fresh} fresh replications" if choice.fresh else "the replications that chose it"
     caption = (
         f"At {plan.load:g} times today's load, {formats.level(plan.confidence)} intervals: today's policy on the "

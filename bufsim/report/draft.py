@@ -16,6 +16,8 @@ from bufsim import formats
 from bufsim.errors import InvalidValueError
 from bufsim.plots.style import need_matplotlib
 from bufsim.report.markup import Content, Markup, content, tag
+from bufsim.results.losses import can_lose
+from bufsim.results.metrics import SHOWN_OF_LOSS
 from bufsim.statistics import Interval
 from bufsim.studies.estimates import DETERMINISTIC, UndefinedError
 from bufsim.studies.expressions import Expression, LimitVerdict, expression
@@ -237,6 +239,17 @@ class Draft:
         self.names |= {str(limit): limit_in_words(limit) for limit in self.answer.plan.limits}
         study = self.answer.study
         self.exact = {name: study.is_deterministic(name) for name in study.finished}
+
+    @property
+    def loses(self) -> bool:
+        """Whether any scenario can lose jobs, as declared."""
+        return any(map(can_lose, self.answer.study.scenarios.values()))
+
+    def losses(self) -> list[Expression]:
+        """The metrics of loss that are shown beside the limits and the objective, of which none is one."""
+        plan = self.answer.plan
+        asked = [plan.objective, *(limit.expression for limit in plan.limits)]
+        return [loss for loss in map(expression, SHOWN_OF_LOSS) if self.loses and loss not in asked]
 
     # words
 

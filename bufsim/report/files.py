@@ -17,7 +17,6 @@ import pandas as pd
 from bufsim.errors import InvalidValueError, MissingExtraError
 from bufsim.report.draft import COLUMNS, Draft, Source, csv_text
 from bufsim.report.page import page
-from bufsim.results.metrics import SHOWN_OF_STUDY
 from bufsim.results.result import versions_of
 from bufsim.studies.expressions import expression
 from bufsim.studies.plan import PlanAnswer
@@ -124,7 +123,7 @@ def write_report(answer: PlanAnswer, path: str | Path, *, source: Source | None 
 def numbers(draft: Draft) -> pd.DataFrame:
     """Return every number of the report, and those behind its pictures: all that was asked of every scenario."""
     study, plan = draft.answer.study, draft.answer.plan
-    requested = dict.fromkeys([*draft.answer.expressions, *map(expression, SHOWN_OF_STUDY)])
+    requested = dict.fromkeys([*draft.answer.expressions, *map(expression, study.shown)])
     rows: list[tuple[object, ...]] = []
     for name, metric, *how in study.intervals(*requested, confidence=plan.confidence).itertuples(index=False):
         scenario = study.coordinates[name]
@@ -154,6 +153,7 @@ def contents(draft: Draft, table: pd.DataFrame) -> dict[str, Any]:
             "loads": list(plan.loads),
             "load": plan.load,
             "headroom": list(plan.headroom),
+            "allow_loss": plan.allow_loss,
             "replications": plan.replications,
             "seed": plan.seed,
             "confidence": plan.confidence,

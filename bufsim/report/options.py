@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bufsim.plots import Differences, Pareto, PolicyMap
 from bufsim.report.draft import About, Draft, sign, verdict
 from bufsim.report.markup import BREAK, Content, Markup, content, table, tag
+from bufsim.results.losses import SURVIVORS
 from bufsim.studies.expressions import Expression, Limit, expression
 from bufsim.studies.limit_checks import LimitCheck, nearest
 from bufsim.studies.quantities import Quantity
@@ -22,13 +23,17 @@ def options_section(draft: Draft) -> Markup:
     ranked = ranking(draft)
     limits = [(limit, _quantity(draft, limit, ranked)) for limit in plan.limits]
     value = draft.quantity(plan.objective, [option.value for option in ranked])
-    head = ["Policy", "Verdict", *(_limit_head(limit, shown) for limit, shown in limits), value.label]
-    rows = [_row(draft, option, limits, value) for option in ranked]
+    losses = [draft.quantity(loss, []) for loss in draft.losses()]
+    labels = [quantity.label for quantity in (*losses, value)]
+    head = ["Policy", "Verdict", *(_limit_head(limit, shown) for limit, shown in limits), *labels]
+    rows = [_row(draft, option, limits, losses, value) for option in ranked]
     classes = [" ".join(_classes(draft, option)) for option in ranked]
     caption = (
         f"Every policy; {draft.basis}, those of limits adjusted for {len(ranked)} policies. Of each limit stands the "
         "load at which it is nearest to breaking, in brackets; values are at the load planned for."
     )
+    if losses:
+        caption += f" {SURVIVORS[0].upper()}{SURVIVORS[1:]}."
     ties = found.selection.tie_set if found.selection else ()
     return content(
         table(head, rows, caption=caption, classes=classes, class_="options"),
@@ -64,7 +69,11 @@ def _worst(option: JudgedOption, limit: Limit) -> LimitCheck | None:
 
 
 def _row(
-    draft: Draft, option: JudgedOption, limits: Sequence[tuple[Limit, Quantity]], value: Quantity
+    draft: Draft,
+    option: JudgedOption,
+    limits: Sequence[tuple[Limit, Quantity]],
+    losses: Sequence[Quantity],
+    value: Quantity,
 ) -> tuple[Content, ...]:
     about = About(_SECTION, option.name, draft.answer.plan.load)
     ties = draft.answer.recommendation.selection
@@ -76,6 +85,7 @@ def _row(
         content(mark, draft.label(option.name)),
         verdict(option.verdict) if not option.reason else content(verdict(option.verdict), BREAK, option.reason),
         *(_check(draft, option, _worst(option, limit), shown) for limit, shown in limits),
+        *(_loss(draft, option, about, shown) for shown in losses),
         written(draft.numbers.interval(about, value, option.value, exact=exact)),
     )
 
@@ -88,6 +98,14 @@ def _check(draft: Draft, option: JudgedOption, check: LimitCheck | None, shown: 
     text = draft.numbers.interval(About(_SECTION, option.name, scale), shown, check.interval, exact=exact)
     at = f" (×{scale:g})" if len(option.option.scenarios) > 1 else ""  # noqa: RUF001  # times, as books write it
     return content(sign(check.verdict), " ", written(text), at)
+
+
+def _loss(draft: Draft, option: JudgedOption, about: About, shown: Quantity) -> Content:
+    scenario, study = option.option.base(), draft.answer.study
+    if scenario not in study.finished:
+        return "–"  # noqa: RUF001  # a dash for nothing
+    text = written(draft.measured(about, shown.expression, study, scenario, shown))
+    return content(sign("fail"), " ", text) if option.losses else text
 
 
 def written(text: str, unit: str = "") -> Markup:

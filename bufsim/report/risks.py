@@ -18,7 +18,7 @@ from bufsim.studies.expressions import Expression, Limit
 from bufsim.studies.expressions import expression as read_expression
 from bufsim.studies.limit_checks import check_limits, joint
 from bufsim.studies.plan import PLANNED
-from bufsim.studies.quantities import Quantity
+from bufsim.studies.quantities import Quantity, limit_in_words
 from bufsim.studies.sensitivity import Effect, Sensitivity
 
 if TYPE_CHECKING:
@@ -52,9 +52,15 @@ def _loads(draft: Draft) -> Markup | None:
         return None
     plan = draft.answer.plan
     rows = []
+    judged = dict.fromkeys([*plan.limits, *(check.limit for _, checks in room.loads for check in checks)])
     for scale, checks in room.loads:
         cells: list[Content] = []
-        for check in checks:
+        by_limit = {check.limit: check for check in checks}
+        for limit in judged:
+            check = by_limit.get(limit)
+            if check is None or check.interval is None:
+                cells.append("none seen" if check is None else content(sign(check.verdict), " ", check.reason))
+                continue
             expression = check.limit.expression
             assert isinstance(expression, Expression)
             shown = draft.quantity(expression, [check.interval])
@@ -67,7 +73,7 @@ def _loads(draft: Draft) -> Markup | None:
         f"replications, beyond it on fresh ones; {draft.basis}, each by itself. Loads are gone through upwards until "
         "one does not pass."
     )
-    return table(("Load", *(draft.told(str(limit)) for limit in plan.limits)), rows, caption=caption)
+    return table(("Load", *map(limit_in_words, judged)), rows, caption=caption)
 
 
 def _ramp(draft: Draft, limit: Limit) -> Markup | None:

@@ -15,6 +15,7 @@ from bufsim.checks import did_you_mean, text
 from bufsim.engines.recording import LOSS_CAUSES
 from bufsim.errors import InvalidValueError
 from bufsim.results.causes import AGE, BYTES, CLOCK, IDLE, OTHER, SIZE, Family, family
+from bufsim.results.losses import REASONS
 from bufsim.results.measures import SIZES, TIMES, Grid, Histogram
 from bufsim.results.records import TableName
 from bufsim.results.tallies import BufferTally, QueueTally, Tally
@@ -267,19 +268,8 @@ def _share_by(kind: Family) -> Callable[[BufferTally, float], float]:
     return lambda b, span: Ratio(sum(n for cause, n in b.causes.items() if family(cause) is kind), b.flushes)
 
 
-_LOSSES: Mapping[str, str] = {
-    "capacity": "because the buffer was full",
-    "buffer": "from a volatile buffer at a stop",
-    "in_flight": "in flight at a stop",
-    "queue": "from a volatile queue at a stop",
-    "down": "because they arrived while the server was down",
-    "race": "because they arrived between a flush's read and its delete",
-    "storage": "because the storage strategy did not give them back",
-}
-
-
 def _losing(at_most: Callable[[Any, float], float], *causes: str, phrase: str = "lose jobs") -> Event:
-    return Event(phrase, causes or tuple(_LOSSES), at_most)
+    return Event(phrase, causes or tuple(REASONS), at_most)
 
 
 LOW: Better = "lower"
@@ -368,7 +358,7 @@ _ROWS: tuple[Metric | Quantiles, ...] = (
         lambda b, span: Ratio(sum(b.lost), b.arrivals), percent=True, event=_losing(lambda b, span: 1.0)),
     *(_buffer(f"lost_{cause}_jobs", "jobs", "count", LOW, f"Jobs lost {why}", _lost(cause),
         event=_losing(lambda b, span: b.arrivals, cause, phrase=f"lose jobs {why}"))
-      for cause, why in _LOSSES.items()),
+      for cause, why in REASONS.items()),
     _buffer("mean_loss_at_stop_jobs", "jobs", "time-weighted", LOW,
         "Mean number of jobs that a stop at a random moment would lose",
         # the moments in which the server is up
@@ -583,13 +573,23 @@ SHOWN_OF_RUN: tuple[Line, ...] = (
     Line(("lost_jobs",), "jobs lost"),
 )
 """The lines that `bufsim run` prints, of all buffers and queues together."""
-SHOWN_OF_STUDY = ("mean_wait_s", "p99_wait_s", "mean_buffer_size_jobs", "peak_buffer_size_jobs", "flush_rate_per_s")
-"""The metrics that a `StudyResult` shows of each scenario."""
+SHOWN_OF_LOSS = ("lost_share",)
+"""The metrics that are shown wherever a declared model can lose jobs (see `bufsim.results.losses.can_lose`)."""
 
 
-def shown_of_comparison(*, takes_time: bool, reduces: bool) -> list[str]:
-    """The metrics that `bufsim compare` prints, of a model whose flushes take time, or whose reduce saves work."""
+def shown_of_study(*, loses: bool) -> tuple[str, ...]:
+    """The metrics that a `StudyResult` shows of each scenario; `loses`: whether any of them can lose jobs."""
+    shown = ("mean_wait_s", "p99_wait_s", "mean_buffer_size_jobs", "peak_buffer_size_jobs", "flush_rate_per_s")
+    return (*shown, *(SHOWN_OF_LOSS if loses else ()))
+
+
+def shown_of_comparison(*, takes_time: bool, reduces: bool, loses: bool) -> list[str]:
+    """The metrics that `bufsim compare` prints.
+
+    Of models whose flushes take time, whose reduce saves work, or that can lose jobs.
+    """
     return [
+        *(SHOWN_OF_LOSS if loses else ()),
         "p99_wait_s",
         "peak_buffer_size_jobs",
         "longest_flush_s" if takes_time else "flush_rate_per_s",

@@ -23,6 +23,7 @@ from bufsim.formats import duration, number
 from bufsim.model.declaration import Declaration
 from bufsim.results import files, metrics, warnings
 from bufsim.results.contents import RECORD_LEVELS, TABLES_OF, Contents, FromRecording, Kept, RecordLevel, reduced
+from bufsim.results.losses import loss_warnings
 from bufsim.results.measures import Floats, Window, rank
 from bufsim.results.records import OUTCOMES, SCHEMAS, TableName, check_conservation
 from bufsim.results.tallies import BufferTally, Tally
@@ -440,7 +441,7 @@ class Result:
         if self._warnings is not None:
             return list(self._warnings)
         assert isinstance(self.simulation, Declaration)
-        return warnings.sentences(self.simulation, self.tally)
+        return [*loss_warnings([self.tally]), *warnings.sentences(self.simulation, self.tally)]
 
     def _durations(self, name: str, of: str | None) -> Floats:
         if (name, of) not in self._sorted:

@@ -88,8 +88,8 @@ def read_plan(path: str | Path, *, replications: int | None = None, seed: int | 
     path : str or Path
         A scenario file with a ``[plan]`` table. Its keys: ``minimise`` or ``maximise`` (an expression of metrics), or
         ``cost`` (a table of prices); ``policies`` (a list of words) or ``grid`` (a table of sizes, ages, idle times and
-        periods), or both; and ``today``, ``limits``, ``loads``, ``load``, ``headroom``, ``assumptions``,
-        ``replications``, ``seed`` and ``confidence``, as `bufsim.studies.plan.Plan` takes them.
+        periods), or both; and ``today``, ``limits``, ``loads``, ``load``, ``headroom``, ``allow_loss``,
+        ``assumptions``, ``replications``, ``seed`` and ``confidence``, as `bufsim.studies.plan.Plan` takes them.
     replications, seed : int, optional
         In place of what the file says.
 
@@ -124,6 +124,7 @@ def _plan(
     loads: Any = (1.0,),
     load: Any = None,
     headroom: Any = (),
+    allow_loss: Any = False,
     assumptions: Any = (),
     replications: Any = 30,
     seed: Any = None,
@@ -144,6 +145,7 @@ def _plan(
         "loads": loads,
         "load": load,
         "headroom": headroom,
+        "allow_loss": allow_loss,
         "assumptions": assumptions,
         "replications": replications,
         "seed": seed,

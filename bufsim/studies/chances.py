@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bufsim.model.buffers import Storage
+from bufsim.engines.recording import LOSS_CAUSES
+from bufsim.results.losses import possible_causes
 from bufsim.simulation import Simulation
 
 
@@ -20,18 +21,10 @@ def impossible(simulation: Simulation, of: str | None = None) -> frozenset[str]:
     """
     buffers = [buffer for buffer in simulation.buffers if of in (None, buffer.id)]
     workers = [workers for workers in simulation.workers if of in (None, workers.queue)]
-    storage, stops = simulation.storage, simulation.stops
-    possible = {
-        "capacity": any(buffer.capacity is not None for buffer in buffers),
-        "buffer": stops is not None and not storage.durable,
-        "in_flight": stops is not None,
-        "queue": stops is not None and not simulation.durable_queue,
-        "down": stops is not None and stops.downtime > 0.0,
-        "race": storage.read_delete_window > 0.0,
-        "storage": storage.strategy is not Storage().strategy,
-        "failure": any(one.failure > 0.0 for one in workers or simulation.workers),
-    }
-    return frozenset(cause for cause, may_be in possible.items() if not may_be)
+    possible = {cause for buffer in buffers or [None] for cause in possible_causes(simulation, buffer)}
+    if any(one.failure > 0.0 for one in workers or simulation.workers):
+        possible.add("failure")
+    return frozenset((*LOSS_CAUSES, "failure")) - possible
 
 
 def draws_rarely(simulation: Simulation) -> bool:

@@ -13,9 +13,12 @@ from bufsim.declared import settle
 from bufsim.engines.randomness import fresh_seed
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model.flush_policy import FlushPolicy
+from bufsim.results.losses import can_lose
+from bufsim.results.metrics import SHOWN_OF_LOSS
 from bufsim.simulation import Engine, Simulation
 from bufsim.statistics.intervals import inner_probability
-from bufsim.studies.expressions import Expression, Limit, limit, one_objective
+from bufsim.studies.expressions import Expression, Limit, limit, metric, one_objective
+from bufsim.studies.loss_rule import is_allowed
 from bufsim.studies.progress import Progress
 from bufsim.studies.recommendation import Recommendation
 from bufsim.studies.scenarios import Option, options
@@ -53,6 +56,8 @@ class Plan:
         The root seed; None draws one, which stands in the answer.
     headroom : sequence of float
         At how many times today's arrivals the choice alone is checked too.
+    allow_loss : bool
+        Whether a policy that loses jobs qualifies although its loss has neither a price nor a limit.
     assumptions : sequence of str
         What was assumed without data, in your words.
     confidence : float
@@ -95,6 +100,7 @@ class Plan:
     replications: int
     seed: int
     headroom: tuple[float, ...]
+    allow_loss: bool
     assumptions: tuple[str, ...]
     confidence: float
     title: str
@@ -113,6 +119,7 @@ class Plan:
         replications: int = 30,
         seed: int | None = None,
         headroom: Sequence[float] = (),
+        allow_loss: bool = False,
         assumptions: Sequence[str] = (),
         confidence: float = 0.95,
         title: str = "a plan",
@@ -143,6 +150,7 @@ class Plan:
             replications=replications,
             seed=fresh_seed() if seed is None else checks.seed("seed", seed),
             headroom=_further(headroom, scales, planned),
+            allow_loss=is_allowed(allow_loss),
             assumptions=tuple(checks.text("an assumption", text) for text in _list("assumptions", assumptions)),
             confidence=inner_probability("confidence", confidence),
             title=checks.text("title", title),
@@ -157,8 +165,9 @@ class Plan:
 
     @property
     def expressions(self) -> tuple[Expression, ...]:
-        """The metrics that matter: those with limits, and the objective."""
-        return tuple(dict.fromkeys([*(limit.expression for limit in self.limits), self.objective]))
+        """The metrics that matter: those with limits, the objective, and the loss where the model can lose jobs."""
+        loss = map(metric, SHOWN_OF_LOSS if can_lose(self.simulation) else ())
+        return tuple(dict.fromkeys([*(limit.expression for limit in self.limits), self.objective, *loss]))
 
     def run(
         self,
@@ -279,7 +288,7 @@ class PlanAnswer:
 
     @property
     def expressions(self) -> tuple[Expression, ...]:
-        """The metrics that matter: those with limits, and the objective."""
+        """The metrics that matter: those with limits, the objective, and the loss where the model can lose jobs."""
         return self.plan.expressions
 
     def options(self) -> tuple[Option, ...]:
@@ -328,6 +337,7 @@ def _recommendation(plan: Plan, result: StudyResult, how: Mapping[str, Any]) -> 
         minimise=plan.objective if plan.is_cost else None,
         maximise=None if plan.is_cost else plan.objective,
         subject_to=plan.limits,
+        allow_loss=plan.allow_loss,
         confidence=plan.confidence,
         headroom=list(plan.headroom),
         up_to=plan.load,

@@ -20,10 +20,13 @@ from bufsim.studies.comparisons import against, percent, tie_in_words
 from bufsim.studies.estimates import Evaluation, UndefinedError, deterministic_text
 from bufsim.studies.expressions import Expression, Limit, LimitVerdict
 from bufsim.studies.limit_checks import COLUMNS, Headroom, LimitCheck, check_limits, hopeless, joint, nearest
+from bufsim.studies.loss_rule import WAY_OUT, check_loss, implied_limit, loss_sentence, loss_terms
 from bufsim.studies.quantities import limit_in_words
 from bufsim.studies.scenarios import Option, in_words, option_name, options
 from bufsim.studies.study_numbers import StudyNumbers
 
+_MOST_LOSING = 4
+"""So many options that lose jobs are named; the table has them all."""
 Evaluate = Callable[[Expression, str], Evaluation]
 """From an expression and a scenario to its values over the replications."""
 
@@ -42,17 +45,30 @@ class Question:
         What must be kept.
     confidence : float
         Of the limits' verdicts, of the tie set, and of each interval.
+    allow_loss : bool
+        Whether an option that loses jobs qualifies although the question neither prices nor limits that.
     """
 
     objective: Expression
     is_cost: bool
     limits: tuple[Limit, ...]
     confidence: float
+    allow_loss: bool = False
 
     @property
     def wanted(self) -> str:
         """The property for which it is chosen: "the lowest cost"."""
         return f"the {'lowest' if self.is_cost else 'highest'} {self.objective.name}"
+
+    def check_losses(
+        self, names: Sequence[str], scenarios: Mapping[str, Simulation], evaluate: Evaluate
+    ) -> tuple[LimitCheck, ...]:
+        """The checks of those scenarios that lose jobs of which the question does not say what they are worth."""
+        if self.allow_loss:
+            return ()
+        named = list(loss_terms(self.objective, self.is_cost, self.limits))
+        found = (check_loss(implied_limit(scenarios[name], named), name, evaluate, self.confidence) for name in names)
+        return tuple(check for check in found if check is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +82,13 @@ class JudgedOption:
     verdict : {"pass", "fail", "undecided"}
         Whether it keeps every limit at every load.
     checks : tuple of LimitCheck
-        Load by load, limit by limit.
+        Load by load, limit by limit; then those of `losses`.
     value : Interval or None
         The objective at today's load, on the study's replications; None where it is undefined.
     reason : str
         Why it is undecided, where that is not a limit's doing.
+    losses : tuple of LimitCheck
+        Of each load at which it loses jobs, and the question does not say what they are worth: why it fails.
     """
 
     option: Option
@@ -78,6 +96,7 @@ class JudgedOption:
     checks: tuple[LimitCheck, ...]
     value: Interval | None
     reason: str = ""
+    losses: tuple[LimitCheck, ...] = ()
 
     @property
     def name(self) -> str:
@@ -104,24 +123,31 @@ class JudgedOption:
         return max(known) if self.verdict == "undecided" and known and len(known) == len(needed) else None
 
 
-def judge_options(choices: Sequence[Option], question: Question, evaluate: Evaluate) -> tuple[JudgedOption, ...]:
+def judge_options(
+    choices: Sequence[Option], question: Question, scenarios: Mapping[str, Simulation], evaluate: Evaluate
+) -> tuple[JudgedOption, ...]:
     """Judge every option: with the question's confidence none passes, or fails, that should not.
 
     An option must keep every limit at every load, which needs no adjustment for their number; for the number of options
-    the intervals are adjusted (see `bufsim.studies.limit_checks.check_limits`).
+    the intervals are adjusted (see `bufsim.studies.limit_checks.check_limits`). One that is seen to lose jobs fails,
+    unless the question prices, limits or allows that (see `bufsim.studies.loss_rule`).
     """
-    return tuple(_judge(option, question, evaluate, len(choices)) for option in choices)
+    return tuple(_judge(option, question, scenarios, evaluate, len(choices)) for option in choices)
 
 
-def _judge(option: Option, question: Question, evaluate: Evaluate, family: int) -> JudgedOption:
+def _judge(
+    option: Option, question: Question, scenarios: Mapping[str, Simulation], evaluate: Evaluate, family: int
+) -> JudgedOption:
     if option.missing:
         return JudgedOption(option, "undecided", (), None, f"did not finish: {', '.join(option.missing)}")
-    checks = check_limits(question.limits, option.names, evaluate, confidence=question.confidence, family=family)
+    losses = question.check_losses(option.names, scenarios, evaluate)
+    limits = check_limits(question.limits, option.names, evaluate, confidence=question.confidence, family=family)
+    checks = (*limits, *losses)
     try:
         value = evaluate(question.objective, option.base()).interval(question.confidence)
     except UndefinedError as error:
-        return JudgedOption(option, "undecided", checks, None, error.reason)
-    return JudgedOption(option, joint(checks), checks, value)
+        return JudgedOption(option, "undecided", checks, None, error.reason, losses)
+    return JudgedOption(option, joint(checks), checks, value, losses=losses)
 
 
 def _verdict_counts(judged: Sequence[JudgedOption]) -> str:
@@ -184,6 +210,8 @@ class Choice:
         value − today's; None without a baseline, for the baseline itself, or where that has no value.
     is_deterministic : bool
         Whether nothing is drawn at random at the load that counts, so that the value has no error.
+    loss : str
+        What it loses at the load at which it loses most, or that it lost nothing though it could; "" if it cannot.
     """
 
     name: str
@@ -193,6 +221,7 @@ class Choice:
     gain: Interval | None = None
     difference: Interval | None = None
     is_deterministic: bool = False
+    loss: str = ""
 
     @property
     def binding(self) -> LimitCheck | None:
@@ -258,6 +287,19 @@ class Recommendation(Answer):
             return ()
         return tuple(rival for rival in self.selection.rivals if rival.first in self.selection.tie_set)
 
+    @property
+    def losing(self) -> tuple[JudgedOption, ...]:
+        """The options that do not qualify since they lose jobs."""
+        return tuple(option for option in self.judged_options if option.losses)
+
+    def _of_losses(self) -> Iterator[str]:
+        """The options that lose jobs, and what would let them qualify."""
+        losing = [(option.name, nearest(option.losses)) for option in self.losing]
+        if losing:
+            listed = [f"{name} ({check.text()})" for name, check in losing[:_MOST_LOSING] if check is not None]
+            more = f"; and {len(losing) - len(listed)} more" if len(losing) > len(listed) else ""
+            yield f"Lose jobs, and so do not qualify: {'; '.join(listed)}{more}. {WAY_OUT}."
+
     def sentence(self) -> str:
         """The whole answer."""
         return "\n".join(self.sentences())
@@ -270,6 +312,8 @@ class Recommendation(Answer):
     def _of_choice(self) -> Iterator[str]:
         assert self.choice is not None
         yield f"{self.choice.name} {self._kept()}{self._value()}{self._gain()}{self._basis()}."
+        if self.choice.loss:
+            yield f"{self.choice.loss}."
         if self.ties:
             listed = "; ".join(tie_in_words(tie, self.question.objective.unit) for tie in self.ties)
             yield f"Not separable from it at n = {self.origin.replications}: {listed}."
@@ -277,8 +321,9 @@ class Recommendation(Answer):
             yield f"Binding limit: {self._binding(self.choice.binding)}."
         if self.headroom is not None:
             yield from self.headroom.sentences()
-        if self.question.limits:
+        if self.question.limits or self.losing:
             yield f"{_capitalised(_verdict_counts(self.judged_options))}."
+        yield from self._of_losses()
         yield from self.notes
 
     def _loads(self) -> tuple[tuple[float, str], ...]:
@@ -298,6 +343,8 @@ class Recommendation(Answer):
             kept += f" at every load up to {max(scale for scale, _ in self._loads()):g} times today's"
         assert self.selection is not None
         of = " of those that do" if limits else ""
+        if self.losing:
+            of = f"{of} and lose no jobs" if limits else " of those that lose no jobs"
         has = f"has {self.question.wanted}{of}"
         if self.selection.winner is None:
             has = f"is one of {len(self.selection.tie_set)} with {self.question.wanted}{of}"
@@ -347,6 +394,7 @@ class Recommendation(Answer):
             checks = [check for option in self.judged_options for check in option.checks if check.limit == limit]
             if checks and all(check.verdict == "fail" for check in checks):
                 yield f"{_capitalised(hopeless(checks))}."
+        yield from self._of_losses()
         yield from self.notes
 
     def table(self) -> pd.DataFrame:
@@ -474,7 +522,7 @@ def recommend(
         The load at which the options' values count; None: today's.
     """
     choices = options(study.scenarios, study.coordinates, study.finished, up_to=up_to, load=load)
-    judged = judge_options(choices, question, study.measured)
+    judged = judge_options(choices, question, study.scenarios, study.measured)
     baseline = study.baseline and option_name(study.baseline, study.scenarios[study.baseline], study.coordinates)
     origin = _origin(study, choices, baseline, load)
     allowed = [option.option for option in judged if option.verdict == "pass"]
@@ -532,8 +580,16 @@ def _choice(numbers: StudyNumbers, question: Question, option: Option, fresh: in
     """The choice by the numbers of some replications, compared with today where that can be."""
     names, confidence = option.names, question.confidence
     kept = check_limits(question.limits, names, numbers.measured, confidence=confidence, family=1)
+    kept += question.check_losses(names, numbers.scenarios, numbers.measured)
     value = numbers.measured(question.objective, option.base())
-    choice = Choice(option.name, value.interval(confidence), fresh, kept, is_deterministic=value.is_deterministic)
+    choice = Choice(
+        option.name,
+        value.interval(confidence),
+        fresh,
+        kept,
+        is_deterministic=value.is_deterministic,
+        loss=_loss(numbers, question, option),
+    )
     if today is None or today in names or today not in numbers.finished:
         return choice
     try:
@@ -546,13 +602,30 @@ def _choice(numbers: StudyNumbers, question: Question, option: Option, fresh: in
     return replace(choice, gain=gain, difference=gap.interval(confidence))
 
 
+def _loss(numbers: StudyNumbers, question: Question, option: Option) -> str:
+    """What the choice loses at the load at which it loses most."""
+    several = len(option.scenarios) > 1
+    text = loss_sentence(
+        [
+            (_at(scale) if several else "", numbers.scenarios[name], numbers.measured(question.objective, name).tallies)
+            for scale, name in option.scenarios
+        ]
+    )
+    if not text or text.startswith("It loses"):
+        return text
+    # none seen is not none that can be: at the highest load the bounds say how far it is
+    note = numbers.interval("lost_jobs", option.names[-1], confidence=question.confidence).note
+    return f"{text}; {note}" if note else text
+
+
 def _headroom(study: StudyNumbers, question: Question, follow_up: FollowUp, option: Option) -> Headroom | None:
     """The limits' checks at the loads of the study, and at the further ones."""
     if not question.limits or (not follow_up.scales and len(option.scenarios) == 1):
         return None
 
     def at_load(numbers: StudyNumbers, name: str) -> tuple[LimitCheck, ...]:
-        return check_limits(question.limits, [name], numbers.measured, confidence=question.confidence)
+        kept = check_limits(question.limits, [name], numbers.measured, confidence=question.confidence)
+        return kept + question.check_losses([name], numbers.scenarios, numbers.measured)
 
     loads = [(scale, at_load(study, name)) for scale, name in option.scenarios if scale >= 1.0]
     if follow_up.scales:

@@ -12,7 +12,8 @@ import pandas as pd
 
 from bufsim import checks
 from bufsim.errors import InvalidValueError
-from bufsim.results.metrics import SHOWN_OF_STUDY
+from bufsim.results.losses import SURVIVORS, can_lose, loss_text
+from bufsim.results.metrics import shown_of_study
 from bufsim.results.tallies import Tally
 from bufsim.simulation import Simulation
 from bufsim.statistics import Interval
@@ -296,7 +297,12 @@ class StudyNumbers:
 
     def _expressions(self, metrics: Sequence[str | Expression], of: str | None = None) -> list[Expression]:
         """The metrics as expressions; the usual ones without any."""
-        return [expression(metric, of) for metric in metrics or SHOWN_OF_STUDY]
+        return [expression(metric, of) for metric in metrics or self.shown]
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The usual metrics; the loss is one where any scenario can lose jobs."""
+        return shown_of_study(loses=any(map(can_lose, self.scenarios.values())))
 
     def _paired_tallies(self) -> dict[str, list[Tally]]:
         """The tallies that each finished scenario is estimated from."""
@@ -305,11 +311,19 @@ class StudyNumbers:
     # how it looks
 
     def __repr__(self) -> str:
-        return f"{self._header()}\n{self._overview().to_string()}" if self.finished else self._header()
+        return "\n".join([self._header(), *([self._overview().to_string()] if self.finished else []), *self._losses()])
 
     def _repr_html_(self) -> str:
-        header = f"<p>{html.escape(self._header())}</p>"
-        return header + self._overview().to_html() if self.finished else header
+        header, *losses = [f"<p>{html.escape(text)}</p>" for text in (self._header(), *self._losses())]
+        return "".join([header, *([self._overview().to_html()] if self.finished else []), *losses])
+
+    def _losses(self) -> list[str]:
+        """A line for each scenario that lost jobs; of many, one for all of them."""
+        texts = {name: loss_text(kept) for name, kept in (self._paired_tallies() if self.finished else {}).items()}
+        lost = [f"lost: {name}: {text}" for name, text in texts.items() if text]
+        if len(lost) > _MOST_COUNTED:
+            lost = [f"lost: {len(lost)} of {_counted(len(texts))} lose jobs, see lost_share and .warnings()"]
+        return [*lost[:-1], f"{lost[-1]}; {SURVIVORS}"] if lost else []
 
     def _header(self) -> str:
         """The line of what ran."""
@@ -331,7 +345,7 @@ class StudyNumbers:
     def _overview(self) -> pd.DataFrame:
         """The usual metrics, a row a scenario, as "estimate [low, high]"."""
         return pd.DataFrame(
-            {name: {metric: self._cell(metric, name) for metric in SHOWN_OF_STUDY} for name in self.finished}
+            {name: {metric: self._cell(metric, name) for metric in self.shown} for name in self.finished}
         ).T
 
     def _cell(self, metric: str, scenario: str) -> str:

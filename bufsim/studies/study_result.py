@@ -14,6 +14,7 @@ from bufsim.statistics.comparisons import NO_PROOF
 from bufsim.studies.comparisons import Comparisons, Front, Pairs, compare, front
 from bufsim.studies.expressions import Expression, Limit, all_limits, expression, one_objective
 from bufsim.studies.limit_checks import LimitChecks, check_limits
+from bufsim.studies.loss_rule import is_allowed
 from bufsim.studies.progress import Progress
 from bufsim.studies.recommendation import FollowUp, Question, Recommendation, recommend
 from bufsim.studies.running import ReplicationRunner
@@ -207,6 +208,7 @@ class StudyResult(StudyNumbers):
         minimise: str | Expression | None = None,
         maximise: str | Expression | None = None,
         subject_to: str | Limit | Sequence[str | Limit] = (),
+        allow_loss: bool = False,
         confidence: float | None = None,
         fresh: int | None = None,
         headroom: Sequence[float] = (),
@@ -219,7 +221,9 @@ class StudyResult(StudyNumbers):
         """Recommend the option with the best value among those that keep every limit, and say how sure that is.
 
         An option is a scenario; those of a grid that differ in `arrivals_scale` only are one option, which must keep
-        the limits at every load, and whose value is that at `load`.
+        the limits at every load, and whose value is that at `load`. An option that loses jobs does not qualify, unless
+        the objective prices a lost job (``cost(per_lost_job=...)``), a limit is on the loss (``"lost_share <= 1 %"``),
+        or `allow_loss` is given.
 
         Parameters
         ----------
@@ -227,6 +231,8 @@ class StudyResult(StudyNumbers):
             What is to be low, such as ``cost(per_flush=0.4, per_job_second=0.01)``, or high.
         subject_to : str, Limit or sequence of them
             What must be kept, such as ``["p99_wait <= 2s"]``. What is undecided counts as not kept.
+        allow_loss : bool
+            Whether an option that loses jobs qualifies although its loss has neither a price nor a limit.
         confidence : float, optional
             Of the verdicts on limits, of the tie set, and of each interval.
         fresh : int, optional
@@ -258,7 +264,7 @@ class StudyResult(StudyNumbers):
         if len(self.finished) > 1:
             self._check_paired()
         objective, is_cost = one_objective(minimise, maximise)
-        question = Question(objective, is_cost, all_limits(subject_to), self._level(confidence))
+        question = Question(objective, is_cost, all_limits(subject_to), self._level(confidence), is_allowed(allow_loss))
 
         def rerun(scenarios: Mapping[str, Simulation], replications: int) -> StudyResult:
             return self._more(scenarios, replications, executor=executor, store=store, progress=progress)

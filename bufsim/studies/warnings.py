@@ -14,6 +14,7 @@ from bufsim.formats import number
 from bufsim.model.flush_policy import CheckedEvery
 from bufsim.model.policies import FlushEvery
 from bufsim.results import warnings as of_run
+from bufsim.results.losses import loss_warnings
 from bufsim.results.measures import Window
 from bufsim.results.steps import BINS
 from bufsim.results.tallies import Tally
@@ -38,9 +39,9 @@ _ABOUT = 1.02
 def study_warnings(scenarios: Mapping[str, Simulation], tallies: Mapping[str, Sequence[Tally]]) -> list[str]:
     """A sentence for each thing that can mislead.
 
-    "warm-up": a level starts away from where it goes, or is still moving when the runs end. "cut period": the window
-    cuts a period of a policy. And what single runs are warned of ("never due", "unstable", "large job"), with how many
-    of the replications it was seen in.
+    "lost": jobs are lost, so many, of what and why. "failed": jobs failed for good. "warm-up": a level starts away from
+    where it goes, or is still moving when the runs end. "cut period": the window cuts a period of a policy. And what
+    single runs are warned of ("never due", "unstable", "large job"), with how many of the replications it was seen in.
 
     Parameters
     ----------
@@ -49,7 +50,8 @@ def study_warnings(scenarios: Mapping[str, Simulation], tallies: Mapping[str, Se
     tallies : mapping of str to sequence of Tally
         What is kept of their replications.
     """
-    sentences = warm_ups(tallies).warnings()
+    sentences = [_of(sentence, name) for name, kept in tallies.items() for sentence in loss_warnings(kept)]
+    sentences += warm_ups(tallies).warnings()
     for name, kept in tallies.items():
         sentences += [_of(sentence, name) for sentence in cut_periods(scenarios[name], kept)]
         sentences += _of_runs(name, scenarios[name], kept)

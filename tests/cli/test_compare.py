@@ -345,3 +345,37 @@ def test_help_tells_what_is_printed_and_has_examples(capsys: Printed) -> None:
     for word in ("not separable", "--baseline", "--margin", "--store", "bufsim compare data/scenarios/reference.toml"):
         assert word in told
     assert compare.COMMAND.name == "compare"
+
+
+CASES = Path(__file__).parents[1] / "data" / "cases"
+
+
+def test_what_a_full_buffer_loses_is_among_what_is_compared(capsys: Printed) -> None:
+    policies = [part for words in ("every(5s)", "age(5s)", "size(512) | age(5s)") for part in ("--policy", words)]
+    asked = ["compare", str(CASES / "01-full-buffer-compare.toml"), *policies, "-n", "3", "--seed", "1"]
+    assert main(asked) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    # by hand: 512 of the 2,500 that come in 5 s leave; 2,048 of them find a place in 5 s; at 512 as they come, all do
+    assert "policy lost, % p99 wait, s" in told
+    assert re.search(
+        r"lost: every\(5s\): 39,\d{3} jobs a run, 79\.\d % .*: all because the buffer was full; waits", told
+    )
+    assert re.search(r"lost: age\(5s\): [89],\d{3} jobs a run, 1[78][.\d]* % ", told)
+    assert "lost: size(512)" not in told
+    assert told.count("waits are those of the survivors") == 2
+    found = pd.DataFrame(answer(capsys, *asked)["intervals"]).query("metric == 'lost_share'")
+    assert found["estimate"].tolist() == pytest.approx([1 - 512 / 2500, 1 - 2048 / 2500, 0.0], abs=0.005)
+
+
+def test_a_model_that_cannot_lose_shows_no_loss_and_a_loss_that_nobody_has_is_no_axis(
+    tmp_path: Path, capsys: Printed
+) -> None:
+    roomy = [*TWO, "--capacity", "capacity(1000)", "-n", "2"]
+    assert main([*roomy, "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert re.search("^policy +lost, % +p99 wait", printed, re.MULTILINE)
+    assert "lost: " not in printed
+    assert "no picture" not in printed
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["differences.png", "pareto.png"]
+    assert main([*TWO, "-n", "2"]) == 0
+    assert "lost" not in capsys.readouterr().out

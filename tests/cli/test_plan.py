@@ -366,3 +366,38 @@ def test_help_tells_what_is_written_and_when_nothing_qualifies(capsys: Printed) 
     for word in ("[plan] table", "undecided", "exit code is 1", "--pdf", "data/scenarios/plan-next-season.toml"):
         assert word in told
     assert plan.COMMAND.name == "plan"
+
+
+@pytest.mark.usefixtures("short")
+def test_what_loses_ninety_per_cent_is_not_chosen_for_being_cheap(tmp_path: Path, capsys: Printed) -> None:
+    case = Path(__file__).parents[1] / "data" / "cases" / "02-full-buffer-plan.toml"
+    html = tmp_path / "plan.html"
+    assert main(["plan", str(case), "-o", str(html), "-n", "2"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "size 512 | age 5 s keeps its limit at every load" in told
+    assert "Pass 1 · fail 3 · undecided 0." in told
+    # by hand: of 5,000 in 5 s 512 leave, of 1,000 in a second 512, and of 5,000 in 5 s 2,048 find a place
+    lost = re.search(r"Lose jobs, .*: every 5 s \(([\d.]+) .*; every 1 s \(([\d.]+) .*; age 5 s \(([\d.]+) ", told)
+    assert lost is not None
+    assert [float(share) for share in lost.groups()] == pytest.approx([89.8, 48.8, 59.0], abs=0.5)
+    assert json.loads(html.with_suffix(".json").read_text("utf-8"))["question"]["allow_loss"] is False
+
+
+@pytest.mark.usefixtures("short")
+def test_a_plan_that_only_loses_jobs_fails_and_one_that_allows_it_does_not(
+    file: Path, tmp_path: Path, capsys: Printed
+) -> None:
+    full = MODEL.replace('id = "search"', 'id = "search"\ncapacity = { jobs = 3 }').replace("p99_wait", "mean_wait")
+    file.write_text(full, encoding="utf-8")
+    assert main(["plan", str(file), "-o", str(tmp_path / "plan.html")]) == 1
+    told = " ".join(capsys.readouterr().out.split())
+    assert "No option qualifies: pass 0 · fail 3 · undecided 0." in told
+    assert "or allow_loss, lets options qualify that lose jobs" in told
+    file.write_text(f"{full}allow_loss = true\n", encoding="utf-8")
+    assert main(["plan", str(file), "-o", str(tmp_path / "plan.html")]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "It loses at 2 times today's load " in told
+    assert "because the buffer was full; waits are those of the survivors" in told
+    file.write_text(f"{full}allow_losses = true\n", encoding="utf-8")
+    assert main(["plan", str(file), "-o", str(tmp_path / "plan.html")]) == 2
+    assert "did you mean 'allow_loss'?" in capsys.readouterr().err

@@ -7,19 +7,24 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
+from bufsim import Capacity, FlushAfterAge, FlushAtSize
 from bufsim.report import answer as appendix
 from bufsim.report import files, options
+from bufsim.report.answer import answer_section, question_section
 from bufsim.report.draft import Draft, Source
 from bufsim.report.files import write_report
 from bufsim.report.markup import Markup
+from bufsim.report.options import options_section
 from bufsim.report.page import page
-from bufsim.studies.plan import PLANNED, PlanAnswer
+from bufsim.studies.plan import PLANNED, Plan, PlanAnswer
 
 VOID = {"meta", "br"}
 
@@ -291,3 +296,32 @@ def test_files_go_into_a_folder_that_is_made_and_leave_nothing_where_they_fail(
     with pytest.raises(OSError, match="No space left"):
         write_report(answer, tmp_path / "other" / "plan.html")
     assert list((tmp_path / "other").iterdir()) == []
+
+
+def test_a_loss_is_in_the_answer_among_the_options_and_in_the_question(answer: PlanAnswer) -> None:
+    model = answer.plan.simulation
+    full = replace(model, buffers=[replace(buffer, capacity=Capacity(jobs=15)) for buffer in model.buffers])
+    asked: dict[str, Any] = {"limits": ["mean_wait <= 4s"], "loads": [1, 2], "replications": 3, "seed": 4}
+    asked |= {"policies": [FlushAtSize(10) | FlushAfterAge(1.0)], "minimise": "flush_rate"}
+    draft = Draft(Plan(full, **asked).run(progress=False))
+    first, question, compared = (str(part(draft)) for part in (answer_section, question_section, options_section))
+    assert draft.answer.favourite == repr(asked["policies"][0])
+    assert "lost, both on the study" in first
+    assert "Lose jobs, and so do not qualify: size 20 | age 2 s (" in first
+    assert "neither prices, limits nor allows it, so that a policy that loses jobs does not qualify" in question
+    assert "lost, %" in compared
+    assert "Waits are those of the survivors" in compared
+    table = draft.numbers.table()
+    lost = table[table["quantity"] == "lost_share"].set_index(["section", "subject"])["estimate"]
+    for section in ("0 answer", "3 options"):
+        assert lost[section, repr(answer.plan.today)].item() > 0.1
+        assert lost[section, draft.answer.favourite].item() == 0.0
+    assert "lost_share" in {one.name for one in draft.answer.sensitivity.base}
+    allowed = Draft(replace(draft.answer, plan=Plan(full, allow_loss=True, **asked)))
+    assert "the plan allows it: a policy qualifies whatever it loses" in str(question_section(allowed))
+
+
+def test_a_model_that_cannot_lose_shows_no_loss(answer: PlanAnswer) -> None:
+    draft = Draft(answer)
+    for part in (answer_section, question_section, options_section):
+        assert "lost" not in str(part(draft))

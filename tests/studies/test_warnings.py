@@ -28,9 +28,11 @@ from bufsim.statistics import check_warm_up
 from bufsim.studies.study import Study
 from bufsim.studies.warnings import cut_periods, flush_cycle, levels, warm_up_check
 
+WORKERS = [PushWorkers(2, service=Exponential(0.05))]
+
 
 def warned(**policies):
-    scenarios = by_name(policies, until=64.0, warm_up=10.0)
+    scenarios = by_name(policies, until=64.0, warm_up=10.0, workers=WORKERS)
     return Study(scenarios, seed=3).run(4, progress=False).warnings()
 
 

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from bufsim_tests.models import producer, timed
+
+from bufsim import Capacity, CollectQueues, FlushEvery, InvalidTypeError, JobBuffer, Stops, Storage
+from bufsim.plots import Pareto
+from bufsim.studies.expressions import expression, limit
+from bufsim.studies.loss_rule import implied_limit, loss_terms
+from bufsim.studies.plan import Plan
+from bufsim.studies.study import Study
+
+SECONDS = [float(second) for second in range(1, 100)]
+OFTEN, RARELY = FlushEvery(5.0), FlushEvery(20.0)
+MODEL = timed(SECONDS, policy=RARELY, capacity=Capacity(jobs=10), until=100.0)
+
+
+@pytest.fixture(scope="module")
+def result():
+    # a job a second in room for 10: every 5 s none is lost; every 20 s 10 before each tick, 9 after the last
+    return Study(MODEL, policy=[OFTEN, RARELY], seed=1, baseline=RARELY).run(2, progress=False)
+
+
+def test_the_rarer_policy_loses_half_of_the_jobs(result):
+    assert result.values("lost_jobs").iloc[0].tolist() == [0.0, 4 * 10.0 + 9.0]
+
+
+def test_a_policy_that_loses_jobs_is_not_chosen_over_one_that_does_not(result):
+    answer = result.recommend(minimise="flush_rate", progress=False)
+    assert answer.choice.name == repr(OFTEN)
+    verdicts = {option.name: option.verdict for option in answer.judged_options}
+    assert verdicts == {repr(OFTEN): "pass", repr(RARELY): "fail"}
+    told = answer.sentence()
+    assert "every 5 s has the lowest flush_rate_per_s of those that lose no jobs: " in told
+    assert "None of the 198 jobs that came in its 2 runs was lost." in told
+    assert "Pass 1 · fail 1 · undecided 0." in told
+    assert re.search(r"Lose jobs, and so do not qualify: every 20 s \(49\.49\d* %.*\)\. A price for a lost job", told)
+    assert answer.checks()["limit"].tolist() == ["lost_share <= 0"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"allow_loss": True},
+        {"subject_to": "lost_share <= 60 %"},
+        {"subject_to": ["lost_capacity_jobs <= 60"]},
+        {"subject_to": ["mean_wait <= 60s", "lost_jobs[b] <= 60"]},
+    ],
+)
+def test_it_is_chosen_where_the_question_allows_or_limits_its_loss_and_the_loss_is_told(result, asked):
+    answer = result.recommend(minimise="flush_rate", fresh=0, **asked)
+    assert answer.choice.name == repr(RARELY)
+    assert "It loses 49 jobs a run, 49.5 % of those that came to buffers: all because the buffer was full" in str(
+        answer.sentences()
+    )
+    assert "waits are those of the survivors" in answer.sentence()
+    assert answer.losing == ()
+
+
+def test_a_price_decides_and_a_limit_that_it_breaks_does_not_let_it_pass(result):
+    # 0.2 flushes a second against 0.05, and 0.49 lost jobs a second
+    dear = result.recommend(minimise="flush_rate + 1 * lost_rate_per_s", fresh=0)
+    cheap = result.recommend(minimise="flush_rate + 0.01 * lost_rate_per_s", fresh=0)
+    assert (dear.choice.name, cheap.choice.name) == (repr(OFTEN), repr(RARELY))
+    limited = result.recommend(minimise="flush_rate", subject_to="lost_share <= 10 %", fresh=0)
+    assert limited.choice.name == repr(OFTEN)
+
+
+@pytest.mark.parametrize("asked", [{"subject_to": "lost_share >= 1 %"}, {"subject_to": "lost_race_jobs <= 60"}])
+def test_a_limit_on_another_loss_or_from_below_lets_nothing_pass(result, asked):
+    answer = result.recommend(minimise="flush_rate", fresh=0, **asked)
+    assert repr(RARELY) in [option.name for option in answer.losing]
+
+
+def test_where_all_lose_jobs_none_qualifies_and_the_ways_out_are_told():
+    policies = [FlushEvery(20.0), FlushEvery(40.0)]
+    answer = Study(MODEL, policy=policies, seed=1).run(2, progress=False).recommend(minimise="flush_rate", fresh=0)
+    assert answer.exit_status == 1
+    assert answer.nearest_miss.name == repr(policies[0])
+    told = answer.sentence()
+    assert "No option qualifies: pass 0 · fail 2 · undecided 0." in told
+    assert "Nearest is every 20 s: lost ≤ 0 % (fail: 49.4949 %" in told
+    assert "(per_lost_job), a limit on the loss (lost_share <= 1 %), or allow_loss, lets options qualify" in told
+
+
+def test_a_model_that_cannot_lose_is_asked_nothing():
+    free = Study(timed(SECONDS, until=100.0), policy=[OFTEN, RARELY], seed=1).run(2, progress=False)
+    answer = free.recommend(minimise="flush_rate", fresh=0)
+    assert answer.choice.name == repr(RARELY)
+    assert "lost" not in answer.sentence().lower()
+    assert "lose" not in answer.sentence().lower()
+
+
+def test_headroom_ends_where_jobs_are_lost(result):
+    # at twice the load 10 jobs come in 5 s, at three times 15
+    answer = result.recommend(
+        minimise="flush_rate", subject_to="mean_wait <= 30s", headroom=[3.0], fresh=2, progress=False
+    )
+    assert answer.choice.name == repr(OFTEN)
+    scale, check = answer.headroom.first_to_break
+    assert (scale, str(check.limit)) == (3.0, "lost_share <= 0")
+    assert "at 3 times lost ≤ 0 % breaks first: " in answer.sentence()
+
+
+@pytest.mark.parametrize("given", ["1 %", 1, None])
+def test_how_much_may_be_lost_is_a_limit(result, given):
+    message = re.escape(f"allow_loss must be true or false, got {given!r}; how much may be lost is a limit, such as ")
+    with pytest.raises(InvalidTypeError, match=message):
+        result.recommend(minimise="flush_rate", allow_loss=given)
+    with pytest.raises(InvalidTypeError, match=message):
+        Plan(MODEL, policies=[OFTEN], minimise="flush_rate", allow_loss=given)
+
+
+TWO = [
+    JobBuffer("a", policy=OFTEN, collect=CollectQueues("a"), capacity=Capacity(jobs=3)),
+    JobBuffer("b", policy=OFTEN, collect=CollectQueues("b")),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "named", "implied"),
+    [
+        ({}, "", "lost_share <= 0"),
+        ({}, "lost_share <= 1 %", None),
+        ({}, "lost_share[b] <= 1 %", "lost_share <= 0"),
+        (
+            {"stops": Stops(at=[9.0])},
+            "lost_capacity_jobs + lost_in_flight_jobs <= 1",
+            "lost_buffer_jobs[a] + lost_buffer_jobs[b] <= 0",
+        ),
+        # what comes while the server is down is lost whatever the policy
+        (
+            {"stops": Stops(at=[9.0], downtime=1.0), "storage": Storage(durable=True)},
+            "lost_in_flight_jobs <= 1",
+            "lost_capacity_jobs[a] <= 0",
+        ),
+    ],
+)
+def test_what_may_not_be_lost_is_what_the_question_does_not_name(options, named, implied):
+    model = timed(producer([1.0, 2.0], queues=["a", "b"]), *TWO, **options)
+    limits = [limit(named)] if named else []
+    found = implied_limit(model, list(loss_terms(expression("flush_rate"), True, limits)))
+    assert (None if found is None else f"{found.expression} {found.side} {found.bound:g}") == implied
+
+
+def test_the_front_marks_what_loses_jobs(result):
+    picture = Pareto(result, "p99_wait", "flush_rate")
+    texts = [text.get_text() for text in picture.draw().texts]
+    assert any(text.endswith("every 20 s †") for text in texts)
+    assert not any(text.endswith("every 5 s †") for text in texts)
