@@ -377,10 +377,20 @@ def test_what_is_shown_by_default_are_metrics():
     assert all(line.label for line in lines)
     lines += [*metrics.REPORTED_FLUSHES, *metrics.REPORTED_USE]
     names = [name for line in lines for name in line.metrics]
-    names += [*metrics.SHOWN_OF_STUDY, *metrics.REPORTED_AT_A_STOP, *metrics.REPORTED_UNDER_STRESS]
-    for flags in ({"takes_time": True, "reduces": True}, {"takes_time": False, "reduces": False}):
-        names += metrics.shown_of_comparison(**flags)
+    names += [*metrics.shown_of_study(loses=True), *metrics.REPORTED_AT_A_STOP, *metrics.REPORTED_UNDER_STRESS]
+    for flag in (True, False):
+        names += metrics.shown_of_comparison(takes_time=flag, reduces=flag, loses=flag)
     assert set(names) <= set(METRICS)
+    assert metrics.shown_of_comparison(takes_time=False, reduces=False, loses=True)[0] == "lost_share"
+    assert not any("lost" in name for name in metrics.shown_of_study(loses=False))
+
+
+def test_each_metric_of_lost_jobs_knows_what_it_counts():
+    counted = {row.name: row.counts_lost for row in METRICS.values() if row.counts_lost}
+    for name in ("lost_jobs", "lost_rate_per_s", "lost_share"):
+        assert counted.pop(name) == LOSS_CAUSES
+    assert counted.pop("lost_in_queue_jobs") == ("queue",)
+    assert counted == {f"lost_{cause}_jobs": (cause,) for cause in LOSS_CAUSES}
 
 
 def test_a_row_more_is_a_metric_everywhere(monkeypatch, capsys):
