@@ -385,14 +385,6 @@ def test_what_is_shown_by_default_are_metrics():
     assert not any("lost" in name for name in metrics.shown_of_study(loses=False))
 
 
-def test_each_metric_of_lost_jobs_knows_what_it_counts():
-    counted = {row.name: row.counts_lost for row in METRICS.values() if row.counts_lost}
-    for name in ("lost_jobs", "lost_rate_per_s", "lost_share"):
-        assert counted.pop(name) == LOSS_CAUSES
-    assert counted.pop("lost_in_queue_jobs") == ("queue",)
-    assert counted == {f"lost_{cause}_jobs": (cause,) for cause in LOSS_CAUSES}
-
-
 def test_a_row_more_is_a_metric_everywhere(monkeypatch, capsys):
     row = Metric(
         "squared_arrivals_jobs",
