@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bufsim.engines.recording import LOSS_CAUSES
+from bufsim.model.buffers import JobBuffer
 from bufsim.results.losses import possible_causes
 from bufsim.simulation import Simulation
 
@@ -19,7 +20,7 @@ def impossible(simulation: Simulation, of: str | None = None) -> frozenset[str]:
     of : str, optional
         The buffer or queue that is asked about; None: all together.
     """
-    buffers = [buffer for buffer in simulation.buffers if of in (None, buffer.id)]
+    buffers: list[JobBuffer | None] = [buffer for buffer in simulation.buffers if of in (None, buffer.id)]
     workers = [workers for workers in simulation.workers if of in (None, workers.queue)]
     possible = {cause for buffer in buffers or [None] for cause in possible_causes(simulation, buffer)}
     if any(one.failure > 0.0 for one in workers or simulation.workers):
