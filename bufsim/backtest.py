@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +12,7 @@ import pandas as pd
 
 from bufsim import checks
 from bufsim.errors import InvalidValueError
+from bufsim.model import trace_reading
 from bufsim.model.policies import FlushAt
 from bufsim.results.result import Result
 from bufsim.simulation import Simulation
@@ -149,8 +152,9 @@ def backtest(simulation: Simulation, flushes: pd.DataFrame, *, seed: int | None 
         The model; its producers replay the record's jobs.
     flushes : pandas.DataFrame
         The recorded flushes, in the order of time, such as `bufsim.vendure_trace.read_flushes` returns them. A log of
-        `start` (or `time`), s, and `batch_size` is enough. `buffer` is needed where the model has several. What else
-        was recorded, of `duration`, s, `reduced_size` and `reduced_ids`, is compared too; `why` tells what was not.
+        `start` (or `time`), s, and `batch_size` is enough; `read_log` reads one from a file. `buffer` is needed where
+        the model has several. What else was recorded, of `duration`, s, `reduced_size` and `reduced_ids`, is compared
+        too; `why` tells what was not.
     seed : int, optional
         The root seed, for what else the model draws.
 
@@ -179,6 +183,51 @@ def backtest(simulation: Simulation, flushes: pd.DataFrame, *, seed: int | None 
     ]
     result = replace(simulation, buffers=tuple(buffers)).run(seed=seed)
     return Backtest(result, _compared(result, flushes))
+
+
+def read_log(
+    path: str | Path, *, time: str | None = None, unit: str = "s", origin: Any = None, batch_size: str = "batch_size"
+) -> pd.DataFrame:
+    """Return the flushes that a server logged, one row a flush, as `backtest` takes them.
+
+    Parameters
+    ----------
+    path : str or Path
+        A CSV file (with a header) or a Parquet file, in the order of time: the times and the batch sizes, and, where
+        they were logged, the columns buffer, duration, reduced_size and reduced_ids.
+    time : str, optional
+        The column of the times; by default "start" where there is one, else "time".
+    unit : {"s", "ms", "us", "min", "h"}, default "s"
+        The unit of times and durations that are numbers.
+    origin : number or datetime
+        The time that is 0 s of the model's jobs, as for `Trace.read`. By default 0 for numbers; datetimes need it.
+    batch_size : str, default "batch_size"
+        The column of the batch sizes.
+
+    Raises
+    ------
+    InvalidValueError
+        If a column is missing, or a value is wrong; the message says in which row.
+    """
+    table = trace_reading.from_file(Path(path))
+    name = time or ("start" if "start" in table.frame else "time")
+    starts = trace_reading.seconds(table, name, unit, origin)
+    if origin is None and not pd.api.types.is_numeric_dtype(table.column(name)):
+        raise InvalidValueError(
+            f"origin must be given, since column {name!r} holds datetimes: the one that is 0 s of the model's jobs"
+        )
+    columns: dict[str, Any] = {
+        "start": starts,
+        "batch_size": trace_reading.whole_numbers(table, batch_size),
+    }
+    if "buffer" in table.frame:
+        columns["buffer"] = trace_reading.names(table, "buffer")
+    if "duration" in table.frame:
+        columns["duration"] = trace_reading.durations(table, "duration", unit)
+    for further in ("reduced_size", "reduced_ids"):
+        if further in table.frame:
+            columns[further] = trace_reading.whole_numbers(table, further)
+    return pd.DataFrame(columns)
 
 
 def _named(simulation: Simulation, flushes: pd.DataFrame) -> pd.DataFrame:

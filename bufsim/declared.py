@@ -160,7 +160,8 @@ def _duration(name: str, given: object) -> float:
     return checks.not_negative(name, checks.seconds(name, given))
 
 
-def _period(name: str, given: object) -> float:
+def period(name: str, given: object) -> float:
+    """Return a duration > 0 in seconds, also of one as in "15min"."""
     return checks.positive(name, checks.seconds(name, given))
 
 
@@ -177,8 +178,9 @@ Count = Annotated[int, lambda name, given: checks.integer(name, given, at_least=
 Whole = Annotated[int, lambda name, given: checks.integer(name, given, at_least=0)]
 # durations in seconds, sizes in bytes, and what may be either, all of them also as in "15min" or "64 MiB"
 Duration = Annotated[Wide[Seconds, float], _duration]
-Period = Annotated[Wide[Seconds, float], _period]
-OptionalPeriod = Annotated[Wide[Seconds | None, float | None], either(_period)]
+Period = Annotated[Wide[Seconds, float], period]
+OptionalDuration = Annotated[Wide[Seconds | None, float | None], either(_duration)]
+OptionalPeriod = Annotated[Wide[Seconds | None, float | None], either(period)]
 Size = Annotated[Wide[NBytes, int], _size]
 OptionalSize = Annotated[Wide[NBytes | None, int | None], either(_size)]
 NotNegativeMeasure = Annotated[

@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from bufsim import checks
+from bufsim.checks import Seconds
 from bufsim.engines.randomness import fresh_seed
 from bufsim.engines.workload import Workload
 from bufsim.model.declaration import Declaration
 from bufsim.model.flush_policy import FlushPolicy
+from bufsim.model.traces import Keep
 
 if TYPE_CHECKING:
     from bufsim.engines.simpy_engine import Model
@@ -31,8 +33,10 @@ class Simulation(Declaration):
         Where jobs wait; at least one, with different ids. Jobs that no buffer collects pass by, straight to the queue.
     workers : sequence of PushWorkers or PollingWorkers
         What serves the job queues. A queue without workers keeps its jobs.
-    until : float, str or timedelta
-        The run covers [0, until), s. Nothing at `until` happens, and there is no final flush.
+    until : float, str or timedelta, optional
+        The run covers [0, until), s. Nothing at `until` happens, and there is no final flush. It can be left out where
+        all arrivals are recorded: the run then ends with the longest recording, at its `length` or, without one, at the
+        next double after its last time, so that its last job arrives.
     warm_up : float, str or timedelta
         Metrics leave out [0, warm_up), s.
     storage : Storage
@@ -79,8 +83,18 @@ class Simulation(Declaration):
         )
         return replace(self, buffers=buffers)
 
-    def scaled(self, *, arrivals: float) -> Simulation:
+    def scaled(self, *, arrivals: float, keep: Keep | None = None, shift: Seconds | None = None) -> Simulation:
         """Return this simulation with `arrivals` times as many jobs from every producer.
+
+        Parameters
+        ----------
+        arrivals : float
+            The factor, > 0. Of drawn arrivals the rate is multiplied; recorded jobs come again, or some are left out.
+        keep : {"pattern", "independent"}, optional
+            What stays of a recording: its hours (the default of a `Trace`), or only what each copy is by itself. None:
+            as each trace says.
+        shift : float, str or timedelta, optional
+            How far a job's copies lie before it at most, under "pattern", s. None: as each trace says.
 
         Examples
         --------
@@ -93,7 +107,8 @@ class Simulation(Declaration):
         >>> simulation.scaled(arrivals=2.0).producers[0].arrivals
         Poisson(200.0)
         """
-        return replace(self, producers=tuple(producer.scaled(arrivals) for producer in self.producers))
+        producers = tuple(producer.scaled(arrivals, keep=keep, shift=shift) for producer in self.producers)
+        return replace(self, producers=producers)
 
     def build(self, seed: int | None = None, *, replication: int = 0) -> Model[Result]:
         """Return the model on the SimPy engine, ready to run once; add your own processes to it first.

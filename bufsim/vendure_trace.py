@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from bufsim.checks import Seconds
 from bufsim.errors import InvalidValueError
 from bufsim.model import trace_reading
 from bufsim.model.reducers import PRODUCT, VARIANTS
-from bufsim.model.traces import Trace
+from bufsim.model.traces import Keep, Trace
 from bufsim.vendure.search_buffers import ID_LISTS, UPDATE_PRODUCT, UPDATE_VARIANTS, UPDATE_VARIANTS_BY_ID
 
 ADDS = "adds.csv"
@@ -24,7 +25,7 @@ _COLUMNS = {
 }
 
 
-def read_adds(path: str | Path) -> Trace:
+def read_adds(path: str | Path, *, keep: Keep = "pattern", shift: Seconds | None = None) -> Trace:
     """Return the jobs that a Vendure server added to its buffers, as a trace with their queues, keys and data.
 
     The data is what Vendure's own job buffers reduce. The keys say the same in one text, for reduces that tell jobs
@@ -35,6 +36,8 @@ def read_adds(path: str | Path) -> Trace:
     path : str or Path
         The file ``adds.csv``, or the directory that holds it. One row is one call of the storage's ``add``: its columns
         are t_ms, queue_name, job_type, apply_to_changed_variants_only, n_ids and entity_ids.
+    keep, shift : optional
+        As of a `bufsim.Trace`.
 
     Raises
     ------
@@ -56,6 +59,8 @@ def read_adds(path: str | Path) -> Trace:
         keys=[_key(kind, of) for kind, of in zip(kinds, ids, strict=True)],
         queues=trace_reading.names(table, "queue_name"),
         data=[_data(*job) for job in zip(kinds, ids, flags, strict=True)],
+        keep=keep,
+        shift=shift,
     )
 
 
@@ -84,7 +89,7 @@ def read_flushes(path: str | Path) -> pd.DataFrame:
         {
             "buffer": trace_reading.names(table, "buffer_id"),
             "start": trace_reading.seconds(table, "t_ms", "ms", None),
-            "duration": _durations(table),
+            "duration": trace_reading.durations(table, "flush_ms", "ms"),
             **{name: trace_reading.whole_numbers(table, column) for column, name in _COLUMNS.items()},
         }
     )
@@ -92,6 +97,12 @@ def read_flushes(path: str | Path) -> pd.DataFrame:
     if any(again):
         table.reject(table.column("t_ms"), again.index(True), "must differ between the flushes of one buffer")
     return flushes
+
+
+def has_flushes(path: str | Path) -> bool:
+    """Whether a path is that of flushes as a Vendure server recorded them: a directory, or a file with its columns."""
+    given = Path(path)
+    return not given.is_file() or {"t_ms", "buffer_id"} <= set(trace_reading.from_file(given).frame.columns)
 
 
 def _file(path: str | Path, name: str) -> Path:
@@ -123,11 +134,3 @@ def _data(kind: str, ids: list[str], only_changed: object) -> dict[str, Any]:
     if not pd.isna(only_changed):  # type: ignore[call-overload]  # a cell is a scalar
         data["applyToChangedVariantsOnly"] = str(only_changed).lower() == "true"
     return data
-
-
-def _durations(table: trace_reading.Table) -> Any:
-    column = table.column("flush_ms")
-    durations = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float)
-    for row in (~(durations >= 0.0)).nonzero()[0]:
-        table.reject(column, int(row), "must be a number >= 0")
-    return durations / 1e3

@@ -8,7 +8,7 @@ import pytest
 from bufsim_tests.models import timed
 
 import bufsim as bs
-from bufsim.backtest import Backtest, backtest
+from bufsim.backtest import Backtest, backtest, read_log
 from bufsim.errors import InvalidValueError
 from bufsim.scenario_files import Scenario, read_scenario
 
@@ -192,3 +192,59 @@ def test_a_buffer_without_recorded_flushes_is_refused() -> None:
     simulation = bs.Simulation(producers=[bs.Producer("p", bs.Poisson(1.0))], buffers=buffers, until=10)
     with pytest.raises(InvalidValueError, match="buffer 'c' has no recorded flush; leave it out of the model"):
         backtest(simulation, record((1.0, 0.0, 1)))
+
+
+CASE = Path(__file__).parent / "data" / "cases" / "12-own-flush-log.toml"
+
+
+def test_a_scenario_file_takes_a_log_of_times_and_batch_sizes() -> None:
+    found = read_scenario(CASE)
+    assert found.flushes is not None
+    test = backtest(found.simulation, found.flushes, seed=1)
+    assert test.flushes["recorded_batch_size"].tolist() == test.flushes["predicted_batch_size"].tolist() == [3, 3, 3, 3]
+    assert test.not_compared == ["reduced jobs", "ids"]
+    assert test.why().startswith("None of the 4 batches differs. 4 jobs came at the very start")
+
+
+def test_columns_units_and_origins_of_a_log_can_be_told(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("at,n,duration,buffer,reduced_size\n1003000,3,50,b,2\n1006000,3,0,b,1\n", encoding="utf-8")
+    flushes = read_log(log, time="at", unit="ms", origin=1_000_000, batch_size="n")
+    assert flushes.to_dict("list") == {
+        "start": [3.0, 6.0],
+        "batch_size": [3, 3],
+        "buffer": ["b", "b"],
+        "duration": [0.05, 0.0],
+        "reduced_size": [2, 1],
+    }
+    text = CASE.read_text(encoding="utf-8").replace("12-jobs.csv", str(CASE.with_name("12-jobs.csv")))
+    told = 'log.csv"\ntime = "at"\nunit = "ms"\norigin = 1000000\nbatch_size = "n"'
+    (tmp_path / "a.toml").write_text(text.replace('12-flush-log.csv"', told), encoding="utf-8")
+    assert read_scenario(tmp_path / "a.toml").flushes.equals(flushes)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("time,batch_size\n3,2.5\n", "batch_size in row 0 (line 2 of log.csv) must be a whole number >= 0, got 2.5"),
+        ("time,batch_size\n3,1\n2,1\n", "time in row 1 (line 3 of log.csv) goes back: 2 after 3"),
+        ("time,size\n3,1\n", "column 'batch_size' is missing; there are 'time', 'size'"),
+        ("when,batch_size\n3,1\n", "column 'time' is missing; there are 'when', 'batch_size'"),
+        ("time,batch_size,duration\n3,1,-1\n", "duration in row 0 (line 2 of log.csv) must be a number >= 0, got -1"),
+        (
+            "time,batch_size\n2026-01-01T00:00:03Z,1\n",
+            "origin must be given, since column 'time' holds datetimes: the one that is 0 s of the model's jobs",
+        ),
+    ],
+)
+def test_a_log_that_cannot_be_read_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text(text, encoding="utf-8")
+    with pytest.raises(InvalidValueError, match=re.escape(message)):
+        read_log(log)
+
+
+def test_datetimes_of_a_log_count_from_the_origin(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("time,batch_size\n2026-01-01T00:00:03Z,1\n", encoding="utf-8")
+    assert read_log(log, origin="2026-01-01T00:00:00Z")["start"].tolist() == [3.0]

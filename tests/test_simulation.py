@@ -2,11 +2,16 @@ from __future__ import annotations
 
 import math
 import pickle
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 import pytest
 
 from bufsim import (
+    Bulk,
+    Capacity,
     Exponential,
     FlushAfterAge,
     FlushAtSize,
@@ -21,6 +26,7 @@ from bufsim import (
     PushWorkers,
     Result,
     Simulation,
+    Trace,
 )
 
 TABLES = ("jobs", "flushes", "buffer_size", "work")
@@ -119,6 +125,26 @@ def test_a_simulation_can_be_given_more_arrivals() -> None:
     ]
     with pytest.raises(InvalidValueError):
         simulation().scaled(arrivals=0.0)
+
+
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+def test_twice_the_load_of_a_day_keeps_its_busy_hour(engine: Literal["simpy", "compiled"]) -> None:
+    # In hour 12 of case 03 there are 30 flushes of 120 jobs; twice as many are 240, and there is room for 200
+    day = Producer("shop", Trace.read(Path(__file__).parent / "data" / "cases" / "03-one-busy-hour.csv"))
+    buffer = JobBuffer("b", policy=FlushEvery("2min"), capacity=Capacity(200))
+    today = Simulation(producers=[day], buffers=[buffer], until="1d")
+    for seed in (1, 2):
+        assert today.scaled(arrivals=2).run(seed=seed, engine=engine).metric("lost_jobs") == 30 * (240 - 200)
+        # turned like a ring, the busy hours miss each other
+        alone = today.scaled(arrivals=2, keep="independent").run(seed=seed, engine=engine)
+        assert alone.metric("lost_jobs") < 100
+    assert today.scaled(arrivals=2, keep="independent") == today.scaled(arrivals=1, keep="independent").scaled(
+        arrivals=2
+    )
+    assert today.scaled(arrivals=2, shift=7).producers[0].trace == day.trace.keeping(shift=7)  # type: ignore[union-attr]
+    bulk = replace(today, producers=[Producer("p", Bulk(day.arrivals, 2))])
+    assert bulk.scaled(arrivals=2, keep="independent").run(seed=1, engine=engine).metric("lost_jobs") < 2600
+    assert bulk.scaled(arrivals=2).run(seed=1, engine=engine).metric("lost_jobs") == 30 * (480 - 200)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ _WITHOUT_A_FILE = {
 }
 _WITH_OR_WITHOUT = {
     "policy": ("WORDS", "the flush policy of every buffer, in the words below"),
-    "until": ("TIME", "end of the run: 2h, 90min"),
+    "until": ("TIME", "end of the run: 2h, 90min (default: where all arrivals are recorded, the end of the recording)"),
     "warm_up": ("TIME", "what the summary leaves out at the start: 5min"),
 }
 _OF_PRODUCER = ("arrivals", "keys", "nbytes")
@@ -81,7 +81,7 @@ def _changed(options: argparse.Namespace) -> dict[str, Any]:
         if getattr(options, name):
             raise InvalidValueError(f"{_option(name)} goes without a scenario file; change {options.scenario}")
     declared = document(options.scenario)
-    run, buffers = declared.get("simulation"), declared.get("buffer")
+    run, buffers = declared.setdefault("simulation", {}), declared.get("buffer")
     if isinstance(run, dict):
         run |= _run(options)
     if options.policy:
@@ -93,13 +93,13 @@ def _changed(options: argparse.Namespace) -> dict[str, Any]:
 
 def _declared(options: argparse.Namespace) -> dict[str, Any]:
     """Simulation that the options declare, as a file would."""
-    for name in ("arrivals", "policy", "until"):
+    for name in ("arrivals", "policy"):
         if not getattr(options, name):
             raise InvalidValueError(f"give a scenario file, or --arrivals, --policy and --until; --{name} is missing")
     given = {name: getattr(options, name) for name in _WITHOUT_A_FILE if getattr(options, name)}
     given["arrivals"] = spelling.in_full(options.arrivals)
     return {
-        "title": f"{options.arrivals} until {options.until}",
+        "title": options.arrivals if options.until is None else f"{options.arrivals} until {options.until}",
         "simulation": _run(options),
         "producer": [{"name": "arrivals"} | {name: words for name, words in given.items() if name in _OF_PRODUCER}],
         "buffer": [

@@ -124,6 +124,8 @@ def _command(file: PlanFile, html: Path, options: argparse.Namespace) -> str:
 def _tell(console: Console, answer: PlanAnswer, written: list[Path]) -> None:
     for sentence in answer.recommendation.sentences():
         console.say(_filled(sentence))
+    for sentence in answer.scaling():
+        console.say("\n" + _filled(sentence))
     console.say(f"\nwritten: {', '.join(str(path) for path in written)}")
     console.give(
         {
@@ -131,6 +133,7 @@ def _tell(console: Console, answer: PlanAnswer, written: list[Path]) -> None:
             "seed": answer.plan.seed,
             "choice": answer.recommendation.choice.name if answer.recommendation.choice else None,
             "sentences": answer.recommendation.sentences(),
+            "scaling": answer.scaling(),
             "options": answer.recommendation.table().to_dict("records"),
             "limits": answer.recommendation.checks().to_dict("records"),
             "files": [str(path) for path in written],

@@ -123,6 +123,11 @@ class Arrivals(Value, ABC):
         """Return an arrival process with `factor` times as many arrivals."""
 
     @property
+    def span(self) -> tuple[float, float]:
+        """The time before which no job can come, and that from which on none can, s; by default 0 and inf."""
+        return 0.0, math.inf
+
+    @property
     def has_attributes(self) -> bool:
         """Whether the arrivals were recorded together with their jobs' attributes."""
         return False
@@ -267,6 +272,11 @@ class Deterministic(Arrivals):
         """The inverse of the interval."""
         return 1.0 / self.interval
 
+    @property
+    def span(self) -> tuple[float, float]:
+        """From the first job on, without end."""
+        return self.offset + self.interval, math.inf
+
     def scaled(self, factor: float) -> Deterministic:
         """Return the process with an interval `factor` times as short, and the same offset."""
         return Deterministic(self.interval / positive("factor", factor), self.offset)
@@ -343,6 +353,11 @@ class Bulk(Arrivals):
         if isinstance(self.size, Constant):
             return self.arrivals.mean_rate * max(1, round(self.size.value))
         return math.nan
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """That of the bulks."""
+        return self.arrivals.span
 
     def scaled(self, factor: float) -> Bulk:
         """Return the process with `factor` times as many bulks of the same sizes."""

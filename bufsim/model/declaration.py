@@ -7,7 +7,8 @@ from dataclasses import KW_ONLY
 from typing import Annotated, Any
 
 from bufsim import checks
-from bufsim.declared import Duration, Flag, Period, Rule, Value, Wide, default, instance, value
+from bufsim.checks import Seconds
+from bufsim.declared import Duration, Flag, Rule, Value, Wide, default, either, instance, period, settle, value
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model.buffers import CollectAll, CollectQueues, JobBuffer, Storage
 from bufsim.model.flush_policy import CheckedEvery
@@ -15,6 +16,7 @@ from bufsim.model.policies import FlushEvery
 from bufsim.model.producers import Producer
 from bufsim.model.reducers import Reduce
 from bufsim.model.stops import Stops
+from bufsim.model.traces import recording
 from bufsim.model.workers import PollingWorkers, Workers
 
 _SMALLEST_TICK = 2.0**-50
@@ -40,6 +42,33 @@ def _several(kind: Any, example: str) -> Rule:
     return rule
 
 
+_MOST_EMPTY = 0.9
+
+
+def _recorded_end(producers: Iterable[Producer]) -> float:
+    """Return when the longest recording ends, if all arrivals are recorded."""
+    spans = []
+    for producer in producers:
+        trace = recording(producer.arrivals)
+        if trace is None:
+            raise InvalidValueError(
+                f"until must be given, since the arrivals of producer {producer.name!r} are no recording that ends, "
+                f"got {producer.arrivals!r}; only where all are recorded it can be left out"
+            )
+        spans.append((producer.name, trace))
+    name, longest = max(spans, key=lambda span: span[1].end)
+    first = min(float(trace.times[0]) for _, trace in spans)
+    if longest.length is None and longest.times[-1] == 0.0:
+        raise InvalidValueError(f"until must be given, since all jobs of producer {name!r} are recorded at 0 s")
+    if longest.length is None and first > _MOST_EMPTY * longest.end:
+        raise InvalidValueError(
+            f"until must be given, since the jobs of producer {name!r} are recorded from {first:.15g} s to "
+            f"{longest.end:.15g} s: nearly all of the run would be empty; where the times count from another moment, "
+            "read them with origin='first'"
+        )
+    return longest.end
+
+
 @value
 class Declaration(Value):
     """A whole model as declared: producers, job buffers, workers, and how long to run.
@@ -59,13 +88,16 @@ class Declaration(Value):
     workers: Annotated[Wide[Workers | Iterable[Workers], tuple[Workers, ...]], _some(Workers, "PushWorkers(3)")] = (
         default(())
     )
-    until: Period
+    until: Annotated[Wide[Seconds | None, float], either(period)] = default(None)
     warm_up: Duration = default(0.0)
     storage: Annotated[Storage, instance(Storage, "a Storage, such as Storage(durable=True)")] = Storage()
     durable_queue: Flag = True
     stops: Annotated[Stops | None, instance(Stops | None, "a Stops, such as Stops(at=[3600.0]), or None")] = None
 
     def __post_init__(self) -> None:
+        until: object = self.until
+        if until is None:
+            settle(self, until=_recorded_end(self.producers))
         self._check_names()
         self._check_times()
         self._check_reach()
@@ -84,11 +116,11 @@ class Declaration(Value):
     def _check_times(self) -> None:
         if self.warm_up >= self.until:
             raise InvalidValueError(f"warm_up must be < until, got warm_up={self.warm_up!r}, until={self.until!r}")
-        for name, period in self._periods():
-            if period < self.until * _SMALLEST_TICK:
+        for name, held in self._periods():
+            if held < self.until * _SMALLEST_TICK:
                 raise InvalidValueError(
                     f"{name} must be at least until·2⁻⁵⁰, {self.until * _SMALLEST_TICK!r} s, "
-                    f"so that ticks are different times, got {period!r}"
+                    f"so that ticks are different times, got {held!r}"
                 )
 
     def _periods(self) -> Iterable[tuple[str, float]]:

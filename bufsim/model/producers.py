@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from bufsim import checks
-from bufsim.checks import NBytes, integer
+from bufsim.checks import NBytes, Seconds, integer
 from bufsim.declared import NotNegative, Text, Value, Wide, default, settle, value
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model.arrivals import Arrivals, as_arrivals
 from bufsim.model.distributions import DistributionLike, FloatArray, as_distribution
-from bufsim.model.traces import ScaledTrace, Trace
+from bufsim.model.traces import Keep, ScaledTrace, Trace, keeping
 
 _MOST_KEYS = 2**31 - 1
 _MOST_CELLS = 2**20
@@ -191,9 +191,17 @@ class Producer(Value):
         trace = self.trace
         return () if trace is None else tuple(dict.fromkeys(trace.queues or ()))
 
-    def scaled(self, factor: float) -> Producer:
-        """Return the producer with `factor` times as many jobs."""
-        return replace(self, arrivals=self.arrivals.scaled(factor))
+    def scaled(self, factor: float, *, keep: Keep | None = None, shift: Seconds | None = None) -> Producer:
+        """Return the producer with `factor` times as many jobs.
+
+        Parameters
+        ----------
+        factor : float
+            > 0.
+        keep, shift : optional
+            In place of those of the trace, where the arrivals are recorded; see `bufsim.Trace`.
+        """
+        return replace(self, arrivals=keeping(self.arrivals, keep, shift).scaled(factor))
 
     def _queue(self, trace: Trace | None) -> str | None:
         if self.queue is not None:

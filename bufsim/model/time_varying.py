@@ -140,6 +140,14 @@ class StepRate(Rate):
             return math.nan
         return float(np.dot(self.rates, np.diff(self.edges)) / self.edges[-1])
 
+    @property
+    def span(self) -> tuple[float, float]:
+        """The start of the first step with a rate above 0 and the end of the last, s; inf where there is none."""
+        steps = [i for i, rate in enumerate(self.rates) if rate > 0.0]
+        if not steps:
+            return math.inf, math.inf
+        return self.edges[steps[0]], math.inf if self.repeat else self.edges[steps[-1] + 1]
+
     def scaled(self, factor: float) -> StepRate:
         """Return `factor` times this rate, with the same edges."""
         return StepRate(self.edges, tuple(rate * factor for rate in self.rates), repeat=self.repeat)
@@ -252,6 +260,11 @@ class TimeVarying(Arrivals):
     def mean_rate(self) -> float:
         """The mean of a `Sinusoid` or a repeated `StepRate`; nan for other functions."""
         return self.rate.mean_rate if isinstance(self.rate, Rate) else math.nan
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """The part of the time in which a `StepRate` has a rate above 0; of other functions nothing is known."""
+        return self.rate.span if isinstance(self.rate, StepRate) else (0.0, math.inf)
 
     def scaled(self, factor: float) -> TimeVarying:
         """Return the process with `factor` times the rate at every time."""

@@ -197,6 +197,17 @@ def whole_numbers(table: Table, name: str) -> npt.NDArray[np.int64]:
     return values.astype(np.int64)
 
 
+def durations(table: Table, name: str, unit: str) -> FloatArray:
+    """Return a column of durations as checked seconds."""
+    column = table.column(name)
+    values: FloatArray = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    row = first(~((values >= 0.0) & np.isfinite(values)))
+    if row is not None:
+        table.reject(column, row, "must be a number >= 0")
+    factor, divisor = _UNITS[unit]
+    return values * factor / divisor
+
+
 def names(table: Table, name: str) -> list[str]:
     """Return a column of queue names."""
     column = table.column(name)

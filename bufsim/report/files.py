@@ -158,6 +158,7 @@ def contents(draft: Draft, table: pd.DataFrame) -> dict[str, Any]:
             "seed": plan.seed,
             "confidence": plan.confidence,
             "assumptions": list(plan.assumptions),
+            "scaling": answer.scaling(),
         },
         "options": found.table().to_dict("records"),
         "limits": found.checks().to_dict("records"),

@@ -34,6 +34,7 @@ def section(draft: Draft) -> Markup:
     return content(
         table(("Producer", "Today's arrivals", "Queue", "Keys", "Bytes a job"), _producers(plan.simulation)),
         _rates(draft),
+        [tag("p", sentence) for sentence in answer.scaling()],
         _files(draft),
         draft.figure(
             "arrivals",

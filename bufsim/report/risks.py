@@ -309,6 +309,7 @@ def limits_section(draft: Draft) -> Markup:
         (_picture(draft, expression, number) for number, expression in enumerate(shown, 1)),
         _effects(draft, shown) if shown else None,
         (tag("p", sentence) for sentence in _unmoved(draft, shown)),
+        _scaled_otherwise(draft),
         (tag("p", f"{draft.told(sentence)}.") for sentence in found.undefined),
         tag("h3", "Not decided"),
         _undecided(draft),
@@ -396,6 +397,27 @@ def _unmoved(draft: Draft, expressions: list[Expression]) -> Iterator[str]:
             name = draft.quantity(expression, []).name
             count = f"n = {draft.answer.plan.replications} replications"
             yield f"Not moved in any of {count}: {name} by {', '.join(names)}."
+
+
+def _scaled_otherwise(draft: Draft) -> Markup | None:
+    """Return what the other scaling of recorded jobs makes of the numbers."""
+    found, plan = draft.answer.sensitivity, draft.answer.plan
+    if not found.otherwise:
+        return None
+    scaling = found.otherwise[0].scaling
+    rows: list[tuple[Content, ...]] = []
+    for one in found.otherwise:
+        quantity = draft.quantity(one.expression, [found.base[one.expression]])
+        about = About(_LIMITS, f"recorded jobs scaled with keep={scaling.other!r}", plan.load)
+        name = f"{one.expression.name}, difference"
+        cell = written(draft.numbers.interval(about, quantity, one.difference, name=name))
+        rows.append((quantity.label, *_mixed([cell], [verdict(one.verdict)] if plan.limits else [])))
+    columns = ("Moves", f"keep={scaling.other!r}", *(["limits"] if plan.limits else []))
+    caption = (
+        f"Recorded jobs scaled with keep={scaling.other!r}, in place of keep={scaling.keep!r}: differences from the "
+        f"model as assumed; n = {plan.replications}, {formats.level(plan.confidence)} intervals, each by itself"
+    )
+    return table(columns, rows, caption=caption)
 
 
 def _mixed(cells: list[Markup], kept: list[Markup]) -> Iterator[Markup]:

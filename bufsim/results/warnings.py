@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bufsim.formats import duration, number
+import numpy as np
+
+from bufsim.formats import duration, number, percent
+from bufsim.model.arrivals import Arrivals, Deterministic
 from bufsim.model.buffers import JobBuffer
 from bufsim.model.declaration import Declaration
 from bufsim.model.flush_policy import BufferView
 from bufsim.model.policies import NeverFlush
+from bufsim.model.producers import Producer
 from bufsim.model.rules import INF
+from bufsim.model.traces import recording
 from bufsim.model.workers import PollingWorkers, Workers
 from bufsim.results.tallies import BufferTally, QueueTally, Tally
 
@@ -18,13 +23,21 @@ LONG_SERVICE = 10.0
 MANY_ITEMS = 1000
 """Without a time per item, a job with so many items is called large."""
 
+EMPTY = 0.1
+"""The share of what is counted in which no job can come, from which on that is said. Every rate, and every mean over
+time, is too low by this share: a tenth is more than what many a choice between two policies turns on. After the last
+arrival the longest time that any job took is allowed for: until then the last ones are flushed and served."""
+_LONG_AGO = 1e8
+_ORIGIN = "where its times count from another moment, as those of a clock do, read it with origin='first'"
+
 
 def sentences(simulation: Declaration, tally: Tally) -> list[str]:
     """The warnings of a run, a sentence each.
 
     "never due": jobs are left in a buffer whose policy will not come due for them without another arrival. "unstable":
     more work comes to a queue than its workers can do. "large job": a reduced job whose items take `LONG_SERVICE` or
-    more, or, when items take no time, at least `MANY_ITEMS` of them.
+    more, or, when items take no time, at least `MANY_ITEMS` of them. "no jobs": a producer made none, or none did.
+    "arrivals begin late" and "arrivals end": for more than `EMPTY` of what is counted no job can come.
     """
     warnings: list[str] = []
     for buffer in simulation.buffers:
@@ -34,7 +47,7 @@ def sentences(simulation: Declaration, tally: Tally) -> list[str]:
         if workers is not None:
             warnings.extend(_unstable(name, workers, queue, tally))
             warnings.extend(_large_job(name, workers, queue))
-    return warnings
+    return [*warnings, *_no_jobs(simulation, tally), *_without_arrivals(simulation, tally)]
 
 
 def _never_due(buffer: JobBuffer, kept: BufferTally, until: float) -> Iterator[str]:
@@ -76,3 +89,75 @@ def _large_job(name: str, workers: Workers, queue: QueueTally) -> Iterator[str]:
             f"large job: one job of queue {name!r} carries {number(items)} items (reduce merges a batch), and items "
             "take no time, since the workers have no per_item. Give it, or bound the batch."
         )
+
+
+def _no_jobs(simulation: Declaration, tally: Tally) -> Iterator[str]:
+    """Yield why producers made no job: those of which none can come, or all, where none has come."""
+    late = [producer for producer in simulation.producers if producer.arrivals.span[0] >= simulation.until]
+    silent = late if tally.jobs else simulation.producers
+    if silent:
+        yield f"no jobs: {'; '.join(_silence(producer, simulation.until) for producer in silent)}."
+
+
+def _silence(producer: Producer, until: float) -> str:
+    """Return why a producer made no job."""
+    arrivals, name = producer.arrivals, f"producer {producer.name!r}"
+    first, _ = arrivals.span
+    if first >= until:
+        begins = "never comes" if first == INF else f"comes at {_time(first)}"
+        way_out = f" ({_ORIGIN})" if recording(arrivals) is not None else ""
+        return f"the first job of {name} {begins}, and the run ends at {_time(until)}{way_out}"
+    expected = arrivals.mean_rate * until
+    known = f", {expected:.3g} were to be expected in {_time(until)}" if expected == expected else ""
+    return f"{name} made none by chance{known}"
+
+
+def _without_arrivals(simulation: Declaration, tally: Tally) -> Iterator[str]:
+    """Yield that much of what is counted lies before the first arrival that can come, or after the last."""
+    arrivals = [producer.arrivals for producer in simulation.producers]
+    start, end = tally.window.start, tally.window.end
+    first, last = min(map(_begin, arrivals)), max(one.span[1] for one in arrivals)
+    before, after, most = first - start, end - max(last, start), EMPTY * (end - start)
+    if not tally.jobs or max(before, after) <= most:
+        return
+    # a stretch that is not longer than one between two jobs is nothing unusual
+    gap = max(map(_longest_gap, arrivals))
+    recorded = [recording(one) is not None for one in arrivals]
+    effect = "rates and means over time are too low by as much"
+    if before > max(most, gap):
+        origin = f"; {_ORIGIN}" if any(recorded) else ""
+        yield (
+            f"arrivals begin late: none can come before {_time(first)}, which is {percent(before / (end - start))} of "
+            f"what is counted, so that {effect}. Set warm_up to that time{origin}."
+        )
+    if after - _longest_way(tally) > most and after > gap:
+        yield (
+            f"arrivals end: none can come after {_time(last)}, and the run goes on to {_time(end)}: that is "
+            f"{percent(after / (end - start))} of what is counted, so that {effect}. "
+            f"{'Leave out `until`, or end' if all(recorded) else 'End'} the run there."
+        )
+
+
+def _longest_way(tally: Tally) -> float:
+    """Return the longest time that a job took to be flushed or finished: so long the last ones may take too."""
+    ways = [tally.all_buffers.waits, *(queue.end_to_end for queue in tally.queues.values())]
+    return max(way.largest for way in ways)
+
+
+def _begin(arrivals: Arrivals) -> float:
+    """Return when arrivals begin; a recording whose length is known begins at 0, whenever its first job comes."""
+    trace = recording(arrivals)
+    return 0.0 if trace is not None and trace.length is not None else arrivals.span[0]
+
+
+def _longest_gap(arrivals: Arrivals) -> float:
+    """Return the longest time between two jobs of arrivals whose jobs are known before; of others 0."""
+    trace = recording(arrivals)
+    if trace is not None:
+        return float(np.diff(trace.times).max(initial=0.0))
+    return arrivals.interval if isinstance(arrivals, Deterministic) else 0.0
+
+
+def _time(seconds: float) -> str:
+    """Return a moment in words; one of a clock that counts from long ago in full."""
+    return duration(seconds) if seconds < _LONG_AGO else f"{seconds:.15g} s"

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from bufsim import checks, vendure_trace
+from bufsim.backtest import read_log
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model.arrivals import Arrivals
 from bufsim.model.buffers import CollectAll, CollectQueues, JobBuffer
@@ -68,12 +69,18 @@ def _held(arguments: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in arguments.items() if value is not None}
 
 
-def _simulation(until: Any, warm_up: Any = 0.0, durable_queue: bool = True) -> dict[str, Any]:
+def _simulation(until: Any = None, warm_up: Any = 0.0, durable_queue: bool = True) -> dict[str, Any]:
     return {"until": until, "warm_up": warm_up, "durable_queue": durable_queue}
 
 
-def _backtest(flushes: Path) -> pd.DataFrame:
-    return vendure_trace.read_flushes(flushes)
+def _backtest(
+    flushes: Path, time: str | None = None, unit: str | None = None, origin: Any = None, batch_size: str | None = None
+) -> pd.DataFrame:
+    own = {"time": time, "unit": unit, "origin": origin, "batch_size": batch_size}
+    given = {key: value for key, value in own.items() if value is not None}
+    if not given and vendure_trace.has_flushes(flushes):
+        return vendure_trace.read_flushes(flushes)
+    return read_log(flushes, **given)
 
 
 _TRACE = Role("trace", {"trace": VALUES["arrivals"].words["trace"]}, table="trace", plain=True, names=True, path=True)
@@ -265,7 +272,8 @@ class Scenario:
     simulation : Simulation
         The model.
     flushes : pandas.DataFrame, optional
-        The recorded flushes of ``[backtest]``, as `bufsim.vendure_trace.read_flushes` returns them.
+        The recorded flushes of ``[backtest]``, as `bufsim.vendure_trace.read_flushes` or `bufsim.backtest.read_log`
+        returns them.
     """
 
     title: str
@@ -318,7 +326,7 @@ def scenario(document: Document, *, name: str, base: Path = Path()) -> Scenario:
     made: dict[str, Any] = {f"{key}s": _members(document, key, name, base) for key in ("producer", "buffer")}
     made["workers"] = _members(document, "workers", name, base)
     made |= {key: _one(document, key, name, base) for key in ("storage", "stops") if key in document}
-    made |= _one(document, "simulation", name, base)
+    made |= _one({"simulation": {}, **document}, "simulation", name, base)
     flushes = _one(document, "backtest", name, base) if "backtest" in document else None
     with naming(name):
         title = checks.text("title", document.get("title", Path(name).stem))
@@ -332,10 +340,9 @@ def _check_keys(document: Document, name: str) -> None:
             raise InvalidValueError(
                 f"{name} has the unknown key {key!r}; known are {', '.join(known)}{checks.did_you_mean(key, known)}"
             )
-    for key in ("simulation", "producer", "buffer"):
+    for key in ("producer", "buffer"):
         if key not in document:
-            shown = f"[[{key}]]" if key in _LISTS else f"[{key}]"
-            raise InvalidValueError(f"{name} needs the table {shown}")
+            raise InvalidValueError(f"{name} needs the table [[{key}]]")
 
 
 def _members(document: Document, key: str, name: str, base: Path) -> list[Any]:

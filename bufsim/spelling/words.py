@@ -195,8 +195,8 @@ _ARRIVALS = {
     "bursty": Word(Bursty, {"mean_high": "seconds", "mean_low": "seconds"}),
     "time_varying": Word(TimeVarying, {"rate": "rate"}),
     "bulk": Word(Bulk, {"arrivals": "arrivals", "size": "counts"}),
-    "trace": Word(Trace.read, {"path": "path"}, python="Trace.read"),
-    "vendure": Word(read_adds, {"path": "path"}),
+    "trace": Word(Trace.read, {"path": "path", "shift": "seconds", "length": "seconds"}, python="Trace.read"),
+    "vendure": Word(read_adds, {"path": "path", "shift": "seconds"}),
 }
 _RATES = {
     "sinusoid": Word(Sinusoid, {"period": "seconds"}),

@@ -25,7 +25,7 @@ from bufsim.studies.scenarios import Option, options
 from bufsim.studies.sensitivity import Sensitivity, sensitivity
 from bufsim.studies.study import Study
 from bufsim.studies.study_result import StudyResult
-from bufsim.studies.what_if import StressTest, stress_tests
+from bufsim.studies.what_if import StressTest, scaling_sentences, stress_tests
 
 PLANNED = "as planned"
 
@@ -302,6 +302,10 @@ class PlanAnswer:
     def stress_tests(self) -> tuple[StressTest, ...]:
         """The stress tests of the favourite, each with what it means, or why it was left out."""
         return stress_tests(self.study.scenarios[self.scenario(self.favourite)])
+
+    def scaling(self) -> list[str]:
+        """How recorded jobs were scaled to other loads, a sentence for each producer that has some."""
+        return scaling_sentences(self.plan.simulation)
 
     @property
     def today(self) -> str:

@@ -17,9 +17,10 @@ from bufsim.studies.expressions import Expression, Limit, LimitVerdict
 from bufsim.studies.limit_checks import check_limits, joint
 from bufsim.studies.study import Study
 from bufsim.studies.study_result import StudyResult
-from bufsim.studies.what_if import Variation, variations
+from bufsim.studies.what_if import OtherScaling, Variation, scaled_otherwise, variations
 
 BASE = "as assumed"
+OTHERWISE = "recorded jobs scaled otherwise"
 COLUMNS = ["assumption", "value", "moved", "metric", "difference", "low", "high", "unit", "limits", "confidence", "n"]
 
 
@@ -56,6 +57,38 @@ class Effect:
         return max(abs(self.lower.estimate), abs(self.higher.estimate))
 
 
+@dataclass(frozen=True, slots=True)
+class OtherKeep:
+    """The effect on a metric of scaling the recorded jobs in the other way.
+
+    Parameters
+    ----------
+    scaling : OtherScaling
+        What stays of the recordings as assumed, and otherwise.
+    expression : Expression
+        The metric.
+    difference : Interval
+        How much the metric is above that of the model as assumed.
+    verdict : str
+        Whether all limits are kept then: "pass", "fail" or "undecided".
+    """
+
+    scaling: OtherScaling
+    expression: Expression
+    difference: Interval
+    verdict: LimitVerdict
+
+    def sentence(self, has_limits: bool) -> str:
+        """The effect in words; whether limits are kept where there are some."""
+        unit = f" {self.expression.unit}".rstrip()
+        verdict = {"pass": "all limits are kept", "fail": "a limit is broken", "undecided": "the limits are undecided"}
+        return (
+            f"With keep={self.scaling.other!r} for the recorded jobs, in place of keep={self.scaling.keep!r}, "
+            f"{self.expression.name} differs by {self.difference}{unit}"
+            f"{f': {verdict[self.verdict]}' if has_limits else ''}."
+        )
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Sensitivity(Answer):
     """The effects of all assumptions of a model on some metrics.
@@ -70,12 +103,18 @@ class Sensitivity(Answer):
         Metric by metric, and in each the one that moves it most first.
     undefined : tuple of str
         Why effects, or metrics, are left out that have no value.
+    otherwise : tuple of OtherKeep
+        Metric by metric, where recorded jobs were scaled: the effect of the other way to do it.
+    limits : tuple of Limit
+        What was to be kept.
     """
 
     factor: float
     base: Mapping[Expression, Interval]
     effects: tuple[Effect, ...]
     undefined: tuple[str, ...] = ()
+    otherwise: tuple[OtherKeep, ...] = ()
+    limits: tuple[Limit, ...] = ()
 
     def moving(self, expression: Expression) -> tuple[Effect, ...]:
         """The effects on one metric that are any at all, the largest first."""
@@ -86,8 +125,10 @@ class Sensitivity(Answer):
         return tuple(effect for effect in self.effects if effect.expression == expression)
 
     def sentences(self) -> list[str]:
-        """The assumption that moves each metric most."""
-        return [*(self._sentence(expression) for expression in self.base), *(f"{reason}." for reason in self.undefined)]
+        """The assumption that moves each metric most, and what the other scaling of recorded jobs would make of it."""
+        moving = [self._sentence(expression) for expression in self.base]
+        otherwise = [other.sentence(bool(self.limits)) for other in self.otherwise]
+        return [*moving, *otherwise, *(f"{reason}." for reason in self.undefined)]
 
     def _sentence(self, expression: Expression) -> str:
         first = self.of(expression)[0]
@@ -99,7 +140,10 @@ class Sensitivity(Answer):
         )
 
     def table(self) -> pd.DataFrame:
-        """Two rows for each assumption and metric: the columns `COLUMNS`; `moved` is "lower" or "higher"."""
+        """Two rows for each assumption and metric: the columns `COLUMNS`; `moved` is "lower" or "higher".
+
+        Where recorded jobs were scaled, a row more for each metric: `moved` is the other `keep`.
+        """
         rows: list[tuple[Any, ...]] = []
         for effect in self.effects:
             for moved, gap, verdict in zip(
@@ -108,6 +152,10 @@ class Sensitivity(Answer):
                 numbers = (gap.estimate, gap.low, gap.high, effect.expression.unit)
                 what = (effect.variation.name, effect.variation.value, moved, effect.expression.name)
                 rows.append((*what, *numbers, verdict, gap.confidence, gap.n))
+        for one in self.otherwise:
+            gap, about = one.difference, ("scaling of recorded jobs", f"keep={one.scaling.keep!r}", one.scaling.other)
+            numbers = (gap.estimate, gap.low, gap.high, one.expression.unit)
+            rows.append((*about, one.expression.name, *numbers, one.verdict, gap.confidence, gap.n))
         return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -152,6 +200,9 @@ def sensitivity(
     for variation in moved:
         for name, model in zip(_names(variation), (variation.lower, variation.higher), strict=True):
             scenarios[name] = model
+    other = scaled_otherwise(simulation)
+    if other is not None:
+        scenarios[OTHERWISE] = other.simulation
     result = Study(scenarios, seed=seed).run(replications, first=first, **how)
     if not result.complete:
         raise KeyboardInterrupt
@@ -163,7 +214,27 @@ def sensitivity(
     effects.sort(key=lambda effect: (order[effect.expression], -effect.reach))
     defined = dict.fromkeys(effect.expression for effect in effects)
     base = {expression: result.interval(expression, BASE, confidence=confidence) for expression in defined}
-    return Sensitivity(factor, base, tuple(effects), undefined)
+    otherwise = () if other is None else _otherwise(result, other, list(base), limits, confidence)
+    return Sensitivity(factor, base, tuple(effects), undefined, otherwise, tuple(limits))
+
+
+def _otherwise(
+    result: StudyResult,
+    scaling: OtherScaling,
+    expressions: Sequence[Expression],
+    limits: Sequence[Limit],
+    confidence: float,
+) -> tuple[OtherKeep, ...]:
+    """The effect of the other scaling on each metric that has a value both ways."""
+    verdict = joint(check_limits(limits, [OTHERWISE], result.measured, confidence=confidence))
+    found = []
+    for expression in expressions:
+        try:
+            base, other = (result.measured(expression, name).values() for name in (BASE, OTHERWISE))
+        except UndefinedError:
+            continue
+        found.append(OtherKeep(scaling, expression, paired_difference(other, base).interval(confidence), verdict))
+    return tuple(found)
 
 
 def _effects(

@@ -15,7 +15,7 @@ from bufsim.model.buffers import FlushTime
 from bufsim.model.distributions import Constant, Distribution, Scaled
 from bufsim.model.producers import Producer
 from bufsim.model.stops import Stops
-from bufsim.model.traces import ScaledTrace, Trace
+from bufsim.model.traces import Keep, ScaledTrace, Trace, is_scaled, keeping, recording
 from bufsim.model.workers import GivenTimes, PollingWorkers, Workers
 from bufsim.simulation import Simulation
 
@@ -146,6 +146,67 @@ def slower_workers(simulation: Simulation, factor: float) -> Simulation:
     return _workers(lambda pool, by: _rarer(_slower_per_item(_slower(pool, by), by), by))(simulation, factor)
 
 
+@dataclass(frozen=True, slots=True)
+class OtherScaling:
+    """A model whose recordings are scaled in the other way than it says.
+
+    Parameters
+    ----------
+    keep, other : {"pattern", "independent"}
+        What stays of the recordings as assumed, and in the other model.
+    simulation : Simulation
+        The other model.
+    """
+
+    keep: Keep
+    other: Keep
+    simulation: Simulation
+
+
+def scaled_otherwise(simulation: Simulation) -> OtherScaling | None:
+    """The model with the other `keep` of every recording that is scaled; None where none is.
+
+    Examples
+    --------
+    >>> from bufsim import FlushEvery, JobBuffer
+    >>> log = Producer("log", Trace([0.5, 2.0, 3.0]))
+    >>> simulation = Simulation(producers=[log], buffers=[JobBuffer("search", policy=FlushEvery("1s"))])
+    >>> scaled_otherwise(simulation.scaled(arrivals=2)).simulation.producers[0].arrivals
+    ScaledTrace(Trace(<3 times, 0.5 .. 3 s>, keep='independent'), 2.0)
+    """
+    scaled = {
+        producer.name: recording(producer.arrivals) for producer in simulation.producers if is_scaled(producer.arrivals)
+    }
+    found = [trace.keep for trace in scaled.values() if trace is not None]
+    if not found:
+        return None
+    other: Keep = "independent" if found[0] == "pattern" else "pattern"
+    producers = tuple(
+        replace(producer, arrivals=keeping(producer.arrivals, other)) if producer.name in scaled else producer
+        for producer in simulation.producers
+    )
+    return OtherScaling(found[0], other, replace(simulation, producers=producers))
+
+
+def scaling_sentences(simulation: Simulation) -> list[str]:
+    """How recorded jobs are scaled to another load, a sentence for each producer that has some.
+
+    Examples
+    --------
+    >>> from bufsim import FlushEvery, JobBuffer
+    >>> log = Producer("log", Trace([0.5, 2.0, 3.0], shift=0))
+    >>> simulation = Simulation(producers=[log], buffers=[JobBuffer("search", policy=FlushEvery("1s"))])
+    >>> scaling_sentences(simulation)[0].partition(", so that ")[0]
+    "Recorded jobs of 'log' at other loads: each job comes again, at its own time"
+    """
+    traces = {producer.name: recording(producer.arrivals) for producer in simulation.producers}
+    return [
+        f"Recorded jobs of {name!r} at other loads: {trace.scaling}."
+        for name, trace in traces.items()
+        if trace is not None
+    ]
+
+
 SHARE = 0.1
 """The burst of a recording is the busiest part of it that is so long, as a share of the recording's length."""
 
@@ -174,8 +235,8 @@ def with_longer_bursts(simulation: Simulation) -> tuple[Simulation, str] | None:
     Of `Bursty` arrivals, also in `Bulk`, the mean length of a high phase is doubled; both rates, and the low phases,
     stay. Of recorded arrivals the burst is what `busiest` returns; its jobs come once more right after it, with the
     same keys, sizes and data, and all later jobs come by its length later. A run of a trace as recorded is longer by
-    that length, so that nothing drops out at its end; the copies of a scaled trace, which are rings, each hold the
-    longer burst.
+    that length, so that nothing drops out at its end; turned copies of a trace, which are rings, each hold the longer
+    burst.
 
     Examples
     --------
@@ -237,9 +298,9 @@ def _longer_phases(arrivals: Arrivals) -> tuple[Arrivals, str]:
 
 
 def _repeated(producer: Producer, trace: Trace, until: float) -> tuple[Producer, str, float]:
-    is_scaled = isinstance(producer.arrivals, ScaledTrace)
+    is_ring = isinstance(producer.arrivals, ScaledTrace) and trace.keep == "independent"
     # a ring is turned, so that any of it may come; of a trace as recorded the run sees the beginning
-    seen = trace.times if is_scaled else trace.times[trace.times < until]
+    seen = trace.times if is_ring else trace.times[trace.times < until]
     length = SHARE * float(seen[-1]) if len(seen) else 0.0
     if not length:
         return producer, "", 0.0
@@ -253,7 +314,7 @@ def _repeated(producer: Producer, trace: Trace, until: float) -> tuple[Producer,
         f"{producer.name}: the busiest {duration(burst.length)} of the recording, from {duration(burst.start)} on with "
         f"{number(burst.last - burst.first)} jobs, come twice, one after the other"
     )
-    return replace(producer, arrivals=arrivals, data=data), words, 0.0 if is_scaled else burst.length
+    return replace(producer, arrivals=arrivals, data=data), words, 0.0 if is_ring else burst.length
 
 
 def _with_twice(trace: Trace, burst: Burst) -> Trace:
@@ -261,8 +322,10 @@ def _with_twice(trace: Trace, burst: Burst) -> Trace:
     later = np.arange(len(rows)) >= burst.last
     times = trace.times[rows] + np.where(later, burst.length, 0.0)
     columns = {name: getattr(trace, name) for name in ("keys", "queues", "data")}
-    kept = {name: None if column is None else _taken(column, rows) for name, column in columns.items()}
-    return Trace(times, nbytes=None if trace.nbytes is None else trace.nbytes[rows], **kept)
+    kept: dict[str, Any] = {name: None if column is None else _taken(column, rows) for name, column in columns.items()}
+    nbytes = None if trace.nbytes is None else trace.nbytes[rows]
+    length = None if trace.length is None else trace.length + burst.length
+    return replace(trace, times=times, nbytes=nbytes, length=length, **kept)
 
 
 def _rows(burst: Burst, count: int) -> np.ndarray:

@@ -131,7 +131,7 @@ RATES: Mapping[type[Rate], Callable[[Chooser], Rate]] = {
 }
 ARRIVALS: Mapping[type[Arrivals], Callable[[Chooser], Arrivals]] = {
     Trace: lambda c: trace(c),
-    ScaledTrace: lambda c: ScaledTrace(trace(c), 1.7),
+    ScaledTrace: lambda c: ScaledTrace(trace(c).keeping(c.among(("pattern", "independent"))), 1.7),
     Deterministic: lambda c: Deterministic(c.unit),
     Poisson: lambda c: Poisson(1.0 / c.unit),
     Renewal: lambda c: Renewal(c.among((Constant(c.unit), Scaled(Geometric(2.0), c.unit), Gamma(c.unit, 0.5)))),

@@ -69,7 +69,8 @@ def timed(
     """Return a simulation of jobs (times, or producers) in buffers: a policy alone, or none, is a buffer "b"."""
     made = [jobs] if isinstance(jobs, Producer) else list(jobs)
     if not isinstance(made[0], Producer):
-        made = [producer(made)]
+        # the recording is as long as the run, so that it is no reason to warn that jobs come in a part of it only
+        made = [Producer("p", Trace(made, length=until if max(made) < until else None))]
     of_buffer = {name: options.pop(name) for name in OF_BUFFERS if name in options}
     if not buffers:
         buffers = (JobBuffer("b", **{"policy": FlushAtSize(2)} | of_buffer),)

@@ -210,7 +210,10 @@ def test_a_file_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
 
 WRONG = {
     "nothing": (["run"], "give a scenario file, or --arrivals, --policy and --until; --arrivals is missing"),
-    "no end": (["run", "--arrivals", "poisson:8", "--policy", "never"], "--until is missing"),
+    "no end": (
+        ["run", "--arrivals", "poisson:8", "--policy", "never"],
+        "options: until must be given, since the arrivals of producer 'arrivals' are no recording that ends",
+    ),
     "no such file": (["run", "nowhere.toml"], "there is no scenario file 'nowhere.toml'"),
     "wrong policy": (
         [*SMALL[:3], "--policy", "sise(3)", "--until", "1min"],

@@ -307,6 +307,28 @@ def test_a_report_that_cannot_be_written_is_an_error_before_anything_runs(
     assert "--out must end in .html, got 'plan.pdf'; the others stand beside it" in capsys.readouterr().err
 
 
+def test_a_plan_on_recorded_jobs_tells_how_they_were_scaled_and_what_the_other_way_gives(
+    tmp_path: Path, capsys: Printed
+) -> None:
+    (tmp_path / "jobs.csv").write_text("time\n" + "".join(f"{k / 10}\n" for k in range(1200)), encoding="utf-8")
+    plan_file = tmp_path / "season.toml"
+    text = MODEL.replace('arrivals = "poisson(10)"', 'trace = "jobs.csv"').replace('until = "2min"', "")
+    plan_file.write_text(text, encoding="utf-8")
+    assert main(["plan", str(plan_file), "-o", str(tmp_path / "plan.html")]) == 0
+    told = (
+        "Recorded jobs of 'edits' at other loads: each job comes again, earlier by a random time of at most 1 min and "
+        "not before the job before it, so that the hours of the recording stay (keep='pattern')."
+    )
+    assert told in " ".join(capsys.readouterr().out.split())
+    answer = json.loads((tmp_path / "plan.json").read_text(encoding="utf-8"))
+    assert answer["question"]["scaling"] == [told]
+    moved = [row["moved"] for row in answer["sensitivity"]]
+    assert moved.count("independent") == 2
+    page = (tmp_path / "plan.html").read_text(encoding="utf-8")
+    assert told.replace("'", "&#x27;") in page
+    assert "in place of keep=&#x27;pattern&#x27;: differences from the model" in page
+
+
 @pytest.mark.usefixtures("short")
 def test_the_copy_beside_the_report_runs_where_it_lies(tmp_path: Path, capsys: Printed) -> None:
     plans, out = tmp_path / "plans", tmp_path / "out"

@@ -7,6 +7,7 @@ import pytest
 
 import bufsim
 from bufsim import (
+    Bulk,
     CollectQueues,
     FlushAfterAge,
     FlushAtSize,
@@ -168,7 +169,7 @@ def test_wrong_values_are_refused(options: dict[str, object], message: str) -> N
         ({"storage": "sql"}, "storage must be a Storage, such as Storage(durable=True), got 'sql'"),
         ({"stops": 5.0}, "stops must be a Stops, such as Stops(at=[3600.0]), or None, got 5.0"),
         ({"durable_queue": 1}, "durable_queue must be True or False, got 1"),
-        ({"until": None}, "until must be a number, got None"),
+        ({"until": [60]}, "until must be a number, got [60]"),
     ],
 )
 def test_wrong_types_are_refused(options: dict[str, object], message: str) -> None:
@@ -179,3 +180,46 @@ def test_wrong_types_are_refused(options: dict[str, object], message: str) -> No
 
 def test_the_smallest_period_that_tells_ticks_apart_is_allowed() -> None:
     assert declare(buffers=[JobBuffer("b", policy=FlushEvery(60 * 2.0**-50))]).until == 60.0
+
+
+LOG = Producer("log", Trace([1.0, 2.0, 3.5]))
+
+
+def test_a_run_of_recorded_arrivals_ends_by_itself_with_its_last_job_in_it() -> None:
+    simulation = Simulation(producers=[LOG], buffers=[ALL])
+    assert simulation.until == math.nextafter(3.5, 4.0)
+    assert simulation.run(seed=1).metric("arrivals_jobs") == 3
+    # what happens at until does not happen: one double less, and the last job does not come
+    assert Simulation(producers=[LOG], buffers=[ALL], until=3.5).run(seed=1).metric("arrivals_jobs") == 2
+    assert Simulation(producers=[Producer("log", Trace([1.0], length="1min"))], buffers=[ALL]).until == 60.0
+    assert Simulation(producers=[LOG.scaled(3)], buffers=[ALL]).run(seed=1).metric("arrivals_jobs") == 9
+    assert Simulation(producers=[Producer("p", Bulk(Trace([1.0, 4.0]), 2))], buffers=[ALL]).until > 4.0
+
+
+def test_the_longest_of_several_recordings_ends_the_run() -> None:
+    others = [Producer("short", Trace([0.5])), LOG, Producer("known", Trace([2.0], length=9))]
+    assert Simulation(producers=others[:2], buffers=[ALL]).until == math.nextafter(3.5, 4.0)
+    assert Simulation(producers=others, buffers=[ALL]).until == 9.0
+
+
+@pytest.mark.parametrize(
+    ("producers", "message"),
+    [
+        (
+            [LOG, EMAILS],
+            "until must be given, since the arrivals of producer 'mailer' are no recording that ends, got "
+            "Poisson(10.0); only where all are recorded it can be left out",
+        ),
+        ([Producer("p", Trace([0.0, 0.0]))], "until must be given, since all jobs of producer 'p' are recorded at 0 s"),
+        (
+            [Producer("p", Trace([1760000000.0, 1760000007.0]))],
+            "until must be given, since the jobs of producer 'p' are recorded from 1760000000 s to 1760000007 s: "
+            "nearly all of the run would be empty; where the times count from another moment, read "
+            "them with origin='first'",
+        ),
+    ],
+)
+def test_where_arrivals_do_not_end_the_run_it_must_be_told(producers: list[Producer], message: str) -> None:
+    with pytest.raises(InvalidValueError) as raised:
+        Simulation(producers=producers, buffers=[ALL])
+    assert str(raised.value) == message

@@ -172,6 +172,10 @@ def test_times_that_are_no_numbers_are_an_error(times):
         Trace(times)
 
 
+def turned(trace: Trace, factor: float) -> ScaledTrace:
+    return ScaledTrace(trace.keeping("independent"), factor)
+
+
 @given(
     gaps=st.lists(st.floats(0.0, 10.0), min_size=1, max_size=50),
     factor=st.floats(0.05, 5.0).filter(lambda factor: factor != 1.0),
@@ -179,7 +183,7 @@ def test_times_that_are_no_numbers_are_an_error(times):
 )
 def test_scaled_copies_are_whole_turned_and_kept_in_order(gaps, factor, seed):
     trace = Trace(np.cumsum(gaps))
-    times, rows = ScaledTrace(trace, factor).expanded(generator(seed), math.inf)
+    times, rows = turned(trace, factor).expanded(generator(seed), math.inf)
     assert (np.diff(times) >= 0.0).all()
     assert len(rows) == 0 or times[-1] <= trace.times[-1]
     copies = np.bincount(rows, minlength=len(trace))
@@ -190,11 +194,11 @@ def test_scaled_copies_are_whole_turned_and_kept_in_order(gaps, factor, seed):
 def test_a_copy_is_turned_by_one_shift():
     trace = Trace(np.cumsum(np.random.default_rng(1).exponential(1.0, 1000)))
     length = trace.times[-1]
-    times, rows = ScaledTrace(trace, 2.0).expanded(generator(), math.inf)
+    times, rows = turned(trace, 2.0).expanded(generator(), math.inf)
     shifts = (times - trace.times[rows]) % length
     assert len(np.unique(shifts.round(6))) == 2
     # the first copies are the same under every factor
-    more, rows_of_more = ScaledTrace(trace, 3.0).expanded(generator(), math.inf)
+    more, rows_of_more = turned(trace, 3.0).expanded(generator(), math.inf)
     assert set(zip(times.tolist(), rows.tolist(), strict=True)) < set(
         zip(more.tolist(), rows_of_more.tolist(), strict=True)
     )
@@ -202,13 +206,14 @@ def test_a_copy_is_turned_by_one_shift():
 
 def test_the_part_of_a_copy_keeps_each_job_with_its_probability():
     trace = Trace(np.arange(1.0, 100_001.0))
-    kept = len(ScaledTrace(trace, 0.3).expanded(generator(), math.inf)[0])
-    assert abs(kept - 30_000) <= 4.0 * math.sqrt(100_000 * 0.3 * 0.7)
+    for keep in ("pattern", "independent"):
+        kept = len(ScaledTrace(trace.keeping(keep), 0.3).expanded(generator(), math.inf)[0])
+        assert abs(kept - 30_000) <= 4.0 * math.sqrt(100_000 * 0.3 * 0.7)
 
 
 def test_bursts_of_the_copies_do_not_coincide():
     burst = Trace(np.r_[np.zeros(100), 50.0, np.full(100, 100.0)])
-    _, sizes = np.unique(ScaledTrace(burst, 3.0).all_times(generator(), math.inf), return_counts=True)
+    _, sizes = np.unique(turned(burst, 3.0).all_times(generator(), math.inf), return_counts=True)
     assert sizes.max() <= 200
 
 
@@ -220,9 +225,112 @@ def test_factors_multiply_and_1_is_the_trace_itself():
     assert not Trace([1.0]).has_attributes
 
 
+RECORDED = st.lists(st.integers(0, 400), min_size=1, max_size=40).map(lambda gaps: Trace(np.cumsum(gaps) / 4.0))
+
+
+def copies_of(trace: Trace, factor: float, seed: int) -> list[np.ndarray]:
+    """Each copy's times, in the order of its jobs, of a whole factor; the first is the recording."""
+    times, rows = ScaledTrace(trace, factor).expanded(generator(seed), math.inf)
+    assert len(times) == factor * len(trace)
+    assert (np.diff(times) >= 0.0).all()
+    of_job = [np.sort(times[rows == row])[::-1] for row in range(len(trace))]
+    assert all(len(own) == factor and own[0] == time for own, time in zip(of_job, trace.times, strict=True))
+    return list(np.array(of_job).T)
+
+
+@given(trace=RECORDED, factor=st.integers(2, 4), seed=st.integers(0, 1000))
+def test_every_job_comes_again_not_before_the_job_before_it_nor_a_minute_earlier(trace, factor, seed):
+    instants = np.unique(trace.times)
+    before = np.array([max([0.0, time - 60.0, *instants[instants < time]]) for time in trace.times])
+    for times in copies_of(trace, factor, seed):
+        assert (before <= times).all()
+        assert (times <= trace.times).all()
+        # the order of the recording is that of each copy, and an instant's jobs stay together
+        assert (np.diff(times) >= 0.0).all()
+        assert (np.diff(times)[np.diff(trace.times) == 0.0] == 0.0).all()
+
+
+@given(trace=RECORDED, shift=st.sampled_from([0.0, 0.25, 7.0, 300.0]), seed=st.integers(0, 1000))
+def test_counts_in_a_window_are_multiplied_but_for_jobs_within_the_shift_of_its_ends(trace, shift, seed):
+    times = ScaledTrace(trace.keeping(shift=shift), 3.0).all_times(generator(seed), math.inf)
+    length = 40.0
+    for start in np.arange(0.0, trace.times[-1] + length, length):
+        recorded = np.count_nonzero((trace.times >= start) & (trace.times < start + length))
+        # a copy is earlier by at most the shift: it can leave by the start, and come in by the end
+        leave = np.count_nonzero((trace.times >= start) & (trace.times <= start + shift))
+        enter = np.count_nonzero((trace.times >= start + length) & (trace.times <= start + length + shift))
+        found = np.count_nonzero((times >= start) & (times < start + length))
+        assert 3 * recorded - 2 * leave <= found <= 3 * recorded + 2 * enter
+
+
+def test_copies_carry_keys_sizes_queues_and_data():
+    times, rows = FULL.scaled(3).expanded(generator(), 10.0)
+    assert len(times) == 12
+    assert np.bincount(rows).tolist() == [3, 3, 3, 3]
+    # by hand: the jobs at 0 s have no room before them, those at 0.5 s come in (0, 0.5], that at 2 s in (0.5, 2]
+    assert times[rows == 0].tolist() == [0.0, 0.0, 0.0]
+    assert (times[rows == 1] == times[rows == 2]).all()
+    assert ((times[rows == 3] > 0.5) & (times[rows == 3] <= 2.0)).all()
+
+
+def test_under_a_larger_factor_the_jobs_of_a_smaller_one_come_too():
+    few, more = (
+        set(zip(*map(tuple, FULL.scaled(factor).expanded(generator(), 9.0)), strict=True)) for factor in (2, 3)
+    )
+    half = set(zip(*map(tuple, FULL.scaled(1.5).expanded(generator(), 9.0)), strict=True))
+    assert half <= few < more
+
+
+def test_what_stays_of_a_trace_is_told_and_can_be_changed():
+    assert repr(FULL.keeping("independent")).endswith("data>, keep='independent')")
+    assert repr(Trace([1.0], shift="1min", length=90)) == "Trace(<1 times, 1 .. 1 s>, shift=60.0, length=90.0)"
+    assert FULL.keeping("independent") != FULL
+    assert FULL.keeping("independent").digest == FULL.digest
+    assert FULL.keeping("independent").keeping("pattern") == FULL
+    assert Trace([1.0], shift=5).keeping("independent") == Trace([1.0], keep="independent")
+    assert Trace([1.0], shift=5).keeping(shift=7) == Trace([1.0], shift=7)
+    for trace in (FULL.keeping("independent"), Trace([1.0], shift=5, length=7)):
+        assert pickle.loads(pickle.dumps(trace)) == trace
+    assert FULL.scaled(2, keep="independent").scaled(2).trace.keep == "independent"
+    assert FULL.scaled(1, shift=3) == FULL.keeping(shift=3)
+    assert "at most 1 min and not before the job before it" in FULL.scaling
+    assert "at most 5 min," in Trace([1.0], shift="5min").scaling
+    assert "at its own time" in Trace([1.0], shift=0).scaling
+    assert "turned like a ring" in FULL.keeping("independent").scaling
+
+
+def test_a_recording_has_a_length_by_default_one_that_just_holds_its_last_job():
+    assert Trace([0.5, 3.5]).span == (0.5, math.nextafter(3.5, 9.0))
+    assert Trace([0.5, 3.5], length="4s").span == (0.5, 4.0)
+    assert Trace([0.5, 3.5], length="4s").mean_rate == 0.5
+    assert Trace([100.0, 130.0]).scaled(2).span == (40.0, math.nextafter(130.0, 200.0))
+    assert Trace([100.0, 130.0]).scaled(0.5).span[0] == 100.0
+    assert Trace([100.0, 130.0], shift=7).scaled(2).span[0] == 93.0
+    assert turned(Trace([100.0, 130.0]), 2.0).span[0] == 0.0
+    # the ring is as long as the recording
+    times = turned(Trace(np.arange(0.0, 50.0), length=100), 1.5).all_times(generator(), math.inf)
+    assert times.max() > 60.0
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
+        (
+            lambda: Trace([1.0], keep="hours"),
+            InvalidValueError,
+            "keep must be one of 'pattern', 'independent', got 'hours'",
+        ),
+        (
+            lambda: Trace([1.0], keep="independent", shift=1),
+            InvalidValueError,
+            "shift goes with keep='pattern', got keep='independent'; leave shift out",
+        ),
+        (lambda: Trace([1.0], shift=-1), InvalidValueError, r"shift must be >= 0, got -1\.0"),
+        (
+            lambda: Trace([1.0, 3.5], length=3.5),
+            InvalidValueError,
+            r"length must be > the last time = 3\.5 s, so that all jobs lie within it, got 3\.5",
+        ),
         (lambda: ScaledTrace([1.0], 2.0), InvalidTypeError, r"trace must be a Trace, got \[1\.0\]"),
         (lambda: ScaledTrace(FULL, 0.0), InvalidValueError, r"factor must be > 0, got 0\.0"),
         (lambda: FULL.scaled(-1.0), InvalidValueError, r"factor must be > 0, got -1\.0"),

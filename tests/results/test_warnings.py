@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
+import pytest
 from bufsim_tests.models import simulate
 
 from bufsim import (
+    Deterministic,
     FlushAfterAge,
     FlushAt,
     FlushAtSize,
@@ -10,8 +15,14 @@ from bufsim import (
     JobBuffer,
     Merge,
     NeverFlush,
+    Poisson,
     PollingWorkers,
+    Producer,
     PushWorkers,
+    Simulation,
+    StepRate,
+    TimeVarying,
+    Trace,
 )
 
 
@@ -67,3 +78,97 @@ def test_a_job_that_carries_very_many_items_is_named():
 def test_every_buffer_and_queue_is_looked_at():
     buffers = [JobBuffer(name, policy=FlushAtSize(2)) for name in ("a", "b")]
     assert len(simulate([1.0, 2.0, 3.0], *buffers).warnings()) == 2
+
+
+CASES = Path(__file__).parents[1] / "data" / "cases"
+ALL_LEVELS = [
+    ("simpy", "all"),
+    ("simpy", "flushes"),
+    ("simpy", "summary"),
+    ("compiled", "all"),
+    ("compiled", "summary"),
+]
+
+
+def model(*arrivals, until=None, **options):
+    producers = [Producer(f"p{number}", one) for number, one in enumerate(arrivals)]
+    return Simulation(producers=producers, buffers=[JobBuffer("b", policy=FlushEvery("1s"))], until=until, **options)
+
+
+@pytest.mark.parametrize(("engine", "record"), ALL_LEVELS)
+def test_a_run_that_goes_on_long_after_its_arrivals_says_so(engine, record):
+    # Case 13 has 4 jobs; each 0.5 s in the buffer, they make 2 job-seconds: over 4 s 0.5 on average
+    short = Trace.read(CASES / "13-short-trace.csv")
+    result = model(short, until="1h").run(seed=1, engine=engine, record=record)
+    assert result.metric("mean_buffer_size_jobs") == pytest.approx(2.0 / 3600.0)
+    assert result.warnings() == [
+        "arrivals end: none can come after 3.5 s, and the run goes on to 1 h: that is 99.9 % of what is counted, so "
+        "that rates and means over time are too low by as much. Leave out `until`, or end the run there."
+    ]
+    while_it_lasts = model(short, until="4s").run(seed=1, engine=engine, record=record)
+    assert (while_it_lasts.metric("mean_buffer_size_jobs"), while_it_lasts.warnings()) == (0.5, [])
+    known = model(Trace.read(CASES / "13-short-trace.csv", length="4s")).run(seed=1, engine=engine, record=record)
+    assert (known.metric("mean_buffer_size_jobs"), known.warnings()) == (0.5, [])
+
+
+def test_what_is_counted_is_what_counts_and_a_tenth_of_it_may_be_empty():
+    hour = Trace(np.arange(0.0, 3600.0, 10.0), length=3600)
+    assert model(hour, until="66min").run(seed=1).warnings() == []
+    assert [text.split(":")[0] for text in model(hour, until="67min").run(seed=1).warnings()] == ["arrivals end"]
+    # of the 10 min that are counted 6 min are empty
+    (text,) = model(hour, until="66min", warm_up="56min").run(seed=1).warnings()
+    assert "that is 60 % of what is counted" in text
+    # where others go on, nothing has ended
+    assert model(hour, Poisson(1.0), until="2h").run(seed=1).warnings() == []
+    steps = TimeVarying(StepRate([0, 600, 1200], [1.0, 0.0]), 1.0)
+    (text,) = model(steps, until="1h").run(seed=1).warnings()
+    assert "none can come after 10 min, and the run goes on to 1 h" in text
+    assert text.endswith("End the run there.")
+
+
+def test_until_the_last_jobs_are_flushed_and_served_a_run_is_not_empty():
+    hour = Trace(np.arange(0.0, 3600.0, 10.0), length=3600)
+    slow = [PushWorkers(360, service=600.0)]
+    # by hand: 75 min after an hour; the last of the jobs are finished 10 min after it, and 5 of 75 min are empty
+    assert model(hour, until="75min", workers=slow).run(seed=1).warnings() == []
+    assert len(model(hour, until="75min").run(seed=1).warnings()) == 1
+
+
+def test_a_stretch_that_is_not_longer_than_one_between_jobs_is_nothing_unusual():
+    assert model(Trace([1.0, 5.0, 6.0]), until=10.0).run(seed=1).warnings() == []
+    assert model(Deterministic(10.0), until=25.0).run(seed=1).warnings() == []
+    assert len(model(Deterministic(10.0, 20.0), until=45.0).run(seed=1).warnings()) == 1
+
+
+@pytest.mark.parametrize(("engine", "record"), ALL_LEVELS)
+def test_times_of_a_clock_that_begin_after_the_end_are_no_run_without_jobs_in_silence(engine, record):
+    epoch = Trace.read(CASES / "04-epoch-seconds.csv", time="timestamp")
+    result = model(epoch, until="1h").run(seed=1, engine=engine, record=record)
+    assert result.warnings() == [
+        "no jobs: the first job of producer 'p0' comes at 1760000000 s, and the run ends at 1 h (where its times count "
+        "from another moment, as those of a clock do, read it with origin='first')."
+    ]
+    first = Trace.read(CASES / "04-epoch-seconds.csv", time="timestamp", origin="first")
+    whole = model(first).run(seed=1, engine=engine, record=record)
+    assert (whole.metric("arrivals_jobs"), whole.warnings()) == (4, [])
+
+
+def test_whoever_makes_no_job_is_named_with_the_reason():
+    late = Trace([100.0])
+    (text,) = model(Trace([1.0, 6.0]), late, until=10.0).run(seed=1).warnings()
+    assert text.startswith("no jobs: the first job of producer 'p1' comes at 100 s, and the run ends at 10 s")
+    (text,) = model(Poisson(1e-9), Deterministic(20.0), until=10.0).run(seed=1).warnings()
+    assert text == (
+        "no jobs: producer 'p0' made none by chance, 1e-08 were to be expected in 10 s; the first job of producer 'p1' "
+        "comes at 20 s, and the run ends at 10 s."
+    )
+    (text,) = model(TimeVarying(StepRate([0, 5], [0.0]), 1.0), until=10.0).run(seed=1).warnings()
+    assert text == "no jobs: the first job of producer 'p0' never comes, and the run ends at 10 s."
+
+
+def test_arrivals_that_begin_late_are_named_with_the_way_out():
+    late = Trace(np.arange(5000.0, 5100.0))
+    (text,) = model(late, until=5100.0).run(seed=1).warnings()
+    assert text.startswith("arrivals begin late: none can come before 5,000 s, which is 98 % of what is counted")
+    assert text.endswith("read it with origin='first'.")
+    assert model(late, until=5100.0, warm_up=5000.0).run(seed=1).warnings() == []

@@ -188,6 +188,21 @@ def test_a_trace_is_found_beside_the_file_and_its_columns_are_mapped(tmp_path: P
     assert producer.arrivals == bs.Trace([1.5, 2.5], keys=["a", "b"], nbytes=[10, 20], queues=["email", "index"])
 
 
+def test_what_stays_of_a_scaled_trace_and_how_long_it_is_can_be_said_and_the_run_ends_with_it(tmp_path: Path) -> None:
+    (tmp_path / "jobs.csv").write_text("time\n1\n2\n", encoding="utf-8")
+    text = '[[producer]]\nname = "log"\ntrace = TRACE\n[[buffer]]\nid = "b"\npolicy = "every(1s)"\n'
+    spelled = {
+        "{ path = 'jobs.csv', keep = 'independent' }": bs.Trace([1.0, 2.0], keep="independent"),
+        "{ path = 'jobs.csv', shift = '5min', length = '1min' }": bs.Trace([1.0, 2.0], shift=300, length=60),
+    }
+    for words, trace in spelled.items():
+        simulation = read(text.replace("TRACE", words), tmp_path)
+        assert simulation.producers[0].arrivals == trace
+        assert simulation.until == trace.end
+    words = "\"trace('jobs.csv', shift=5min, length=1min)\""
+    assert read(text.replace("trace = TRACE", f"arrivals = {words}"), tmp_path).until == 60.0
+
+
 def test_a_trace_can_be_a_path_alone(tmp_path: Path) -> None:
     (tmp_path / "jobs.csv").write_text("time\n1\n2\n", encoding="utf-8")
     (producer,) = read(SMALL.replace('arrivals = "poisson(80)"', "trace = 'jobs.csv'"), tmp_path).producers
@@ -306,7 +321,8 @@ WRONG: dict[str, tuple[str, str, str]] = {
         "buffer, "
         "workers; did you mean 'buffer'?",
     ),
-    "missing table": ("[simulation]\nuntil", "title", "a.toml needs the table [simulation]"),
+    "missing table": ("[[buffer]]", "[[workers]]", "a.toml needs the table [[buffer]]"),
+    "no table on the run": ("[simulation]\nuntil", "title", "a.toml: until must be given, since the arrivals of"),
     "unknown key": (
         "name = ",
         "naem = 'x'\nname = ",
@@ -319,7 +335,7 @@ WRONG: dict[str, tuple[str, str, str]] = {
         "untill",
         "a.toml: [simulation]: simulation has no key 'untill'; it takes until",
     ),
-    "run without an end": ('until = "1min"', "", "a.toml: [simulation]: simulation needs the key 'until'"),
+    "run without an end": ('until = "1min"', "", "a.toml: until must be given, since the arrivals of producer 'edits'"),
     "wrong until": ('"1min"', '"1 fortnight"', "a.toml: until has the unknown unit 'fortnight'"),
     "negative until": ('"1min"', "-1", "a.toml: until must be > 0, got -1"),
     "unknown kind": (

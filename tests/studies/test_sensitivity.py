@@ -3,7 +3,18 @@ from __future__ import annotations
 import pytest
 from bufsim_tests.models import edits
 
-from bufsim import FlushAtSize, FlushEvery, InvalidValueError, Poisson, PushWorkers, Simulation
+from bufsim import (
+    Capacity,
+    FlushAtSize,
+    FlushEvery,
+    InvalidValueError,
+    JobBuffer,
+    Poisson,
+    Producer,
+    PushWorkers,
+    Simulation,
+    Trace,
+)
 from bufsim.studies import running, tasks
 from bufsim.studies.expressions import expression, limit
 from bufsim.studies.sensitivity import BASE, Sensitivity, sensitivity
@@ -93,3 +104,28 @@ def test_without_limits_everything_passes() -> None:
 def test_what_moves_nothing_in_any_replication_is_left_out_of_what_moves_it(found: Sensitivity) -> None:
     assert [effect.variation.name for effect in found.moving(WAIT)] == ["arrivals"]
     assert {effect.variation.name for effect in found.moving(QUEUED)} == {"arrivals", "service time"}
+
+
+def test_the_other_way_to_scale_recorded_jobs_stands_beside_the_one_that_was_used() -> None:
+    # 10 jobs a second in the first 6 s of 60,000, twice: each of 6 flushes loses 20 - 15; turned copies miss each other
+    burst = Trace([*(k / 10 for k in range(1, 61)), 60_000.0])
+    buffer = JobBuffer("b", policy=FlushEvery(1.0), capacity=Capacity(15))
+    simulation = Simulation(producers=[Producer("log", burst)], buffers=[buffer]).scaled(arrivals=2)
+    lost, limits = expression("lost_jobs"), [limit("lost_jobs <= 10")]
+    found = sensitivity(simulation, [lost], seed=1, limits=limits, replications=4, progress=False)
+    assert found.base[lost].estimate == 30.0
+    (other,) = found.otherwise
+    assert (other.difference.estimate, other.verdict) == (-30.0, "pass")
+    assert found.sentences()[-1].startswith(
+        "With keep='independent' for the recorded jobs, in place of keep='pattern', lost_jobs differs by -30"
+    )
+    assert found.sentences()[-1].endswith("jobs: all limits are kept.")
+    row = found.table().iloc[-1]
+    assert (row["assumption"], row["value"], row["moved"]) == (
+        "scaling of recorded jobs",
+        "keep='pattern'",
+        "independent",
+    )
+    assert (row["difference"], row["limits"]) == (-30.0, "pass")
+    as_recorded = Simulation(producers=[Producer("log", burst)], buffers=[buffer])
+    assert sensitivity(as_recorded, [lost], seed=1, replications=2, progress=False).otherwise == ()

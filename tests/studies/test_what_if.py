@@ -26,7 +26,17 @@ from bufsim import (
 from bufsim.model.arrivals import Arrivals
 from bufsim.model.traces import ScaledTrace
 from bufsim.model.workers import GivenTimes, Workers
-from bufsim.studies.what_if import SHARE, Burst, StressTest, busiest, stress_tests, variations, with_longer_bursts
+from bufsim.studies.what_if import (
+    SHARE,
+    Burst,
+    StressTest,
+    busiest,
+    scaled_otherwise,
+    scaling_sentences,
+    stress_tests,
+    variations,
+    with_longer_bursts,
+)
 
 
 def timed(*workers: Workers, flush_time: FlushTime | str = "0s") -> Simulation:
@@ -154,8 +164,18 @@ def test_the_burst_is_one_that_the_run_sees() -> None:
     assert longer(late, until=200.0)[1].startswith("p0: the busiest 10 s of the recording, from 500 ms on with 8 jobs")
 
 
-def test_the_copies_of_a_scaled_trace_hold_it_and_the_run_is_as_long_as_before() -> None:
-    model, _ = longer(ScaledTrace(Trace(TIMES), 2.0))
+def test_copies_that_keep_the_hours_hold_it_where_it_was_and_the_run_gets_longer() -> None:
+    model, _ = longer(ScaledTrace(Trace(TIMES, shift=0, length=11), 2.0))
+    arrivals = model.producers[0].arrivals
+    assert arrivals == ScaledTrace(
+        Trace([0.5, 2.0, 3.0, 3.25, 3.75, 4.0, 4.25, 4.75, 5.0, 8.0, 11.0], shift=0, length=12), 2.0
+    )
+    assert model.until == 13.0
+    assert model.run(1).metric("arrivals_jobs") == 22
+
+
+def test_turned_copies_of_a_trace_hold_it_and_the_run_is_as_long_as_before() -> None:
+    model, _ = longer(ScaledTrace(Trace(TIMES, keep="independent"), 2.0))
     arrivals = model.producers[0].arrivals
     assert isinstance(arrivals, ScaledTrace)
     assert (arrivals.factor, len(arrivals.trace)) == (2.0, 11)
@@ -312,3 +332,26 @@ def test_a_stop_loses_jobs_in_the_middle_of_what_is_counted() -> None:
 def test_a_model_that_stops_already_gets_no_other_stop() -> None:
     found = by_name(simulation(stops=Stops(at=[30.0], downtime=1.0)))[NAMES[-1]]
     assert found == StressTest(NAMES[-1], "not looked at, because the model has stops of its own", None)
+
+
+def test_scaled_recordings_can_be_scaled_in_the_other_way() -> None:
+    as_recorded, drawn = Trace(TIMES), Poisson(1.0)
+    assert scaled_otherwise(arriving(as_recorded, drawn)) is None
+    turned = ScaledTrace(Trace(TIMES, keep="independent"), 2.0)
+    found = scaled_otherwise(arriving(Bulk(ScaledTrace(Trace(TIMES, shift=5), 2.0), 3), drawn, as_recorded))
+    assert found is not None
+    assert (found.keep, found.other) == ("pattern", "independent")
+    assert [one.arrivals for one in found.simulation.producers] == [Bulk(turned, 3), drawn, as_recorded]
+    back = scaled_otherwise(arriving(turned))
+    assert back is not None
+    assert back.simulation.producers[0].arrivals == ScaledTrace(Trace(TIMES), 2.0)
+
+
+def test_how_recorded_jobs_are_scaled_is_told_of_each_producer_that_has_some() -> None:
+    told = scaling_sentences(arriving(Trace(TIMES), Poisson(1.0), Bulk(Trace(TIMES, keep="independent"), 2)))
+    assert [text.partition(":")[0] for text in told] == [
+        "Recorded jobs of 'p0' at other loads",
+        "Recorded jobs of 'p2' at other loads",
+    ]
+    assert told[0].endswith("so that the hours of the recording stay (keep='pattern').")
+    assert told[1].endswith("so that neither their hours nor their bursts coincide (keep='independent').")
