@@ -188,7 +188,7 @@ def backtest(simulation: Simulation, flushes: pd.DataFrame, *, seed: int | None 
 def read_log(
     path: str | Path, *, time: str | None = None, unit: str = "s", origin: Any = None, batch_size: str = "batch_size"
 ) -> pd.DataFrame:
-    """Return the flushes that a server logged, one row a flush, as `backtest` takes them.
+    """The flushes that a server logged, one row a flush, as `backtest` takes them.
 
     Parameters
     ----------

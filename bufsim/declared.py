@@ -161,7 +161,7 @@ def _duration(name: str, given: object) -> float:
 
 
 def period(name: str, given: object) -> float:
-    """Return a duration > 0 in seconds, also of one as in "15min"."""
+    """A duration > 0 in seconds, also of one as in "15min"."""
     return checks.positive(name, checks.seconds(name, given))
 
 

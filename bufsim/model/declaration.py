@@ -46,7 +46,7 @@ _MOST_EMPTY = 0.9
 
 
 def _recorded_end(producers: Iterable[Producer]) -> float:
-    """Return when the longest recording ends, if all arrivals are recorded."""
+    """The end of the longest recording, if all arrivals are recorded."""
     spans = []
     for producer in producers:
         trace = recording(producer.arrivals)

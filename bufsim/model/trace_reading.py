@@ -198,7 +198,7 @@ def whole_numbers(table: Table, name: str) -> npt.NDArray[np.int64]:
 
 
 def durations(table: Table, name: str, unit: str) -> FloatArray:
-    """Return a column of durations as checked seconds."""
+    """A column of durations as checked seconds."""
     column = table.column(name)
     values: FloatArray = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     row = first(~((values >= 0.0) & np.isfinite(values)))

@@ -285,14 +285,14 @@ class Trace(Arrivals):
         return _slices(self.times, until)
 
     def keeping(self, keep: Keep | None = None, shift: Seconds | None = None) -> Trace:
-        """Return the trace with another `keep` and `shift`; those that are None stay, as far as they fit."""
+        """This trace with another `keep` and `shift`; those that are None stay, as far as they fit."""
         if keep is None and shift is None:
             return self
         kept = self.keep if keep is None else keep
         return replace(self, keep=kept, shift=self.shift if shift is None and kept == "pattern" else shift)
 
     def scaled(self, factor: float, *, keep: Keep | None = None, shift: Seconds | None = None) -> Trace | ScaledTrace:
-        """Return `factor` times as many arrivals, see `ScaledTrace`; the trace itself for 1.
+        """This recording with `factor` times as many arrivals, see `ScaledTrace`; the trace itself for 1.
 
         Parameters
         ----------
@@ -369,7 +369,7 @@ class ScaledTrace(Arrivals):
         return times[kept], np.flatnonzero(kept)
 
     def _turned(self, generator: np.random.Generator) -> FloatArray:
-        """Return the times of the trace as a ring that is turned by chance."""
+        """The times of the trace as a ring that is turned by chance."""
         length = self.trace._period
         times: FloatArray = self.trace.times + generator.random() * length
         times[times >= length] -= length
@@ -379,7 +379,7 @@ class ScaledTrace(Arrivals):
     # 12 - 0.25·2 = 11.5 twice, and 15: within any (a, b] whose ends are recorded instants a copy has as many jobs as
     # the recording.
     def _earlier(self, generator: np.random.Generator) -> FloatArray:
-        """Return the times of the trace, each instant a random time earlier."""
+        """The times of the trace, each instant a random time earlier."""
         instants, positions = np.unique(self.trace.times, return_inverse=True)
         earliest = self._earliest(instants)
         earlier = instants - generator.random(len(instants)) * (instants - earliest)
@@ -388,7 +388,7 @@ class ScaledTrace(Arrivals):
         return times
 
     def _earliest(self, instants: FloatArray) -> FloatArray:
-        """Return how early a copy of a job of each recorded instant can come."""
+        """The earliest time of a copy of the jobs of each recorded instant."""
         shift = SHIFT if self.trace.shift is None else self.trace.shift
         earliest: FloatArray = np.maximum(instants - shift, 0.0)
         if self.trace.shift is None:
@@ -423,7 +423,7 @@ class ScaledTrace(Arrivals):
 
 
 def recording(arrivals: Arrivals) -> Trace | None:
-    """Return the trace from which arrivals come, also in bulks; None where they are drawn."""
+    """The trace from which arrivals come, also in bulks; None where they are drawn."""
     if isinstance(arrivals, Bulk):
         return recording(arrivals.arrivals)
     if isinstance(arrivals, ScaledTrace):
@@ -437,7 +437,7 @@ def is_scaled(arrivals: Arrivals) -> bool:
 
 
 def keeping(arrivals: Arrivals, keep: Keep | None, shift: Seconds | None = None) -> Arrivals:
-    """Return arrivals whose recording, if there is one, has another `keep` and `shift`."""
+    """Arrivals whose recording, if there is one, has another `keep` and `shift`."""
     if isinstance(arrivals, Bulk):
         return replace(arrivals, arrivals=keeping(arrivals.arrivals, keep, shift))
     if isinstance(arrivals, ScaledTrace):

@@ -400,7 +400,7 @@ def _unmoved(draft: Draft, expressions: list[Expression]) -> Iterator[str]:
 
 
 def _scaled_otherwise(draft: Draft) -> Markup | None:
-    """Return what the other scaling of recorded jobs makes of the numbers."""
+    """Table of what the other scaling of recorded jobs makes of the numbers."""
     found, plan = draft.answer.sensitivity, draft.answer.plan
     if not found.otherwise:
         return None

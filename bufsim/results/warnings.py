@@ -100,7 +100,7 @@ def _no_jobs(simulation: Declaration, tally: Tally) -> Iterator[str]:
 
 
 def _silence(producer: Producer, until: float) -> str:
-    """Return why a producer made no job."""
+    """The reason why a producer made no job."""
     arrivals, name = producer.arrivals, f"producer {producer.name!r}"
     first, _ = arrivals.span
     if first >= until:
@@ -139,19 +139,19 @@ def _without_arrivals(simulation: Declaration, tally: Tally) -> Iterator[str]:
 
 
 def _longest_way(tally: Tally) -> float:
-    """Return the longest time that a job took to be flushed or finished: so long the last ones may take too."""
+    """The longest time that a job took to be flushed or finished: so long the last ones may take too."""
     ways = [tally.all_buffers.waits, *(queue.end_to_end for queue in tally.queues.values())]
     return max(way.largest for way in ways)
 
 
 def _begin(arrivals: Arrivals) -> float:
-    """Return when arrivals begin; a recording whose length is known begins at 0, whenever its first job comes."""
+    """The time at which arrivals begin; a recording whose length is known begins at 0, whenever its first job comes."""
     trace = recording(arrivals)
     return 0.0 if trace is not None and trace.length is not None else arrivals.span[0]
 
 
 def _longest_gap(arrivals: Arrivals) -> float:
-    """Return the longest time between two jobs of arrivals whose jobs are known before; of others 0."""
+    """The longest time between two jobs of arrivals whose jobs are known before; of others 0."""
     trace = recording(arrivals)
     if trace is not None:
         return float(np.diff(trace.times).max(initial=0.0))
@@ -159,5 +159,5 @@ def _longest_gap(arrivals: Arrivals) -> float:
 
 
 def _time(seconds: float) -> str:
-    """Return a moment in words; one of a clock that counts from long ago in full."""
+    """A moment in words; one of a clock that counts from long ago in full."""
     return duration(seconds) if seconds < _LONG_AGO else f"{seconds:.15g} s"
