@@ -192,7 +192,7 @@ class Producer(Value):
         return () if trace is None else tuple(dict.fromkeys(trace.queues or ()))
 
     def scaled(self, factor: float, *, keep: Keep | None = None, shift: Seconds | None = None) -> Producer:
-        """This producer with `factor` times as many jobs.
+        """The producer with `factor` times as many jobs.
 
         Parameters
         ----------

@@ -285,14 +285,14 @@ class Trace(Arrivals):
         return _slices(self.times, until)
 
     def keeping(self, keep: Keep | None = None, shift: Seconds | None = None) -> Trace:
-        """This trace with another `keep` and `shift`; those that are None stay, as far as they fit."""
+        """The trace with another `keep` and `shift`; those that are None stay, as far as they fit."""
         if keep is None and shift is None:
             return self
         kept = self.keep if keep is None else keep
         return replace(self, keep=kept, shift=self.shift if shift is None and kept == "pattern" else shift)
 
     def scaled(self, factor: float, *, keep: Keep | None = None, shift: Seconds | None = None) -> Trace | ScaledTrace:
-        """This recording with `factor` times as many arrivals, see `ScaledTrace`; the trace itself for 1.
+        """The recording with `factor` times as many arrivals, see `ScaledTrace`; the trace itself for 1.
 
         Parameters
         ----------
