@@ -46,14 +46,10 @@ CHECKED = (
 )
 
 
-def two_buffers(jobs: int, *, failure: float | None = None) -> Simulation:
-    """Return two buffers, each with the jobs of a queue of its own; with workers whose jobs may fail, or without."""
+def two_buffers(jobs: int, *, served: bool = False) -> Simulation:
+    """Return two buffers, each with the jobs of a queue of its own; with workers, or without."""
     names = ("search", "mail")
-    workers = [
-        PushWorkers(WORKERS, queue=name, service=Exponential(SERVICE), failure=failure, retries=1)
-        for name in names
-        if failure is not None
-    ]
+    workers = [PushWorkers(WORKERS, queue=name, service=Exponential(SERVICE)) for name in names if served]
     return Simulation(
         producers=[Producer(name, Poisson(RATE / 2), queue=name) for name in names],
         buffers=[JobBuffer(name, policy=FlushEvery(PERIOD), collect=CollectQueues([name])) for name in names],
@@ -67,8 +63,7 @@ MODELS = {
     "W3": lambda jobs: simulation(WORKS["W3"], jobs),
     "W4": lambda jobs: simulation(WORKS["W4"], jobs),
     "two buffers": two_buffers,
-    "two buffers, workers": lambda jobs: two_buffers(jobs, failure=0.0),
-    "two buffers, workers that fail": lambda jobs: two_buffers(jobs, failure=0.1),
+    "two buffers, workers": lambda jobs: two_buffers(jobs, served=True),
 }
 """Models of so many jobs."""
 
@@ -94,7 +89,7 @@ class Case:
 
 def case(mode: str, model: str, *others: str) -> Case:
     """Return a case in which a mode, and others that need it, are forbidden."""
-    general = {"serves", "loses_tasks", "counts_bytes", "counts_items", "exposes"}
+    general = {"serves", "counts_bytes"}
     return Case(mode, model, {name: name in general for name in (mode, *others)})
 
 
@@ -106,12 +101,8 @@ CASES = (
     case("serves", "two buffers"),
     case("in_order", "W4"),
     case("in_order", "two buffers, workers"),
-    case("loses_tasks", "two buffers, workers that fail"),
-    case("counts_items", "W4"),
-    case("counts_items", "two buffers, workers that fail"),
     case("counts_bytes", "W1"),
     case("counts_bytes", "two buffers"),
-    case("exposes", "W1"),
 )
 
 

@@ -415,7 +415,7 @@ def _task_columns(state: State, jobs: Jobs) -> Columns:
         "work_flush": state.rows.whole[ROW_FLUSH, :n] if run["straight"] else tasks.whole[TASK_FLUSH, :n],
         "work_queue": _work_queue(state, jobs, n),
         "work_queued_at": tasks.seconds[QUEUED_AT, :n],
-        "work_items": tasks.whole[TASK_ITEMS, :n] if run["counts_items"] else same(1, n, np.int64),
+        "work_items": same(1, n, np.int64) if run["straight"] else tasks.whole[TASK_ITEMS, :n],
         **(_services(state, n) if run["serves"] else _no_services(n)),
     }
 
@@ -429,12 +429,13 @@ def _work_queue(state: State, jobs: Jobs, n: int) -> npt.NDArray[np.int16]:
 def _services(state: State, n: int) -> Columns:
     run, tasks = state.run[0], state.tasks
     outcome, whole, seconds = tasks.outcome[:n], tasks.whole[:, :n], tasks.seconds[:, :n]
+    loses = run["stops_first"] < run["stops_last"] and not run["durable_queue"]
     # of tasks that are served once, the completed ones have finished
     finished = (outcome == COMPLETED).view(np.int8) if run["in_order"] else whole[TASK_FINISHED]
     return {
         "work_started_at": seconds[STARTED_AT],
         "work_finished_at": seconds[FINISHED_AT],
-        "work_lost_at": seconds[LOST_AT] if run["loses_tasks"] else same(np.nan, n, np.float64),
+        "work_lost_at": seconds[LOST_AT] if loses else same(np.nan, n, np.float64),
         "work_attempts": whole[TASK_ATTEMPTS],
         "work_finished_attempts": finished,
         "work_outcome": outcome,

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bufsim.engines import bins
-from bufsim.engines.kernel import arrivals, buffers, loop, policy, queues, reduce, state, tallies
+from bufsim.engines.kernel import arrivals, buffers, empty_ticks, loop, policy, queues, reduce, state, tallies
 from bufsim.errors import MissingExtraError
 from bufsim.model import rules
 from bufsim.model.arrivals import RunningSum
@@ -36,6 +36,7 @@ MODULES = (
     state,
     policy,
     tallies,
+    empty_ticks,
     queues,
     buffers,
     arrivals,
@@ -45,7 +46,7 @@ MODULES = (
 # called from several places, and large: a call costs less than its copies take to compile
 APART: set[object] = {
     buffers.start_flush,
-    tallies.close_gap,
+    empty_ticks.close_gap,
     tallies.change_buffer_level,
     tallies.note_mark,
 }

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from bufsim.engines.kernel import state
+from bufsim.engines.kernel.policy import leaf_due
 from bufsim.engines.kernel.records import R, Records, dtype_of
 from bufsim.engines.kernel.state import Buffer, Operation, Queue, Run
 from bufsim.engines.recording import cause_names
-from bufsim.errors import NotLoweredError
+from bufsim.errors import BufsimError, NotLoweredError
 from bufsim.model import buffers, declaration, reducers, rules, workers
 from bufsim.model import buffers as drains
 from bufsim.model.distributions import Constant
@@ -49,6 +51,7 @@ class Program:
 
     def append(self, operation: rules.Operation, cause: int) -> None:
         """Append a leaf's operation; its times, if it has any, stand in `times`."""
+        _check_rule(operation)
         first = len(self.times)
         self.times.extend(operation.times)
         span = (first, len(self.times)) if operation.times else (operation.whole, 0)
@@ -60,6 +63,18 @@ class Program:
         for operation in dict.fromkeys(policy.ticks(self._until)):
             self.append(operation, -1)
         return first, len(self.rows)
+
+
+_JOB_OF_0_BYTES: Any = SimpleNamespace(jobs=1, held_nbytes=0, last_flush_start=-rules.INF, last_flush_end=-rules.INF)
+
+
+def _check_rule(operation: rules.Operation) -> None:
+    """Raise BufsimError if the kernel has no branch for a leaf's rule: else the leaf would never be due there."""
+    as_record: Any = SimpleNamespace(**operation._asdict(), op=operation.rule, last=len(operation.times))
+    if operation.times:
+        as_record.whole = 0
+    if np.isnan(leaf_due(_JOB_OF_0_BYTES, as_record, np.array(operation.times), 0.0, 0.0)):
+        raise BufsimError(f"leaf_due of the kernel has no branch for the rule of {operation}: a bug in bufsim")
 
 
 _REDUCES = {
@@ -134,7 +149,7 @@ def lower(
     searched = any(isinstance(buffer.reduce, reducers.SearchIndexReduce) for buffer in simulation.buffers)
     key_kind, ids_first = _keys(keys if searched else [], lists)
     first, last = len(program.times), len(program.times) + 2 * len(stops)
-    facts = _facts(simulation, buffer_records, queue_records, loses_tasks, bool(stops))
+    facts = _facts(simulation, buffer_records, queue_records, bool(stops))
     place = {"keys": len(keys), "ids_first": ids_first, "stops_first": first, "stops_last": last}
     return Lowered(
         run=_records(Run, [facts | place]),
@@ -151,7 +166,6 @@ def _facts(
     simulation: declaration.Declaration,
     buffers: Records[Buffer],
     queues: Records[Queue],
-    loses_tasks: bool,
     stops: bool,
 ) -> dict[str, Any]:
     """The facts of the simulation as a whole that the kernel must know."""
@@ -168,24 +182,14 @@ def _facts(
         "straight": straight,
         "bulk": straight and not serves,
         "serves": serves,
-        "loses_tasks": loses_tasks,
         "in_order": bool(queues["in_order"][queues["stores"]].all()),
-        "counts_items": bool((reduces > state.UNIQUE).any()),
         "window": window,
         "durable": simulation.storage.durable,
         "durable_queue": simulation.durable_queue,
-        "exposes": simulation.storage.durable or not simulation.durable_queue or not _instant(simulation),
         "known_until": rules.INF,
         "all_buffers": -1,
         "all_queues": -1,
     }
-
-
-def _instant(simulation: declaration.Declaration) -> bool:
-    """Return whether no flush takes time."""
-    times = [buffer.flush_time for buffer in simulation.buffers]
-    instant = all(time.fixed == Constant(0.0) and time.per_job == 0.0 for time in times)
-    return instant and simulation.storage.read_delete_window == 0.0
 
 
 def rows_of_a_job(queues: Records[Queue]) -> npt.NDArray[np.int64]:

@@ -10,6 +10,7 @@ from bufsim_tests.models import edits, served
 
 from bufsim import (
     BufferView,
+    BufsimError,
     FlushAtSize,
     FlushEvery,
     FlushPolicy,
@@ -112,6 +113,18 @@ class FlushAtTwiceUnasked(FlushAtTwice):
     """The same leaf, of which too little is declared."""
 
     reads = frozenset({"oldest_at"})
+
+
+class FlushByAnUnknownRule(FlushAtSize):
+    """A leaf with a rule that the kernel's stack machine does not know."""
+
+    def lowered(self, until: float) -> rules.Operation:
+        return rules.Operation(99)
+
+
+def test_a_leaf_whose_rule_the_kernel_does_not_know_is_refused_and_not_taken_for_never() -> None:
+    with pytest.raises(BufsimError, match=r"no branch for the rule of Operation\(rule=99.*a bug in bufsim"):
+        simulation(policy=FlushByAnUnknownRule(1)).run(seed=1, engine="compiled")
 
 
 def flushed(policy: FlushPolicy, engine: Engine) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bufsim.engines.kernel import policy, tallies
+from bufsim.engines.kernel import empty_ticks, policy, tallies
 from bufsim.engines.kernel.records import Records
 from bufsim.engines.kernel.state import (
     MORE_FLUSH_DRAWS,
@@ -38,7 +38,7 @@ def write_size(state: State, buffer: Buffer, now: float) -> None:
         add_size(run, state.sizes, buffer, now)
     if run.tallies:
         tallies.count_size(run, state.tally, buffer, now)
-        tallies.note_vacancy(run, buffer, state.program, state.times, now)
+        empty_ticks.note_vacancy(run, buffer, state.program, state.times, now)
 
 
 def add_size(run: Run, sizes: SizeColumns, buffer: Buffer, now: float) -> None:
@@ -198,7 +198,7 @@ def start_flush(state: State, buffer: Buffer, now: float) -> None:
     buffer.race_end = now + run.window
     if run.tallies:
         tallies.count_flush(run, state.tally, jobs, rows, buffer, cause, now)
-        tallies.note_vacancy(run, buffer, state.program, state.times, now)
+        empty_ticks.note_vacancy(run, buffer, state.program, state.times, now)
     fixed = buffer.fixed
     if np.isnan(fixed):
         fixed = state.draws[buffer.draws_first + buffer.started - buffer.draws_skipped]

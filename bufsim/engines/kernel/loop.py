@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bufsim.engines.kernel import arrivals, buffers, queues, reduce, tallies
+from bufsim.engines.kernel import arrivals, buffers, empty_ticks, queues, reduce, tallies
 from bufsim.engines.kernel.state import (
     DONE,
     MORE_FLUSH_DRAWS,
@@ -126,8 +126,8 @@ def stop(state: State, now: float) -> None:
             buffers.take(run, state.jobs, state.rows, buffer, buffer.jobs)
             buffers.write_size(state, buffer, now)
         if run.tallies:
-            tallies.note_vacancy(run, buffer, state.program, state.times, now)
-    if run.loses_tasks:
+            empty_ticks.note_vacancy(run, buffer, state.program, state.times, now)
+    if not run.durable_queue:
         queues.lose_queues(state, now)
 
 
@@ -153,7 +153,7 @@ def restart(state: State, now: float) -> int:
         buffer = state.buffers[i]
         buffer.last_flush_start = buffer.last_flush_end = -rules.INF
         if run.tallies:
-            tallies.note_vacancy(run, buffer, state.program, state.times, now)
+            empty_ticks.note_vacancy(run, buffer, state.program, state.times, now)
         buffers.ask(state, buffer, now)
     return 0
 
@@ -170,4 +170,4 @@ def account(state: State, status: int) -> None:
     tallies.count_running(run, state.queues, state.jobs, state.tasks, state.heap)
     for i in range(len(state.buffers)):
         if state.buffers[i].vacant:
-            tallies.close_gap(run, state.buffers[i], state.program, state.times, run.until)
+            empty_ticks.close_gap(run, state.buffers[i], state.program, state.times, run.until)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from bufsim.engines.kernel.records import Records
 from bufsim.engines.kernel.state import (
     ALL,
@@ -57,8 +59,10 @@ def due(
 
 
 def leaf_due(buffer: Buffer, operation: Operation, times: Floats, oldest_at: float, newest_at: float) -> float:
-    """Return the due time of a leaf."""
+    """Return the due time of a leaf; NaN where its rule has no branch here, which lowering refuses."""
     op = operation.op
+    if op == rules.NEVER:
+        return rules.INF
     if op == rules.SIZE:
         return rules.at_size(buffer.jobs, operation.whole)
     if op == rules.BYTES:
@@ -76,7 +80,7 @@ def leaf_due(buffer: Buffer, operation: Operation, times: Floats, oldest_at: flo
     if op == rules.TIMES:
         given: Any = times[operation.whole : operation.last]
         return rules.at_times(given, oldest_at, buffer.last_flush_start)
-    return rules.INF
+    return np.nan
 
 
 def set_steps(buffer: Buffer, lists: Ints) -> None:

@@ -71,8 +71,7 @@ def add_task(run: Run, tasks: TaskWindow, flush: int, queue: int, buffer: int, n
     run.task = task + 1
     at = task - run.task_first
     tasks.small[TASK_QUEUE, at] = queue
-    if run.counts_items:
-        tasks.whole[TASK_ITEMS, at] = 1
+    tasks.whole[TASK_ITEMS, at] = 1
     tasks.seconds[QUEUED_AT, at] = now
     if run.tallies:
         tasks.small[TASK_BUFFER, at] = buffer
@@ -120,12 +119,16 @@ def enqueue(state: State, first: int, now: float) -> None:
 def count_enqueued(state: State, first: int, now: float) -> None:
     """Count the tasks from `first` on, which come to their queues."""
     run, tasks, tally = state.run[0], state.tasks, state.tally
-    if len(state.queues) == 1 and not run.counts_items:
-        tallies.count_tasks(run, tally, state.queues[0], run.task - first, run.task - first, 1, now)
+    if len(state.queues) == 1:
+        items = largest = 0
+        for task in range(first, run.task):
+            items += items_of(run, tasks, task)
+            largest = max(largest, items_of(run, tasks, task))
+        tallies.count_tasks(run, tally, state.queues[0], run.task - first, items, largest, now)
     else:
         for task in range(first, run.task):
-            queue, items = state.queues[queue_of_task(run, state.jobs, tasks, task)], items_of(run, tasks, task)
-            tallies.count_tasks(run, tally, queue, 1, items, items, now)
+            queue, carried = state.queues[queue_of_task(run, state.jobs, tasks, task)], items_of(run, tasks, task)
+            tallies.count_tasks(run, tally, queue, 1, carried, carried, now)
     if not run.durable_queue:
         for task in range(first, run.task):
             tallies.enter_queue(run, tally, tasks, task, now)
@@ -137,7 +140,7 @@ def join(run: Run, queue: Queue, rows: RowWindow, tasks: TaskWindow, task: int) 
     if run.serves:
         tasks.seconds[STARTED_AT, at] = np.nan
         tasks.seconds[FINISHED_AT, at] = np.nan
-        if run.loses_tasks:
+        if not run.durable_queue:
             tasks.seconds[LOST_AT, at] = np.nan
         tasks.seconds[BUSY, at] = 0.0
         tasks.whole[TASK_ATTEMPTS, at] = 0
@@ -370,14 +373,14 @@ def serve_in_order(
 
     The queue's part of `free` holds when each worker is free for the next, the first of them first.
     """
-    until, per_item, counts_items, mixed = run.until, queue.per_item, run.counts_items, not run.in_order
+    until, per_item, straight, mixed = run.until, queue.per_item, run.straight, not run.in_order
     shift = run.task_first
     ends = free[queue.free_first : queue.free_first + queue.concurrency]
     times = draws[span.service + queue.next_place : span.service + queue.next_place + last - first]
     for i in range(len(times)):
         at = first - shift + i
         start = max(now, ends[0])
-        items = tasks.whole[TASK_ITEMS, at] if counts_items else 1
+        items = 1 if straight else tasks.whole[TASK_ITEMS, at]
         end = start + rules.service_time(times[i], per_item, items)
         free_at(ends, end)
         started, finished = start < until, end < until

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bufsim.engines.kernel import buffers, queues, tallies
+from bufsim.engines.kernel import buffers, empty_ticks, queues, tallies
 from bufsim.engines.kernel.state import (
     KEEP,
     MERGE,
@@ -41,7 +41,7 @@ def end_flush(state: State, buffer: Buffer, now: float) -> int:
     first = run.task
     if run.tallies:
         tallies.count_landing(run, state.tally, buffer, now)
-        tallies.note_vacancy(run, buffer, state.program, state.times, now)
+        empty_ticks.note_vacancy(run, buffer, state.program, state.times, now)
     if run.bulk:
         keep_all_unserved(run, state.tasks, state.tally, buffer, state.queues[0], now)
     else:

@@ -44,7 +44,6 @@ class Run(Record):
     window: float
     durable: bool
     durable_queue: bool
-    exposes: bool  # a stop can lose something else than what is buffered
     stops_first: int  # in `times`: stop 0, restart 0, stop 1, ...
     stops_last: int
     keys: int
@@ -53,13 +52,11 @@ class Run(Record):
     contiguous: (
         bool  # one buffer takes every job and loses none: its rows stand side by side, a row's number is its job's
     )
-    straight: bool  # moreover every job goes to its queue as it is: its task has its number
+    straight: bool  # moreover every job goes to its queue as it is: its task has its number, and one item
     bulk: bool  # moreover nothing serves the queue
     serves: bool  # some queue has workers, or can lose its jobs
-    loses_tasks: bool  # queues can lose their jobs
     in_order: bool  # every queue that has workers serves in order
     counts_bytes: bool  # some job has bytes
-    counts_items: bool  # a task can have other than one item
     # what is kept: rows, sizes and tasks as columns; tallies; flushes as rows, with the arrivals of what they took
     records: bool
     tallies: bool
@@ -392,4 +389,4 @@ def queue_of_task(run: Run, jobs: JobWindow, tasks: TaskWindow, task: int) -> in
 
 def items_of(run: Run, tasks: TaskWindow, task: int) -> int:
     """Return the items that a task carries."""
-    return tasks.whole[TASK_ITEMS, task - run.task_first] if run.counts_items else 1
+    return 1 if run.straight else tasks.whole[TASK_ITEMS, task - run.task_first]
