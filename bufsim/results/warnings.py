@@ -15,9 +15,11 @@ from bufsim.model.policies import NeverFlush
 from bufsim.model.producers import Producer
 from bufsim.model.rules import INF
 from bufsim.model.traces import recording
-from bufsim.model.workers import PollingWorkers, Workers
+from bufsim.model.workers import GivenTimes, PollingWorkers, Workers
 from bufsim.results.tallies import BufferTally, QueueTally, Tally
 
+ROUNDING = 1e-9
+"""So little above its capacity is no overload."""
 LONG_SERVICE = 10.0
 """A job whose items alone take so long is called large, s."""
 MANY_ITEMS = 1000
@@ -32,7 +34,7 @@ _ORIGIN = "where its times count from another moment, as those of a clock do, re
 
 
 def sentences(simulation: Declaration, tally: Tally) -> list[str]:
-    """The warnings of a run, a sentence each.
+    """The warnings of a run, a sentence each: from counts and from what is declared, never from a sum of floats.
 
     "never due": jobs are left in a buffer whose policy will not come due for them without another arrival. "unstable":
     more work comes to a queue than its workers can do. "large job": a reduced job whose items take `LONG_SERVICE` or
@@ -62,19 +64,30 @@ def _never_due(buffer: JobBuffer, kept: BufferTally, until: float) -> Iterator[s
 
 
 def _unstable(name: str, workers: Workers, queue: QueueTally, tally: Tally) -> Iterator[str]:
-    served = queue.completed + queue.failed
-    if not served:
+    if not queue.enqueued:
         return
-    each = queue.service_time / served
+    each = _service(workers) + workers.per_item * (queue.items / queue.enqueued)
     if isinstance(workers, PollingWorkers):
         # a worker starts one job a poll at most, however short the jobs are
         each = max(each, workers.poll_interval)
-    load = queue.enqueued * each / (workers.concurrency * tally.window.span)
-    if load > 1.0:
+    load = queue.enqueued * each * _attempts(workers) / (workers.concurrency * tally.window.span)
+    if load > 1.0 + ROUNDING:
         yield (
             f"unstable: load {load:.3g} of the capacity of the workers of queue {name!r}: no steady state; waits grow "
             f"with `until`. Shown for {duration(tally.window.end)} only."
         )
+
+
+def _service(workers: Workers) -> float:
+    """The mean service time as it is declared, s: what has been served by the end may be the short jobs, or none."""
+    if isinstance(workers.service, GivenTimes):
+        return float(workers.service.times.mean())
+    return workers.service.expected_value()
+
+
+def _attempts(workers: Workers) -> float:
+    """The mean number of attempts at a job, each of which fails with the same probability."""
+    return sum(workers.failure**number for number in range(workers.retries + 1))
 
 
 def _large_job(name: str, workers: Workers, queue: QueueTally) -> Iterator[str]:

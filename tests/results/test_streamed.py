@@ -34,7 +34,7 @@ from bufsim import (
 )
 from bufsim.engines import compiled_engine
 from bufsim.engines.workload import Workload
-from bufsim.results import streamed
+from bufsim.results import streamed, warnings
 from bufsim.results.result import Result
 
 
@@ -74,6 +74,7 @@ def both(simulation: Simulation, seed: int) -> tuple[Any, Any]:
 def assert_counted_as_recorded(simulation: Simulation) -> None:
     counted, recorded = both(simulation, 1)
     assert differences(counted, recorded) == []
+    assert warnings.sentences(simulation, counted) == warnings.sentences(simulation, recorded)
 
 
 few = settings(max_examples=70, suppress_health_check=list(HealthCheck))

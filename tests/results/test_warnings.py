@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bufsim_tests.models import simulate
+from bufsim_tests.models import simulate, timed
 
 from bufsim import (
     Deterministic,
@@ -51,6 +51,43 @@ def test_more_work_than_the_workers_can_do_is_named():
         "`until`. Shown for 20 s only."
     ]
     assert simulate(times, policy=FlushAtSize(1), workers=[PushWorkers(4, service=3.0)]).warnings() == []
+
+
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+@pytest.mark.parametrize("record", ["all", "flushes", "summary"])
+def test_an_overload_is_named_before_anything_has_finished(engine, record):
+    # 100 jobs of 20 s each come in 10 s to one worker: 200 times what it can do
+    times = [0.1 * tenth for tenth in range(100)]
+    model = timed(times, policy=FlushAtSize(1), workers=[PushWorkers(1, service=20.0)], until=10.0)
+    result = model.run(seed=1, engine=engine, record=record)
+    assert result.metric("completed_jobs") == 0.0
+    assert [text for text in result.warnings() if text.startswith("unstable: load 200 of the capacity")] != []
+
+
+@pytest.mark.parametrize("record", ["all", "flushes", "summary"])
+def test_a_load_of_exactly_all_that_the_workers_can_do_is_no_overload(record):
+    # a job of 0.1 s every 0.1 s: in floating point the sums of both come out in either order
+    times = [0.1 * tenth for tenth in range(300)]
+    model = timed(times, policy=FlushAtSize(1), workers=[PushWorkers(1, service=0.1)], until=30.0)
+    assert [model.run(seed=1, engine=engine, record=record).warnings() for engine in ("simpy", "compiled")] == [[], []]
+    more = timed([*times, 29.95], policy=FlushAtSize(1), workers=[PushWorkers(1, service=0.1)], until=30.0)
+    assert more.run(seed=1, record=record).warnings() != []
+
+
+def test_each_attempt_and_each_item_is_part_of_the_load():
+    times = [float(second) for second in range(20)]
+    # 20 jobs in 20 s, each tried 1 + 0.5 + 0.25 times for 0.5 s: 0.875; with one more retry 0.9375
+    again = {"failure": 0.5, "retries": 2}
+    assert simulate(times, policy=FlushAtSize(1), workers=[PushWorkers(1, service=0.5, **again)]).warnings() == []
+    (warning,) = simulate(times, policy=FlushAtSize(1), workers=[PushWorkers(1, service=0.6, **again)]).warnings()
+    assert warning.startswith("unstable: load 1.05 of the capacity")
+    # 4 merged jobs of 5 items each, 0.5 s + 5 · 0.9 s: 20 s of service in 20 s; with 1 s an item 22 s
+    merged = {"policy": FlushAtSize(5), "reduce": Merge()}
+    assert simulate(times, workers=[PushWorkers(1, service=0.5, per_item=0.9)], **merged).warnings() == []
+    (warning,) = simulate(times, workers=[PushWorkers(1, service=0.5, per_item=1.0)], **merged).warnings()
+    assert warning.startswith("unstable: load 1.1 of the capacity")
+    given = simulate(times, policy=FlushAtSize(1), workers=[PushWorkers(1, service=[1.0, 2.0] * 10)])
+    assert given.warnings()[0].startswith("unstable: load 1.5 of the capacity")
 
 
 def test_polling_workers_start_one_job_a_poll():
