@@ -39,6 +39,7 @@ from bufsim.engines.kernel.state import (
     JobWindow,
     Level,
     Queue,
+    Retry,
     RowWindow,
     Run,
     Sample,
@@ -221,6 +222,7 @@ def _state(
         sizes=sizes,
         flushes=flushes,
         tasks=tasks,
+        retries=records(Retry, 0),
         heap=_heap(int(queues["concurrency"].sum()) + 1),
         free=_free(queues),
         draws=np.empty(0),
@@ -245,6 +247,14 @@ def with_larger_heap(state: State) -> State:
     return state._replace(heap=heap)
 
 
+def with_more_retries(state: State) -> State:
+    """Return the state with room for at least twice as many retries, and for as many as can start at once."""
+    workers = int(state.queues["concurrency"].sum())
+    retries = cast("Records[Retry]", memory.empty(2 * len(state.retries) + workers + 64, dtype_of(Retry)))
+    retries[: len(state.retries)] = state.retries
+    return state._replace(retries=retries)
+
+
 def _flushes(n: int) -> Records[Flush]:
     return cast("Records[Flush]", memory.empty(n, dtype_of(Flush)))
 
@@ -263,7 +273,7 @@ def _free(queues: Records[Queue]) -> Floats:
 def _room_for_tasks(n: int) -> TaskWindow:
     outcome = memory.empty(n, np.int8)
     outcome[:] = PENDING
-    return TaskWindow(memory.empty((8, n), np.int64), memory.empty((5, n)), memory.empty((2, n), np.int16), outcome)
+    return TaskWindow(memory.empty((8, n), np.int64), memory.empty((6, n)), memory.empty((2, n), np.int16), outcome)
 
 
 def _room_for_sizes(run: Run, buffers: int, changes: int) -> SizeColumns:
@@ -326,6 +336,7 @@ def recording_of(simulation: Declaration, workload: Workload, jobs: Jobs, state:
         **flush_columns(state),
         **_size_columns(state),
         **_task_columns(state, jobs),
+        **_retry_columns(state),
         producers=[producer.name for producer in simulation.producers],
         queues=list(workload.queues),
         buffers=[buffer.id for buffer in simulation.buffers],
@@ -418,6 +429,12 @@ def _task_columns(state: State, jobs: Jobs) -> Columns:
         "work_items": same(1, n, np.int64) if run["straight"] else tasks.whole[TASK_ITEMS, :n],
         **(_services(state, n) if run["serves"] else _no_services(n)),
     }
+
+
+def _retry_columns(state: State) -> Columns:
+    retries = state.retries[: int(state.run[0]["retry"])]
+    columns = {"retry_work": "task", "retry_number": "number", "retry_started_at": "start"}
+    return {name: np.ascontiguousarray(retries[field]) for name, field in columns.items()}
 
 
 def _work_queue(state: State, jobs: Jobs, n: int) -> npt.NDArray[np.int16]:

@@ -14,6 +14,7 @@ from bufsim.engines.kernel.state import (
     DONE,
     MORE_FLUSH_DRAWS,
     MORE_JOBS,
+    MORE_RETRIES,
     MORE_ROOM,
     MORE_SERVICE_DRAWS,
     TASK_PLACE,
@@ -233,6 +234,8 @@ def _supplied(simulation: Declaration, draws: DrawStore, state: State, status: i
         return draws.for_work(state, int(run["which"]), int(run["attempt"]), int(run["needed"]))
     if status == MORE_ROOM:
         return arrays.with_larger_heap(state)
+    if status == MORE_RETRIES:
+        return arrays.with_more_retries(state)
     buffer = simulation.buffers[int(run["which"])]
     raise BufsimError(
         f"{buffer.policy!r} of buffer {buffer.id!r} was asked {MOST_RINGS} times without an arrival or a flush; "

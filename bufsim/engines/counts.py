@@ -96,10 +96,8 @@ class QueueCounts:
     service_time, longest_service : float
         Sum and maximum of those tasks' busy times, s.
     busy_time : float
-        Worker-seconds in service in the window. A task that is finished, running or lost at its first attempt counts
-        with that attempt's share of the window: its overlap with [started_at, finished_at, lost_at or `until`). A task
-        finished after several attempts counts with its whole busy_time if it finished in the window, since a run does
-        not record when later attempts start. A task that is between attempts, or in a later one, at `until` counts 0.
+        Worker-seconds in service in the window: of each attempt, whatever becomes of it, the part that lies in it. One
+        that still runs counts up to `until`, one that is lost with the queue up to its loss.
     """
 
     enqueued: Count

@@ -54,7 +54,7 @@ class Recording:
 
     Rows stand in the order in which they were written. A copy is a job in one of the buffers that collect it (or
     outside of any: buffer −1). Positions that do not exist are −1, times that have not come NaN. The buffer-size series
-    begins with a row of zeros at time 0 for each buffer.
+    begins with a row of zeros at time 0 for each buffer. A retry is an attempt at a task after the first.
 
     What follows from other columns may be given where an engine has it at hand: `order`, and of each copy the start of
     its flush and the finish of its task.
@@ -97,6 +97,10 @@ class Recording:
     work_items: np.ndarray
     work_outcome: np.ndarray
 
+    retry_work: np.ndarray
+    retry_number: np.ndarray
+    retry_started_at: np.ndarray
+
     producers: Sequence[str]
     queues: Sequence[str]
     buffers: Sequence[str]
@@ -135,6 +139,9 @@ class Recorder:
         self.work_finished_attempts = array("q")
         self.work_items = array("q")
         self.work_outcome = array("h")
+        self.retry_work = array("q")
+        self.retry_number = array("q")
+        self.retry_started_at = array("d")
         self._columns = [name for name in vars(self) if not name.startswith("copy")]
         self._many = buffers > 1
         # what becomes of copies, as lists of rows beside what they get: the columns are made at the end
@@ -196,6 +203,12 @@ class Recorder:
         self.work_items.extend(array("q", items))
         self.work_outcome.extend(array("h", [PENDING]) * n)
         return range(first, first + n)
+
+    def retry(self, task: int, number: int, time: float) -> None:
+        """Write that an attempt after the first starts."""
+        self.retry_work.append(task)
+        self.retry_number.append(number)
+        self.retry_started_at.append(time)
 
     def columns(self, copies: int) -> dict[str, Any]:
         """Return the columns of a `Recording` that the engine wrote, for so many copies, and the causes' names."""

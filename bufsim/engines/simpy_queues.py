@@ -83,6 +83,8 @@ class QueueState:
         record.work_attempts[task] = number
         if number == 1:
             record.work_started_at[task] = now
+        else:
+            record.retry(task, number, now)
         draw = self._draw("service", number, place)
         end = now + rules.service_time(draw, workers.per_item, record.work_items[task])
         self.env.at(end, lambda event: self._end(attempt), priority=order.priority(order.SERVICE_END, task))

@@ -105,9 +105,11 @@ def waiting(result: Result, queue: str) -> Steps:
 
 
 def in_service(result: Result, queue: str) -> Steps:
-    """Jobs of a queue over time that have been started and are not finished, a step an instant."""
-    work = rows_of(result.work, "queue", queue)
-    return lasting(_between(work["started_at"].to_numpy(), _else_lost(result, work, "finished_at")))
+    """Workers of a queue that are in service over time, a step an instant."""
+    queues = result.work["queue"]
+    served = queues.cat.codes.to_numpy() == queues.cat.categories.get_indexer(pd.Index([queue]))[0]
+    attempts = result.attempts[served[result.attempts["work_id"].to_numpy()]]
+    return lasting(_between(attempts["started_at"].to_numpy(), attempts["ended_at"].to_numpy()))
 
 
 def _else_lost(result: Result, work: pd.DataFrame, end: str) -> FloatArray:

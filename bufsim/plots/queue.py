@@ -30,9 +30,9 @@ class Queue:
     """The jobs that wait in a queue over time, the workers that are busy, and the flushes that brought the jobs.
 
     A mark stands at each flush's end, at the queue that it leaves behind; a black cross at each stop of the server. At
-    the foot, on a scale of its own, are the busy workers. Jobs that back off after a failure count as in service. A
-    queue behind more than 250 flushes is shown as its range and average in 300 equal parts of the time. There is a
-    panel for each queue, on one time axis; several results are drawn over each other, then without marks.
+    the foot, on a scale of its own, are the busy workers. A queue behind more than 250 flushes is shown as its range
+    and average in 300 equal parts of the time. There is a panel for each queue, on one time axis; several results are
+    drawn over each other, then without marks.
 
     Parameters
     ----------

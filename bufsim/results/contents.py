@@ -76,7 +76,7 @@ class FromRecording:
         downtimes = stop_times(
             self.simulation.stops, seed=workload.seed, replication=workload.replication, until=self.simulation.until
         )
-        return tallying.tally(self.simulation, self.copies, self.tables.busy_times, downtimes)
+        return tallying.tally(self.simulation, self.tables, downtimes)
 
     def _service(self, queue: int, attempt: int, n: int) -> tuple[Floats, float]:
         name = self.tables.record.queues[queue]

@@ -83,7 +83,7 @@ def _hints(kind: type[Any]) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-FORMAT = 2
+FORMAT = 3
 _DESCRIPTION = "result.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property, lru_cache, partial
-from typing import Any, Literal, NamedTuple, TypeVar
+from functools import cached_property, lru_cache
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +14,12 @@ import pandas as pd
 from bufsim import memory
 from bufsim.engines.recording import LOSS_CAUSES, LOST, QUEUE, WORK_OUTCOMES, Recording
 from bufsim.errors import BufsimError
+from bufsim.results import services
+from bufsim.results.columns import Generic, Positions, at, distinct, is_one_value, missing, one_value
 from bufsim.results.measures import Floats
+from bufsim.results.services import Attempts, Service
 
-TableName = Literal["jobs", "flushes", "buffer_size", "work"]
+TableName = Literal["jobs", "flushes", "buffer_size", "work", "attempts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +77,19 @@ WORK = (
     Column("items", "int64", "", "items that it carries"),
     Column("outcome", "category", "", "pending, running, retrying, completed, failed, or lost"),
 )
+ATTEMPTS = (
+    Column("work_id", "int64", "", "row of its task, in `work`"),
+    Column("attempt", "int64", "", "number of the attempt among those of its task, from 1 on"),
+    Column("started_at", "float64", "s", "when a worker began it"),
+    Column("ended_at", "float64", "s", "when it left the worker; missing if it still runs"),
+    Column("outcome", "category", "", "running, completed, failed, or lost"),
+)
 SCHEMAS: Mapping[TableName, tuple[Column, ...]] = {
     "jobs": JOBS,
     "flushes": FLUSHES,
     "buffer_size": BUFFER_SIZE,
     "work": WORK,
+    "attempts": ATTEMPTS,
 }
 
 
@@ -97,9 +108,6 @@ def schema() -> pd.DataFrame:
     ]
     return pd.DataFrame(rows, columns=["table", "column", "dtype", "unit", "meaning"])
 
-
-Generic = TypeVar("Generic", bound=np.generic)
-Positions = npt.NDArray[np.intp]
 
 OUTCOMES = ("bypassed", "flushed", "buffered", "in_flight", "lost")
 """The ends that a job can have come to: no buffer collects it; it came out of a flush; it is still in the
@@ -283,20 +291,6 @@ class Copies:
         return lost_at
 
 
-def at(values: Floats, positions: npt.NDArray[np.int64]) -> Floats:
-    """Return values[positions], and NaN where the position is −1."""
-    if not len(values):
-        return np.full(len(positions), np.nan)
-    taken = values.take(positions, mode="clip")
-    taken[positions < 0] = np.nan
-    return taken
-
-
-def missing(positions: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Return where there is no position, −1."""
-    return one_value(positions < 0, len(positions)) if is_one_value(positions) else positions < 0
-
-
 def _from(first: int, n: int) -> npt.NDArray[np.bool_]:
     """Return n times False, but True from `first` on."""
     mask: npt.NDArray[np.bool_] = memory.empty(n, np.bool_)
@@ -305,23 +299,6 @@ def _from(first: int, n: int) -> npt.NDArray[np.bool_]:
     return mask
 
 
-def is_one_value(column: npt.NDArray[Generic]) -> bool:
-    """Return whether a column is one value for all rows, with stride 0."""
-    return column.strides == (0,) and len(column) > 0
-
-
-def distinct(column: npt.NDArray[Generic]) -> npt.NDArray[Generic]:
-    """Return a column's values; of one that is the same in all rows, only the first."""
-    return column[:1] if is_one_value(column) else column
-
-
-def one_value(value: npt.NDArray[Generic], n: int) -> npt.NDArray[Generic]:
-    """Return the first of the given values n times, in the space of one."""
-    return np.broadcast_to(value[0], (n,))
-
-
-Service = Callable[[int, int, int], tuple[Floats, float]]
-"""From a queue, an attempt and a number n to the first n service draws of that attempt, and the time per item."""
 BLOCK = 2**15
 _FEW = 64
 
@@ -415,52 +392,27 @@ class Tables:
         )
 
     @cached_property
+    def attempts(self) -> pd.DataFrame:
+        """One row per attempt that has started, task by task."""
+        started = self.started_attempts
+        return _frame(
+            ATTEMPTS,
+            work_id=started.work,
+            attempt=started.number,
+            started_at=started.started_at,
+            ended_at=started.ended_at,
+            outcome=_category(started.outcome, services.ATTEMPT_OUTCOMES),
+        )
+
+    @cached_property
+    def started_attempts(self) -> Attempts:
+        """The attempts that have started."""
+        return services.attempts(self.record, self._service)
+
+    @cached_property
     def busy_times(self) -> Floats:
         """The sum, in order, of the service times of each task's finished attempts, s."""
-        return busy_times(self.record, self._service)
-
-
-def busy_times(record: Recording, service: Service) -> Floats:
-    """Return, for each task, the sum in order of the service times of its finished attempts, s."""
-    if not distinct(record.work_finished_attempts).any():
-        return one_value(np.zeros(1), len(record.work_queue))
-    if len(record.queues) == 1:
-        return _busy_times(record.work_finished_attempts, record.work_items, partial(service, 0))
-    busy = memory.empty(len(record.work_queue))
-    for queue in range(len(record.queues)):
-        tasks = np.flatnonzero(record.work_queue == queue)
-        finished, items = record.work_finished_attempts[tasks], record.work_items[tasks]
-        busy[tasks] = _busy_times(finished, items, partial(service, queue))
-    return busy
-
-
-def _busy_times(
-    finished: npt.NDArray[np.integer], items: npt.NDArray[np.int64], service: Callable[[int, int], tuple[Floats, float]]
-) -> Floats:
-    """Return the busy times of a queue's tasks, from how many of their attempts are finished."""
-    most = int(finished.max(initial=0))
-    if most == 0:
-        return np.zeros(len(finished))
-    times = _service_times(1, finished, items, service)
-    for attempt in range(2, most + 1):
-        times += _service_times(attempt, finished, items, service)
-    return times
-
-
-def _service_times(
-    attempt: int,
-    finished: npt.NDArray[np.integer],
-    items: npt.NDArray[np.int64],
-    service: Callable[[int, int], tuple[Floats, float]],
-) -> Floats:
-    """Return the service times of the tasks that have finished an attempt, by rules.service_time; 0 for the others."""
-    done = finished >= attempt
-    n = len(done) - int(done[::-1].argmax())
-    draws, per_item = service(attempt, n)
-    times = memory.empty(len(done))
-    times[:n] = draws[:n] if per_item == 0.0 else draws[:n] + per_item * items[:n]
-    times[~done] = 0.0
-    return times
+        return services.busy_times(self.record, self._service)
 
 
 def flush_table(

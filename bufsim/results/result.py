@@ -334,6 +334,11 @@ class Result:
         """One row per task: a job that came to a queue, in that order."""
         return self._table("work")
 
+    @property
+    def attempts(self) -> pd.DataFrame:
+        """One row per attempt at a task that has started, task by task."""
+        return self._table("attempts")
+
     def _table(self, name: TableName) -> pd.DataFrame:
         return self._contents.table(name).copy(deep=False)
 

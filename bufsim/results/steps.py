@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bufsim.results.columns import distinct
 from bufsim.results.measures import SIZES, Floats, Histogram, Level, LevelDistribution, Window
-from bufsim.results.records import distinct
 
 Whole = npt.NDArray[np.int64]
 Changes = tuple[Floats, Whole]

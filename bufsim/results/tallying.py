@@ -9,11 +9,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from bufsim.engines.recording import COMPLETED, FAILED, IN_FLIGHT, LOSS_CAUSES, LOST, QUEUE, RUNNING, Recording
+from bufsim.engines.recording import COMPLETED, FAILED, IN_FLIGHT, LOSS_CAUSES, QUEUE
 from bufsim.model.declaration import Declaration
 from bufsim.results import empty_ticks
+from bufsim.results.columns import Positions, at, distinct
 from bufsim.results.measures import SIZES, Floats, Histogram, Sample, Window
-from bufsim.results.records import OUTCOMES, Copies, Positions, at, distinct
+from bufsim.results.records import OUTCOMES, Copies, Tables
 from bufsim.results.steps import Changes, Series, Steps, distribution, lasting_peak, level, presence
 from bufsim.results.tallies import BufferLevels, BufferTally, QueueLevels, QueueTally, Tally
 
@@ -234,17 +235,17 @@ class Buffers:
 class Tasks:
     """The tasks of one queue, or of all: rows of a recording's `work` columns."""
 
-    def __init__(self, record: Recording, busy_times: Floats, window: Window, rows: Positions | slice) -> None:
+    def __init__(self, tables: Tables, window: Window, rows: Positions | slice) -> None:
+        record = tables.record
         self.window = window
         self.queued_at: Floats = record.work_queued_at[rows]
         self.started_at: Floats = record.work_started_at[rows]
         self.finished_at: Floats = record.work_finished_at[rows]
         self.lost_at: Floats = record.work_lost_at[rows]
         self.attempts: npt.NDArray[np.int64] = record.work_attempts[rows]
-        self.finished_attempts: npt.NDArray[np.int64] = record.work_finished_attempts[rows]
         self.items: npt.NDArray[np.int64] = record.work_items[rows]
         self.outcome: npt.NDArray[np.int8] = record.work_outcome[rows]
-        self.busy_times: Floats = busy_times[rows]
+        self.busy_times: Floats = tables.busy_times[rows]
 
     @cached_property
     def finished(self) -> Positions:
@@ -268,17 +269,6 @@ class Tasks:
         """Return the times; where one has not come the time of the loss; without a loss infinity."""
         return np.fmin(np.fmin(times, self.lost_at), np.inf)
 
-    def busy_time(self) -> float:
-        """Return the worker-seconds in service in the window, by the definition of `QueueTally.busy_time`."""
-        if not distinct(self.attempts).any():
-            return 0.0
-        once, done = self.attempts == 1, (self.outcome == COMPLETED) | (self.outcome == FAILED)
-        lost_at_once = (self.outcome == LOST) & (self.finished_attempts == 0)
-        first = np.flatnonzero(once & (done | (self.outcome == RUNNING) | lost_at_once))
-        end = self._until_gone(self.finished_at)[first]
-        again = self.finished[self.attempts[self.finished] > 1]
-        return float(self.window.overlap(self.started_at[first], end).sum()) + float(self.busy_times[again].sum())
-
     def waits(self) -> Sample:
         """Return the waits for the first start."""
         if np.isnan(distinct(self.started_at)).all():
@@ -286,8 +276,8 @@ class Tasks:
         started = np.flatnonzero(self.window.holds(self.started_at))
         return Sample.of(self.started_at[started] - self.queued_at[started])
 
-    def tally(self, concurrency: int, end_to_end: Sample) -> QueueTally:
-        """Return what is kept of the queue."""
+    def tally(self, concurrency: int, end_to_end: Sample, busy_time: float) -> QueueTally:
+        """Return what is kept of the queue, but for what is given."""
         items = self.items[self.window.first(self.queued_at) :]
         finished = self.finished
         busy = self.busy_times[finished]
@@ -302,7 +292,7 @@ class Tasks:
             attempts=int(self.attempts[finished].sum()),
             service_time=float(busy.sum()),
             longest_service=float(busy.max(initial=0.0)),
-            busy_time=self.busy_time(),
+            busy_time=busy_time,
             waits=self.waits(),
             end_to_end=end_to_end,
             levels=self.levels(),
@@ -322,26 +312,37 @@ def end_to_end(copies: Copies, window: Window, queues: int) -> list[Sample]:
     return [Sample.of(times[queue == index]) for index in range(queues)]
 
 
-def tally(simulation: Declaration, copies: Copies, busy_times: Floats, downtimes: Downtimes) -> Tally:
+def busy_times(tables: Tables, window: Window) -> list[float]:
+    """Return, for each queue, the worker-seconds in service in the window: of all attempts, also those that go on."""
+    record, started = tables.record, tables.started_attempts
+    queues = len(record.queues)
+    if not len(started.work):
+        return [0.0] * queues
+    inside = window.overlap(started.started_at, started.ended_at)
+    if queues == 1:
+        return [float(inside.sum())]
+    queue = record.work_queue[started.work]
+    return [float(inside[queue == index].sum()) for index in range(queues)]
+
+
+def tally(simulation: Declaration, tables: Tables, downtimes: Downtimes) -> Tally:
     """Return the tally of a run.
 
     Parameters
     ----------
     simulation : Declaration
         What ran.
-    copies : Copies
-        What the engine wrote down, and what became of each row.
-    busy_times : array of float64
-        The busy time of each work, s.
+    tables : Tables
+        What the engine wrote down, and what follows from it.
     downtimes : sequence of (stop, restart)
         When the server was down, s.
     """
     window = Window(simulation.warm_up, simulation.until)
-    record = copies.record
+    copies, record = tables.copies, tables.record
     buffers = Buffers(simulation, copies, downtimes, window)
     of_buffers = {name: buffers.tally(index) for index, name in enumerate(record.buffers)}
-    of_queues = _queues(simulation, copies, busy_times, window)
-    all_works = Tasks(record, busy_times, window, slice(None))
+    of_queues = _queues(simulation, tables, window)
+    all_works = Tasks(tables, window, slice(None))
     return Tally(
         window=window,
         jobs=len(record.job_time),
@@ -354,25 +355,25 @@ def tally(simulation: Declaration, copies: Copies, busy_times: Floats, downtimes
         buffer_levels=buffers.all_levels([counted.levels for counted in of_buffers.values()]),
         queue_levels=all_works.levels() if len(of_queues) > 1 else next(iter(of_queues.values())).levels,
         buffered=buffers.series(),
-        unfinished=_unfinished(simulation, copies, busy_times, window),
+        unfinished=_unfinished(simulation, tables, window),
     )
 
 
-def _unfinished(simulation: Declaration, copies: Copies, busy_times: Floats, window: Window) -> Series:
+def _unfinished(simulation: Declaration, tables: Tables, window: Window) -> Series:
     """Return the series of the tasks of the queues that have workers: in the others they only gather."""
-    record = copies.record
+    record = tables.record
     served = [index for index, name in enumerate(record.queues) if simulation.workers_of(name)]
     rows = slice(None) if len(served) == len(record.queues) else np.flatnonzero(np.isin(record.work_queue, served))
-    return Tasks(record, busy_times, window, rows).series()
+    return Tasks(tables, window, rows).series()
 
 
-def _queues(simulation: Declaration, copies: Copies, busy_times: Floats, window: Window) -> dict[str, QueueTally]:
-    record = copies.record
-    times = end_to_end(copies, window, len(record.queues))
+def _queues(simulation: Declaration, tables: Tables, window: Window) -> dict[str, QueueTally]:
+    record = tables.record
+    times, busy = end_to_end(tables.copies, window, len(record.queues)), busy_times(tables, window)
     tallies = {}
     for index, name in enumerate(record.queues):
         rows = slice(None) if len(record.queues) == 1 else np.flatnonzero(record.work_queue == index)
         workers = simulation.workers_of(name)
-        tasks = Tasks(record, busy_times, window, rows)
-        tallies[name] = tasks.tally(workers.concurrency if workers else 0, times[index])
+        tasks = Tasks(tables, window, rows)
+        tallies[name] = tasks.tally(workers.concurrency if workers else 0, times[index], busy[index])
     return tallies

@@ -214,6 +214,7 @@ COLUMNS = {
         "items",
         "outcome",
     ],
+    "attempts": ["work_id", "attempt", "started_at", "ended_at", "outcome"],
 }
 
 

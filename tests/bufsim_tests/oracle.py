@@ -145,6 +145,7 @@ class Oracle:
         self.copies: list[Copy] = []
         self.flushes: list[Flush] = []
         self.works: list[Work] = []
+        self.attempts: dict[tuple[int, int], tuple[float, float | None, str]] = {}
         self.sizes = [(0.0, buffer.id, 0, 0) for buffer in model.buffers]
 
     def run(self) -> dict[str, list[tuple]]:
@@ -163,6 +164,7 @@ class Oracle:
             "flushes": self.flush_rows(),
             "buffer_size": self.sizes,
             "work": self.work_rows(),
+            "attempts": [(*number, *fate) for number, fate in sorted(self.attempts.items())],
         }
 
     def possible(self) -> list[tuple[tuple[float, int, int], Callable[[], None]]]:
@@ -213,6 +215,8 @@ class Oracle:
                 self.write_size(buffer)
         if not self.model.durable_queue:
             for queue in self.queues.values():
+                for work in queue.serving:
+                    self.end_attempt(work, "lost")
                 for work in queue.waiting + queue.serving + queue.backing_off:
                     work.outcome, work.lost_at = "lost", self.now
                 queue.waiting, queue.serving, queue.backing_off = [], [], []
@@ -351,12 +355,14 @@ class Oracle:
             work.service = self.draws.service(queue.name, work.attempts, work.row) + queue.workers.per_item * work.items
             work.service_end = self.now + work.service
             work.outcome = "running"
+            self.attempts[work.id, work.attempts] = (self.now, None, "running")
             queue.serving.append(work)
 
     def end_service(self, queue: Queue, work: Work) -> None:
         queue.serving.remove(work)
         work.busy += work.service
         failed = self.draws.failure(queue.name, work.attempts, work.row) < queue.workers.failure
+        self.end_attempt(work, "failed" if failed else "completed")
         if failed and work.attempts <= queue.workers.retries:
             backoff = queue.workers.backoff
             wait = min(backoff.longest, backoff.first * backoff.factor ** (work.attempts - 1))
@@ -364,6 +370,10 @@ class Oracle:
             queue.backing_off.append(work)
         else:
             work.outcome, work.finished_at = "failed" if failed else "completed", self.now
+
+    def end_attempt(self, work: Work, outcome: str) -> None:
+        start, _, _ = self.attempts[work.id, work.attempts]
+        self.attempts[work.id, work.attempts] = (start, self.now, outcome)
 
     def come_back(self, queue: Queue, work: Work) -> None:
         queue.backing_off.remove(work)

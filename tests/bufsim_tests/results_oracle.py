@@ -27,6 +27,7 @@ class Oracle:
         self.jobs = result.jobs.to_dict("records")
         self.flushes = result.flushes.to_dict("records")
         self.work = result.work.to_dict("records")
+        self.attempts = result.attempts.to_dict("records")
         self.sizes = result.buffer_size.to_dict("records")
         stops = self.simulation.stops
         generator = stream(result.seed, "server", "stops", result.replication)
@@ -101,6 +102,14 @@ class Oracle:
 
     def last_sign(self, work: dict) -> float:
         return work["queued_at"] if pd.isna(work["started_at"]) else work["started_at"]
+
+    def busy_time(self, queue: str) -> float:
+        """The worker-seconds of the attempts in a queue that lie in the window."""
+        spans = [(a["started_at"], or_inf(a["ended_at"])) for a in self.attempts if self.queue_of(a) == queue]
+        return math.fsum(max(min(end, self.end) - max(begin, self.start), 0.0) for begin, end in spans)
+
+    def queue_of(self, attempt: dict) -> str:
+        return self.work[attempt["work_id"]]["queue"]
 
     # ticks
 

@@ -14,7 +14,7 @@ from bufsim.cli import run as pictures
 from bufsim.cli.main import COMMANDS
 
 CATALOGUE = Path(__file__).parents[2] / "data" / "scenarios" / "vendure-catalogue.toml"
-TABLES = ["buffer_size", "flushes", "jobs", "work"]
+TABLES = ["attempts", "buffer_size", "flushes", "jobs", "work"]
 SMALL = ["run", "--arrivals", "poisson:80", "--policy", "size(200) | age(30s)", "--until", "1min", "--seed", "1"]
 Printed = pytest.CaptureFixture[str]
 
@@ -39,7 +39,7 @@ def test_the_real_run_prints_the_back_test_and_both_policies(tmp_path: Path, cap
     assert re.search(r"as recorded +size\(200\) \| age\(30s\)", printed)
     assert value(printed, "jobs that arrived") == ["6,660", "6,660"]
     assert value(printed, "flushes  ")[0] == "321"
-    assert printed.endswith(f"in {tmp_path}: 10 tables (csv), 8 pictures (png)\n")
+    assert printed.endswith(f"in {tmp_path}: 12 tables (csv), 8 pictures (png)\n")
     ids = ["search-plugin-apply-collection-filters", "search-plugin-update-search-index"]
     assert files(tmp_path) == sorted(
         [
@@ -169,7 +169,7 @@ def test_keys_of_several_types_can_be_written(tmp_path: Path) -> None:
 def test_without_pyarrow_tables_are_csv(tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert main([*SMALL, "--out", str(tmp_path), "--no-pictures"]) == 0
-    assert files(tmp_path) == ["run/buffer_size.csv", "run/flushes.csv", "run/jobs.csv", "run/work.csv", "summary.csv"]
+    assert files(tmp_path) == [*(f"run/{table}.csv" for table in TABLES), "summary.csv"]
     assert main([*SMALL, "--out", str(tmp_path), "--format", "parquet"]) == 2
     assert (
         "--format parquet needs pyarrow: pip install 'bufsim[parquet]', or take --format csv" in capsys.readouterr().err

@@ -27,7 +27,7 @@ from bufsim.model.traces import ScaledTrace
 from bufsim.verification.models import models
 
 SEED = 11
-TABLES = ("jobs", "flushes", "buffer_size", "work")
+TABLES = ("jobs", "flushes", "buffer_size", "work", "attempts")
 MODELS = 150
 quick = settings(max_examples=60, phases=[Phase.generate, Phase.shrink], suppress_health_check=list(HealthCheck))
 

@@ -37,7 +37,7 @@ from bufsim.engines.workload import Workload
 
 def assert_rows_of_the_oracle(simulation: Simulation) -> None:
     given_rows, expected_rows = rows_of(simulation.run(seed=SEED)), expected(simulation)
-    for table in ("flushes", "buffer_size", "work", "jobs"):
+    for table in ("flushes", "buffer_size", "work", "attempts", "jobs"):
         assert given_rows[table] == expected_rows[table], table
 
 
@@ -63,12 +63,14 @@ def test_the_generated_models_meet_what_they_are_made_for() -> None:
         tables = expected(simulation)
         seen.update({("job", row[11], row[13]) for row in tables["jobs"]})
         seen.update({("work", row[8]) for row in tables["work"]})
+        seen.update({("attempt", row[4]) for row in tables["attempts"]})
         seen.update({("cause", row[3].split("(")[0]) for row in tables["flushes"]})
 
     meet()
     outcomes = {("job", outcome, None) for outcome in ("bypassed", "flushed", "buffered", "in_flight")}
     losses = {("job", "lost", cause) for cause in ("capacity", "buffer", "in_flight", "queue", "down", "race")}
     works = {("work", outcome) for outcome in ("pending", "running", "completed", "failed", "lost", "retrying")}
+    works |= {("attempt", outcome) for outcome in ("running", "completed", "failed", "lost")}
     leaves = ("FlushAtSize", "FlushAtBytes", "FlushAfterAge", "FlushWhenIdle", "FlushEvery", "FlushAt")
     assert outcomes | losses | works | {("cause", leaf) for leaf in leaves} <= set(seen)
 

@@ -43,6 +43,12 @@ def test_jobs_are_in_service_until_they_are_finished():
     assert pairs(busy) == [(0, 0), (4, 1), (6, 1), (8, 1), (10, 1), (12, 0), (17.5, 1), (19.5, 1)]
 
 
+def test_a_job_that_backs_off_is_not_in_service():
+    workers = PushWorkers(1, service=2.0, failure=1.0, retries=1, backoff=3.0)
+    result = models.simulate([1.0], policy=FlushAtSize(1), workers=[workers])
+    assert pairs(levels.in_service(result, "default")) == [(0, 0), (1, 1), (3, 0), (6, 1), (8, 0)]
+
+
 def test_a_volatile_queue_is_empty_after_a_stop():
     run = models.worked(stops=Stops(at=[5.0], downtime=1.0), durable_queue=False).run(seed=1)
     assert pairs(levels.waiting(run, "default"))[:3] == [(0, 0), (4, 2), (5, 0)]

@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from bufsim_tests.models import producer, simulate
+from bufsim_tests.models import producer, rows, simulate, timed
 
 from bufsim import (
     Capacity,
@@ -17,6 +17,7 @@ from bufsim import (
     FlushEvery,
     FlushPolicy,
     FlushWhenIdle,
+    Gamma,
     InvalidTypeError,
     InvalidValueError,
     JobBuffer,
@@ -191,6 +192,64 @@ def test_utilisation_counts_the_part_of_a_service_that_lies_in_the_window():
     # in service from 2 to 12, and from 12 to the end
     result = simulate([1.0, 2.0], workers=[PushWorkers(1, service=10.0)], warm_up=4.0)
     assert result.metric("utilisation") == 1.0
+
+
+RECORDED = [
+    pytest.param(engine, record, id=f"{engine}-{record}")
+    for engine in ("simpy", "compiled")
+    for record in ("all", "flushes", "summary")
+]
+
+
+@pytest.mark.parametrize(("engine", "record"), RECORDED)
+def test_a_worker_that_is_in_a_later_attempt_at_the_end_is_in_use(engine, record):
+    # tried from 1 to 67, again from 67 on: 99 of 100 s
+    workers = PushWorkers(1, service=66.0, failure=1.0, retries=1)
+    model = timed([1.0], policy=FlushAtSize(1), workers=[workers], until=100.0)
+    assert model.run(seed=1, engine=engine, record=record).metric("utilisation") == 0.99
+
+
+@pytest.mark.parametrize(("engine", "record"), RECORDED)
+def test_attempts_before_the_window_are_not_in_it(engine, record):
+    # two attempts from 0 to 50 and to 100, of which the window of 11 s holds the last 10
+    workers = PushWorkers(1, service=50.0, failure=1.0, retries=1)
+    model = timed([0.0], policy=FlushAtSize(1), workers=[workers], warm_up=90.0, until=101.0)
+    result = model.run(seed=1, engine=engine, record=record)
+    assert result.metric("utilisation") == 10.0 / 11.0
+    assert result.metric("mean_service_s") == 100.0
+
+
+@pytest.mark.parametrize(("engine", "record"), RECORDED)
+def test_an_attempt_that_is_lost_with_the_queue_counts_up_to_then(engine, record):
+    # in service from 0 to 6, after a wait of 2 s from 8 on, and lost at 11: 9 of 20 s
+    workers = PushWorkers(1, service=6.0, failure=1.0, retries=1, backoff=2.0)
+    stops = Stops(at=[11.0], downtime=1.0)
+    model = timed([0.0], policy=FlushAtSize(1), workers=[workers], stops=stops, durable_queue=False)
+    result = model.run(seed=1, engine=engine, record=record)
+    assert result.metric("utilisation") == 9.0 / 20.0
+    if record == "all":
+        assert rows(result.attempts, *result.attempts) == [(0, 1, 0.0, 6.0, "failed"), (0, 2, 8.0, 11.0, "lost")]
+
+
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+def test_utilisation_with_retries_is_what_the_jobs_bring(engine):
+    # M/G/1 with geometric attempts: load = λ·E[attempts]·E[S] = 0.3 · 1 / (1 − 0.25) · 1
+    until = 40_000.0
+    model = Simulation(
+        producers=[Producer("p", Poisson(0.3))],
+        buffers=[JobBuffer("b", policy=FlushAtSize(1))],
+        workers=[PushWorkers(1, service=Gamma(1.0, scv=2.0), failure=0.25, retries=60)],
+        warm_up=1000.0,
+        until=until,
+    )
+    # the standard deviation of the work brought in t s is sqrt(λ·t·E[W²]), where W is the work of a job
+    mean, second = 1.0 / 0.75, 2.0 / 0.75 + (1.0 + 0.25) / 0.75**2
+    deviation = math.sqrt(0.3 * second / (until - 1000.0))
+    result = model.run(seed=4, engine=engine)
+    assert result.metric("utilisation") == pytest.approx(0.3 * mean, abs=4.0 * deviation)
+    begin, end = result.attempts["started_at"], result.attempts["ended_at"].fillna(until)
+    by_hand = (end.clip(1000.0, until) - begin.clip(1000.0, until)).sum() / (until - 1000.0)
+    assert result.metric("utilisation") == pytest.approx(by_hand, rel=1e-12)
 
 
 def test_a_job_that_is_tried_again_is_counted_when_it_is_finished():

@@ -155,6 +155,23 @@ def test_every_other_loss_names_its_time_and_cause():
     assert losses(simulate([1.0, 2.0, 2.5], storage=storage))[2] == ("lost", 2.5, "race")
 
 
+def test_attempts_are_those_that_have_started():
+    result = run(
+        [1.0, 2.0],
+        policy=FlushAtSize(1),
+        workers=[PushWorkers(2, service=[0.5, 9.0], failure=1.0, retries=2, backoff="1s")],
+        until=14.0,
+    )
+    assert rows(result.attempts, *result.attempts) == [
+        (0, 1, 1.0, 1.5, "failed"),
+        (0, 2, 2.5, 3.0, "failed"),
+        (0, 3, 4.0, 4.5, "failed"),
+        (1, 1, 2.0, 11.0, "failed"),
+        (1, 2, 12.0, None, "running"),
+    ]
+    assert list(run([1.0], policy=NeverFlush()).attempts.columns) == [column.name for column in SCHEMAS["attempts"]]
+
+
 def test_busy_time_is_the_sum_of_the_finished_attempts_in_order():
     result = simulate(
         [1.0, 2.0],

@@ -135,6 +135,8 @@ def test_queues_are_those_of_the_work_table(result: Result) -> None:
         assert kept.attempts == sum(work["attempts"] for work in finished)
         assert kept.service_time == close(sum(work["busy_time"] for work in finished))
         assert kept.longest_service == max((work["busy_time"] for work in finished), default=0.0)
+        assert kept.busy_time == close(oracle.busy_time(queue))
+        assert kept.busy_time <= kept.concurrency * tally.window.span * (1.0 + 1e-12)
         started = [work for work in works if oracle.seen(work["started_at"])]
         check_sample(kept.waits, [work["started_at"] - work["queued_at"] for work in started])
         rows = [row for row in oracle.jobs if row["queue"] == queue and oracle.seen(row["finished_at"])]

@@ -12,9 +12,11 @@ import numpy as np
 from bufsim.engines.kernel import tallies
 from bufsim.engines.kernel.records import Records
 from bufsim.engines.kernel.state import (
+    ATTEMPT_AT,
     BUSY,
     FINISHED_AT,
     LOST_AT,
+    MORE_RETRIES,
     MORE_ROOM,
     MORE_SERVICE_DRAWS,
     POLLING,
@@ -186,6 +188,8 @@ def start(state: State, queue: Queue, now: float) -> int:
         return MORE_SERVICE_DRAWS
     if run.ends + starts > len(state.heap):
         return MORE_ROOM
+    if run.records and queue.retries > 0 and run.retry + starts > len(state.retries):
+        return MORE_RETRIES
     queue.start_at = rules.INF
     queue.last_poll = now
     for _ in range(starts):
@@ -196,12 +200,24 @@ def start(state: State, queue: Queue, now: float) -> int:
         queue.free -= 1
         tasks.outcome[at] = RUNNING
         tasks.whole[TASK_ATTEMPTS, at] += 1
-        if tasks.whole[TASK_ATTEMPTS, at] == 1:
-            tasks.seconds[STARTED_AT, at] = now
-            if run.tallies:
-                tallies.count_first_start(run, state.tally, tasks, queue, task, now)
+        write_start(state, queue, task, now)
         push(run, state.heap, now + service_time(run, queue, tasks, state.draws, state.spans, task), task)
     return 0
+
+
+def write_start(state: State, queue: Queue, task: int, now: float) -> None:
+    """Write that the present attempt at a task starts."""
+    run, tasks, at = state.run[0], state.tasks, task - state.run[0].task_first
+    if run.tallies:
+        tasks.seconds[ATTEMPT_AT, at] = now
+    if tasks.whole[TASK_ATTEMPTS, at] == 1:
+        tasks.seconds[STARTED_AT, at] = now
+        if run.tallies:
+            tallies.count_first_start(run, state.tally, tasks, queue, task, now)
+    elif run.records:
+        retry = state.retries[run.retry]
+        retry.task, retry.number, retry.start = task, tasks.whole[TASK_ATTEMPTS, at], now
+        run.retry += 1
 
 
 def lacks_attempt_draws(run: Run, queue: Queue, tasks: TaskWindow, spans: Records[Span], starts: int) -> bool:
@@ -249,6 +265,7 @@ def end_service(state: State, queue: Queue, task: int, now: float) -> None:
     queue.free += 1
     tasks.whole[TASK_FINISHED, at] = attempt
     if run.tallies:
+        tallies.count_attempt(run, queue, tasks, task, now)
         tasks.seconds[BUSY, at] += service_time(run, queue, tasks, state.draws, state.spans, task)
     if failed and attempt <= queue.retries:
         tasks.outcome[at] = RETRYING

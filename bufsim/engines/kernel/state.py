@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 # what `loop.run` returns: done, or what the caller must do before it calls again; 0 is for going on
-DONE, MORE_JOBS, MORE_FLUSH_DRAWS, MORE_SERVICE_DRAWS, MORE_ROOM, RINGS = range(1, 7)
+DONE, MORE_JOBS, MORE_FLUSH_DRAWS, MORE_SERVICE_DRAWS, MORE_ROOM, MORE_RETRIES, RINGS = range(1, 8)
 
 # opcodes of policies: those of leaves are in `model.rules`
 ANY, ALL, CHECKED = range(-3, 0)
@@ -81,6 +81,7 @@ class Run(Record):
     size_row: int
     flush: int
     task: int
+    retry: int
     ends: int  # on the heap
     stop: int
     down: bool
@@ -251,6 +252,14 @@ class Span(Record):
     count: int
 
 
+class Retry(Record):
+    """A row of the retries: an attempt at a task after the first, and when it starts."""
+
+    task: int
+    number: int
+    start: float
+
+
 class Flush(Record):
     """A row of the flushes."""
 
@@ -266,9 +275,10 @@ class Flush(Record):
 # rows of RowWindow.whole and RowWindow.small; CARRIED: the next row that the same task carries
 ROW_JOB, ROW_FLUSH, ROW_TASK, ROW_NEXT, ROW_CARRIED = range(5)
 ROW_BUFFER, ROW_LOSS, ROW_GONE = range(3)
-# rows of TaskWindow.whole, TaskWindow.seconds and TaskWindow.small; ROW: the first of the rows that it carries
+# rows of TaskWindow.whole, TaskWindow.seconds and TaskWindow.small; ROW: the first of the rows that it carries;
+# ATTEMPT_AT: when its present attempt started, and BUSY: the service times of those that have ended
 TASK_FLUSH, TASK_ATTEMPTS, TASK_FINISHED, TASK_ITEMS, TASK_PLACE, TASK_NEXT, TASK_ROW, TASK_ROWS = range(8)
-QUEUED_AT, STARTED_AT, FINISHED_AT, LOST_AT, BUSY = range(5)
+QUEUED_AT, STARTED_AT, FINISHED_AT, LOST_AT, ATTEMPT_AT, BUSY = range(6)
 TASK_QUEUE, TASK_BUFFER = range(2)
 
 
@@ -332,6 +342,7 @@ class State(NamedTuple):
     sizes: SizeColumns
     flushes: Records[Flush]
     tasks: TaskWindow
+    retries: Records[Retry]
     heap: Records[End]
     free: Floats
     draws: Floats

@@ -8,12 +8,12 @@ from __future__ import annotations
 from bufsim.engines import bins
 from bufsim.engines.kernel.records import Records
 from bufsim.engines.kernel.state import (
+    ATTEMPT_AT,
     BUSY,
     NO_WORKERS,
     QUEUED_AT,
     ROW_CARRIED,
     ROW_GONE,
-    STARTED_AT,
     TASK_ATTEMPTS,
     TASK_BUFFER,
     TASK_ROW,
@@ -368,6 +368,11 @@ def count_first_start(run: Run, tally: Tally, tasks: TaskWindow, queue: Queue, t
         observe(sample, tally.counts, now - tasks.seconds[QUEUED_AT, task - run.task_first])
 
 
+def count_attempt(run: Run, queue: Queue, tasks: TaskWindow, task: int, now: float) -> None:
+    """Count the service of the present attempt at a task up to now, when it ends or the run does."""
+    queue.busy_time += max(now - max(tasks.seconds[ATTEMPT_AT, task - run.task_first], run.start), 0.0)
+
+
 def count_finish(
     run: Run,
     tally: Tally,
@@ -381,17 +386,13 @@ def count_finish(
     """Count that a task is completed, or has failed for good; nothing more becomes of the rows that it carries."""
     at = task - run.task_first
     change_queue_level(run, tally, queue, UNFINISHED, now, -1)
-    attempts, busy = tasks.whole[TASK_ATTEMPTS, at], tasks.seconds[BUSY, at]
-    if attempts == 1:
-        queue.busy_time += max(now - max(tasks.seconds[STARTED_AT, at], run.start), 0.0)
+    busy = tasks.seconds[BUSY, at]
     if now >= run.start:
-        if attempts > 1:
-            queue.busy_time += busy
         if tasks.outcome[at] == COMPLETED:
             queue.completed += 1
         else:
             queue.failed += 1
-        queue.attempts += attempts
+        queue.attempts += tasks.whole[TASK_ATTEMPTS, at]
         queue.service_time += busy
         queue.longest_service = max(queue.longest_service, busy)
         count_end_to_end(run, tally, jobs, rows, tasks, task, now)
@@ -424,8 +425,8 @@ def count_lost_task(
     at = task - run.task_first
     if tasks.whole[TASK_ATTEMPTS, at] == 0:
         change_queue_level(run, tally, queue, WAITING, now, -1)
-    elif tasks.whole[TASK_ATTEMPTS, at] == 1 and tasks.outcome[at] == RUNNING:
-        queue.busy_time += max(now - max(tasks.seconds[STARTED_AT, at], run.start), 0.0)
+    elif tasks.outcome[at] == RUNNING:
+        count_attempt(run, queue, tasks, task, now)
     change_queue_level(run, tally, queue, UNFINISHED, now, -1)
     if now >= run.start:
         queue.lost += 1
@@ -479,10 +480,8 @@ def find_live(run: Run, buffer: Buffer, queue: Queue, rows: RowWindow, tasks: Ta
 
 
 def count_running(run: Run, queues: Records[Queue], jobs: JobWindow, tasks: TaskWindow, heap: Records[End]) -> None:
-    """Count the service so far of the tasks that run for the first time when the run ends."""
+    """Count the service so far of the tasks that run when the run ends."""
     for i in range(run.ends):
         task = heap[i].task
-        at = task - run.task_first
-        if tasks.outcome[at] == RUNNING and tasks.whole[TASK_ATTEMPTS, at] == 1:
-            queue = queues[queue_of_task(run, jobs, tasks, task)]
-            queue.busy_time += run.until - max(tasks.seconds[STARTED_AT, at], run.start)
+        if tasks.outcome[task - run.task_first] == RUNNING:
+            count_attempt(run, queues[queue_of_task(run, jobs, tasks, task)], tasks, task, run.until)
