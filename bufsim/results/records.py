@@ -425,7 +425,7 @@ def flush_table(
         buffer=_category(columns["flush_buffer"], names["buffers"]),
         start=columns["flush_start"],
         end=columns["flush_end"],
-        cause=_category(columns["flush_cause"], names["causes"]),
+        cause=_occurring(columns["flush_cause"], names["causes"]),
         batch_size=columns["flush_jobs"],
         reduced_size=_position(reduced, missing(reduced)),
         nbytes=columns["flush_nbytes"],
@@ -508,6 +508,17 @@ def _category(codes: npt.NDArray[np.integer], names: Sequence[Hashable]) -> pd.C
         # pandas keeps the codes of few names in one byte, and would copy wider ones
         codes = one_value(codes[:1].astype(np.min_scalar_type(-max(len(names), 2))), len(codes))
     return pd.Categorical.from_codes(codes, dtype=_categories(names), validate=False)
+
+
+def _occurring(codes: npt.NDArray[np.integer], names: Sequence[str]) -> pd.Categorical[Any]:
+    """Return names by their codes, and as categories those that occur, in the order of their texts.
+
+    So the column says nothing but its values: however a policy is spelled, equal tables compare equal.
+    """
+    used = sorted(np.unique(codes).tolist(), key=names.__getitem__)
+    place = np.zeros(len(names), np.int64)
+    place[used] = np.arange(len(used))
+    return _category(place[codes], [names[code] for code in used])
 
 
 def _categories(names: Sequence[Hashable]) -> pd.CategoricalDtype:

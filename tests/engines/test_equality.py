@@ -41,6 +41,7 @@ def uncompiled(simulation: Simulation) -> Result:
 def assert_same_tables(one: Result, other: Result) -> None:
     for name in TABLES:
         pd.testing.assert_frame_equal(getattr(one, name), getattr(other, name), check_exact=True, obj=name)
+        assert getattr(one, name).equals(getattr(other, name)), name
 
 
 def built_in() -> Iterator[type]:

@@ -12,8 +12,11 @@ from hypothesis import given, settings
 from bufsim import (
     BufsimError,
     Capacity,
+    FlushAfterAge,
+    FlushAtBytes,
     FlushAtSize,
     FlushEvery,
+    FlushWhenIdle,
     JobBuffer,
     KeepAll,
     Merge,
@@ -155,8 +158,44 @@ def test_every_other_loss_names_its_time_and_cause():
     assert losses(simulate([1.0, 2.0, 2.5], storage=storage))[2] == ("lost", 2.5, "race")
 
 
+SIZE, AGE = FlushAtSize(3), FlushAfterAge(2.5)
+SPELLINGS = {
+    "never": SIZE | AGE | NeverFlush(),
+    "never first": NeverFlush() | SIZE | AGE,
+    "twice": SIZE | AGE | SIZE,
+    "a size of one": (SIZE & FlushAtSize(1)) | AGE,
+    "absorbed": SIZE | AGE | (AGE & FlushAtBytes(10**9)),
+    "turned": AGE | SIZE,
+    "a rule that never comes": SIZE | AGE | FlushAtSize(10**6),
+}
+TIMES = [0.1, 0.2, 0.3, 4.0, 9.0, 9.1, 9.2, 15.0]
+
+
+@pytest.mark.parametrize("policy", SPELLINGS.values(), ids=SPELLINGS)
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+def test_tables_with_the_same_values_compare_equal_however_the_policy_is_spelled(policy, engine):
+    plain = timed(TIMES, policy=SIZE | AGE).run(seed=1)
+    other = timed(TIMES, policy=policy)
+    tables = other.run(seed=1, engine=engine)
+    assert plain.flushes.cause.tolist() == [repr(SIZE), repr(AGE), repr(SIZE), repr(AGE)]
+    for name in SCHEMAS:
+        assert getattr(plain, name).equals(getattr(tables, name)), name
+    kept = other.run(seed=1, engine=engine, record="flushes").flushes
+    assert plain.flushes.equals(kept)
+    pd.testing.assert_frame_equal(plain.flushes, kept)
+    assert plain.tally.buffers == tables.tally.buffers
+    # the negative control: another cause is another table
+    assert not plain.flushes.equals(timed(TIMES, policy=SIZE | FlushWhenIdle(2.5)).run(seed=1).flushes)
+
+
+def test_the_categories_of_causes_are_those_that_occur():
+    causes = simulate(TIMES, policy=FlushAfterAge(2.5) | FlushAtSize(100) | NeverFlush()).flushes["cause"]
+    assert list(causes.cat.categories) == [repr(AGE)]
+    assert list(simulate([1.0], policy=NeverFlush()).flushes["cause"].cat.categories) == []
+
+
 def test_attempts_are_those_that_have_started():
-    result = run(
+    result = simulate(
         [1.0, 2.0],
         policy=FlushAtSize(1),
         workers=[PushWorkers(2, service=[0.5, 9.0], failure=1.0, retries=2, backoff="1s")],
@@ -169,7 +208,9 @@ def test_attempts_are_those_that_have_started():
         (1, 1, 2.0, 11.0, "failed"),
         (1, 2, 12.0, None, "running"),
     ]
-    assert list(run([1.0], policy=NeverFlush()).attempts.columns) == [column.name for column in SCHEMAS["attempts"]]
+    assert list(simulate([1.0], policy=NeverFlush()).attempts.columns) == [
+        column.name for column in SCHEMAS["attempts"]
+    ]
 
 
 def test_busy_time_is_the_sum_of_the_finished_attempts_in_order():
