@@ -28,8 +28,9 @@ from bufsim import (
     Simulation,
     Trace,
 )
+from bufsim.results.records import SCHEMAS
 
-TABLES = ("jobs", "flushes", "buffer_size", "work")
+TABLES = tuple(SCHEMAS)
 EDITS = Producer("edits", Poisson(20.0), queue="index")
 MAILS = Producer("mails", Poisson(5.0), queue="email")
 

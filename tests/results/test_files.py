@@ -13,10 +13,11 @@ from bufsim_tests.models import producer, simulate, timed
 from hypothesis import given, settings
 
 from bufsim import InvalidTypeError, InvalidValueError, MissingExtraError, PushWorkers, Result, UniqueByKey
-from bufsim.results.files import built, plain
+from bufsim.results.files import FORMAT, built, plain
 from bufsim.results.measures import Histogram
+from bufsim.results.records import SCHEMAS
 
-TABLES = ("jobs", "flushes", "buffer_size", "work")
+TABLES = tuple(SCHEMAS)
 
 
 def saved_and_loaded(result: Result, path) -> Result:
@@ -146,7 +147,7 @@ def rewritten(path, change):
             archive.writestr(name, data)
 
 
-@pytest.mark.parametrize(("number", "way_out"), [(1, "run it again"), (3, "update bufsim")])
+@pytest.mark.parametrize(("number", "way_out"), [(1, "run it again"), (FORMAT + 1, "update bufsim")])
 def test_a_file_of_another_format_is_refused_with_the_way_out(tmp_path, number, way_out):
     path = simulate([1.0]).save(tmp_path / "run.zip")
     rewritten(path, lambda about: about.update(format=number))

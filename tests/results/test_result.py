@@ -14,9 +14,9 @@ from bufsim import BufsimError, FlushAtSize, FlushEvery, InvalidValueError, JobB
 from bufsim.engines.simpy_engine import Model
 from bufsim.engines.workload import Workload
 from bufsim.results.metrics import METRICS
-from bufsim.results.records import Tables
+from bufsim.results.records import SCHEMAS, Tables
 
-TABLES = ("jobs", "flushes", "buffer_size", "work")
+TABLES = tuple(SCHEMAS)
 
 
 def at_level(simulation, recorded, seed=1) -> Result:
