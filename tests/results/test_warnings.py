@@ -75,19 +75,18 @@ def test_a_load_of_exactly_all_that_the_workers_can_do_is_no_overload(record):
 
 
 def test_each_attempt_and_each_item_is_part_of_the_load():
-    times = [float(second) for second in range(20)]
-    # 20 jobs in 20 s, each tried 1 + 0.5 + 0.25 times for 0.5 s: 0.875; with one more retry 0.9375
-    again = {"failure": 0.5, "retries": 2}
-    assert simulate(times, policy=FlushAtSize(1), workers=[PushWorkers(1, service=0.5, **again)]).warnings() == []
-    (warning,) = simulate(times, policy=FlushAtSize(1), workers=[PushWorkers(1, service=0.6, **again)]).warnings()
-    assert warning.startswith("unstable: load 1.05 of the capacity")
-    # 4 merged jobs of 5 items each, 0.5 s + 5 · 0.9 s: 20 s of service in 20 s; with 1 s an item 22 s
-    merged = {"policy": FlushAtSize(5), "reduce": Merge()}
-    assert simulate(times, workers=[PushWorkers(1, service=0.5, per_item=0.9)], **merged).warnings() == []
-    (warning,) = simulate(times, workers=[PushWorkers(1, service=0.5, per_item=1.0)], **merged).warnings()
-    assert warning.startswith("unstable: load 1.1 of the capacity")
-    given = simulate(times, policy=FlushAtSize(1), workers=[PushWorkers(1, service=[1.0, 2.0] * 10)])
-    assert given.warnings()[0].startswith("unstable: load 1.5 of the capacity")
+    def unstable(service, *, batch=1, **others):
+        workers = PushWorkers(1, service=service, **others)
+        result = simulate(range(20), policy=FlushAtSize(batch), reduce=Merge(), workers=[workers])
+        return [text.partition(" of the capacity")[0] for text in result.warnings() if text.startswith("unstable")]
+
+    # 20 jobs in 20 s, each tried 1 + 0.5 + 0.25 times: 1.75 times what the service times alone bring
+    assert unstable(0.5, failure=0.5, retries=2) == []
+    assert unstable(0.6, failure=0.5, retries=2) == ["unstable: load 1.05"]
+    # 4 merged jobs of 5 items each: 4 · (0.5 + 5 · 0.9) s = 20 s of service in 20 s; with 1 s an item 22 s
+    assert unstable(0.5, per_item=0.9, batch=5) == []
+    assert unstable(0.5, per_item=1.0, batch=5) == ["unstable: load 1.1"]
+    assert unstable([1.0, 2.0] * 10) == ["unstable: load 1.5"]
 
 
 def test_polling_workers_start_one_job_a_poll():
