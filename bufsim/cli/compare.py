@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
@@ -22,20 +23,25 @@ from bufsim.plots.subjects import ends
 from bufsim.results.losses import can_lose
 from bufsim.results.metrics import SHOWN_OF_LOSS, shown_of_comparison
 from bufsim.simulation import Simulation
+from bufsim.spelling import naming
 from bufsim.statistics import Interval
 from bufsim.studies.comparisons import Compared, Comparisons
 from bufsim.studies.estimates import UndefinedError
 from bufsim.studies.expressions import Expression, expression
 from bufsim.studies.quantities import Quantity
+from bufsim.studies.scenarios import grid
 from bufsim.studies.study import Study
 from bufsim.studies.study_numbers import IncompleteError
 from bufsim.studies.study_result import StudyResult
+from bufsim.studies.varied import Choice, read
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
 _WIDTH = 118
+_PLURAL = {"policy": "policies", "scenario": "scenarios"}
+_JOINT = " · "
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -68,11 +74,14 @@ class SideBySide:
         What was compared.
     metrics : tuple of str
         The metrics that are shown, also where there is nothing to compare.
+    kind : {"policy", "scenario"}
+        What is compared: policies alone, or something else too.
     """
 
     result: StudyResult
     comparisons: Comparisons
     metrics: tuple[str, ...]
+    kind: str = "policy"
 
     def text(self) -> str:
         """Return a row a policy, then two rows a pair, in as many blocks of metrics as the width needs."""
@@ -85,7 +94,7 @@ class SideBySide:
         short = letters(self.result.finished)
         policies = [f"{letter}  {name}" for name, letter in short.items()]
         differences = [label for first, second in self._pairs() for label in (f"{short[first]} - {short[second]}", "")]
-        return ["policy", *policies, *([""] if differences else []), *differences]
+        return [self.kind, *policies, *([""] if differences else []), *differences]
 
     def _pairs(self) -> list[tuple[str, str]]:
         """Return the pairs in the order of the policies; a metric without a value is not in all of them."""
@@ -189,10 +198,10 @@ def _save(folder: Folder, name: str, draw: Callable[[], Axes]) -> str:
 
 
 _DESCRIPTION = """\
-Compare flush policies: each runs as often as asked, and all meet the same arrivals and draws. Prints every metric with
-its confidence interval, and for every two policies the paired difference, with a verdict that is adjusted for all the
-comparisons made: better, worse, equivalent (with --margin), identical, or not separable; with the replications that
-would show the difference, and how many times as many without pairing.
+Compare flush policies, or other values (--vary): each runs as often as asked, and all meet the same arrivals and draws.
+Prints every metric with its confidence interval, and for every two policies the paired difference, with a verdict that
+is adjusted for all the comparisons made: better, worse, equivalent (with --margin), identical, or not separable; with
+the replications that would show the difference, and how many times as many without pairing.
 """
 _EXAMPLES = """\
 examples:
@@ -200,6 +209,12 @@ examples:
   bufsim compare shop.toml --policy "size(200) | age(30s)"         (against the policy that the file has)
   bufsim compare shop.toml --policy "size(100)" --policy "size(200)" --metric p99_wait --metric utilisation --margin 5%
   bufsim compare --arrivals poisson:80 --until 1h --policy "every(5s)" --policy "age(5s)" --policy "size(400)" -n 50
+  bufsim compare shop.toml --vary "capacity=2048,6144,none"        (under the policy that the file has)
+  bufsim compare shop.toml --policy "age(5s)" --vary "drain=all,at_most(512)" --vary "concurrency=1,2,4"
+
+What --vary takes besides: storage=in_memory,durable  flush_time=50ms,100ms  workers=push(3),polling  service=20ms,40ms
+poll_interval  per_item  failure  retries  backoff  reduce  collect  stops  durable_queue  until  warm_up; in the words
+of a scenario file. A single value is compared with what the model has.
 
 The words for policies are those of bufsim run --help. A metric is a name (p99_wait, work_saved_share, p99_wait[search])
 or an expression of them ("0.4 * flush_rate_per_s + 0.01 * mean_buffer_size_jobs"); bufsim metrics lists the names.
@@ -208,6 +223,7 @@ or an expression of them ("0.4 * flush_rate_per_s + 0.01 * mean_buffer_size_jobs
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     inputs.add_options(parser, several=True)
+    inputs.add_vary(parser, "every combination is compared")
     question = parser.add_argument_group("what is asked")
     inputs.add_replications(question, 30)
     question.add_argument("--metric", action="append", metavar="NAME", help="what is compared (default: what fits)")
@@ -233,13 +249,14 @@ def _run(options: argparse.Namespace) -> int:
     title, scenarios = _scenarios(options)
     seed = fresh_seed() if options.seed is None else options.seed
     study = Study(scenarios, seed=seed, baseline=options.baseline)
-    metrics = options.metric or usual_metrics(next(iter(scenarios.values())))
+    metrics = options.metric or usual_metrics(*scenarios.values())
     result = study.run(options.replications, engine=options.engine, **inputs.how(options))
     margin = _margin(options.margin)
     if not result.finished and not result.complete:
         raise KeyboardInterrupt
     comparisons = _compared(result, metrics, margin)
-    _tell(console, title, result, comparisons, metrics)
+    kind = "scenario" if options.vary else "policy"
+    _tell(console, title, result, comparisons, metrics, kind)
     answer = _answer(title, result, comparisons, metrics)
     if folder is not None:
         _write(folder, result, comparisons, metrics)
@@ -263,7 +280,7 @@ def _compared(result: StudyResult, metrics: Sequence[str], margin: str | dict[st
 
 
 def _scenarios(options: argparse.Namespace) -> tuple[str, dict[str, Simulation]]:
-    """Return the title of what is asked, and a simulation for each policy by its words."""
+    """Return the title of what is asked, and a simulation for each policy, and each value varied, by its words."""
     policies: list[str] = options.policy or []
     checks.unique("--policy", policies)
     own = options.scenario is not None and len(policies) == 1
@@ -273,19 +290,43 @@ def _scenarios(options: argparse.Namespace) -> tuple[str, dict[str, Simulation]]
     # variations of one simulation, so that they share what is drawn
     for other in policies if own else policies[1:]:
         simulations[other] = scenario.simulation.with_policy(spelling.policy(other, name="--policy"))
-    if len(simulations) < 2:
+    if len(simulations) < 2 and not options.vary:
         raise InvalidValueError(
             f"a comparison needs two different policies at least, got {words!r} alone; give --policy again, such as "
-            '--policy "size(200) | age(30s)"'
+            '--policy "size(200) | age(30s)", or vary something else, such as --vary "capacity=100,1000"'
         )
-    return scenario.title, simulations
+    return scenario.title, _varied(simulations, options.vary or [])
 
 
-def usual_metrics(simulation: Simulation) -> list[str]:
-    """Return the metrics that a planner asks first, of those that say something about this model."""
-    takes_time = any(buffer.flush_time != FlushTime(0.0) for buffer in simulation.buffers)
-    reduces = any(buffer.reduce != KeepAll() for buffer in simulation.buffers)
-    return shown_of_comparison(takes_time=takes_time, reduces=reduces, loses=can_lose(simulation))
+def _varied(simulations: dict[str, Simulation], texts: Sequence[str]) -> dict[str, Simulation]:
+    """Return every simulation with every combination of the values; one value alone, and as declared."""
+    varied = [read(text) for text in texts]
+    checks.unique("fields of --vary", [field for field, _ in varied])
+    found: dict[str, Simulation] = {}
+    for (policy, simulation), *chosen in itertools.product(simulations.items(), *map(_steps, varied)):
+        parts = [words for words, _ in chosen]
+        name = _JOINT.join([policy, *parts] if len(simulations) > 1 or not parts else parts)
+        over = {field: [value] for _, step in chosen for field, value in step.items()}
+        with naming("--vary"):
+            (found[name],) = grid(simulation, over).values() if over else [simulation]
+    return found
+
+
+def _steps(varied: tuple[str, list[Choice]]) -> list[tuple[str, dict[str, object]]]:
+    """Return the values of a field, each with its words; of a single one also that the field stays as it is."""
+    field, values = varied
+    as_declared: list[tuple[str, dict[str, object]]] = [(f"{field} as declared", {})] if len(values) == 1 else []
+    return [*as_declared, *((f"{field} {choice.words}", {field: choice.value}) for choice in values)]
+
+
+def usual_metrics(*simulations: Simulation) -> list[str]:
+    """Return the metrics that a planner asks first, of those that say something about any of these models."""
+    buffers = [buffer for simulation in simulations for buffer in simulation.buffers]
+    return shown_of_comparison(
+        takes_time=any(buffer.flush_time != FlushTime(0.0) for buffer in buffers),
+        reduces=any(buffer.reduce != KeepAll() for buffer in buffers),
+        loses=any(map(can_lose, simulations)),
+    )
 
 
 def _pairs(result: StudyResult) -> list[tuple[str, str]] | None:
@@ -308,17 +349,19 @@ def _margin(given: Sequence[str] | None) -> str | dict[str, str] | None:
     return given[0]
 
 
-def _tell(console: Console, title: str, result: StudyResult, comparisons: Comparisons, metrics: Sequence[str]) -> None:
+def _tell(
+    console: Console, title: str, result: StudyResult, comparisons: Comparisons, metrics: Sequence[str], kind: str
+) -> None:
     engines = " and ".join(sorted({result.engines[name] for name in result.finished}))
     part = ""
     if not result.complete:
         part = f", INTERRUPTED: this is what was finished (replications: {result.replication_counts()})"
     console.say(
-        f"{title}: {len(result.finished)} policies, {result.replications} replications each under common random "
+        f"{title}: {len(result.finished)} {_PLURAL[kind]}, {result.replications} replications each under common random "
         f"numbers, seed {result.seed}, {engines} engine{part}\n"
     )
-    console.say(f"{SideBySide(result, comparisons, tuple(metrics)).text()}\n")
-    console.say(_wrapped(basis(result, comparisons)))
+    console.say(f"{SideBySide(result, comparisons, tuple(metrics), kind).text()}\n")
+    console.say(_wrapped(basis(result, comparisons, _PLURAL[kind])))
     for row in comparisons.rows:
         if row.verdict in ("not separable", "equivalent"):
             console.say(_wrapped(row.sentence()))
@@ -326,12 +369,12 @@ def _tell(console: Console, title: str, result: StudyResult, comparisons: Compar
         console.say("\n" + _wrapped(sentence))
 
 
-def basis(result: StudyResult, comparisons: Comparisons) -> str:
+def basis(result: StudyResult, comparisons: Comparisons, kinds: str = "policies") -> str:
     """The basis of the numbers, in words."""
     if not comparisons.rows:
         if not result.complete:
-            return "Nothing is compared: it was interrupted before two policies had two replications in common."
-        return "Nothing is compared: no two policies have a value of any of these metrics."
+            return f"Nothing is compared: it was interrupted before two {kinds} had two replications in common."
+        return f"Nothing is compared: no two {kinds} have a value of any of these metrics."
     level = f"{formats.level(comparisons.rows[0].comparison.interval.confidence)}"
     count = len(comparisons.rows)
     together = f"together (Holm over {count} comparisons)" if count > 1 else "(one comparison)"
@@ -341,7 +384,7 @@ def basis(result: StudyResult, comparisons: Comparisons) -> str:
             "say what would have been on the recorded day, and nothing of other days."
         )
     return (
-        f"Paired differences over {result.replications} replications. The intervals of policies hold at {level} each, "
+        f"Paired differences over {result.replications} replications. The intervals of {kinds} hold at {level} each, "
         f"those of differences and the verdicts at {level} {together}. Under each difference stand its verdict, n≈ the "
         "replications that would show it, and × how many times as many without pairing, where that is not 1."  # noqa: RUF001  # times, as books write it
     )

@@ -46,6 +46,17 @@ def add_options(parser: argparse.ArgumentParser, *, several: bool = False) -> No
     )
 
 
+def add_vary(parser: argparse.ArgumentParser, told: str) -> None:
+    """Add the option that varies something else than policies."""
+    group = parser.add_argument_group("what is varied besides policies")
+    group.add_argument(
+        "--vary",
+        action="append",
+        metavar="FIELD=VALUES",
+        help=f'"capacity=2048,6144", "drain=all,at_most(512)", "storage=in_memory,durable"; given again, {told}',
+    )
+
+
 def _add(group: argparse._ArgumentGroup, options: dict[str, tuple[str, str]]) -> None:
     for name, (metavar, told) in options.items():
         kind = _time if metavar == "TIME" else str

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, Literal
 
-from bufsim import checks, vendure
+from bufsim import checks, formats, vendure
 from bufsim.checks import Seconds
 from bufsim.declared import Count, Duration, Flag, OptionalSize, Rule, Text, Value, Wide, default, instance, value
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import rules
-from bufsim.model.distributions import AnyTime, DistributionLike
+from bufsim.model.distributions import AnyTime, Constant, DistributionLike
 from bufsim.model.flush_policy import FlushPolicy
 from bufsim.model.reducers import KeepAll, Reduce
 from bufsim.vendure import InMemoryJobBufferStorageStrategy, JobBufferStorageStrategy
@@ -47,6 +47,17 @@ class Capacity(Value):
                 "Capacity needs jobs or nbytes, got neither; a buffer without a limit has no Capacity"
             )
 
+    @property
+    def label(self) -> str:
+        """The room in few words: "2,048 jobs"."""
+        return f"{_most(self.jobs, self.nbytes)}{', drop oldest' if self.on_full == 'drop_oldest' else ''}"
+
+
+def _most(count: int | None, nbytes: int | None) -> str:
+    """A number of jobs, and of bytes, of those that there are."""
+    parts = [None if count is None else formats.jobs(count), None if nbytes is None else formats.nbytes(nbytes)]
+    return " and ".join(filter(None, parts))
+
 
 class Drain(Value, ABC):
     """The amount that one flush takes."""
@@ -56,6 +67,11 @@ class Drain(Value, ABC):
     @abstractmethod
     def count(self, nbytes: Sequence[int]) -> int:
         """Number of the oldest jobs that a flush takes; `nbytes` are the jobs' sizes, the oldest first."""
+
+    @property
+    def label(self) -> str:
+        """The amount in few words: "at most 512 jobs"."""
+        return repr(self)
 
 
 @value
@@ -71,6 +87,11 @@ class DrainAll(Drain):
     def count(self, nbytes: Sequence[int]) -> int:
         """Return the number of jobs."""
         return len(nbytes)
+
+    @property
+    def label(self) -> str:
+        """The amount in few words."""
+        return "all"
 
 
 @value
@@ -102,6 +123,11 @@ class DrainAtMost(Drain):
         """Number of the oldest jobs that fit within both limits, at least one."""
         most = len(nbytes) if self.n is None else self.n
         return rules.drain_count(nbytes, 0, len(nbytes), most, rules.NO_LIMIT if self.nbytes is None else self.nbytes)
+
+    @property
+    def label(self) -> str:
+        """The amount in few words: "at most 512 jobs"."""
+        return f"at most {_most(self.n, self.nbytes)}"
 
 
 def _strategy(name: str, given: object) -> object:
@@ -146,6 +172,16 @@ class Storage(Value):
     durable: Flag = False
     read_delete_window: Duration = default(0.0)
     strategy: Annotated[Callable[[], JobBufferStorageStrategy], _strategy] = InMemoryJobBufferStorageStrategy
+
+    @property
+    def label(self) -> str:
+        """The storage in few words: "durable, read-delete window 30 ms"."""
+        parts = ["durable" if self.durable else "in memory"]
+        if self.read_delete_window:
+            parts.append(f"read-delete window {formats.duration(self.read_delete_window)}")
+        if self.strategy is not InMemoryJobBufferStorageStrategy:
+            parts.append(getattr(self.strategy, "__name__", repr(self.strategy)))
+        return ", ".join(parts)
 
 
 @value
@@ -225,6 +261,12 @@ class FlushTime(Value):
     fixed: AnyTime
     _: KW_ONLY
     per_job: Duration = default(0.0)
+
+    @property
+    def label(self) -> str:
+        """The duration in few words: "50 ms + 2 ms a job"."""
+        fixed = formats.duration(self.fixed.value) if isinstance(self.fixed, Constant) else repr(self.fixed)
+        return f"{fixed} + {formats.duration(self.per_job)} a job" if self.per_job else fixed
 
 
 Collect = Callable[[vendure.Job], bool]

@@ -24,6 +24,10 @@ from bufsim.studies.fingerprints import is_library
 _INSIDE = r"\((?:[^()]|\([^()]*\))*\)"
 _LEAF = re.compile(rf"\b(?:{'|'.join(leaf.__name__ for leaf in LEAVES)}){_INSIDE}")
 _GRID = re.compile(rf"\.checked_every{_INSIDE}")
+# what else is varied: the field, and its value as Python spells it
+_VALUE = re.compile(
+    rf"\b(capacity|drain|storage|flush_time) ((?:Capacity|DrainAll|DrainAtMost|Storage|FlushTime){_INSIDE}|None)"
+)
 _JOINTS = re.compile(r"( [|&·] )")
 _MOST = 40
 
@@ -36,8 +40,20 @@ def in_words(text: str) -> str:
     >>> in_words("FlushAtSize(400) | FlushAfterAge(15.0) costs less than today's FlushEvery(2.0)")
     "size 400 | age 15 s costs less than today's every 2 s"
     """
-    with_leaves = _LEAF.sub(lambda leaf: _label_of(leaf[0]), text)
+    with_leaves = _LEAF.sub(lambda leaf: _label_of(leaf[0]), _VALUE.sub(_value_label, text))
     return _GRID.sub(lambda grid: _label_of(f"never{grid[0]}").removeprefix("never"), with_leaves)
+
+
+def _value_label(found: re.Match[str]) -> str:
+    """What was varied in few words: "capacity 2,048 jobs"."""
+    field, text = found.groups()
+    if text == "None":
+        return f"no {field}"
+    try:
+        value = spelling.build(field, text, name=field)
+    except BufsimError:
+        return found[0]
+    return f"{field.replace('_', ' ')} {getattr(value, 'label', text)}"
 
 
 @functools.lru_cache(maxsize=4096)
@@ -208,6 +224,8 @@ MOST_SCENARIOS = 10_000
 _OF_SIMULATION = {field.name for field in fields(Simulation)}
 _OF_BUFFERS = {field.name for field in fields(JobBuffer)} - {"id"}
 _OF_WORKERS = {field.name for kind in (PushWorkers, PollingWorkers) for field in fields(kind)} - {"queue"}
+FIELDS = tuple(sorted(_OF_SIMULATION | _OF_BUFFERS | _OF_WORKERS | {SCALE}))
+"""What a study can vary."""
 
 
 def grid(simulation: Simulation, over: Mapping[str, Sequence[object]]) -> dict[str, Simulation]:
@@ -256,7 +274,7 @@ def grid(simulation: Simulation, over: Mapping[str, Sequence[object]]) -> dict[s
             before, path = made[path], (*path, repr(chosen[name]))
             if path not in made:
                 made[path] = _with(before, name, chosen[name])
-        scenarios[_name(chosen)] = made[path]
+        scenarios[combination_name(chosen)] = made[path]
     return scenarios
 
 
@@ -293,8 +311,7 @@ def policy_grid(
 
 
 def _values(name: str, given: object) -> Sequence[object]:
-    known = sorted(_OF_SIMULATION | _OF_BUFFERS | _OF_WORKERS | {SCALE})
-    checks.one_of("a grid's field", name, known)
+    checks.one_of("a grid's field", name, FIELDS)
     if isinstance(given, str) or not isinstance(given, Sequence):
         raise InvalidTypeError(f"{name} must be a list of values to try, got {given!r}; write {name}=[{given!r}]")
     if not given:
@@ -347,7 +364,15 @@ def _with(simulation: Simulation, name: str, value: object) -> Simulation:
     return replace(simulation, workers=workers)
 
 
-def _name(chosen: Mapping[str, object]) -> str:
+def values_of(simulation: Simulation, name: str) -> list[object]:
+    """The values that a field has in a simulation, wherever it stands, each once."""
+    if name in _OF_SIMULATION:
+        return [getattr(simulation, name)]
+    parts = simulation.buffers if name in _OF_BUFFERS else [w for w in simulation.workers if hasattr(w, name)]
+    return list({repr(value): value for value in (getattr(part, name) for part in parts)}.values())
+
+
+def combination_name(chosen: Mapping[str, object]) -> str:
     """The name of a combination: policies as they are, other values with their field's name."""
     parts = []
     for name, value in chosen.items():

@@ -379,3 +379,86 @@ def test_a_model_that_cannot_lose_shows_no_loss_and_a_loss_that_nobody_has_is_no
     assert sorted(path.name for path in tmp_path.glob("*.png")) == ["differences.png", "pareto.png"]
     assert main([*TWO, "-n", "2"]) == 0
     assert "lost" not in capsys.readouterr().out
+
+
+FULL = ["compare", str(CASES / "01-full-buffer-compare.toml"), "-n", "2", "--seed", "1", "--metric", "lost_share"]
+
+
+@pytest.mark.parametrize(
+    ("varied", "names", "lost"),
+    [
+        # 512 of 2,500 leave every 5 s; 20,000 places are full at 50.3 s, and 14 flushes make room before 125 s
+        (
+            "capacity=2048, 6144, 20000",
+            ["capacity 2048", "capacity 6144", "capacity 20000"],
+            [1 - 512 / 2500, 1 - 512 / 2500, (500 * (125 - 50.3) - 14 * 512) / 50_000],
+        ),
+        ("drain=512,at_most(1024),2048", ["drain 512", "drain at_most(1024)", "drain 2048"], [0.795, 0.59, 0.181]),
+        ("capacity=none", ["capacity as declared", "capacity none"], [0.795, 0.0]),
+    ],
+)
+def test_what_else_than_policies_is_varied_in_the_words_of_a_study(
+    varied: str, names: list[str], lost: list[float], capsys: Printed
+) -> None:
+    found = pd.DataFrame(answer(capsys, *FULL, "--vary", varied)["intervals"])
+    assert found["scenario"].tolist() == names
+    assert found["estimate"].tolist() == pytest.approx(lost, abs=0.01)
+
+
+def test_every_policy_meets_every_combination_of_what_is_varied(capsys: Printed) -> None:
+    workers = ["--workers", "push(1, service=exponential(80ms))", "--metric", "utilisation", "-n", "2"]
+    asked = [*TWO, *workers, "--vary", "concurrency=1,2", "--vary", "flush-time=0,50ms"]
+    found = pd.DataFrame(answer(capsys, *asked)["intervals"]).set_index("scenario")["estimate"]
+    assert list(found.index[:3]) == [
+        "size(40) | age(5s) · concurrency 1 · flush_time 0",
+        "size(40) | age(5s) · concurrency 1 · flush_time 50ms",
+        "size(40) | age(5s) · concurrency 2 · flush_time 0",
+    ]
+    assert len(found) == 8
+    # two workers are half as busy with the same work
+    busy = [found[f"every(2s) · concurrency {count} · flush_time 0"] for count in (1, 2)]
+    assert busy[0] == pytest.approx(2 * busy[1], rel=0.1)
+    baseline = "every(2s) · concurrency 2 · flush_time 0"
+    assert main([*asked, "--baseline", baseline]) == 0
+    printed = capsys.readouterr().out
+    assert "8 scenarios, 2 replications each" in printed
+    assert re.search(r"^scenario +workers in service|^scenario +utilisation", printed, re.MULTILINE)
+    assert "The intervals of scenarios hold" in printed
+
+
+def test_memory_and_durable_storage_are_compared_where_the_server_stops(tmp_path: Path, capsys: Printed) -> None:
+    path = tmp_path / "stops.toml"
+    path.write_text(
+        '[simulation]\nuntil = "20s"\n[[producer]]\nname = "p"\narrivals = "deterministic(1)"\n'
+        '[[buffer]]\nid = "b"\npolicy = "at(15)"\n[stops]\nat = [9.5]\n',
+        encoding="utf-8",
+    )
+    asked = ["compare", str(path), "--vary", "storage=in_memory,durable", "-n", "2"]
+    found = pd.DataFrame(answer(capsys, *asked)["intervals"])
+    lost = found.query("metric == 'lost_share'").set_index("scenario")["estimate"]
+    # of the jobs at 1, 2, ... 19 s those until 9 s are in the buffer at the stop
+    assert lost.to_dict() == {"storage in_memory": pytest.approx(9 / 19), "storage durable": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("varied", "message"),
+    [
+        (["capcity=100"], "--vary must be one of 'backoff', 'capacity', "),
+        (["capcity=100"], "did you mean 'capacity'?"),
+        (["capacity"], "--vary must be FIELD=VALUE,VALUE, such as 'capacity=2048,6144', got 'capacity'"),
+        (["capacity="], "--vary capacity must have a value between two commas, got nothing"),
+        (["policy=every(5s)"], "--vary cannot vary policy in words: give each policy with --policy"),
+        (["arrivals_scale=1,2"], "--vary cannot vary arrivals_scale in words: give the loads of a plan as its loads"),
+        (["drain=512,at_most(512)"], "values of --vary drain must be unique, got 'DrainAtMost(n=512)' twice"),
+        (["capacity=1,2", "capacity=3"], "fields of --vary must be unique, got 'capacity' twice"),
+        (["concurrency=2"], "--vary: concurrency is a field of workers, and no workers of the simulation have it"),
+        (["capacity=0"], "jobs must be >= 1, got 0"),
+        (["storage=disk"], "--vary storage has the unknown storage 'disk'"),
+    ],
+)
+def test_a_mistake_in_what_is_varied_is_one_sentence(varied: list[str], message: str, capsys: Printed) -> None:
+    given = [part for text in varied for part in ("--vary", text)]
+    assert main([*MODEL, "--policy", "every(2s)", *given]) == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert len(told.splitlines()) == 1
