@@ -302,8 +302,9 @@ def _varied(simulations: dict[str, Simulation], texts: Sequence[str]) -> dict[st
     """Return every simulation with every combination of the values; one value alone, and as declared."""
     varied = [read(text) for text in texts]
     checks.unique("fields of --vary", [field for field, _ in varied])
+    steps = list(itertools.product(*map(_steps, varied)))
     found: dict[str, Simulation] = {}
-    for (policy, simulation), *chosen in itertools.product(simulations.items(), *map(_steps, varied)):
+    for (policy, simulation), chosen in itertools.product(simulations.items(), steps):
         parts = [words for words, _ in chosen]
         name = _JOINT.join([policy, *parts] if len(simulations) > 1 or not parts else parts)
         over = {field: [value] for _, step in chosen for field, value in step.items()}
