@@ -101,6 +101,8 @@ def text(name: str, value: object) -> str:
         raise InvalidTypeError(f"{name} must be a str, got {quoted(value)}")
     if not value:
         raise InvalidValueError(f"{name} must not be empty; give it a name")
+    if any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise InvalidValueError(f"{name} must be text that UTF-8 can hold, got {quoted(value)}; leave surrogates out")
     return value
 
 

@@ -47,8 +47,15 @@ def message(text: str) -> str:
     return shortened(harmless(text), LONGEST)
 
 
-def harmless(text: str) -> str:
+def harmless(text: str, *, keep: str = "") -> str:
     r"""The text with control characters, line breaks and marks of direction written out, as Python writes them.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+    keep : str
+        Such characters that are meant.
 
     Examples
     --------
@@ -58,7 +65,9 @@ def harmless(text: str) -> str:
     if text.isprintable():
         return text
     # a space of any width is no harm; a line break is
-    return "".join(letter if letter.isprintable() or letter in _SPACES else _written(letter) for letter in text)
+    return "".join(
+        letter if letter.isprintable() or letter in _SPACES or letter in keep else _written(letter) for letter in text
+    )
 
 
 def shortened(text: str, most: int) -> str:

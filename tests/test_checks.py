@@ -296,3 +296,8 @@ def test_a_duration_that_no_float_holds_is_refused_at_once(text: str) -> None:
 
 def test_what_is_written_as_zero_is_zero() -> None:
     assert checks.seconds("age", "0e5 s") == checks.written_number("age", "0.000") == 0.0
+
+
+def test_half_a_letter_is_no_text() -> None:
+    with pytest.raises(InvalidValueError, match=r"id must be text that UTF-8 can hold, got 'a\\ud800'"):
+        checks.text("id", "a\ud800")

@@ -30,7 +30,7 @@ WINGS = (
     "verification",
     "cli",
 )
-OPEN_TO_ALL = ("errors", "checks", "formats", "memory", "declared")
+OPEN_TO_ALL = ("errors", "checks", "files", "formats", "memory", "declared")
 # the two arrows that point down: `Result.plot` and `StudyResult.plot` reach the plots late
 LATE = {("bufsim.results.result", "bufsim.plots"), ("bufsim.studies.study_result", "bufsim.plots")}
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 import pandas as pd
 
 from bufsim.errors import LONGEST, InvalidValueError, MissingExtraError, harmless, shortened
+from bufsim.files import replacing, without_formulas
 from bufsim.results import metrics
 from bufsim.results.records import SCHEMAS
 from bufsim.results.result import Result
@@ -214,8 +215,9 @@ class Folder:
             raise MissingExtraError(
                 "--format parquet needs pyarrow: pip install 'bufsim[parquet]', or take --format csv"
             )
-        if path.exists() and not path.is_dir():
-            raise InvalidValueError(f"--out must be a directory, got the file {str(path)!r}")
+        for folder in (path, *path.parents):
+            if folder.exists() and not folder.is_dir():
+                raise InvalidValueError(f"--out must be a directory, got the file {str(folder)!r}")
         self.path = path
         self.suffix = ("parquet" if has_pyarrow else "csv") if table_format == "auto" else table_format
         self.written: list[Path] = []
@@ -223,13 +225,8 @@ class Folder:
     def write(self, name: str, write: Callable[[Path], object]) -> None:
         """Let `write` make the file of a name."""
         final = self.path / name
-        final.parent.mkdir(parents=True, exist_ok=True)
-        temporary = final.with_name(f".{os.getpid()}-{final.name}")
-        try:
+        with replacing(final) as temporary:
             write(temporary)
-            temporary.replace(final)
-        finally:
-            temporary.unlink(missing_ok=True)
         self.written.append(final)
 
     def table(self, name: str, table: pd.DataFrame, *, index: bool = False) -> None:
@@ -237,7 +234,7 @@ class Folder:
         if self.suffix == "parquet":
             self.write(f"{name}.parquet", lambda path: _uniform(table).to_parquet(path, index=index))
         else:
-            self.write(f"{name}.csv", lambda path: table.to_csv(path, index=index))
+            self.write(f"{name}.csv", lambda path: without_formulas(table).to_csv(path, index=index))
         self._clear(name, [suffix for suffix in _SUFFIXES if suffix != self.suffix])
 
     def result(self, name: str, result: Result) -> None:
@@ -290,6 +287,10 @@ def text(summary: pd.DataFrame) -> str:
     return columns(lines)
 
 
+_WIDEST = 120
+"""So many letters has a cell at most: names may be of any length."""
+
+
 def columns(lines: list[list[str]]) -> str:
     """Return lines of cells in columns, the first to the left.
 
@@ -299,9 +300,10 @@ def columns(lines: list[list[str]]) -> str:
               a
     flushes  41
     """
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    cells = [[shortened(cell, _WIDEST) for cell in line] for line in lines]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     rows = []
-    for first, *others in lines:
-        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
-        rows.append("  ".join(cells).rstrip())
+    for first, *others in cells:
+        row = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
+        rows.append("  ".join(row).rstrip())
     return "\n".join(rows)

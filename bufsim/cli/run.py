@@ -14,6 +14,7 @@ from bufsim.backtest import Backtest, backtest
 from bufsim.cli import inputs, printing
 from bufsim.cli.printing import DONE, FORMATS, Command, Console, Folder
 from bufsim.engines.randomness import fresh_seed
+from bufsim.files import file_name
 from bufsim.plots.style import need_matplotlib
 from bufsim.results.result import Result
 from bufsim.simulation import Simulation
@@ -34,7 +35,7 @@ def write(folder: Folder, simulation: Simulation, results: Mapping[str, Result])
 
     runs, labels = list(results.values()), list(results)
     for buffer in simulation.buffers:
-        part = f"-{buffer.id}" if len(simulation.buffers) > 1 else ""
+        part = f"-{file_name(buffer.id)}" if len(simulation.buffers) > 1 else ""
         for name, picture in (("buffer_size", BufferSize), ("batch_sizes", BatchSizes), ("waits", Waits)):
             _save(folder, f"{name}{part}", picture(runs, labels=labels, buffer=buffer.id).draw())
     _save(folder, "loss_at_stop", LossAtStop(runs, labels=labels).draw())

@@ -244,7 +244,7 @@ class Differences:
         room = 0.06 * (max(ends) - min(ends)) or 1.0
         ax.set_xlim(min(ends) - room, max(ends) + room)
         ax.set_ylim(len(rows) - 0.5, -0.5)
-        ax.set_yticks(range(len(rows)), [self._name(row) for row in rows])
+        ax.set_yticks(range(len(rows)), [style.plain(self._name(row), style.LABEL) for row in rows])
         ax.axvline(0.0, color="black", linewidth=0.9, zorder=2)
         ax.set_xlabel(self._label())
 

@@ -84,9 +84,13 @@ def write(
     room = np.array(ax.bbox.extents) * scale
     written = [np.array(text.get_window_extent().extents) * scale for text in texts]
     marks = np.concatenate([_around(points, _POINT), _along(ax, lines, scale), np.reshape(written, (-1, 4))])
-    sizes = np.array([_size(spot.text) for spot in spots]) * size
+    sizes = np.array([_size(_text(spot)) for spot in spots]) * size
     for spot, point, box in zip(spots, points, _places(points, sizes, marks, room), strict=True):
         _annotate(ax, spot, point, box, size)
+
+
+def _text(spot: Spot) -> str:
+    return style.plain(spot.text, style.LABEL)
 
 
 def _size(text: str) -> tuple[float, float]:
@@ -101,7 +105,7 @@ def _annotate(ax: Axes, spot: Spot, point: FloatArray, box: FloatArray, size: fl
     far = float(np.hypot(*nearest)) > _NEAR + 2.0
     arrow = {"arrowstyle": "-", "color": style.FAINT, "linewidth": 0.5, "shrinkA": 0.0, "shrinkB": 3.0}
     note = ax.annotate(
-        spot.text,
+        _text(spot),
         (spot.x, spot.y),
         tuple(centre),
         textcoords="offset points",

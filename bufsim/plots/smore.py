@@ -199,7 +199,7 @@ class Smore:
 
     def _set_rows(self, ax: Axes, quantity: Quantity) -> None:
         labels = [f"{row.subject.label}{' (today)' if row.subject.is_today else ''}" for row in self._rows]
-        ax.set_yticks(range(len(labels)), labels)
+        ax.set_yticks(range(len(labels)), [style.plain(text, style.LABEL) for text in labels])
         ax.set_ylim(len(labels) - 0.5, -0.5)
         whom = "replications" if self._stem is None else _WHOM[metrics.find(f"p50_{self._stem}").average]
         ax.set_xlabel(f"{quantity.label.removeprefix('mean ')}; p5 and p95 over {whom}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 
-from bufsim.errors import InvalidTypeError, InvalidValueError, MissingExtraError
+from bufsim.errors import InvalidTypeError, InvalidValueError, MissingExtraError, harmless, shortened
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -29,6 +29,8 @@ TODAY = "#000000"
 """The colour of what is done today, which no other policy has."""
 POLICY_DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 
+LABEL = 100
+"""So many letters has a label at most: an entry of the key, a name beside a point or a row."""
 _NO_BREAK = "\u00a0"
 _SMALL = 8.0
 _ROW = 12.0
@@ -77,6 +79,18 @@ def one_or_all(all_axes: list[Axes]) -> Axes | npt.NDArray[np.object_]:
     return all_axes[0] if len(all_axes) == 1 else np.array(all_axes, dtype=object)
 
 
+def plain(text: str, most: int = 400) -> str:
+    r"""The text of a picture, whatever people call their buffers and policies: no mathematics, no control characters.
+
+    Examples
+    --------
+    >>> print(plain("$^$ & \x1b[2J"))
+    \$^\$ & \x1b[2J
+    """
+    # a dollar sign begins a formula, unless a backslash stands before it
+    return shortened(harmless(text, keep="\n"), most).replace("$", r"\$")
+
+
 def head(ax: Axes, title: str, *, subtitle: str = "", key: Sequence[Artist] = (), share: float | None = None) -> None:
     """Write above the plot: the title, what is shown, and the key, which so never covers the data.
 
@@ -87,14 +101,14 @@ def head(ax: Axes, title: str, *, subtitle: str = "", key: Sequence[Artist] = ()
     wider = 1.0 if figure.get_layout_engine() is None else 1.14
     width = figure.get_figwidth() * 72.0 * (ax.get_position().width * wider if share is None else share)
     rise = 4.0 + _ROW * _key(ax, key, width)
-    for line in reversed(_lines(subtitle, int(width / _POINTS_PER_LETTER))):
+    for line in reversed(_lines(plain(subtitle), int(width / _POINTS_PER_LETTER))):
         note = ax.annotate(
             line, (0.0, 1.0), (0.0, rise), "axes fraction", "offset points", fontsize=_SMALL, color=FAINT
         )
         # its width must not narrow the plot; the title keeps its room
         note.set_in_layout(False)
         rise += _ROW
-    wrapped = "\n".join(_lines(title, int(width / 6.6)))
+    wrapped = "\n".join(_lines(plain(title), int(width / 6.6)))
     ax.set_title(wrapped, loc="left", fontsize=10.5, fontweight="bold", color=INK, pad=rise + 2.0)
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(labelsize=_SMALL, color=FAINT)
@@ -113,6 +127,8 @@ def _key(ax: Axes, key: Sequence[Artist], width: float) -> int:
     """Set the key above the plot, in as many columns as fit; return how many rows it takes."""
     if not key:
         return 0
+    for artist in key:
+        artist.set_label(plain(str(artist.get_label()), LABEL))
     columns = _columns([len(str(artist.get_label())) for artist in key], width / _POINTS_PER_LETTER)
     legend = ax.legend(
         handles=list(key),
@@ -182,7 +198,7 @@ def tag(
     at_left = along > 0.6 if left is None else left
     above = not below and (rising is None or rising == at_left)
     ax.annotate(
-        text,
+        plain(text),
         (x, y),
         (-4.0 if at_left else 4.0, (3.0 if above else -3.0) - _ROW * row),
         textcoords="offset points",
@@ -222,7 +238,7 @@ def note(ax: Axes, sentence: str, x: float, y: float) -> None:
     ax.text(
         x,
         y,
-        textwrap.fill(sentence, 44),
+        textwrap.fill(plain(sentence), 44),
         transform=ax.transAxes,
         ha="center",
         va="center",

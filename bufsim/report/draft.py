@@ -14,6 +14,7 @@ import pandas as pd
 
 from bufsim import formats
 from bufsim.errors import InvalidValueError
+from bufsim.files import without_formulas
 from bufsim.plots.style import need_matplotlib
 from bufsim.report.markup import Content, Markup, content, tag
 from bufsim.results.losses import can_lose
@@ -364,5 +365,5 @@ def sentences(texts: Sequence[str]) -> Markup:
 def csv_text(table: pd.DataFrame) -> str:
     """Return a table as CSV, the same on every machine."""
     written = io.StringIO()
-    table.to_csv(written, index=False, lineterminator="\n")
+    without_formulas(table).to_csv(written, index=False, lineterminator="\n")
     return written.getvalue()

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from bufsim.errors import InvalidValueError, MissingExtraError
+from bufsim.files import replacing
 from bufsim.report.draft import COLUMNS, Draft, Source, csv_text
 from bufsim.report.page import page
 from bufsim.results.result import versions_of
@@ -81,9 +82,8 @@ def write_pdf(html: str | Path, pdf: str | Path) -> Path:
         if not printed.is_file():
             last = done.stderr.strip().splitlines()[-1:] or ["nothing"]
             raise InvalidValueError(f"{program} printed no PDF, and said: {last[0]}; print the HTML from a browser")
-        temporary = target.with_name(f".{os.getpid()}-{target.name}")
-        shutil.copyfile(printed, temporary)
-        temporary.replace(target)
+        with replacing(target) as temporary:
+            shutil.copyfile(printed, temporary)
     return target
 
 
@@ -190,10 +190,5 @@ def _plain(value: Any) -> Any:
 
 def _write(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
+    with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
+from bufsim.errors import harmless
+
 
 class Markup(str):
     """Text that is HTML already; any other text is escaped before it comes in."""
@@ -35,7 +37,7 @@ def content(*parts: Content) -> Markup:
         elif isinstance(part, Iterable) and not isinstance(part, str):
             written.append(str(content(*part)))
         else:
-            written.append(html.escape(str(part)))
+            written.append(html.escape(harmless(str(part), keep="\n\t")))
     return Markup("".join(written))
 
 
@@ -48,7 +50,9 @@ def tag(name: str, *parts: Content, **attributes: str) -> Markup:
     '<p class="note">5 &gt; 3</p>'
     """
     written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{html.escape(value)}"' for key, value in attributes.items() if value
+        f' {key.rstrip("_").replace("_", "-")}="{html.escape(harmless(value))}"'
+        for key, value in attributes.items()
+        if value
     )
     return Markup(f"<{name}{written}>{content(*parts)}</{name}>")
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import dataclasses
 import functools
 import json
-import os
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast, get_args, get_origin, get_type_hints
-from uuid import uuid4
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from bufsim.errors import InvalidTypeError, InvalidValueError, MissingExtraError
+from bufsim.files import replacing
 from bufsim.results.contents import TABLES_OF, Kept, RecordLevel
 from bufsim.results.records import SCHEMAS, TableName
 from bufsim.results.tallies import Tally
@@ -112,7 +110,7 @@ def write(path: Path, stored: Stored) -> None:
     categories = {name: _categories(table) for name, table in tables.items()}
     about = {"format": FORMAT, **stored.about, "recorded": recorded, "categories": categories}
     about["tally"] = plain(stored.contents.tally)
-    with _replacing(path) as sink, zipfile.ZipFile(sink, "w") as archive:
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         # a fixed date: the same result makes the same bytes
         with archive.open(zipfile.ZipInfo(_DESCRIPTION, _EPOCH), "w") as file:
             file.write(json.dumps(about, indent=1, allow_nan=False).encode())
@@ -153,19 +151,6 @@ def _stored(archive: zipfile.ZipFile, about: dict[str, Any]) -> Stored:
         for name in TABLES_OF[recorded]
     }
     return Stored(about, Kept(recorded, tables, built(Tally, about.pop("tally"))))
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        with temporary.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _to_arrow(name: TableName, table: pd.DataFrame) -> Any:

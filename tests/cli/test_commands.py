@@ -261,7 +261,7 @@ def test_the_output_must_be_a_folder_that_can_be_written(tmp_path: Path, capsys:
     assert main([*SMALL, "--out", str(tmp_path / "file")]) == 2
     assert "--out must be a directory, got the file" in capsys.readouterr().err
     assert main([*SMALL, "--out", str(tmp_path / "file" / "inside")]) == 2
-    assert "Not a directory" in capsys.readouterr().err
+    assert "--out must be a directory, got the file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -94,3 +94,40 @@ def test_a_huge_option_is_quoted_in_part(capsys: Printed) -> None:
         main([*SMALL, "--seed", "x" * 100_000])
     assert ended.value.code == 2
     assert len(capsys.readouterr().err) < 600
+
+
+NASTY = ["../../up", "$^$", "\\u001b[2J", "=1+1", "<svg>", "x" * 5_000]
+
+
+def nasty_model(tmp_path: Path) -> Path:
+    parts = [
+        f"""
+[[producer]]
+name = "p{name}"
+arrivals = "poisson(20)"
+queue = "{name}"
+
+[[buffer]]
+id = "{name}"
+collect = ["{name}"]
+policy = "size(20) | age(5s)"
+"""
+        for name in NASTY
+    ]
+    path = tmp_path / "nasty.toml"
+    path.write_text('title = "$^$ \\u001b[2J <b>"\n[simulation]\nuntil = "1min"\n' + "".join(parts), encoding="utf-8")
+    return path
+
+
+def test_names_of_any_kind_stay_in_the_folder_and_give_a_terminal_no_orders(tmp_path: Path, capsys: Printed) -> None:
+    out = tmp_path / "a" / "b"
+    assert main(["run", str(nasty_model(tmp_path)), "--seed", "1", "--out", str(out), "--format", "csv"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert printed.out.replace("\n", "").isprintable()
+    pictures = sorted(path.name for path in out.glob("waits-*.png"))
+    assert len(pictures) == len(NASTY)
+    assert not list(tmp_path.rglob("up*"))
+    flushes = (out / "run" / "flushes.csv").read_text(encoding="utf-8")
+    assert "\n=1+1," not in flushes
+    assert "\n'=1+1," in flushes
