@@ -127,6 +127,9 @@ def _tell(console: Console, answer: PlanAnswer, written: list[Path]) -> None:
     for sentence in answer.scaling():
         console.say("\n" + _filled(sentence))
     console.say(f"\nwritten: {', '.join(str(path) for path in written)}")
+    earlier = written[0].with_suffix(".pdf")
+    if earlier not in written and earlier.exists():
+        console.say(_filled(f"not written: {earlier}, which is of an earlier run; --pdf prints it again"))
     console.give(
         {
             "title": answer.plan.title,

@@ -191,6 +191,8 @@ def _plain(value: Any) -> Any:
 
 _SUFFIXES = ("parquet", "csv")
 FORMATS = ("auto", *_SUFFIXES)
+_OF_COMMANDS = ("summary", "intervals")
+"""The tables by which a folder is known as one that a command has written into."""
 
 
 class Folder:
@@ -221,6 +223,7 @@ class Folder:
         self.path = path
         self.suffix = ("parquet" if has_pyarrow else "csv") if table_format == "auto" else table_format
         self.written: list[Path] = []
+        self._has_earlier = any((path / f"{table}.{end}").exists() for table in _OF_COMMANDS for end in _SUFFIXES)
 
     def write(self, name: str, write: Callable[[Path], object]) -> None:
         """Let `write` make the file of a name."""
@@ -246,6 +249,16 @@ class Folder:
         """Remove the table and the result of a name that an earlier run has written, and this one does not."""
         for table in (name, *(f"{name}/{table}" for table in SCHEMAS)):
             self._clear(table, _SUFFIXES)
+
+    def without_pictures(self, *names: str) -> None:
+        """Remove the pictures of these names, also those of single buffers, that an earlier command has written.
+
+        A folder without the tables of an earlier command is left as it is.
+        """
+        for name in names if self._has_earlier else ():
+            for picture in (self.path / f"{name}.png", *self.path.glob(f"{name}-*.png")):
+                if picture not in self.written:
+                    picture.unlink(missing_ok=True)
 
     def _clear(self, name: str, suffixes: Iterable[str]) -> None:
         for suffix in suffixes:

@@ -71,7 +71,7 @@ examples:
   bufsim run data/scenarios/vendure-catalogue.toml --policy "every(15min)" --out rare
   bufsim run --arrivals poisson:80 --policy "size(200) | age(30s)" --until 2h
   bufsim run --arrivals "trace('jobs.csv', time='ts', unit='ms', key='sku')" --reduce unique_by_key \\
-             --policy "every(15min)" --until 2h --workers "polling(service=20ms)"
+             --policy "every(15min)" --workers "polling(service=20ms)"       (as long as was recorded)
 
 The tables are jobs, flushes, buffer_size and work, in DIR/run and, of a back-test, in DIR/backtest. All that a scenario
 file can say stands in data/scenarios/reference.toml.
@@ -108,6 +108,7 @@ def _run(options: argparse.Namespace) -> int:
     answer |= _tell_runs(console, folder, results)
     if not options.no_pictures:
         write(folder, scenario.simulation, results)
+    folder.without_pictures("buffer_size", "batch_sizes", "waits", "loss_at_stop", "queue")
     answer["files"] = [str(path) for path in folder.written]
     console.say(f"\n{folder.summary()}")
     console.give(answer)

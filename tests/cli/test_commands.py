@@ -333,6 +333,33 @@ def test_a_second_run_into_a_folder_replaces_the_tables_of_the_first(tmp_path: P
     assert 2700 < len(read(tmp_path / "run" / f"jobs.{second}")) < 3300
 
 
+def test_a_second_run_leaves_no_pictures_of_the_first(tmp_path: Path) -> None:
+    model = ["--arrivals", "poisson:5", "--policy", "age(5s)", "--until", "20s", "--seed", "1", "--quiet"]
+    (tmp_path / "waits-notes.png").write_text("a user's own, in a folder that no command has written into")
+    assert main(["run", *model, "--out", str(tmp_path)]) == 0
+    assert "queue.png" not in files(tmp_path)
+    assert {"waits.png", "waits-notes.png"} <= set(files(tmp_path))
+    for name in ("waits-b", "queue"):
+        (tmp_path / f"{name}.png").write_text("of an earlier run of another model")
+    (tmp_path / "mine.png").write_text("a picture of the user's own")
+    assert main(["run", *model, "--no-pictures", "--out", str(tmp_path)]) == 0
+    assert [name for name in files(tmp_path) if name.endswith(".png")] == ["mine.png"]
+
+
+def test_a_run_without_an_end_ends_with_its_recording(tmp_path: Path, capsys: Printed) -> None:
+    case = Path(__file__).parents[1] / "data" / "cases" / "13-short-trace.csv"
+    model = ["run", "--policy", "every(1s)", "--seed", "1", "--no-pictures", "--json", "--out", str(tmp_path)]
+    for words, size in ((f"trace:{case}", 1.5 / 3.5), (f"trace({str(case)!r}, length=4s)", 0.5)):
+        assert main([*model, "--arrivals", words]) == 0
+        answer = json.loads(capsys.readouterr().out)
+        (run,) = answer["runs"].values()
+        # by hand: 3 jobs of 0.5 s up to the last arrival at 3.5 s, or 4 in 4 s
+        assert run["arrivals_jobs"] == 4
+        assert run["mean_buffer_size_jobs"] == pytest.approx(size)
+        assert answer["title"] == words
+        assert answer["warnings"] == {"every(1s)": []}
+
+
 def test_the_help_of_run_tells_how_to_take_whole_requests(capsys: Printed) -> None:
     with pytest.raises(SystemExit):
         main(["run", "--help"])
