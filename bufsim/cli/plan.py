@@ -34,6 +34,7 @@ _EXAMPLES = """\
 examples:
   bufsim plan data/scenarios/plan-next-season.toml
   bufsim plan plan.toml -o report/plan.html --pdf --store plan.sqlite
+  bufsim plan plan.toml --vary "capacity=2048,6144" --vary "concurrency=1,2"
 
 All that a [plan] table can say stands, with comments, in data/scenarios/plan-next-season.toml.
 """
@@ -53,6 +54,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     asked = parser.add_argument_group("in place of what the file says")
     inputs.add_replications(asked, None)
+    inputs.add_vary(parser, "another field; each in place of what the file says of that field")
     inputs.add_study_options(parser)
 
 
@@ -62,7 +64,7 @@ def _run(options: argparse.Namespace) -> int:
     _check_output(html)
     if options.pdf:
         browser()  # better to hear at once that there is none
-    file = read_plan(options.plan, replications=options.replications, seed=options.seed)
+    file = read_plan(options.plan, replications=options.replications, seed=options.seed, vary=options.vary or ())
     _check_copy(file, html)
     console.say(f"{file.plan.title}, seed {file.plan.seed}")
     answer = file.plan.run(engine=options.engine, **inputs.how(options))
@@ -118,6 +120,8 @@ def _command(file: PlanFile, html: Path, options: argparse.Namespace) -> str:
     words = ["bufsim", "plan", file.path.name, "-o", html.name, "--seed", str(file.plan.seed)]
     if options.replications is not None:
         words += ["-n", str(options.replications)]
+    for text in options.vary or ():
+        words += ["--vary", text]
     return shlex.join(words)
 
 

@@ -167,6 +167,11 @@ class PolicyMap:
                 "give the study policy=policy_grid(size=[64, 256], age=[1, 5])"
             )
         names = [subject.name for subject in bounds]
+        if len(set(bounds.values())) < len(bounds):
+            raise InvalidValueError(
+                f"policy_map needs one scenario for each size and age, got {', '.join(map(repr, names))}; leave out "
+                "the others with result.without(...)"
+            )
         checked = check_limits(limits, names, result.measured, confidence=self.confidence)
         return [
             _Cell(

@@ -15,6 +15,7 @@ from bufsim.results.metrics import find
 from bufsim.statistics import Interval
 from bufsim.studies.expressions import Expression, Limit
 from bufsim.studies.loss_rule import loss_terms
+from bufsim.studies.scenarios import in_words
 
 
 def settings(policy: FlushPolicy) -> list[tuple[str, str]]:
@@ -57,7 +58,8 @@ def question_section(draft: Draft) -> Markup:
     text = verbatim(draft.source.text) if draft.source else ""
     return content(
         tag("p", tag("b", "Today: "), f"flush {plan.today.phrase} (", tag("code", repr(plan.today)), ")."),
-        tag("p", tag("b", f"Tried instead, {len(plan.policies)}: "), others, "."),
+        tag("p", tag("b", f"Tried instead, {len(plan.policies)}: "), others, ".") if others else None,
+        (tag("p", tag("b", "Varied too: "), f"{text}.") for text in _varied(draft)),
         tag("p", tag("b", f"Planned for: {plan.load:g} times today's arrivals. "), _loads(draft)),
         table(("Must be kept", "What it is"), map(_limit, plan.limits), caption="Limits") if plan.limits else None,
         table(
@@ -68,6 +70,13 @@ def question_section(draft: Draft) -> Markup:
         tag("p", tag("b", "Loss: "), _loss_rule(draft)) if draft.loses else None,
         (tag("p", "As the plan file says it:"), tag("pre", text)) if text else None,
     )
+
+
+def _varied(draft: Draft) -> Iterator[str]:
+    """What is tried of each field that is varied besides policies, today's value first."""
+    for field, values in draft.answer.plan.vary.items():
+        today, *others = [in_words(f"{field} {value!r}") for value in values]
+        yield f"{today} (today), {', '.join(others)}"
 
 
 def _loss_rule(draft: Draft) -> str:
@@ -138,10 +147,11 @@ def _headline(draft: Draft) -> str:
     found = draft.answer.recommendation
     if found.choice is None:
         return "No policy qualifies."
-    policy = next(option for option in draft.answer.plan.options if repr(option) == found.choice.name)
+    policy = draft.answer.policy(found.choice.name)
     ties = len(found.ties)
     also = "" if not ties else f" ({ties} other{'s' if ties > 1 else ''} not separable from it)"
-    return f"Flush {policy.phrase}{also}."
+    changes = draft.changes(found.choice.name)
+    return f"Flush {policy.phrase}{f', with {changes}' if changes else ''}{also}."
 
 
 def _today_and_choice(draft: Draft) -> Markup:
@@ -183,10 +193,11 @@ def _pair(draft: Draft, asked: Expression, before: Interval | None, after: Inter
 
 
 def _settings(draft: Draft) -> Markup:
-    policy = next(option for option in draft.answer.plan.options if repr(option) == draft.answer.favourite)
+    policy, changes = draft.answer.policy(draft.answer.favourite), draft.answer.changes(draft.answer.favourite)
+    varied = [(f"bufsim, {field}", tag("code", repr(value))) for field, value in changes.items()]
     rows = [(system, tag("code", words)) for system, words in settings(policy)]
     caption = "Settings; of other systems, those that say nearly the same"
-    return table(("System", "Setting"), rows, caption=caption, class_="settings")
+    return table(("System", "Setting"), [*rows, *varied], caption=caption, class_="settings")
 
 
 def _valid_for(draft: Draft) -> Iterator[Content]:

@@ -24,7 +24,7 @@ from bufsim.studies.estimates import DETERMINISTIC, UndefinedError
 from bufsim.studies.expressions import Expression, LimitVerdict, expression
 from bufsim.studies.plan import PlanAnswer
 from bufsim.studies.quantities import Quantity, limit_in_words
-from bufsim.studies.scenarios import label
+from bufsim.studies.scenarios import in_words, label
 from bufsim.studies.study_result import StudyResult
 
 if TYPE_CHECKING:
@@ -240,6 +240,10 @@ class Draft:
         self.names |= {str(limit): limit_in_words(limit) for limit in self.answer.plan.limits}
         study = self.answer.study
         self.exact = {name: study.is_deterministic(name) for name in study.finished}
+
+    def changes(self, option: str) -> str:
+        """What is varied besides policies, as an option has it, in words."""
+        return ", ".join(in_words(f"{field} {value!r}") for field, value in self.answer.changes(option).items())
 
     @property
     def loses(self) -> bool:

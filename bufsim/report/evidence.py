@@ -31,7 +31,7 @@ def _rows(draft: Draft) -> Iterator[tuple[Content, Content]]:
     plan, study = draft.answer.plan, draft.answer.study
     n = plan.replications
     runs = sum(len(found) for found in study.tallies.values())
-    yield "Study", f"{len(plan.options)} policies × {len(plan.loads)} loads × {n} replications = {runs:,} runs (exact)"  # noqa: RUF001
+    yield "Study", f"{plan.tried} × {len(plan.loads)} loads × {n} replications = {runs:,} runs (exact)"  # noqa: RUF001
     yield "Root seed", str(study.seed)
     yield (
         "Replications",

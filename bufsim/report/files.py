@@ -21,6 +21,7 @@ from bufsim.report.page import page
 from bufsim.results.result import versions_of
 from bufsim.studies.expressions import expression
 from bufsim.studies.plan import PlanAnswer
+from bufsim.studies.scenarios import option_name
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _PATIENCE = 120.0
@@ -128,7 +129,8 @@ def numbers(draft: Draft) -> pd.DataFrame:
     for name, metric, *how in study.intervals(*requested, confidence=plan.confidence).itertuples(index=False):
         scenario = study.coordinates[name]
         scale = float(str(scenario["arrivals_scale"]))
-        rows.append(("all scenarios", repr(scenario["policy"]), metric, scale, *how))
+        option = option_name(name, study.scenarios[name], study.coordinates)
+        rows.append(("all scenarios", option, metric, scale, *how))
     return pd.concat([draft.numbers.table(), pd.DataFrame(rows, columns=COLUMNS)], ignore_index=True)
 
 
@@ -148,6 +150,7 @@ def contents(draft: Draft, table: pd.DataFrame) -> dict[str, Any]:
         "question": {
             "today": repr(plan.today),
             "policies": [repr(item) for item in plan.policies],
+            "vary": {field: [repr(value) for value in values] for field, values in plan.vary.items()},
             "objective": {"name": plan.objective.name, "is": str(plan.objective), "lower_is_better": plan.is_cost},
             "limits": [str(item) for item in plan.limits],
             "loads": list(plan.loads),

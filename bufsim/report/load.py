@@ -16,6 +16,7 @@ from bufsim.report.draft import About, Draft, interval_of
 from bufsim.report.markup import Content, Markup, bullets, content, table, tag
 from bufsim.simulation import Simulation
 from bufsim.studies.expressions import expression
+from bufsim.studies.scenarios import options
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,11 +61,9 @@ def _rates(draft: Draft) -> Markup:
     """Return the arrival rate at each load."""
     study, plan = draft.answer.study, draft.answer.plan
     rate = expression("arrival_rate_per_s")
-    scenarios = {
-        float(str(where["arrivals_scale"])): name
-        for name, where in study.coordinates.items()
-        if where["policy"] == plan.today and name in study.finished
-    }
+    every = options(study.scenarios, study.coordinates, study.finished)
+    (today,) = (option for option in every if option.name == draft.answer.today)
+    scenarios = {scale: name for scale, name in today.scenarios if name in study.finished}
     intervals = [interval_of(study, rate, name, plan.confidence) for name in scenarios.values()]
     quantity = draft.quantity(rate, intervals)
     cells = [

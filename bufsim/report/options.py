@@ -186,13 +186,15 @@ def _map(draft: Draft) -> Markup:
     plan, study = draft.answer.plan, draft.answer.study
     x = first_limited(draft)
     choice = _choice(draft)
+    changes = draft.changes(draft.answer.favourite)
+    study, alike = (draft.answer.alike(draft.answer.favourite), f" All with {changes}.") if changes else (study, "")
     picture = PolicyMap(study, x, limits=plan.limits, choice=choice, load=plan.load, confidence=plan.confidence)
     return draft.figure(
         "map",
         f"{draft.quantity(x, []).name} by size and age",
         picture.draw,
         picture.frame,
-        caption="Outlined: all limits kept. Hatched: undecided. Circle: the choice.",
+        caption=f"Outlined: all limits kept. Hatched: undecided. Circle: the choice.{alike}",
         height=3.9,
     )
 

@@ -64,7 +64,7 @@ def _header(draft: Draft) -> Markup:
     from bufsim import __version__
 
     plan = draft.answer.plan
-    tried = f"{len(plan.options)} policies, {len(plan.loads)} loads, {plan.replications} replications each"
+    tried = f"{plan.tried}, {len(plan.loads)} loads, {plan.replications} replications each"
     return tag(
         "header",
         tag("p", f"Capacity plan · bufsim {__version__} · {tried} · seed {plan.seed}"),

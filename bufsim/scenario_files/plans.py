@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from bufsim.spelling.words import Role, Word
 from bufsim.studies.expressions import Expression, cost, expression
 from bufsim.studies.plan import Plan
 from bufsim.studies.scenarios import policy_grid
+from bufsim.studies.varied import choices, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,9 @@ class PlanFile:
         return {name: _path_from(folder, self.path.parent / name) for name in names}
 
 
-def read_plan(path: str | Path, *, replications: int | None = None, seed: int | None = None) -> PlanFile:
+def read_plan(
+    path: str | Path, *, replications: int | None = None, seed: int | None = None, vary: Sequence[str] = ()
+) -> PlanFile:
     """Return the plan in a TOML file.
 
     Parameters
@@ -88,10 +91,13 @@ def read_plan(path: str | Path, *, replications: int | None = None, seed: int | 
     path : str or Path
         A scenario file with a ``[plan]`` table. Its keys: ``minimise`` or ``maximise`` (an expression of metrics), or
         ``cost`` (a table of prices); ``policies`` (a list of words) or ``grid`` (a table of sizes, ages, idle times and
-        periods), or both; and ``today``, ``limits``, ``loads``, ``load``, ``headroom``, ``allow_loss``,
-        ``assumptions``, ``replications``, ``seed`` and ``confidence``, as `bufsim.studies.plan.Plan` takes them.
+        periods), or both; ``vary`` (a table of fields with their values, see `bufsim.studies.varied`); and ``today``,
+        ``limits``, ``loads``, ``load``, ``headroom``, ``allow_loss``, ``assumptions``, ``replications``, ``seed`` and
+        ``confidence``, as `bufsim.studies.plan.Plan` takes them.
     replications, seed : int, optional
         In place of what the file says.
+    vary : sequence of str
+        Such as ``"capacity=2048,6144"``, each in place of what the file says of that field.
 
     Raises
     ------
@@ -104,8 +110,11 @@ def read_plan(path: str | Path, *, replications: int | None = None, seed: int | 
     if not isinstance(requested, Mapping):
         raise InvalidValueError(f"{name} needs the table [plan], with the policies to choose from and what to minimise")
     model = scenario(declared, name=name, base=path.parent)
-    arguments = build(ROLE, requested, name=f"{name}: [plan]")
+    of_file = {key: value for key, value in requested.items() if key != "vary"}
+    arguments = build(ROLE, of_file, name=f"{name}: [plan]")
     assert isinstance(arguments, dict)
+    arguments["vary"] = _varied(requested.get("vary", {}), f"{name}: [plan], vary", path.parent)
+    arguments["vary"] |= {field: [choice.value for choice in values] for field, values in map(read, vary)}
     chosen = {"replications": replications, "seed": seed}
     arguments |= {key: value for key, value in chosen.items() if value is not None}
     with naming(f"{name}: [plan]"):
@@ -115,6 +124,7 @@ def read_plan(path: str | Path, *, replications: int | None = None, seed: int | 
 
 def _plan(
     policies: Any = None,
+    vary: Any = None,
     grid: list[FlushPolicy] | None = None,
     minimise: Any = None,
     maximise: Any = None,
@@ -130,7 +140,8 @@ def _plan(
     seed: Any = None,
     confidence: Any = 0.95,
 ) -> dict[str, Any]:
-    """The arguments of a plan that a [plan] table gives."""
+    """The arguments of a plan that a [plan] table gives, but for `vary`, whose values are read by themselves."""
+    assert vary is None
     given = [
         key for key, value in (("minimise", minimise), ("maximise", maximise), ("cost", cost)) if value is not None
     ]
@@ -150,6 +161,16 @@ def _plan(
         "replications": replications,
         "seed": seed,
         "confidence": confidence,
+    }
+
+
+def _varied(table: object, name: str, base: Path) -> dict[str, list[object]]:
+    """The values of each field in a table such as ``vary = { capacity = [2048, 6144] }``."""
+    if not isinstance(table, Mapping):
+        raise InvalidTypeError(f"{name} must be a table such as {{ capacity = [2048, 6144] }}, got {table!r}")
+    return {
+        field: [choice.value for choice in choices(field, values, name=name, base=base)]
+        for field, values in table.items()
     }
 
 

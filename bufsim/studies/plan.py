@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from bufsim.studies.expressions import Expression, Limit, limit, metric, one_obj
 from bufsim.studies.loss_rule import is_allowed
 from bufsim.studies.progress import Progress
 from bufsim.studies.recommendation import Recommendation
-from bufsim.studies.scenarios import Option, options
+from bufsim.studies.scenarios import FIELDS, SCALE, Option, combination_name, grid, options, values_of
 from bufsim.studies.sensitivity import Sensitivity, sensitivity
 from bufsim.studies.study import Study
 from bufsim.studies.study_result import StudyResult
@@ -40,6 +41,9 @@ class Plan:
         The model, with today's arrivals and today's policy in its buffers.
     policies : sequence of FlushPolicy
         What can be chosen; each would be that of every buffer. What is done today is always tried too.
+    vary : mapping of str to sequence, optional
+        What else can be chosen: of each field (``capacity``, ``drain``, ``storage``, ``concurrency``, ...; see
+        `bufsim.studies.scenarios.grid`) the values to try besides today's. Every combination is an option.
     minimise, maximise : str or Expression
         What is to be low, such as ``"0.4 * flush_rate_per_s + 0.01 * mean_buffer_size_jobs"``, or high.
     limits : sequence of str or Limit
@@ -92,6 +96,7 @@ class Plan:
     simulation: Simulation
     today: FlushPolicy
     policies: tuple[FlushPolicy, ...]
+    vary: Mapping[str, tuple[object, ...]]
     objective: Expression
     is_cost: bool
     limits: tuple[Limit, ...]
@@ -109,7 +114,8 @@ class Plan:
         self,
         simulation: Simulation,
         *,
-        policies: Sequence[FlushPolicy],
+        policies: Sequence[FlushPolicy] = (),
+        vary: Mapping[str, Sequence[object]] | None = None,
         minimise: str | Expression | None = None,
         maximise: str | Expression | None = None,
         limits: Sequence[str | Limit] = (),
@@ -141,7 +147,8 @@ class Plan:
             self,
             simulation=simulation.with_policy(own),
             today=own,
-            policies=_choices(policies, own),
+            policies=_choices(policies, own, needed=not vary),
+            vary=_varied(simulation, {} if vary is None else vary),
             objective=objective,
             is_cost=is_cost,
             limits=tuple(map(limit, _list("limits", limits))),
@@ -164,10 +171,26 @@ class Plan:
         return (self.today, *self.policies)
 
     @property
+    def tried(self) -> str:
+        """The number of options: of policies, each with every combination of what else is varied."""
+        if not self.vary:
+            return f"{len(self.options)} policies"
+        return f"{len(self.options) * math.prod(map(len, self.vary.values()))} options"
+
+    @property
+    def today_name(self) -> str:
+        """The option of what is done today."""
+        return combination_name({"policy": self.today} | {field: values[0] for field, values in self.vary.items()})
+
+    @property
     def expressions(self) -> tuple[Expression, ...]:
         """The metrics that matter: those with limits, the objective, and the loss where the model can lose jobs."""
-        loss = map(metric, SHOWN_OF_LOSS if can_lose(self.simulation) else ())
+        loss = map(metric, SHOWN_OF_LOSS if any(map(can_lose, self._models())) else ())
         return tuple(dict.fromkeys([*(limit.expression for limit in self.limits), self.objective, *loss]))
+
+    def _models(self) -> Iterable[Simulation]:
+        """The model with every combination of what is varied besides policies and loads."""
+        return grid(self.simulation, self.vary).values()
 
     def run(
         self,
@@ -207,7 +230,7 @@ class Plan:
 
     def __repr__(self) -> str:
         return (
-            f"Plan(<{self.title}: {len(self.options)} policies x {len(self.loads)} loads x {self.replications} "
+            f"Plan(<{self.title}: {self.tried} x {len(self.loads)} loads x {self.replications} "
             f"replications, seed {self.seed}>)"
         )
 
@@ -226,11 +249,48 @@ def _policy(name: str, value: object) -> FlushPolicy:
     return value
 
 
-def _choices(policies: object, today: FlushPolicy) -> tuple[FlushPolicy, ...]:
+def _varied(simulation: Simulation, vary: object) -> dict[str, tuple[object, ...]]:
+    """The values of each field that is varied, today's first, each as the field holds it."""
+    if not isinstance(vary, Mapping):
+        raise InvalidTypeError(f"vary must hold the values of fields, such as {{'drain': [...]}}, got {vary!r}")
+    return {field: _values(simulation, field, given) for field, given in vary.items()}
+
+
+def _values(simulation: Simulation, field: object, given: object) -> tuple[object, ...]:
+    if field in _NOT_VARIED:
+        raise InvalidValueError(f"vary cannot have {field}: {_NOT_VARIED[str(field)]}")
+    name = checks.one_of("a field of vary", field, [name for name in FIELDS if name not in _NOT_VARIED])
+    tried = [model for model in grid(simulation, {name: _list(f"vary {name}", given)}).values()]  # noqa: C416
+    own = values_of(simulation, name)
+    if len(own) != 1:
+        listed = ", ".join(map(repr, own))
+        raise InvalidValueError(
+            f"vary {name} needs one value that all have today, so that it is known what is done today, got {listed}; "
+            "leave it out, or let all have one"
+        )
+    others = {repr(value): value for model in tried for value in values_of(model, name)}
+    others.pop(repr(own[0]), None)
+    if not others:
+        raise InvalidValueError(f"vary {name} must hold at least one value other than today's {own[0]!r}")
+    return (own[0], *others.values())
+
+
+_NOT_VARIED = {
+    "policy": "give the policies as policies",
+    SCALE: "give the loads as loads",
+    "producers": "the load is given; scale it with loads",
+    "buffers": "vary what they have, such as capacity",
+    "until": "it is the length of the runs, and no choice",
+    "warm_up": "it is the start of the runs, and no choice",
+}
+"""The fields of a study that are nothing to choose in a plan, and what to do instead."""
+
+
+def _choices(policies: object, today: FlushPolicy, *, needed: bool) -> tuple[FlushPolicy, ...]:
     """The policies without repetition, and without what is done today."""
     given = [_policy("a policy in policies", policy) for policy in _list("policies", policies)]
     others = tuple(dict.fromkeys(policy for policy in given if policy != today))
-    if not others:
+    if not others and needed:
         raise InvalidValueError(f"policies must hold at least one other than today's {today!r}, got {given!r}")
     return others
 
@@ -310,7 +370,27 @@ class PlanAnswer:
     @property
     def today(self) -> str:
         """The option of what is done today."""
-        return repr(self.plan.today)
+        return self.plan.today_name
+
+    def policy(self, option: str) -> FlushPolicy:
+        """The flush policy of an option."""
+        policy = self.study.coordinates[self.scenario(option)]["policy"]
+        assert isinstance(policy, FlushPolicy)
+        return policy
+
+    def changes(self, option: str) -> dict[str, object]:
+        """What is varied besides policies and loads, as an option has it."""
+        return {field: self.study.coordinates[self.scenario(option)][field] for field in self.plan.vary}
+
+    def alike(self, option: str) -> StudyResult:
+        """The study without the scenarios that have another value than an option in what is varied besides policies."""
+        mine = list(map(repr, self.changes(option).values()))
+        others = [
+            name
+            for name, where in self.study.coordinates.items()
+            if [repr(where[field]) for field in self.plan.vary] != mine
+        ]
+        return self.study.without(*others)
 
 
 # With 30 replications: the study runs replications 0 to 29 of every policy at every load. The choice runs again on 30
@@ -318,9 +398,8 @@ class PlanAnswer:
 # then runs on 60 to 89 with each assumption moved, and under each stress test: neither the choice nor its second look
 # has seen these, so that what chose it cannot flatter it here either.
 def _answer(plan: Plan, engine: Engine, how: Mapping[str, Any]) -> PlanAnswer:
-    study = Study(
-        plan.simulation, policy=list(plan.options), arrivals_scale=list(plan.loads), seed=plan.seed, baseline=plan.today
-    )
+    over: dict[str, Sequence[object]] = {"policy": plan.options, **plan.vary, SCALE: plan.loads}
+    study = Study(plan.simulation, seed=plan.seed, baseline=plan.today_name, **over)
     result = _whole(study.run(plan.replications, engine=engine, **how))
     recommendation = _recommendation(plan, result, how)
     best = recommendation.choice or recommendation.nearest_miss

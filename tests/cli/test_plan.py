@@ -423,3 +423,18 @@ def test_a_plan_that_only_loses_jobs_fails_and_one_that_allows_it_does_not(
     file.write_text(f"{full}allow_losses = true\n", encoding="utf-8")
     assert main(["plan", str(file), "-o", str(tmp_path / "plan.html")]) == 2
     assert "did you mean 'allow_loss'?" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("short")
+def test_what_else_is_varied_stands_in_the_command_that_repeats_it(file: Path, tmp_path: Path, capsys: Printed) -> None:
+    html = tmp_path / "plan.html"
+    asked = ["plan", str(file), "-o", str(html), "-n", "2", "--vary", "drain=at_most(500)", "--vary", "flush-time=1ms"]
+    assert main(asked) in (0, 1)  # so few replications decide little
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Of 12 options x 2 loads (48 runs, 2 replications each" in told
+    command = html.read_text(encoding="utf-8")
+    assert "--seed 7 -n 2 --vary &#x27;drain=at_most(500)&#x27; --vary flush-time=1ms" in command.replace("'", "&#x27;")
+    assert json.loads(html.with_suffix(".json").read_text("utf-8"))["question"]["vary"]["drain"] == [
+        "DrainAll()",
+        "DrainAtMost(n=500)",
+    ]

@@ -15,7 +15,17 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bufsim import Capacity, FlushAfterAge, FlushAtSize
+from bufsim import (
+    Capacity,
+    Deterministic,
+    FlushAfterAge,
+    FlushAtSize,
+    FlushEvery,
+    JobBuffer,
+    Producer,
+    PushWorkers,
+    Simulation,
+)
 from bufsim.report import answer as appendix
 from bufsim.report import files, options
 from bufsim.report.answer import answer_section, question_section
@@ -325,3 +335,24 @@ def test_a_model_that_cannot_lose_shows_no_loss(answer: PlanAnswer) -> None:
     draft = Draft(answer)
     for part in (answer_section, question_section, options_section):
         assert "lost" not in str(part(draft))
+
+
+def test_a_report_of_what_else_is_varied_says_it_in_the_answer_and_in_the_question() -> None:
+    model = Simulation(
+        producers=[Producer("p", Deterministic(1.0))],
+        buffers=[JobBuffer("b", policy=FlushEvery(5.0), capacity=Capacity(jobs=3))],
+        workers=[PushWorkers(1, service=0.8)],
+        until=100.5,
+    )
+    vary = {"capacity": [Capacity(jobs=20), None], "concurrency": [1, 2]}
+    plan = Plan(model, vary=vary, minimise="utilisation", replications=2, seed=1)
+    draft = Draft(plan.run(progress=False, engine="simpy"))
+    told = str(answer_section(draft))
+    assert "Flush every 5 s, with capacity 20 jobs, concurrency 2" in told
+    assert "<code>Capacity(jobs=20)</code>" in told
+    assert "capacity 3 jobs (today), capacity 20 jobs, no capacity." in str(question_section(draft))
+    page_of = str(page(draft))
+    assert "6 options, 1 loads, 2 replications each" in page_of
+    assert "All with capacity 20 jobs, concurrency 2." not in page_of  # no map of one policy
+    numbers = files.numbers(draft).query("section == 'all scenarios' and quantity == 'lost_share'")
+    assert numbers["subject"].nunique() == 6

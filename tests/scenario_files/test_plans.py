@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from bufsim import FlushAfterAge, FlushAtSize, FlushEvery, InvalidTypeError, InvalidValueError
+from bufsim import (
+    Capacity,
+    DrainAll,
+    DrainAtMost,
+    FlushAfterAge,
+    FlushAtSize,
+    FlushEvery,
+    FlushTime,
+    InvalidTypeError,
+    InvalidValueError,
+)
 from bufsim.scenario_files import load_scenario
 from bufsim.scenario_files.plans import read_plan
 from bufsim.studies.expressions import cost, expression, limit
@@ -178,3 +188,38 @@ def test_a_wrong_plan_says_where_and_what(asked: str, error: type[Exception], me
 def test_an_impossible_limit_is_refused_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(InvalidValueError, match=r"p99_wait_s is never below 0, so that nothing can meet a limit <= -1"):
         read_plan(written(tmp_path, MODEL + PLAN + 'limits = ["p99_wait <= -1"]\n'))
+
+
+def test_what_else_is_varied_is_written_as_in_a_scenario_file_and_the_command_line_has_the_last_word(
+    tmp_path: Path,
+) -> None:
+    varied = '{ capacity = [100, "capacity(200)", "none"], drain = ["at_most(9)"] }'
+    path = written(tmp_path, f'{MODEL}\n[plan]\nminimise = "flush_rate"\nvary = {varied}\n')
+    plan = read_plan(path).plan
+    assert plan.vary == {
+        "capacity": (None, Capacity(jobs=100), Capacity(jobs=200)),
+        "drain": (DrainAll(), DrainAtMost(9)),
+    }
+    assert plan.policies == ()
+    changed = read_plan(path, vary=["capacity=7", "flush_time=50ms"]).plan
+    assert changed.vary == {
+        "capacity": (None, Capacity(jobs=7)),
+        "drain": (DrainAll(), DrainAtMost(9)),
+        "flush_time": (FlushTime(0.0), FlushTime(0.05)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("vary", "message"),
+    [
+        ("{ capcity = [1] }", r"\[plan\], vary must be one of .*did you mean 'capacity'"),
+        ("[1]", r"\[plan\], vary must be a table such as { capacity = \[2048, 6144\] }, got \[1\]"),
+        ("{ capacity = 5 }", r"\[plan\], vary capacity must be a list of values to try, got 5"),
+        ('{ policy = ["every(1s)"] }', r"\[plan\], vary cannot vary policy in words: .* in a plan's policies"),
+        ("{ concurrency = [2] }", r"\[plan\]: concurrency is a field of workers"),
+    ],
+)
+def test_what_cannot_be_varied_says_where_and_why(vary: str, message: str, tmp_path: Path) -> None:
+    path = written(tmp_path, f'{MODEL}\n[plan]\nminimise = "flush_rate"\nvary = {vary}\n')
+    with pytest.raises((InvalidValueError, InvalidTypeError), match=message):
+        read_plan(path)

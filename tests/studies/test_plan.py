@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,8 @@ import pytest
 from bufsim_tests.models import served
 
 from bufsim import (
+    Capacity,
+    Deterministic,
     FlushAfterAge,
     FlushAtSize,
     FlushEvery,
@@ -215,3 +219,71 @@ def test_buffers_with_different_policies_need_one_for_today() -> None:
 
 def test_repr_says_how_much_will_be_run() -> None:
     assert repr(Plan(SIMULATION, **ASKED)) == "Plan(<a plan: 4 policies x 3 loads x 6 replications, seed 4>)"
+
+
+# what else is chosen
+
+
+def full() -> Simulation:
+    """A job a second in room for 3; the server holds them for 5 s, and one worker takes 0.8 s for each."""
+    return Simulation(
+        producers=[Producer("p", Deterministic(1.0))],
+        buffers=[JobBuffer("b", policy=FlushEvery(5.0), capacity=Capacity(jobs=3))],
+        workers=[PushWorkers(1, service=0.8)],
+        until=100.5,
+    )
+
+
+VARIED: dict[str, Any] = {
+    "vary": {"capacity": [Capacity(jobs=20), None], "concurrency": [1, 2]},
+    "minimise": "utilisation",
+    "replications": 2,
+    "seed": 1,
+}
+
+
+def test_what_else_is_varied_is_an_option_with_every_policy_and_today_is_one_of_them() -> None:
+    plan = Plan(full(), **VARIED)
+    assert plan.vary == {"capacity": (Capacity(jobs=3), Capacity(jobs=20), None), "concurrency": (1, 2)}
+    assert plan.today_name == "FlushEvery(5.0) · capacity Capacity(jobs=3) · concurrency 1"
+    assert repr(plan).startswith("Plan(<a plan: 6 options x 1 loads x 2 replications")
+    answer = plan.run(progress=False, engine="simpy")
+    assert len(answer.study.scenarios) == 6
+    # of 5 jobs in 5 s 3 find room: today's options lose, and two workers are half as busy as one
+    assert [option.name for option in answer.recommendation.losing] == [
+        f"FlushEvery(5.0) · capacity Capacity(jobs=3) · concurrency {count}" for count in (1, 2)
+    ]
+    lost = answer.study.interval("lost_share", f"{plan.today_name} · arrivals ×1").estimate  # noqa: RUF001
+    assert lost == pytest.approx(0.4, abs=0.01)
+    assert answer.changes(answer.favourite) == {"capacity": Capacity(jobs=20), "concurrency": 2}
+    assert answer.policy(answer.favourite) == FlushEvery(5.0)
+    alike = answer.alike(answer.favourite).scenarios
+    assert [simulation.buffers[0].capacity for simulation in alike.values()] == [Capacity(jobs=20)]
+    told = answer.recommendation.sentence()
+    assert "every 5 s · capacity 20 jobs · concurrency 2" in told
+    assert "today's every 5 s · capacity 3 jobs · concurrency 1" in told
+
+
+@pytest.mark.parametrize(
+    ("vary", "error", "message"),
+    [
+        ({"capcity": [1]}, InvalidValueError, "did you mean 'capacity'?"),
+        ({"policy": [FlushEvery(1.0)]}, InvalidValueError, "vary cannot have policy: give the policies as policies"),
+        ({"until": ["1h"]}, InvalidValueError, "vary cannot have until: it is the length of the runs"),
+        ({"capacity": [Capacity(jobs=3)]}, InvalidValueError, "vary capacity must hold at least one value other than"),
+        ({"capacity": 5}, InvalidTypeError, "vary capacity must be a list, got 5; write [5]"),
+        ({"poll_interval": [1.0]}, InvalidValueError, "poll_interval is a field of workers, and no workers"),
+        (3, InvalidTypeError, "vary must hold the values of fields, such as {'drain': [...]}, got 3"),
+        ({}, InvalidValueError, "policies must hold at least one other than today's"),
+    ],
+)
+def test_what_cannot_be_varied_says_why(vary: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=re.escape(message)):
+        Plan(full(), minimise="utilisation", vary=vary)
+
+
+def test_what_buffers_have_differently_is_not_varied_for_all_of_them() -> None:
+    own = full()
+    two = [*own.buffers, JobBuffer("c", policy=FlushEvery(5.0))]
+    with pytest.raises(InvalidValueError, match=r"vary capacity needs one value that all have today.*jobs=3\), None"):
+        Plan(replace(own, buffers=two), minimise="utilisation", vary={"capacity": [Capacity(jobs=9)]})
