@@ -105,6 +105,7 @@ __all__ = [
     "load_scenario",
     "metric",
     "policy_grid",
+    "salvage",
     "theory",
 ]
 
@@ -117,6 +118,7 @@ _LATE = {
     "load_scenario": "bufsim.scenario_files",
     "metric": "bufsim.studies.expressions",
     "policy_grid": "bufsim.studies.scenarios",
+    "salvage": "bufsim.studies.store",
     "theory": "bufsim.theory",
 }
 """Names that nobody needs to declare a simulation, and the module of each: imported when first asked for."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
+import shutil
 import sqlite3
+import tempfile
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -90,6 +93,8 @@ def unpacked(data: bytes) -> Tally:
 _KIND = 0x62756673  # "bufs", in SQLite's place for an application's id
 WAIT = 60.0
 _PAUSE = 0.02
+# damage shows in many ways: each of these comes from bytes that no study has written
+_DAMAGE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError, MemoryError, zlib.error)
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE IF NOT EXISTS replications (
@@ -144,7 +149,12 @@ class Store:
         if not isinstance(path, str | os.PathLike):
             raise InvalidTypeError(f"store must be the path of a file such as 'study.sqlite', got {path!r}")
         self.path = Path(path)
-        if self.path.is_dir() or not self.path.absolute().parent.is_dir():
+        try:
+            is_place = self.path.absolute().parent.is_dir() and not self.path.is_dir()
+        except (OSError, ValueError):
+            # a name that no file can have
+            is_place = False
+        if not is_place:
             raise InvalidValueError(f"store must be a file in a folder that is there, got {str(path)!r}")
         try:
             self._connection = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None)
@@ -198,12 +208,23 @@ class Store:
     def read(self, key: Key, replications: Iterable[int]) -> dict[int, Tally]:
         """The tallies of those replications of a scenario that are there, by replication."""
         numbers = set(replications)
-        rows = self._connection.execute(
-            "SELECT replication, tally FROM replications WHERE simulation = ? AND engine = ? AND seed = ? "
-            "ORDER BY replication",
-            key.row(),
-        )
-        return {number: self._tally(data) for number, data in rows if number in numbers}
+        try:
+            rows = self._connection.execute(
+                "SELECT replication, tally FROM replications WHERE simulation = ? AND engine = ? AND seed = ? "
+                "ORDER BY replication",
+                key.row(),
+            )
+            return {number: self._tally(data) for number, data in rows if number in numbers}
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(str(error)) from None
+
+    def rows(self, order: str) -> Iterator[tuple[Any, ...]]:
+        """The rows in one order of their keys, up to the first that SQLite cannot reach."""
+        with contextlib.suppress(sqlite3.DatabaseError):
+            yield from self._connection.execute(
+                "SELECT * FROM replications ORDER BY "
+                + ", ".join(f"{name} {order}" for name in ("simulation", "engine", "seed", "replication"))
+            )
 
     def write(self, finished: Sequence[tuple[Key, int, Tally]]) -> None:
         """Write finished replications, all or none; one that is there already stays, since it is the same.
@@ -213,11 +234,16 @@ class Store:
         BufsimError
             If it cannot be written; what was written before is there.
         """
-        rows = [(*key.row(), replication, packed(tally)) for key, replication, tally in finished]
+        self.write_rows([(*key.row(), replication, packed(tally)) for key, replication, tally in finished])
+
+    def write_rows(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Write rows as they are, all or none."""
         try:
             with self._transaction():
                 self._connection.executemany("INSERT OR IGNORE INTO replications VALUES (?, ?, ?, ?, ?)", rows)
-        except sqlite3.OperationalError as error:
+        except sqlite3.ProgrammingError:
+            raise
+        except sqlite3.DatabaseError as error:
             raise BufsimError(
                 f"store {str(self.path)!r} could not be written: {error}; make room for it, and run the study again: "
                 "what was written before is kept"
@@ -262,8 +288,8 @@ class Store:
             return unpacked(data)
         except KeyError as error:
             raise self._of_another_version(f"of a tally, without {error}") from None
-        except (TypeError, ValueError, zlib.error) as error:
-            raise self._foreign(f"a replication in it cannot be read ({error})") from None
+        except _DAMAGE as error:
+            raise self._damaged(f"a replication in it cannot be read ({error})") from None
 
     def _of_another_version(self, difference: str) -> InvalidValueError:
         return InvalidValueError(
@@ -276,10 +302,92 @@ class Store:
             f"store must be a file that bufsim has written, or a new one, got {str(self.path)!r}: {cause}"
         )
 
-    def _unwritable(self, error: sqlite3.OperationalError) -> InvalidValueError:
+    def _damaged(self, cause: str) -> InvalidValueError:
+        copy = str(self.path.with_suffix(".salvaged.sqlite"))
         return InvalidValueError(
-            f"store must be a file that can be written, got {str(self.path)!r}: {error}; copy it to where it can"
+            f"store {str(self.path)!r} is damaged: {cause}; bufsim.salvage({str(self.path)!r}, {copy!r}) copies what "
+            "can be read, and a study that goes on with the copy runs the rest"
         )
+
+    def _unwritable(self, error: sqlite3.OperationalError) -> InvalidValueError:
+        way_out = (
+            "wait until the other program has let go of it" if "locked" in str(error) else "copy it to where it can"
+        )
+        return InvalidValueError(
+            f"store must be a file that can be written, got {str(self.path)!r}: {error}; {way_out}"
+        )
+
+
+class Salvaged(NamedTuple):
+    """The outcome of saving what can be read of a damaged store.
+
+    Parameters
+    ----------
+    kept : int
+        Replications that are in the copy.
+    lost : int
+        Rows that could not be read; what SQLite itself cannot reach is not counted.
+    """
+
+    kept: int
+    lost: int
+
+
+def salvage(path: str | Path, into: str | Path) -> Salvaged:
+    """Copy of a damaged store's readable replications into a new one; the damaged file stays as it is.
+
+    Parameters
+    ----------
+    path : str or Path
+        The damaged file.
+    into : str or Path
+        The new one, of which there is none yet.
+
+    Returns
+    -------
+    Salvaged
+        How many replications were kept, and how many could not be read.
+
+    Raises
+    ------
+    InvalidValueError
+        If `into` is there already, or `path` is no store of this version.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from bufsim.studies.store import Store
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Store(f"{folder}/study.sqlite").close()
+    ...     salvage(f"{folder}/study.sqlite", f"{folder}/copy.sqlite")
+    Salvaged(kept=0, lost=0)
+    """
+    if Path(into).exists():
+        raise InvalidValueError(f"into must be a new file, got {str(into)!r}, which is there; give another name")
+    if not Path(path).is_file():
+        raise InvalidValueError(f"path must be a store, got {str(path)!r}, which is no file")
+    with tempfile.TemporaryDirectory() as folder:
+        # opening a store writes to it, and what it has in its log is in a file of its own
+        for name in (str(path), f"{path}-wal"):
+            if Path(name).exists():
+                shutil.copyfile(name, Path(folder) / Path(name).name)
+        return _salvaged(Path(folder) / Path(path).name, into)
+
+
+def _salvaged(path: Path, into: str | Path) -> Salvaged:
+    with Store(path) as damaged, Store(into) as copy:
+        rows = {row[:-1]: row[-1] for order in ("ASC", "DESC") for row in damaged.rows(order)}
+        readable = {key: data for key, data in rows.items() if _is_readable(data)}
+        copy.write_rows([(*key, data) for key, data in readable.items()])
+    return Salvaged(len(readable), len(rows) - len(readable))
+
+
+def _is_readable(data: bytes) -> bool:
+    try:
+        unpacked(data)
+    except _DAMAGE:
+        return False
+    return True
 
 
 def _versions() -> dict[str, str]:

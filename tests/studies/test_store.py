@@ -22,7 +22,7 @@ from bufsim.results.files import plain
 from bufsim.results.measures import TIMES
 from bufsim.results.tallies import Tally
 from bufsim.studies import store as stores
-from bufsim.studies.store import Key, Store, packed, unpacked
+from bufsim.studies.store import Key, Store, packed, salvage, unpacked
 
 KEY = Key("of a simulation", "compiled", 7)
 
@@ -528,14 +528,66 @@ def test_a_full_disk_ends_the_study_and_keeps_what_is_written(path, tally, monke
         assert list(store.read(KEY, range(99))) == [0]
 
 
+def as_row(text):
+    """Bytes of a row whose JSON is this text."""
+    return zlib.compress(len(text).to_bytes(4, "little") + text)
+
+
 @pytest.mark.parametrize(
-    "data", [b"", b"nothing", zlib.compress(b"\x02\x00\x00\x00[]"), zlib.compress(b"\x01\x00\x00\x00x")]
+    "data",
+    [
+        b"",
+        b"nothing",
+        as_row(b"[]"),
+        zlib.compress(b"\x01\x00\x00\x00x"),
+        as_row(b"[" * 100_000),
+        as_row(b"[" * 100_000 + b"]" * 100_000),
+        as_row(b"7"),
+        as_row(b'{"window": [1e999, 0, 1]}'),
+        as_row(b'{"window": ["<f8", 0, -7]}'),
+        as_row(b'{"window": ["<f8", 99999999999999999999, 1]}'),
+        None,
+        7,
+    ],
 )
-def test_a_damaged_replication_is_refused(path, data):
+def test_a_damaged_replication_is_refused_and_the_others_can_be_saved(path, data, tally, tmp_path):
     with Store(path) as store:
-        execute(path, "INSERT INTO replications VALUES (?, ?, ?, 0, ?)", *KEY.row(), data)
-        with pytest.raises(InvalidValueError, match=r"has written, .*: a replication in it cannot be read"):
-            store.read(KEY, [0])
+        store.write([(KEY, number, tally) for number in (0, 2)])
+        # as another program may have made it
+        execute(path, "PRAGMA ignore_check_constraints = 1")
+        execute(path, "INSERT INTO replications VALUES (?, ?, ?, 1, ?)", *KEY.row(), b"" if data is None else data)
+        with pytest.raises(InvalidValueError, match=r"(is damaged: a replication in it|another version)"):
+            store.read(KEY, [0, 1, 2])
+    before = path.read_bytes()
+    assert salvage(path, tmp_path / "copy.sqlite") == (2, 1)
+    assert path.read_bytes() == before
+    with Store(tmp_path / "copy.sqlite") as copy:
+        assert list(copy.read(KEY, range(9))) == [0, 2]
+    with pytest.raises(InvalidValueError, match="into must be a new file"):
+        salvage(path, tmp_path / "copy.sqlite")
+
+
+def test_pages_that_are_damaged_lose_what_is_in_them_and_no_more(path, tally, tmp_path):
+    keys = [(KEY, number, tally) for number in range(60)]
+    with Store(path) as store:
+        store.write(keys)
+    whole = bytearray(path.read_bytes())
+    middle = len(whole) // 8192 * 4096
+    whole[middle : middle + 4096] = b"\xff" * 4096
+    path.write_bytes(whole)
+    with Store(path) as store, pytest.raises(InvalidValueError, match=r"is damaged: .*bufsim\.salvage\("):
+        store.read(KEY, range(60))
+    kept, lost = salvage(path, tmp_path / "copy.sqlite")
+    assert 30 <= kept < 60
+    assert lost <= 1
+    with Store(tmp_path / "copy.sqlite") as copy:
+        assert {packed(found) for found in copy.read(KEY, range(60)).values()} == {packed(tally)}
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 300, "no/folder"])
+def test_a_name_that_no_file_has_is_a_sentence(name, tmp_path):
+    with pytest.raises(InvalidValueError, match="store must be a file"):
+        Store(tmp_path / name)
 
 
 def test_nothing_that_is_read_is_run(path, tally):
