@@ -150,8 +150,8 @@ class Store:
             raise InvalidTypeError(f"store must be the path of a file such as 'study.sqlite', got {path!r}")
         self.path = Path(path)
         try:
-            is_place = self.path.absolute().parent.is_dir() and not self.path.is_dir()
-        except (OSError, ValueError):
+            is_place = self.path.absolute().parent.is_dir() and not self.path.is_dir() and "\0" not in str(path)
+        except OSError:
             # a name that no file can have
             is_place = False
         if not is_place:
