@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from hypothesis import strategies as st
 
@@ -33,12 +34,24 @@ from bufsim_tests.generated import QUEUES, Steps
 UNITS = (0.5, 0.5, 0.1, 1 / 3, parts.MINUTE)
 
 
+@cache
 def distributions(unit: float) -> st.SearchStrategy[Distribution]:
     """Durations: mostly such that tie with everything else."""
     tied = st.integers(0, 3).map(lambda k: Constant(k * unit))
     return st.one_of(tied, st.just(Steps(unit)), generated.part(parts.DURATIONS, unit))
 
 
+@cache
+def flush_times(unit: float) -> st.SearchStrategy[Distribution]:
+    return st.just(Constant(0.0)) | distributions(unit)
+
+
+@cache
+def services(unit: float) -> st.SearchStrategy[Distribution | None]:
+    return st.none() | distributions(unit)
+
+
+@cache
 def arrivals(unit: float) -> st.SearchStrategy[Arrivals]:
     """Arrivals without attributes of their jobs, some of them on the grid."""
     drawn = {kind: make for kind, make in parts.ARRIVALS.items() if not issubclass(kind, Trace | ScaledTrace)}
@@ -63,9 +76,8 @@ def producers(draw: st.DrawFn, unit: float, name: str) -> Producer:
 
 @st.composite
 def buffers(draw: st.DrawFn, unit: float, name: str) -> JobBuffer:
-    few, room = st.none() | st.integers(1, 4), st.none() | st.integers(1, 9)
-    jobs, nbytes = draw(few), draw(room)
-    on_full = draw(st.sampled_from(("drop_newest", "drop_oldest")))
+    jobs, nbytes = draw(generated.few), draw(generated.room)
+    on_full = draw(generated.on_full)
     per_job = draw(st.sampled_from((0.0, 0.0, unit)))
     return JobBuffer(
         name,
@@ -74,13 +86,13 @@ def buffers(draw: st.DrawFn, unit: float, name: str) -> JobBuffer:
         reduce=draw(generated.part(parts.REDUCES, unit)),
         drain=draw(generated.part(parts.DRAINS, unit)),
         capacity=None if jobs is None and nbytes is None else Capacity(jobs, nbytes, on_full=on_full),
-        flush_time=FlushTime(draw(st.just(Constant(0.0)) | distributions(unit)), per_job=per_job),
+        flush_time=FlushTime(draw(flush_times(unit)), per_job=per_job),
     )
 
 
 @st.composite
 def workers(draw: st.DrawFn, unit: float, queue: str | None) -> PushWorkers | PollingWorkers:
-    return parts.workers(generated.Drawn(draw, unit), queue, draw(st.none() | distributions(unit)))
+    return parts.workers(generated.Drawn(draw, unit), queue, draw(services(unit)))
 
 
 @st.composite

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,10 @@ class Steps(Distribution):
 # --- models -----------------------------------------------------------------------------------------------------------
 
 
+# strategies are made once: to make and check one costs more than to draw from it
+whole = cache(st.integers)
+
+
 class Drawn(Chooser):
     """Choices of Hypothesis, so that examples shrink."""
 
@@ -61,7 +66,7 @@ class Drawn(Chooser):
         self.draw = draw
 
     def whole(self, low: int, high: int) -> int:
-        return self.draw(st.integers(low, high))
+        return self.draw(whole(low, high))
 
 
 @st.composite
@@ -70,10 +75,12 @@ def part(draw: st.DrawFn, makers: Mapping[type, Callable[[Chooser], Any]], unit:
     return Drawn(draw, unit).part(makers)
 
 
+@cache
 def leaves(unit: float) -> st.SearchStrategy[FlushPolicy]:
     return part(parts.LEAVES, unit)
 
 
+@cache
 def policies(unit: float) -> st.SearchStrategy[FlushPolicy]:
     def combined(inner: st.SearchStrategy[FlushPolicy]) -> st.SearchStrategy[FlushPolicy]:
         return st.one_of(st.builds(lambda p, q: p | q, inner, inner), st.builds(lambda p, q: p & q, inner, inner))
@@ -87,6 +94,7 @@ def policies(unit: float) -> st.SearchStrategy[FlushPolicy]:
     )
 
 
+@cache
 def producers(unit: float, name: str) -> st.SearchStrategy[Producer]:
     job = st.tuples(st.integers(0, 24), st.sampled_from(QUEUES), st.sampled_from((None, "a", "b")), st.integers(0, 5))
 
@@ -104,40 +112,53 @@ def producers(unit: float, name: str) -> st.SearchStrategy[Producer]:
 _REDUCES = {kind: make for kind, make in parts.REDUCES.items() if kind is not SearchIndexReduce}
 
 
+few, room = st.none() | st.integers(1, 4), st.none() | st.integers(1, 9)
+on_full = st.sampled_from(("drop_newest", "drop_oldest"))
+
+
+@cache
+def flush_times(unit: float) -> st.SearchStrategy[Distribution]:
+    tied = st.integers(0, 3).map(lambda k: Constant(k * unit))
+    return st.one_of(st.just(Constant(0.0)), tied, st.just(Steps(unit)))
+
+
 @st.composite
 def buffers(draw: st.DrawFn, unit: float, name: str) -> JobBuffer:
-    few = st.none() | st.integers(1, 4)
-    jobs, room = draw(few), draw(st.none() | st.integers(1, 9))
-    on_full = draw(st.sampled_from(("drop_newest", "drop_oldest")))
-    fixed = st.one_of(st.just(Constant(0.0)), st.integers(0, 3).map(lambda k: Constant(k * unit)), st.just(Steps(unit)))
+    jobs, nbytes = draw(few), draw(room)
+    full = draw(on_full)
     return JobBuffer(
         name,
         policy=draw(policies(unit)),
         collect=draw(part(parts.COLLECTS, unit)),
         reduce=draw(part(_REDUCES, unit)),
         drain=draw(part(parts.DRAINS, unit)),
-        capacity=None if jobs is None and room is None else Capacity(jobs=jobs, nbytes=room, on_full=on_full),
-        flush_time=FlushTime(draw(fixed), per_job=draw(st.sampled_from((0.0, 0.0, 0.5 * unit, unit)))),
+        capacity=None if jobs is None and nbytes is None else Capacity(jobs=jobs, nbytes=nbytes, on_full=full),
+        flush_time=FlushTime(draw(flush_times(unit)), per_job=draw(st.sampled_from((0.0, 0.0, 0.5 * unit, unit)))),
     )
+
+
+@cache
+def services(unit: float) -> st.SearchStrategy[Any]:
+    given = st.lists(st.integers(0, 4).map(lambda k: k * unit), min_size=1, max_size=9).map(lambda few: few * 200)
+    return st.one_of(st.just(Steps(unit)), st.integers(0, 3).map(lambda k: k * unit), given)
+
+
+@cache
+def backoffs(unit: float) -> st.SearchStrategy[Backoff]:
+    first = st.integers(0, 2).map(lambda k: k * unit)
+    longest = st.sampled_from((3 * unit, 1e18))
+    return st.builds(Backoff, first, factor=st.sampled_from((1.0, 2.0)), longest=longest)
 
 
 @st.composite
 def workers(draw: st.DrawFn, unit: float, queue: str | None) -> PushWorkers | PollingWorkers:
-    given = st.lists(st.integers(0, 4).map(lambda k: k * unit), min_size=1, max_size=9).map(lambda few: few * 200)
     options = {
         "queue": queue,
-        "service": draw(st.one_of(st.just(Steps(unit)), st.integers(0, 3).map(lambda k: k * unit), given)),
+        "service": draw(services(unit)),
         "per_item": draw(st.sampled_from((0.0, unit))),
         "failure": draw(st.sampled_from((0.0, 0.5, 1.0))),
         "retries": draw(st.integers(0, 2)),
-        "backoff": draw(
-            st.builds(
-                Backoff,
-                st.integers(0, 2).map(lambda k: k * unit),
-                factor=st.sampled_from((1.0, 2.0)),
-                longest=st.sampled_from((3 * unit, 1e18)),
-            )
-        ),
+        "backoff": draw(backoffs(unit)),
     }
     if draw(st.booleans()):
         return PushWorkers(draw(st.integers(1, 3)), **options)
