@@ -22,12 +22,17 @@ def bufsim(*arguments: str, **settings: str) -> subprocess.CompletedProcess[byte
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "latin-1", "cp437"])
-def test_an_output_of_any_encoding_takes_all_that_is_printed(encoding: str) -> None:
-    found, usual = (bufsim("metrics", PYTHONIOENCODING=name, PYTHONUTF8="0") for name in (encoding, "utf-8"))
+def test_an_output_of_any_encoding_takes_all_that_is_printed(encoding: str, capsys: Printed) -> None:
+    assert main(["metrics"]) == 0
+    usual = capsys.readouterr().out
+    found = bufsim("metrics", PYTHONIOENCODING=encoding, PYTHONUTF8="0")
     assert found.returncode == 0, found.stderr
     assert found.stderr == b""
-    assert len(found.stdout.decode(encoding).splitlines()) == len(usual.stdout.decode("utf-8").splitlines())
-    assert bufsim("run", "--help", PYTHONIOENCODING=encoding, PYTHONUTF8="0").returncode == 0
+    assert len(found.stdout.decode(encoding).splitlines()) == len(usual.splitlines())
+
+
+def test_an_output_of_any_encoding_takes_all_help() -> None:
+    assert bufsim("run", "--help", PYTHONIOENCODING="ascii", PYTHONUTF8="0").returncode == 0
 
 
 def test_signs_that_an_encoding_lacks_are_spelled(tmp_path: Path) -> None:

@@ -103,8 +103,8 @@ def test_coordinates_are_short() -> None:
 
 
 def test_the_users_settings_neither_matter_nor_change() -> None:
-    before = drawn()
+    others, before = plt.get_fignums(), drawn()
     with mpl.rc_context({"font.size": 20.0, "lines.linewidth": 5.0}):
         assert drawn() == before
         assert mpl.rcParams["font.size"] == 20.0
-    assert plt.get_fignums() == []
+    assert plt.get_fignums() == others
