@@ -115,17 +115,18 @@ def test_the_other_way_to_scale_recorded_jobs_stands_beside_the_one_that_was_use
     found = sensitivity(simulation, [lost], seed=1, limits=limits, replications=4, progress=False)
     assert found.base[lost].estimate == 30.0
     (other,) = found.otherwise
-    assert (other.difference.estimate, other.verdict) == (-30.0, "pass")
+    # none lost in four runs is no proof that few ever are
+    assert (other.difference.estimate, other.verdict) == (-30.0, "undecided")
     assert found.sentences()[-1].startswith(
         "With keep='independent' for the recorded jobs, in place of keep='pattern', lost_jobs differs by -30"
     )
-    assert found.sentences()[-1].endswith("jobs: all limits are kept.")
+    assert found.sentences()[-1].endswith("jobs: the limits are undecided.")
     row = found.table().iloc[-1]
     assert (row["assumption"], row["value"], row["moved"]) == (
         "scaling of recorded jobs",
         "keep='pattern'",
         "independent",
     )
-    assert (row["difference"], row["limits"]) == (-30.0, "pass")
+    assert (row["difference"], row["limits"]) == (-30.0, "undecided")
     as_recorded = Simulation(producers=[Producer("log", burst)], buffers=[buffer])
     assert sensitivity(as_recorded, [lost], seed=1, replications=2, progress=False).otherwise == ()
