@@ -187,14 +187,16 @@ def _map(draft: Draft) -> Markup:
     x = first_limited(draft)
     choice = _choice(draft)
     changes = draft.changes(draft.answer.favourite)
-    study, alike = (draft.answer.alike(draft.answer.favourite), f" All with {changes}.") if changes else (study, "")
+    study, more = (draft.answer.alike(draft.answer.favourite), f" All with {changes}.") if changes else (study, "")
+    if draft.answer.recommendation.losing:
+        more += " The outline tells nothing of loss: what loses jobs, and so does not qualify, is in section 3."
     picture = PolicyMap(study, x, limits=plan.limits, choice=choice, load=plan.load, confidence=plan.confidence)
     return draft.figure(
         "map",
         f"{draft.quantity(x, []).name} by size and age",
         picture.draw,
         picture.frame,
-        caption=f"Outlined: all limits kept. Hatched: undecided. Circle: the choice.{alike}",
+        caption=f"Outlined: all limits kept. Hatched: undecided. Circle: the choice.{more}",
         height=3.9,
     )
 

@@ -13,6 +13,7 @@ from bufsim.report.draft import About, Draft, interval_of, sign, verdict
 from bufsim.report.markup import Content, Markup, bullets, content, paragraphs, table, tag
 from bufsim.report.options import shown_options, written
 from bufsim.report.short_list import SingleRuns
+from bufsim.results.losses import SURVIVORS, loss_text
 from bufsim.results.metrics import REPORTED_AT_A_STOP, REPORTED_UNDER_STRESS
 from bufsim.studies.expressions import Expression, Limit
 from bufsim.studies.expressions import expression as read_expression
@@ -174,6 +175,8 @@ def _stress_tests(draft: Draft) -> Markup:
         f"{draft.label(answer.favourite)} at {plan.load:g} times today's load, and where something goes wrong; "
         f"n = {result.replications} fresh replications, {formats.level(plan.confidence)} intervals, each by itself"
     )
+    if any(loss_text(list(result.tallies[name].values())) for name in result.finished):
+        caption += f"; where jobs are lost, {SURVIVORS}"
     failed = result.failures.drop_duplicates("scenario")
     notes = [f"{failure.scenario} could not be run: {failure.error}" for failure in failed.itertuples()]
     return content(

@@ -113,7 +113,8 @@ class StudyResult(StudyNumbers):
         """The scenario with the lowest (or highest) value, with all that are not separable from it.
 
         The set of these holds every truly best scenario with probability `confidence`; a single winner is named only
-        where every other is separated from it. Does not depend on the order of the scenarios.
+        where every other is separated from it. Does not depend on the order of the scenarios, and looks at this value
+        alone: a scenario that loses jobs may be the best. `recommend` looks at loss too.
 
         Parameters
         ----------

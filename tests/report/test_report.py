@@ -356,3 +356,9 @@ def test_a_report_of_what_else_is_varied_says_it_in_the_answer_and_in_the_questi
     assert "All with capacity 20 jobs, concurrency 2." not in page_of  # no map of one policy
     numbers = files.numbers(draft).query("section == 'all scenarios' and quantity == 'lost_share'")
     assert numbers["subject"].nunique() == 6
+
+
+def test_a_stress_test_that_loses_jobs_says_whose_waits_it_shows(html: str) -> None:
+    (table,) = (table for table in re.findall(r"<table.*?</table>", html, re.DOTALL) if "something goes wrong" in table)
+    assert "a stop of 10 s in the middle" in table
+    assert "where jobs are lost, waits are those of the survivors" in table
