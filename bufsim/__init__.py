@@ -9,14 +9,16 @@ from bufsim.model.buffers import (
     Capacity,
     CollectAll,
     CollectQueues,
+    Drain,
     DrainAll,
     DrainAtMost,
     FlushTime,
     JobBuffer,
     Storage,
 )
-from bufsim.model.distributions import Constant, Exponential, Gamma, Geometric, LogNormal, Uniform
+from bufsim.model.distributions import Constant, Distribution, Exponential, Gamma, Geometric, LogNormal, Uniform
 from bufsim.model.flush_policy import BufferView, FlushPolicy
+from bufsim.model.given import GivenFailures, GivenTimes
 from bufsim.model.policies import (
     FlushAfterAge,
     FlushAt,
@@ -32,7 +34,7 @@ from bufsim.model.reducers import KeepAll, Merge, SearchIndexReduce, UniqueByKey
 from bufsim.model.stops import Stops
 from bufsim.model.time_varying import Sinusoid, StepRate, TimeVarying
 from bufsim.model.traces import Trace
-from bufsim.model.workers import Backoff, GivenTimes, PollingWorkers, PushWorkers
+from bufsim.model.workers import Backoff, PollingWorkers, PushWorkers
 from bufsim.simulation import Simulation
 
 if typing.TYPE_CHECKING:
@@ -57,6 +59,8 @@ __all__ = [
     "CollectQueues",
     "Constant",
     "Deterministic",
+    "Distribution",
+    "Drain",
     "DrainAll",
     "DrainAtMost",
     "Exponential",
@@ -71,6 +75,7 @@ __all__ = [
     "FlushWhenIdle",
     "Gamma",
     "Geometric",
+    "GivenFailures",
     "GivenTimes",
     "InvalidTypeError",
     "InvalidValueError",

@@ -19,6 +19,7 @@ from bufsim.engines.kernel.state import (
     MORE_SERVICE_DRAWS,
     TASK_PLACE,
     TASK_QUEUE,
+    Buffer,
     Floats,
     State,
     with_attributes,
@@ -31,10 +32,11 @@ from bufsim.engines.workload import Workload
 from bufsim.errors import BufsimError, MissingExtraError, NotLoweredError
 from bufsim.model.buffers import JobBuffer
 from bufsim.model.declaration import Declaration
+from bufsim.model.given import GivenTimes
 from bufsim.model.policies import NeverFlush
 from bufsim.model.producers import Producer
 from bufsim.model.traces import Trace
-from bufsim.model.workers import GivenTimes, service_source
+from bufsim.model.workers import failure_source, service_source
 
 
 class DrawStore:
@@ -58,9 +60,24 @@ class DrawStore:
         """Return the state with the fixed flush times of a buffer, up to `needed`."""
         declared = self._simulation.buffers[buffer]
         first = int(state.buffers[buffer]["started"]) if self._forget else 0
-        drawn = self._source(declared.id, "flush", 1, declared.flush_time.fixed)
-        self._flushes[buffer] = first, drawn.between(first, needed)
+        fixed = declared.flush_time.fixed
+        if isinstance(fixed, GivenTimes):
+            self._flushes[buffer] = 0, self._given_flush_times(declared.id, fixed.times, state.buffers[buffer])
+        else:
+            self._flushes[buffer] = first, self._source(declared.id, "flush", 1, fixed).between(first, needed)
         return self._given(state)
+
+    def _given_flush_times(self, buffer: str, times: Floats, record: Buffer) -> Floats:
+        """Return the times and one more, since the kernel wants one before it knows whether a flush will start."""
+        self._source(buffer, "flush", 1, times).between(0, int(record["started"]))
+        return np.append(times, 0.0)
+
+    def check(self, state: State) -> None:
+        """Refuse a run in which more flushes have started than there are times given for them."""
+        for index, buffer in enumerate(self._simulation.buffers):
+            fixed = buffer.flush_time.fixed
+            if isinstance(fixed, GivenTimes):
+                self._source(buffer.id, "flush", 1, fixed.times).between(0, int(state.buffers[index]["started"]))
 
     def for_work(self, state: State, queue: int, attempt: int, needed: int) -> State:
         """Return the state with the service times, and draws of failure, of a queue and an attempt, up to `needed`."""
@@ -68,12 +85,17 @@ class DrawStore:
         workers = self._simulation.workers_of(name)
         assert workers is not None
         first = self._first_place(state, queue, needed) if self._forget else 0
+        asked = needed
         if attempt == 1 and not isinstance(workers.service, GivenTimes):
             needed = max(needed, self._worth_drawing(state, queue))
         service = self._source(name, "service", attempt, service_source(workers)).between(first, needed)
         failure = np.empty(0)
-        if workers.failure > 0.0:
-            failure = self._source(name, "failure", attempt, None).between(first, first + len(service))
+        below, failures = failure_source(workers)
+        if failures is not None:
+            # as many as are given: there are no others
+            service = service[: max(asked, min(first + len(service), len(failures))) - first]
+        if below > 0.0:
+            failure = self._source(name, "failure", attempt, failures).between(first, first + len(service))
         self._services[queue, attempt] = first, service, failure
         return self._given(state)
 
@@ -145,6 +167,7 @@ def run(simulation: Declaration, workload: Workload, *, kernel_run: Run | None =
     draws = DrawStore(simulation, workload, forget=False)
     while (status := call(state)) != DONE:
         state = _supplied(simulation, draws, state, status)
+    draws.check(state)
     return arrays.recording_of(simulation, workload, jobs, state)
 
 
@@ -175,6 +198,7 @@ def count(
             windows.feed()
         else:
             windows.state = _supplied(simulation, draws, windows.state, status)
+    draws.check(windows.state)
     return windows.accumulators(workload)
 
 

@@ -19,6 +19,7 @@ from bufsim.model import buffers, declaration, reducers, rules, workers
 from bufsim.model import buffers as drains
 from bufsim.model.distributions import Constant
 from bufsim.model.flush_policy import AllOf, AnyOf, CheckedEvery, FlushPolicy
+from bufsim.model.given import GivenTimes
 from bufsim.vendure import InMemoryJobBufferStorageStrategy
 
 # what any arrival changes
@@ -273,14 +274,15 @@ def _queue(simulation: declaration.Declaration, queue: str, lists: Lists, loses_
     if pool is None:
         return record
     polling = isinstance(pool, workers.PollingWorkers)
+    fails_below, _ = workers.failure_source(pool)
     return record | {
         "workers": state.POLLING if polling else state.PUSH,
-        "in_order": not (polling or pool.failure or loses_tasks or isinstance(pool.service, workers.GivenTimes)),
+        "in_order": not (polling or fails_below or loses_tasks or isinstance(pool.service, GivenTimes)),
         "concurrency": pool.concurrency,
         "free": pool.concurrency,
         "poll_interval": pool.poll_interval if isinstance(pool, workers.PollingWorkers) else 0.0,
         "per_item": pool.per_item,
-        "failure": pool.failure,
+        "failure": fails_below,
         "retries": pool.retries,
         "backoff_first": pool.backoff.first,
         "backoff_factor": pool.backoff.factor,

@@ -14,6 +14,7 @@ from bufsim.errors import BufsimError, InvalidValueError
 from bufsim.model import rules
 from bufsim.model.buffers import DrainAll, JobBuffer
 from bufsim.model.flush_policy import BufferView
+from bufsim.model.given import GivenTimes
 from bufsim.model.reducers import Assignment, KeepAll, Reduce
 
 if TYPE_CHECKING:
@@ -239,7 +240,8 @@ class BufferState:
         self._flushes += 1
         if number >= len(self._draws):
             fixed = self.declared.flush_time.fixed
-            self._draws = self.model.workload.draws(self.id, "flush", 1, fixed).at_least(number + 1).tolist()
+            source = fixed.times if isinstance(fixed, GivenTimes) else fixed
+            self._draws = self.model.workload.draws(self.id, "flush", 1, source).at_least(number + 1).tolist()
         return self._draws[number]
 
     def _take(self, count: int) -> tuple[vendure.service.Batch, list[int]]:

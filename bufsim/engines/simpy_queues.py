@@ -13,7 +13,7 @@ from bufsim.engines import order
 from bufsim.engines.recording import COMPLETED, FAILED, LOST, PENDING, RETRYING, RUNNING, Recorder
 from bufsim.engines.workload import Workload
 from bufsim.model import rules
-from bufsim.model.workers import PollingWorkers, Workers, service_source
+from bufsim.model.workers import PollingWorkers, Workers, failure_source, service_source
 
 if TYPE_CHECKING:
     from bufsim.engines.environment import Environment
@@ -46,6 +46,7 @@ class QueueState:
         self._start_is_set = False
         self._last_poll = -rules.INF
         self._draws: dict[tuple[str, int], list[float]] = {}
+        self._fails_below, self._failures = failure_source(workers) if workers else (0.0, None)
 
     def add(self, flush: int, items: Sequence[int]) -> range:
         """Put jobs with so many items at the tail; return their rows of the work table. The workers look at `wake`."""
@@ -98,7 +99,7 @@ class QueueState:
             return
         self.free += 1
         record.work_finished_attempts[task] = number
-        failed = workers.failure > 0.0 and self._draw("failure", number, place) < workers.failure
+        failed = self._fails_below > 0.0 and self._draw("failure", number, place) < self._fails_below
         if failed and number <= workers.retries:
             self._back_off(attempt)
         else:
@@ -137,7 +138,7 @@ class QueueState:
         values = self._draws.setdefault((purpose, attempt), [])
         if place >= len(values):
             assert self.workers is not None
-            source = service_source(self.workers) if purpose == "service" else None
+            source = service_source(self.workers) if purpose == "service" else self._failures
             draws = self._workload.draws(self.name, purpose, attempt, source)
             values[:] = draws.at_least(place + 1).tolist()
         return values[place]

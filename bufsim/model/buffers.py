@@ -7,13 +7,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from bufsim import checks, formats, vendure
-from bufsim.checks import Seconds
+from bufsim.checks import Seconds, Written
 from bufsim.declared import Count, Duration, Flag, OptionalSize, Rule, Text, Value, Wide, default, instance, value
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model import rules
-from bufsim.model.distributions import AnyTime, Constant, DistributionLike
+from bufsim.model.distributions import Constant, Distribution, DistributionLike, as_distribution
 from bufsim.model.flush_policy import FlushPolicy
+from bufsim.model.given import GivenTimes
 from bufsim.model.reducers import KeepAll, Reduce
 from bufsim.vendure import InMemoryJobBufferStorageStrategy, JobBufferStorageStrategy
 
@@ -60,7 +64,18 @@ def _most(count: int | None, nbytes: int | None) -> str:
 
 
 class Drain(Value, ABC):
-    """The amount that one flush takes."""
+    """The amount that one flush takes; a subclass says how much. The compiled engine takes the built-in ones only.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class DrainHalf(Drain):
+    ...     def count(self, nbytes):
+    ...         return (len(nbytes) + 1) // 2
+    >>> DrainHalf().count([10, 20, 30])
+    2
+    """
 
     __slots__ = ()
 
@@ -241,14 +256,24 @@ class CollectQueues(Value):
         return queue in self.queues
 
 
+def _fixed(name: str, given: Any) -> Distribution | GivenTimes:
+    if isinstance(given, list | tuple | np.ndarray):
+        given = GivenTimes(given)
+    if isinstance(given, GivenTimes):
+        if given.times.ndim != 1:
+            raise InvalidValueError(f"{name} must be given as one time a flush, got shape {given.times.shape}")
+        return given
+    return as_distribution(name, checks.seconds(name, given) if isinstance(given, Written) else given)
+
+
 @value
 class FlushTime(Value):
     """The duration of a flush: fixed + per_job × batch size.
 
     Parameters
     ----------
-    fixed : distribution, number or str
-        s; of a distribution the buffer's i-th flush takes the i-th draw.
+    fixed : distribution, number, str, or array of float
+        s; of a distribution the buffer's i-th flush takes the i-th draw, of an array the i-th time.
     per_job : float, str or timedelta
         s, ≥ 0.
 
@@ -258,7 +283,7 @@ class FlushTime(Value):
     FlushTime(Constant(0.05), per_job=0.002)
     """
 
-    fixed: AnyTime
+    fixed: Annotated[Wide[DistributionLike | Seconds | npt.ArrayLike | GivenTimes, Distribution | GivenTimes], _fixed]
     _: KW_ONLY
     per_job: Duration = default(0.0)
 
@@ -318,7 +343,7 @@ class JobBuffer(Value):
         How much one flush takes.
     capacity : Capacity, optional
         What it can hold; None: no limit.
-    flush_time : FlushTime, number or str
+    flush_time : FlushTime, number, str, or array of float
         How long a flush takes, s.
     items : callable, optional
         For a `reduce` of your own: the items that a reduced job carries (workers can take so much time for each).
@@ -337,9 +362,9 @@ class JobBuffer(Value):
     reduce: Annotated[AnyReduce, _reduce] = KeepAll()
     drain: Annotated[Drain, _a(Drain, "DrainAll()")] = DrainAll()
     capacity: Annotated[Capacity, _a(Capacity, "Capacity(jobs=1000)")] | None = None
-    flush_time: Annotated[Wide[FlushTime | DistributionLike | Seconds, FlushTime], _flush_time] = default(
-        FlushTime(0.0)
-    )
+    flush_time: Annotated[
+        Wide[FlushTime | DistributionLike | Seconds | npt.ArrayLike | GivenTimes, FlushTime], _flush_time
+    ] = default(FlushTime(0.0))
     items: Callable[[vendure.Job], int] | None = None
 
     def __post_init__(self) -> None:

@@ -36,7 +36,22 @@ class FrozenScipy(Protocol):
 
 
 class Distribution(Value, ABC):
-    """A distribution of non-negative numbers; a subclass says how to draw, and what is expected."""
+    """A distribution of non-negative numbers; a subclass says how to draw, and what is expected.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from bufsim import PushWorkers
+    >>> @dataclass(frozen=True)
+    ... class OneOrTen(Distribution):
+    ...     def draw(self, generator, size):
+    ...         return generator.choice([1.0, 10.0], size)
+    ...
+    ...     def expected_value(self):
+    ...         return 5.5
+    >>> PushWorkers(service=OneOrTen()).service
+    OneOrTen()
+    """
 
     __slots__ = ()
 

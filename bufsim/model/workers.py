@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import KW_ONLY, field
+from dataclasses import KW_ONLY
 from typing import Annotated, Any
 
 import numpy as np
@@ -16,17 +14,16 @@ from bufsim.declared import (
     Duration,
     Period,
     Positive,
-    Probability,
     Text,
     Value,
     Whole,
     Wide,
     default,
-    settle,
     value,
 )
-from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.errors import InvalidValueError
 from bufsim.model.distributions import Constant, Distribution, DistributionLike, as_distribution
+from bufsim.model.given import GivenFailures, GivenTimes
 
 
 @value
@@ -59,62 +56,20 @@ class Backoff(Value):
             raise InvalidValueError(f"factor must be >= 1, got {self.factor!r}")
 
 
-def _given_times(name: str, given: Any) -> np.ndarray:
-    numbers = checks.all_seconds(f"service {name}", given)
-    try:
-        times = np.array(numbers, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InvalidTypeError(f"service {name} must be numbers, got {given!r}") from None
-    if times.ndim != 1 or not len(times):
-        raise InvalidValueError(f"service {name} must be one row of numbers, at least one, got shape {times.shape}")
-    if not (np.isfinite(times).all() and (times >= 0.0).all()):
-        row = int(np.flatnonzero(~(np.isfinite(times) & (times >= 0.0)))[0])
-        raise InvalidValueError(f"service {name} must be finite and >= 0, got {times[row].item()!r} in row {row}")
-    times.flags.writeable = False
-    return times
-
-
-@value(eq=False)
-class GivenTimes(Value):
-    """Service times as given, in the order in which jobs come to the queue: row i takes the i-th in each attempt.
-
-    Parameters
-    ----------
-    times : array of float, shape (jobs,), or sequence of str or timedelta
-        s, ≥ 0, finite; texts as in "20ms". A run that needs more of them than there are is refused.
-
-    Examples
-    --------
-    >>> GivenTimes([0.5, 0.25])
-    GivenTimes(<2 times>)
-    """
-
-    times: Annotated[Wide[npt.ArrayLike | Sequence[Seconds], np.ndarray], _given_times]
-    digest: bytes = field(init=False)
-
-    def __post_init__(self) -> None:
-        settle(self, digest=hashlib.blake2b(self.times.tobytes(), digest_size=16).digest())
-
-    def __reduce__(self) -> tuple[type[GivenTimes], tuple[np.ndarray]]:
-        # through the constructor: numpy restores arrays as writeable
-        return GivenTimes, (self.times,)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, GivenTimes) and self.digest == other.digest
-
-    def __hash__(self) -> int:
-        return hash(self.digest)
-
-    def __repr__(self) -> str:
-        return f"GivenTimes(<{len(self.times)} times>)"
-
-
 def _service(name: str, given: object) -> Distribution | GivenTimes:
     if isinstance(given, GivenTimes):
         return given
     if isinstance(given, list | tuple | np.ndarray):
         return GivenTimes(given)
     return as_distribution(name, checks.seconds(name, given) if isinstance(given, Written) else given)
+
+
+def _failure(name: str, given: object) -> float | GivenFailures:
+    if isinstance(given, GivenFailures):
+        return given
+    if isinstance(given, list | tuple | np.ndarray):
+        return GivenFailures(given)
+    return checks.probability(name, given)
 
 
 def _backoff(name: str, given: Any) -> Backoff:
@@ -127,6 +82,7 @@ Service = Annotated[
     Wide[DistributionLike | npt.ArrayLike | Seconds | GivenTimes, Distribution | GivenTimes],
     _service,
 ]
+Failure = Annotated[Wide[float | npt.ArrayLike | GivenFailures, float | GivenFailures], _failure]
 AnyBackoff = Annotated[Wide[Backoff | Seconds, Backoff], _backoff]
 
 
@@ -141,11 +97,12 @@ class PushWorkers(Value):
     queue : str, optional
         The queue that they serve. None: each queue without workers of its own gets a pool like this.
     service : distribution, number, or array of float
-        Service time of an attempt, s; an array gives the times in the order in which jobs come to the queue.
+        Service time of an attempt, s; an array gives the times in the order in which jobs come to the queue, one
+        column for all attempts or one for each.
     per_item : float, str or timedelta
         So much more for every item that a reduced job carries, s.
-    failure : float
-        Probability that an attempt fails.
+    failure : float, or array of bool
+        Probability that an attempt fails; an array says which do, as that of `service` gives their times.
     retries : int
         Attempts after the first, ≥ 0. A job that fails for good has a finish.
     backoff : Backoff, or a duration for a constant one
@@ -162,7 +119,7 @@ class PushWorkers(Value):
     queue: Text | None = None
     service: Service = default(Constant(0.0))
     per_item: Duration = default(0.0)
-    failure: Probability = 0.0
+    failure: Failure = default(0.0)
     retries: Whole = 0
     backoff: AnyBackoff = default(Backoff(0.0))
 
@@ -194,7 +151,7 @@ class PollingWorkers(Value):
     queue: Text | None = None
     service: Service = default(Constant(0.0))
     per_item: Duration = default(0.0)
-    failure: Probability = 0.0
+    failure: Failure = default(0.0)
     retries: Whole = 0
     backoff: AnyBackoff = default(Backoff(0.0))
     poll_interval: Period = default(0.2)
@@ -206,3 +163,21 @@ Workers = PushWorkers | PollingWorkers
 def service_source(workers: Workers) -> Distribution | np.ndarray:
     """Return where the service times come from: a distribution, or the array that was given."""
     return workers.service.times if isinstance(workers.service, GivenTimes) else workers.service
+
+
+def failure_source(workers: Workers) -> tuple[float, np.ndarray | None]:
+    """Return below which draw an attempt fails, 0 if none does, and the draws if they are given."""
+    if isinstance(workers.failure, GivenFailures):
+        return 0.5, np.where(workers.failure.failures, 0.0, 1.0)
+    return workers.failure, None
+
+
+def mean_attempts(workers: Workers) -> float:
+    """Return how often a job is tried in the mean, by what is declared."""
+    if isinstance(workers.failure, GivenFailures):
+        failures = workers.failure.failures.reshape(len(workers.failure.failures), -1)
+        # of one column it is that of each attempt
+        last = failures.shape[1] - 1
+        again = np.cumprod([failures[:, min(number, last)] for number in range(workers.retries)], axis=0)
+        return 1.0 + float(again.sum()) / len(failures)
+    return sum(workers.failure**number for number in range(workers.retries + 1))

@@ -15,7 +15,7 @@ from bufsim.model.policies import NeverFlush
 from bufsim.model.producers import Producer
 from bufsim.model.rules import INF
 from bufsim.model.traces import recording
-from bufsim.model.workers import GivenTimes, PollingWorkers, Workers
+from bufsim.model.workers import PollingWorkers, Workers, mean_attempts
 from bufsim.results.tallies import BufferTally, QueueTally, Tally
 
 ROUNDING = 1e-9
@@ -66,28 +66,17 @@ def _never_due(buffer: JobBuffer, kept: BufferTally, until: float) -> Iterator[s
 def _unstable(name: str, workers: Workers, queue: QueueTally, tally: Tally) -> Iterator[str]:
     if not queue.enqueued:
         return
-    each = _service(workers) + workers.per_item * (queue.items / queue.enqueued)
+    # as it is declared: what has been served by the end may be the short jobs, or none
+    each = workers.service.expected_value() + workers.per_item * (queue.items / queue.enqueued)
     if isinstance(workers, PollingWorkers):
         # a worker starts one job a poll at most, however short the jobs are
         each = max(each, workers.poll_interval)
-    load = queue.enqueued * each * _attempts(workers) / (workers.concurrency * tally.window.span)
+    load = queue.enqueued * each * mean_attempts(workers) / (workers.concurrency * tally.window.span)
     if load > 1.0 + ROUNDING:
         yield (
             f"unstable: load {load:.3g} of the capacity of the workers of queue {name!r}: no steady state; waits grow "
             f"with `until`. Shown for {duration(tally.window.end)} only."
         )
-
-
-def _service(workers: Workers) -> float:
-    """The mean service time as it is declared, s: what has been served by the end may be the short jobs, or none."""
-    if isinstance(workers.service, GivenTimes):
-        return float(workers.service.times.mean())
-    return workers.service.expected_value()
-
-
-def _attempts(workers: Workers) -> float:
-    """The mean number of attempts at a job, each of which fails with the same probability."""
-    return sum(workers.failure**number for number in range(workers.retries + 1))
 
 
 def _large_job(name: str, workers: Workers, queue: QueueTally) -> Iterator[str]:

@@ -16,10 +16,11 @@ from bufsim import checks, vendure_trace
 from bufsim.backtest import read_log
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model.arrivals import Arrivals
-from bufsim.model.buffers import CollectAll, CollectQueues, JobBuffer
+from bufsim.model.buffers import CollectAll, CollectQueues, FlushTime, JobBuffer
+from bufsim.model.given import GivenFailures, GivenTimes
 from bufsim.model.producers import Producer
 from bufsim.model.traces import ScaledTrace, Trace
-from bufsim.model.workers import GivenTimes, PushWorkers, Workers
+from bufsim.model.workers import PushWorkers, Workers
 from bufsim.simulation import Simulation
 from bufsim.spelling import build, naming
 from bufsim.spelling.words import ROLES, Role, Word
@@ -168,6 +169,8 @@ def _toml(value: object) -> str:
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, tuple | list):
         return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {_toml(inner)}' for key, inner in value.items())} }}"
     return repr(value)
 
 
@@ -215,6 +218,8 @@ def _written_buffer(buffer: JobBuffer) -> Lines:
     for key, held in _changed(buffer, leave_out=("id", "policy", "items")):
         if key == "collect" and key in own and isinstance(held, CollectQueues):
             yield key, held.queues
+        elif isinstance(held, FlushTime) and isinstance(held.fixed, GivenTimes):
+            yield key, {"fixed": held.fixed.times.tolist(), "per_job": held.per_job}
         elif key in (*own, "drain", "capacity", "flush_time") and not isinstance(held, CollectAll):
             yield key, _words(key, f"{name}, {key}", held)
 
@@ -232,6 +237,8 @@ def _workers(workers: Workers) -> Lines:
     for key, held in _changed(workers):
         if isinstance(held, GivenTimes):
             yield key, held.times.tolist()
+        elif isinstance(held, GivenFailures):
+            yield key, held.failures.tolist()
         else:
             yield key, _words(key, f"{name}, {key}", held) if key in ("service", "backoff") else held
 

@@ -17,13 +17,14 @@ from bufsim.model.arrivals import Bulk, Bursty, Deterministic, Poisson, Renewal
 from bufsim.model.buffers import Capacity, CollectAll, CollectQueues, DrainAll, DrainAtMost, FlushTime, Storage
 from bufsim.model.distributions import Constant, Exponential, Gamma, Geometric, LogNormal, Scaled, Uniform
 from bufsim.model.flush_policy import CheckedEvery, FlushPolicy
+from bufsim.model.given import GivenFailures, GivenTimes
 from bufsim.model.policies import LEAVES, FlushAt, FlushCron
 from bufsim.model.producers import UniformKeys, Zipf
 from bufsim.model.reducers import KeepAll, Merge, SearchIndexReduce, UniqueByKey
 from bufsim.model.stops import Stops
 from bufsim.model.time_varying import Sinusoid, StepRate, TimeVarying
 from bufsim.model.traces import Trace
-from bufsim.model.workers import Backoff, GivenTimes, PollingWorkers, PushWorkers
+from bufsim.model.workers import Backoff, PollingWorkers, PushWorkers
 from bufsim.vendure_trace import read_adds
 
 
@@ -211,7 +212,7 @@ _ZONES = {
     "datetime.timezone": Word(fixed_zone, {"offset": "offset"}),
     "datetime.timezone.utc": Word(utc),
 }
-_WORKERS = {"service": "service", "backoff": "backoff"}
+_WORKERS = {"service": "service", "failure": "failure", "backoff": "backoff"}
 
 
 def _distributions(role: str, measure: str) -> dict[str, Word]:
@@ -247,6 +248,8 @@ ROLES: dict[str, Role] = {
     "sizes": Role("distribution of sizes", _SIZES, measure="bytes", plain=True),
     "counts": Role("distribution of numbers", _distributions("counts", "plain"), plain=True),
     "service": Role("service time", _TIMES | _GIVEN, measure="seconds", plain=True),
+    "given_times": Role("distribution of times", _TIMES | _GIVEN, measure="seconds", plain=True),
+    "failure": Role("probability", {"given": Word(GivenFailures, {"failures": "flag"}, gathers=True)}, plain=True),
     "keys": Role("law of keys", {"zipf": Word(Zipf), "uniform": Word(UniformKeys)}),
     "collect": Role(
         "collect", {"all": Word(CollectAll), "queues": Word(CollectQueues, gathers=True)}, plain=True, names=True
@@ -268,7 +271,7 @@ ROLES: dict[str, Role] = {
     "capacity": Role("capacity", {"capacity": Word(Capacity)}, table="capacity"),
     "flush_time": Role(
         "flush time",
-        {"flush_time": Word(FlushTime, {"fixed": "times"}), **_TIMES},
+        {"flush_time": Word(FlushTime, {"fixed": "given_times"}), **_TIMES},
         table="flush_time",
         measure="seconds",
         plain=True,

@@ -13,10 +13,11 @@ from bufsim.formats import duration, number
 from bufsim.model.arrivals import Arrivals, Bulk, Bursty
 from bufsim.model.buffers import FlushTime
 from bufsim.model.distributions import Constant, Distribution, Scaled
+from bufsim.model.given import GivenTimes
 from bufsim.model.producers import Producer
 from bufsim.model.stops import Stops
 from bufsim.model.traces import Keep, ScaledTrace, Trace, is_scaled, keeping, recording
-from bufsim.model.workers import GivenTimes, PollingWorkers, Workers
+from bufsim.model.workers import PollingWorkers, Workers
 from bufsim.simulation import Simulation
 
 Change = Callable[[Simulation, float], Simulation]
@@ -77,7 +78,8 @@ def variations(simulation: Simulation, factor: float = 1.25) -> tuple[Variation,
 def _movable(simulation: Simulation) -> Iterator[tuple[str, str, Change]]:
     rate = sum(producer.arrivals.mean_rate for producer in simulation.producers)
     yield "arrivals", f"{rate:.3g} jobs/s", lambda model, factor: model.scaled(arrivals=factor)
-    fixed = [buffer.flush_time.fixed for buffer in simulation.buffers if buffer.flush_time.fixed != Constant(0.0)]
+    times = [buffer.flush_time.fixed for buffer in simulation.buffers]
+    fixed = [time for time in times if not isinstance(time, GivenTimes) and time != Constant(0.0)]
     if fixed:
         yield "time of a flush", _listed(map(_mean, fixed)), _flush_times(_longer)
     per_job = [buffer.flush_time.per_job for buffer in simulation.buffers if buffer.flush_time.per_job]
@@ -99,7 +101,6 @@ def _listed(values: Iterator[str]) -> str:
 
 
 def _mean(distribution: Distribution | GivenTimes) -> str:
-    assert isinstance(distribution, Distribution)
     return duration(distribution.expected_value())
 
 
@@ -120,6 +121,8 @@ def _workers(change: Callable[[Workers, float], Workers]) -> Change:
 
 
 def _longer(time: FlushTime, factor: float) -> FlushTime:
+    if isinstance(time.fixed, GivenTimes):
+        return replace(time, fixed=GivenTimes(time.fixed.times * factor))
     return replace(time, fixed=Scaled(time.fixed, factor))
 
 

@@ -102,7 +102,7 @@ class _Random(Chooser):
             drain=self.part(parts.DRAINS),
             capacity=self.among((None, None, full)),
             flush_time=FlushTime(
-                self.among((Constant(0.0), self.part(parts.DURATIONS))), per_job=self.among((0.0, 0.5 * self.unit))
+                self.among((Constant(0.0), self.part(parts.SERVICES))), per_job=self.among((0.0, 0.5 * self.unit))
             ),
         )
 

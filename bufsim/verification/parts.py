@@ -24,6 +24,7 @@ from bufsim.model.distributions import (
     Uniform,
 )
 from bufsim.model.flush_policy import FlushPolicy
+from bufsim.model.given import GivenFailures, GivenTimes
 from bufsim.model.policies import (
     FlushAfterAge,
     FlushAt,
@@ -38,7 +39,7 @@ from bufsim.model.producers import Keys, UniformKeys, Zipf
 from bufsim.model.reducers import KeepAll, Merge, Reduce, SearchIndexReduce, UniqueByKey
 from bufsim.model.time_varying import Rate, Sinusoid, StepRate, TimeVarying
 from bufsim.model.traces import ScaledTrace, Trace
-from bufsim.model.workers import Backoff, GivenTimes, PollingWorkers, PushWorkers, Workers
+from bufsim.model.workers import Backoff, PollingWorkers, PushWorkers, Workers
 
 QUEUES = ("x", "y")
 # what a search index, a cache or nobody has for a key
@@ -180,7 +181,9 @@ def workers(c: Chooser, queue: str | None, service: Any = None) -> Workers:
     options = {"queue": queue, "service": service, "per_item": c.among((0.0, c.unit))}
     if c.whole(0, 1):
         longest = c.among((3.0 * c.unit, 1e18))
-        options["failure"] = c.among((0.0, 0.5, 1.0))
+        options["failure"] = c.among((0.0, 0.5, 1.0, None))
+        if options["failure"] is None:
+            options["failure"] = GivenFailures([[c.among((True, False)) for _ in range(3)] for _ in range(4)] * 500)
         options["retries"] = c.whole(0, 2)
         options["backoff"] = Backoff(c.time(0, 2), factor=c.among((1.0, 2.0)), longest=longest)
     made: Workers = c.among(list(WORKERS.values()))(c, **options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -34,6 +35,8 @@ from bufsim.engines.kernel import buffers, loop
 from bufsim.engines.recording import Recording
 from bufsim.engines.simpy_engine import Model
 from bufsim.engines.workload import Workload
+from bufsim.results.contents import RecordLevel
+from bufsim.simulation import Engine
 
 SEED = 3
 
@@ -110,6 +113,53 @@ def test_too_few_given_service_times_are_an_error_on_both_engines() -> None:
     for engine in ("simpy", "compiled"):
         with pytest.raises(InvalidValueError, match="service times of queue 'mail' must be at least"):
             simulation.run(SEED, engine=engine)
+
+
+RECORDED = ("all", "flushes", "summary")
+
+
+def given_flush_times(times: Sequence[float]) -> Simulation:
+    """Flushes start at 1, 4 and 9, two jobs each, and take a time that is given and 0.25 s a job."""
+    buffer = JobBuffer("search", policy=FlushAtSize(2), flush_time=FlushTime(times, per_job=0.25))
+    jobs = Trace([0.0, 1.0, 3.0, 4.0, 8.0, 9.0, 9.5])
+    return Simulation(producers=[Producer("edits", jobs)], buffers=[buffer], until=20.0)
+
+
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+@pytest.mark.parametrize("record", RECORDED)
+def test_a_flush_takes_the_time_that_is_given_for_it(engine: Engine, record: RecordLevel) -> None:
+    # as many as there are flushes are enough, though another arrival might have started one more
+    result = given_flush_times([0.5, 2.0, 1.0]).run(SEED, engine=engine, record=record)
+    assert result.metric("longest_flush_s") == 2.5
+    assert result.metric("mean_flush_s") == (1.0 + 2.5 + 1.5) / 3
+    if record != "summary":
+        assert result.flushes["end"].tolist() == [2.0, 6.5, 10.5]
+
+
+@pytest.mark.parametrize("engine", ["simpy", "compiled"])
+@pytest.mark.parametrize("record", RECORDED)
+@pytest.mark.parametrize("given", [1, 2])
+def test_too_few_given_flush_times_are_an_error(engine: Engine, record: RecordLevel, given: int) -> None:
+    message = (
+        f"^flush times of buffer 'search' must be at least {given + 1} values for this run, got {given}; give more"
+    )
+    with pytest.raises(InvalidValueError, match=message):
+        given_flush_times([0.5, 2.0][:given]).run(SEED, engine=engine, record=record)
+
+
+def test_given_failures_and_times_of_attempts_are_the_same_on_both_engines() -> None:
+    rng = np.random.default_rng(3)
+    workers = [
+        PushWorkers(
+            2, queue="mail", service=rng.uniform(0.0, 0.3, (400, 3)), failure=rng.random((400, 3)) < 0.4, retries=2
+        ),
+        PollingWorkers(3, poll_interval=0.1, service=Exponential(0.1), failure=rng.random(3000) < 0.1, retries=1),
+    ]
+    simulation = Simulation(producers=BUSY, buffers=[SEARCH], workers=workers, until=20.0)
+    assert_engines_agree(simulation)
+    kept = [simulation.run(SEED, engine=engine, record="summary") for engine in ("simpy", "compiled")]
+    assert kept[0].metric("mean_attempts") == kept[1].metric("mean_attempts") > 1.0
+    assert kept[0].metric("utilisation") == pytest.approx(kept[1].metric("utilisation"), rel=1e-12)
 
 
 def test_given_service_times_need_only_reach_for_the_services_that_start() -> None:

@@ -118,6 +118,25 @@ def test_given_times_are_taken_in_the_order_of_the_queue_in_every_attempt() -> N
     assert columns(serve([0.0, 0.0], workers), "work", "finished_at", "busy_time") == [(2.0, 2.0), (6.0, 6.0)]
 
 
+def test_each_attempt_may_be_given_its_time_and_whether_it_fails() -> None:
+    times, failures = [[1.0, 2.0], [4.0, 8.0]], [[True, False], [False, True]]
+    result = serve([0.0, 0.0], PushWorkers(2, service=times, failure=failures, retries=1, backoff=0.5))
+    # the first fails at 1 and is tried again from 1.5 to 3.5; the second is done at 4
+    assert columns(result, "attempts", *result.attempts) == [
+        (0, 1, 0.0, 1.0, "failed"),
+        (0, 2, 1.5, 3.5, "completed"),
+        (1, 1, 0.0, 4.0, "completed"),
+    ]
+    assert columns(result, "work", "busy_time", "outcome") == [(3.0, "completed"), (4.0, "completed")]
+
+
+def test_too_few_given_failures_or_columns_are_an_error_that_says_what_is_missing() -> None:
+    with pytest.raises(InvalidValueError, match=r"failure draws of queue 'default' must be at least 3 values .* got 2"):
+        serve([0.0] * 3, PushWorkers(1, failure=[True, False]))
+    with pytest.raises(InvalidValueError, match="must have a column for attempt 2, got 1 columns"):
+        serve([0.0], PushWorkers(1, failure=[[True]], retries=1))
+
+
 def test_too_few_given_times_are_an_error_that_says_how_many() -> None:
     with pytest.raises(InvalidValueError, match=r"service times of queue 'default' must be at least 3 values .* got 2"):
         serve([0.0] * 3, PushWorkers(1, service=[1.0, 1.0]))

@@ -13,13 +13,14 @@ from bufsim import (
     Backoff,
     Constant,
     Exponential,
+    GivenFailures,
     GivenTimes,
     InvalidTypeError,
     InvalidValueError,
     PollingWorkers,
     PushWorkers,
 )
-from bufsim.model.workers import service_source
+from bufsim.model.workers import mean_attempts, service_source
 
 
 def test_the_defaults_are_those_of_vendures_strategies() -> None:
@@ -64,6 +65,33 @@ def test_given_times_are_a_value_of_their_own() -> None:
     assert repr(given) == "GivenTimes(<2 times>)"
 
 
+def test_given_times_have_a_column_for_each_attempt_or_one() -> None:
+    given = PushWorkers(service=[[0.5, "2s"], [0.25, 1.0]]).service
+    assert given == GivenTimes(np.array([[0.5, 2.0], [0.25, 1.0]]))
+    assert given != GivenTimes([0.5, 2.0, 0.25, 1.0])
+    assert repr(given) == "GivenTimes(<2 \N{MULTIPLICATION SIGN} 2 times>)"
+
+
+def test_given_failures_are_a_value_of_their_own() -> None:
+    given = PushWorkers(failure=[[True, False], [False, False]]).failure
+    again = pickle.loads(pickle.dumps(given))
+    assert again == given == GivenFailures(np.array([[True, False], [False, False]]))
+    assert hash(again) == hash(given)
+    assert given != GivenFailures([True, False])
+    assert repr(given) == "GivenFailures(<2 \N{MULTIPLICATION SIGN} 2 attempts>)"
+
+
+def test_the_mean_number_of_attempts_counts_those_that_follow_a_failure() -> None:
+    # 1 + 1/2 + 1/4 with two retries; every attempt fails; 3, 2 and 1 attempts of three jobs; those of one column again
+    assert mean_attempts(PushWorkers(failure=0.5, retries=2)) == 1.75
+    assert mean_attempts(PushWorkers(failure=1.0, retries=4)) == 5.0
+    given = [[True, True, False], [True, False, False], [False, True, True]]
+    assert mean_attempts(PushWorkers(failure=given, retries=2)) == 2.0
+    assert mean_attempts(PushWorkers(failure=given, retries=1)) == pytest.approx(5 / 3)
+    assert mean_attempts(PushWorkers(failure=given)) == 1.0
+    assert mean_attempts(PushWorkers(failure=[True, False], retries=3)) == (4 + 1) / 2
+
+
 @pytest.mark.parametrize(
     "workers",
     [
@@ -103,16 +131,27 @@ def test_push_and_polling_workers_are_never_equal() -> None:
         ({"service": -1}, InvalidValueError, "service must be >= 0, got -1"),
         ({"service": math.nan}, InvalidValueError, "service must be finite, got nan"),
         ({"service": "fast"}, InvalidValueError, "service must be a number with a unit, such as "),
-        ({"service": []}, InvalidValueError, "service times must be one row of numbers, at least one, got shape (0,)"),
-        ({"service": [[1.0]]}, InvalidValueError, "service times must be one row of numbers, at least one, got shape "),
-        ({"service": [1.0, -2.0]}, InvalidValueError, "service times must be finite and >= 0, got -2.0 in row 1"),
-        ({"service": [math.nan]}, InvalidValueError, "service times must be finite and >= 0, got nan in row 0"),
-        ({"service": ["a"]}, InvalidValueError, "service times[0] must be a number with a unit, such as "),
-        ({"service": [{}]}, InvalidTypeError, "service times must be numbers, got [{}]"),
-        ({"service": [[1.0], [1.0, 2.0]]}, InvalidTypeError, "service times must be numbers, got [[1.0], [1.0, 2.0]]"),
+        (
+            {"service": []},
+            InvalidValueError,
+            "given times must be one row a job, with one column or one an attempt, and",
+        ),
+        ({"service": [[[1.0]]]}, InvalidValueError, "given times must be one row a job, with one column or one an"),
+        ({"service": [1.0, -2.0]}, InvalidValueError, "given times must be finite and >= 0, got -2.0 in row 1"),
+        ({"service": [math.nan]}, InvalidValueError, "given times must be finite and >= 0, got nan in row 0"),
+        ({"service": ["a"]}, InvalidValueError, "given times[0] must be a number with a unit, such as "),
+        ({"service": [{}]}, InvalidTypeError, "given times must be numbers, a row each, got [{}]"),
+        ({"service": [[1.0], [1.0, 2.0]]}, InvalidTypeError, "given times must be numbers, a row each, got [[1.0], ["),
         ({"per_item": -1}, InvalidValueError, "per_item must be >= 0, got -1.0"),
         ({"failure": 1.5}, InvalidValueError, "failure must be between 0 and 1, got 1.5"),
         ({"failure": math.nan}, InvalidValueError, "failure must be finite, got nan"),
+        ({"failure": [1, 0]}, InvalidTypeError, "given failures must be True or False each, got [1, 0]"),
+        ({"failure": []}, InvalidValueError, "given failures must be one row a job, with one column or one an attempt"),
+        (
+            {"failure": [[True], [True, False]]},
+            InvalidTypeError,
+            "given failures must have as many columns in each row",
+        ),
         ({"retries": -1}, InvalidValueError, "retries must be >= 0, got -1"),
         ({"backoff": -1}, InvalidValueError, "first must be >= 0, got -1.0"),
     ],

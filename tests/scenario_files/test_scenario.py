@@ -129,6 +129,7 @@ SAID: dict[type, tuple[str, str]] = {
     bs.PushWorkers: ("workers", "kind = 'push'"),
     bs.Backoff: ("workers", "kind = 'push'\nbackoff = '1s'"),
     bs.GivenTimes: ("workers", "kind = 'push'\nservice = [0.5, '250ms']"),
+    bs.GivenFailures: ("workers", "kind = 'push'\nfailure = [[true, false], [false, false]]"),
     bs.Storage: ("storage", "durable = true\nstrategy = 'testing'"),
     bs.Stops: ("stops", "mean_time_between = '1d'"),
 }
@@ -267,6 +268,20 @@ SIMULATIONS = st.builds(
 @given(SIMULATIONS)
 def test_what_is_written_reads_back_as_the_same_simulation(simulation: bs.Simulation) -> None:
     assert read(scenario_text(simulation)) == simulation
+
+
+def test_given_draws_are_written_as_lists_and_read_back() -> None:
+    times = [[0.5, 1.0], [0.25, 2.0]]
+    simulation = bs.Simulation(
+        producers=[bs.Producer("edits", bs.Poisson(1.0))],
+        buffers=[bs.JobBuffer("search", policy=bs.NeverFlush(), flush_time=bs.FlushTime([0.5, 0.25], per_job=0.1))],
+        workers=[bs.PushWorkers(1, service=times, failure=[[True, False], [False, False]], retries=1)],
+        until=60.0,
+    )
+    text = scenario_text(simulation)
+    assert "flush_time = { fixed = [0.5, 0.25], per_job = 0.1 }" in text
+    assert "failure = [[true, false], [false, false]]" in text
+    assert read(text, Path()) == simulation
 
 
 def test_a_ported_buffer_is_written_by_its_name() -> None:
