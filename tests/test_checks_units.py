@@ -48,6 +48,7 @@ FIELDS = {
     "Gamma": {"mean": EITHER, "scv": OTHER},
     "Geometric": {"mean": OTHER},  # of numbers of jobs
     "GivenTimes": {"times": OTHER, "digest": OTHER},  # an array of data
+    "GivenFailures": {"failures": OTHER, "digest": OTHER},
     "JobBuffer": {
         "id": OTHER,
         "policy": OTHER,
