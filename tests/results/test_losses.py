@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from bufsim_tests.generated import SEED, simulations
 from bufsim_tests.models import producer, simulate, timed
+from hypothesis import given, settings
 
 from bufsim import (
     Capacity,
@@ -129,6 +131,17 @@ def test_what_a_model_can_lose_follows_from_its_declaration(options, causes):
     model = timed(**options)
     assert possible_causes(model, model.buffers[0]) == causes
     assert can_lose(model) is bool(causes)
+
+
+@settings(max_examples=60)
+@given(simulations())
+def test_nothing_is_lost_for_a_cause_that_the_declaration_rules_out_and_each_that_was_is_named(simulation):
+    result = simulation.run(SEED)
+    (sentence,) = lost(result) or [""]
+    found = result.jobs.loss_cause[result.jobs.lost_at >= simulation.warm_up].dropna().unique()
+    possible = {cause for buffer in simulation.buffers for cause in possible_causes(simulation, buffer)}
+    assert set(found) <= possible
+    assert {cause for cause, reason in REASONS.items() if reason in sentence} == set(found)
 
 
 def test_every_cause_has_its_reason():
