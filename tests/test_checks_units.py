@@ -109,7 +109,16 @@ FIELDS = {
     "Storage": {"durable": OTHER, "read_delete_window": DURATION, "strategy": OTHER},
     "TimeVarying": {"rate": OTHER, "max_rate": OTHER},
     # arrays of data, which `Trace.read` takes in any unit
-    "Trace": {"times": OTHER, "keys": OTHER, "nbytes": OTHER, "queues": OTHER, "data": OTHER},
+    "Trace": {
+        "times": OTHER,
+        "keys": OTHER,
+        "nbytes": OTHER,
+        "queues": OTHER,
+        "data": OTHER,
+        "keep": OTHER,
+        "shift": DURATION,
+        "length": DURATION,
+    },
     "Uniform": {"low": EITHER, "high": EITHER},
     "UniformKeys": {"n": OTHER},
     "UniqueByKey": {},
@@ -131,6 +140,7 @@ MAKE = {
     "Sinusoid": lambda **o: bufsim.Sinusoid(2.0, 1.0, **o),
     "StepRate": lambda **o: bufsim.StepRate([0.0, *o["edges"]], [1.0]),
     "Stops": lambda **o: bufsim.Stops(**({} if "at" in o else {"mean_time_between": 999.0}) | o),
+    "Trace": lambda **o: bufsim.Trace([0.0], **o),
     "Uniform": lambda **o: bufsim.Uniform(**{"low": 0.0, "high": 1e9} | o),
 }
 GIVEN = [(name, field, kind) for name, fields in FIELDS.items() for field, kind in fields.items() if kind != OTHER]
