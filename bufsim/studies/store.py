@@ -29,7 +29,7 @@ from bufsim.results.records import OUTCOMES
 from bufsim.results.steps import BINS
 from bufsim.results.tallies import Tally
 
-FORMAT = 3
+FORMAT = 4
 """To be raised where the same bytes or keys come to mean something else, and `layout` does not see it."""
 _HEAD = 4
 _FAST = 1
