@@ -69,7 +69,7 @@ def test_engines_give_the_same_tables(simulation: Simulation) -> None:
 
 
 @pytest.mark.slow
-@settings(quick, max_examples=600)
+@settings(quick, max_examples=200)
 @given(simulations())
 def test_engines_give_the_same_tables_on_many_models(simulation: Simulation) -> None:
     assert_equal_engines(simulation)

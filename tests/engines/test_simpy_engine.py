@@ -48,7 +48,7 @@ def test_the_engine_gives_the_rows_of_the_oracle(simulation: Simulation) -> None
 
 
 @pytest.mark.slow
-@settings(max_examples=1000)
+@settings(max_examples=300)
 @given(simulations())
 def test_the_engine_gives_the_rows_of_the_oracle_on_many_models(simulation: Simulation) -> None:
     assert_rows_of_the_oracle(simulation)

@@ -78,7 +78,7 @@ def assert_counted_as_recorded(simulation: Simulation) -> None:
 
 
 few = settings(max_examples=70, suppress_health_check=list(HealthCheck))
-many = settings(few, max_examples=400)
+many = settings(few, max_examples=200)
 
 
 @few
