@@ -37,15 +37,18 @@ class Event(NamedTuple):
     phrase : str
         What a run does that sees it: "lose jobs".
     causes : tuple of str
-        What can bring it about: causes of losses, or "failure".
+        What can bring it about: causes of losses, "failure", "tick" (that of a clock), "reduce", or a family of leaves.
     at_most : callable
         From what is kept of one buffer, queue or model, and the span of the window in s, to the metric's value if it
-        had happened to everything that it can happen to.
+        had happened to everything that it can happen to. Of "tick" from the number of ticks, and the span.
+    otherwise : str
+        What a run does that does not see it alone, of a share that may be all: "flush for another reason".
     """
 
     phrase: str
     causes: tuple[str, ...]
     at_most: Callable[[Any, float], float]
+    otherwise: str = ""
 
 
 class Quantile(NamedTuple):
@@ -272,6 +275,7 @@ def _losing(at_most: Callable[[Any, float], float], *causes: str, phrase: str = 
     return Event(phrase, causes or tuple(REASONS), at_most)
 
 
+_EMPTY = "have ticks that find nothing", ("tick",)
 LOW: Better = "lower"
 HIGH: Better = "higher"
 
@@ -279,7 +283,8 @@ HIGH: Better = "higher"
 # fmt: off
 SHARES_BY_CAUSE: tuple[Metric, ...] = tuple(
     _buffer(f"flushes_by_{kind.name}_share", "", "flush-weighted", None,
-        f"Share of the flushes that started because {kind.because}", _share_by(kind), percent=True, most=1.0)
+        f"Share of the flushes that started because {kind.because}", _share_by(kind), percent=True, most=1.0,
+        event=Event(f"flush because {kind.because}", (kind.name,), lambda b, span: 1.0, "flush for another reason"))
     for kind in (SIZE, BYTES, AGE, IDLE, CLOCK, OTHER)
 )
 _ROWS: tuple[Metric | Quantiles, ...] = (
@@ -324,9 +329,9 @@ _ROWS: tuple[Metric | Quantiles, ...] = (
         lambda b, span: b.flushes / span),
     *SHARES_BY_CAUSE,
     _buffer("empty_tick_count", "ticks", "count", LOW, "Ticks of the policy that found nothing to flush",
-        lambda b, span: b.empty_ticks),
+        lambda b, span: b.empty_ticks, event=Event(*_EMPTY, lambda ticks, span: ticks)),
     _buffer("empty_tick_rate_per_s", "1/s", "count", LOW, "Ticks of the policy that found nothing to flush, a second",
-        lambda b, span: b.empty_ticks / span),
+        lambda b, span: b.empty_ticks / span, event=Event(*_EMPTY, lambda ticks, span: ticks / span)),
     _buffer("mean_batch_size_jobs", "jobs", "flush-weighted", None, "Mean batch size over flushes",
         lambda b, span: Ratio(b.batch_jobs, b.flushes)),
     _buffer("sd_batch_size_jobs", "jobs", "flush-weighted", None, "Standard deviation of the batch size over flushes",
@@ -345,7 +350,8 @@ _ROWS: tuple[Metric | Quantiles, ...] = (
     _buffer("reduction_ratio", "", "share", HIGH, "Jobs taken by flushes for each job left after reduce",
         lambda b, span: Ratio(b.ended_jobs, b.reduced_jobs)),
     _buffer("work_saved_share", "", "share", HIGH, "Share of the jobs taken by flushes that reduce spared the queue",
-        lambda b, span: Ratio(b.ended_jobs - b.reduced_jobs, b.ended_jobs), percent=True, most=1.0),
+        lambda b, span: Ratio(b.ended_jobs - b.reduced_jobs, b.ended_jobs), percent=True, most=1.0,
+        event=Event("save work by reduce", ("reduce",), lambda b, span: 1.0)),
     _buffer("mean_flush_s", "s", "flush-weighted", LOW, "Mean time from a flush's start to its end",
         lambda b, span: Ratio(b.flush_time, b.ended)),
     _buffer("longest_flush_s", "s", "extreme", LOW, "Longest time from a flush's start to its end",

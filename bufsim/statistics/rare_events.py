@@ -89,3 +89,17 @@ def few_in_words(events: int, runs: int, what: str, *, confidence: float = 0.95)
     if needed <= runs:
         return said
     return f"{said}; {formats.number(needed, 2)} runs would bound it at {formats.number(100.0 * WORTH_KNOWING)} %"
+
+
+def constant_in_words(runs: int, *, confidence: float = 0.95) -> str:
+    """How large a share of runs may have another value, where all have had the same.
+
+    Examples
+    --------
+    >>> constant_in_words(10)
+    'the same in each of 10 runs; up to 26 % of runs may have another value'
+    """
+    share = most_runs(0, runs, confidence=confidence)
+    return (
+        f"the same in each of {runs:,} runs; up to {formats.number(100.0 * share, 2)} % of runs may have another value"
+    )

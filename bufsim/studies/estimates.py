@@ -26,8 +26,8 @@ from bufsim.statistics import (
     ratio_values,
 )
 from bufsim.statistics.intervals import inner_probability, replication_values
-from bufsim.statistics.rare_events import FEW, few_in_words, most_runs
-from bufsim.studies.chances import draws_rarely, impossible
+from bufsim.statistics.rare_events import FEW, constant_in_words, few_in_words, most_runs
+from bufsim.studies.chances import draws, impossible, most_ticks
 from bufsim.studies.expressions import Expression, Term
 
 Floats = npt.NDArray[np.float64]
@@ -37,6 +37,7 @@ _PARTS = 64
 
 
 DETERMINISTIC = "exact: nothing is drawn at random"
+EXACT_BOUNDS = "exact bounds over runs"
 
 
 def is_deterministic(tallies: Sequence[Tally], simulation: Simulation | None = None) -> bool:
@@ -47,9 +48,9 @@ def is_deterministic(tallies: Sequence[Tally], simulation: Simulation | None = N
     tallies : sequence of Tally
         What is kept of a scenario's replications; one alone cannot show it.
     simulation : Simulation, optional
-        The scenario: what it draws so rarely that runs may all be the same by chance, makes it random nevertheless.
+        The scenario: one that draws anything is random, though the runs may all be the same by chance.
     """
-    if simulation is not None and draws_rarely(simulation):
+    if simulation is not None and draws(simulation):
         return False
     telling = [metric for metric in metrics.METRICS.values() if metric.tells_draws]
     return len(tallies) > 1 and all(len({metric(tally) for tally in tallies}) == 1 for metric in telling)
@@ -83,11 +84,14 @@ class Measured:
 
     Notes
     -----
-    Where a metric counts events (`metrics.Event`: losses, failures) and fewer than `rare_events.FEW` of the runs saw
-    one, though not all of them, its interval is [0, p·m]. With the confidence of the interval no more than a share p of
-    runs sees any (Clopper and Pearson, over runs, which are independent; jobs of a run are not), and none sees more
-    than m, if as much comes to it as to the busiest run that was seen. That is wide: how much such a run would lose,
-    nobody has seen. It is 0 without doubt only where the model cannot have the event, or draws nothing.
+    Where a metric counts events (`metrics.Event`: losses, failures, empty ticks, ...) and fewer than `rare_events.FEW`
+    of the runs saw one, though not all of them, its interval is [0, p·m]. With the confidence of the interval no more
+    than a share p of runs sees any (Clopper and Pearson, over runs, which are independent; jobs of a run are not), and
+    none sees more than m, if as much comes to it as to the busiest run that was seen. That is wide: how much such a run
+    would lose, nobody has seen. It is 0 without doubt only where the model cannot have the event, or draws nothing. A
+    share that is all in every run has the same bounds from the other side.
+
+    Of a largest value that is the same in every run, a note says how large a share of runs may have another.
     """
 
     metric: Metric
@@ -109,31 +113,43 @@ class Measured:
 
     def interval(self, confidence: float = 0.95) -> Interval:
         """The metric over all replications, with its confidence interval."""
-        return self._by_few_events(confidence) or self._by_spread(confidence)
+        return self.by_few_events(confidence) or self._by_spread(confidence)
 
-    def _by_few_events(self, confidence: float) -> Interval | None:
+    def by_few_events(self, confidence: float) -> Interval | None:
         """The exact bounds of a metric that counts events which few runs saw; None of any other."""
         event, runs = self.metric.event, len(self.tallies)
         if event is None or runs < 2:
             return None
         values = self.raw()
+        if not np.isfinite(values).all() or not self._is_possible(event):
+            return None
         seen = int(np.count_nonzero(values))
-        if not np.isfinite(values).all() or seen >= min(FEW, runs) or not self._is_possible(event):
+        if event.otherwise and (values == 1.0).all():
+            share = most_runs(0, runs, confidence=confidence)
+            note = few_in_words(0, runs, event.otherwise, confidence=confidence)
+            return Interval(1.0, 1.0 - share, 1.0, confidence, runs, EXACT_BOUNDS, note)
+        if seen >= min(FEW, runs):
             return None
         estimate = 0.0
         if seen:
             sums = self._sums()
             estimate = float(values.mean() if sums is None else sums[:, 0].sum() / sums[:, 1].sum())
-        most = max(event.at_most(self.metric.part(tally, self.of), tally.window.span) for tally in self.tallies)
-        high = max(most_runs(seen, runs, confidence=confidence) * most, estimate)
+        high = max(most_runs(seen, runs, confidence=confidence) * self._at_most(event), estimate)
         note = few_in_words(seen, runs, event.phrase, confidence=confidence)
-        return Interval(estimate, 0.0, high, confidence, runs, "exact bounds over runs", note)
+        return Interval(estimate, 0.0, high, confidence, runs, EXACT_BOUNDS, note)
+
+    def _at_most(self, event: Event) -> float:
+        """The metric in a run in which the event happens to everything that it can happen to."""
+        if "tick" in event.causes:
+            ticks = math.inf if self.simulation is None else most_ticks(self.simulation, self.of)
+            return event.at_most(ticks, self.tallies[0].window.span)
+        return max(event.at_most(self.metric.part(tally, self.of), tally.window.span) for tally in self.tallies)
 
     def _is_possible(self, event: Event) -> bool:
         """Whether the model can have an event, as far as is known, and draws anything."""
         if self.simulation is not None and set(event.causes) <= impossible(self.simulation, self.of):
             return False
-        return not is_deterministic(self.tallies, self.simulation)
+        return not self.is_deterministic
 
     def _by_spread(self, confidence: float) -> Interval:
         """The metric with the interval that the spread of the replications gives."""
@@ -141,12 +157,25 @@ class Measured:
             grid, counts, totals = self._counts()
             is_time = self.metric.average == "time-weighted"
             return quantile_interval_from_counts(
-                grid, counts, self.metric.quantile.q, totals=totals, counts=not is_time, confidence=confidence
+                grid,
+                counts,
+                self.metric.quantile.q,
+                totals=totals,
+                counts=not is_time,
+                confidence=confidence,
             )
         sums = self._sums()
-        if sums is None:
-            return mean_interval(self.raw(), confidence=confidence)
-        return ratio_interval(sums[:, 0], sums[:, 1], confidence=confidence)
+        if sums is not None:
+            return ratio_interval(sums[:, 0], sums[:, 1], confidence=confidence)
+        interval = mean_interval(self.raw(), confidence=confidence)
+        if self.metric.average != "extreme" or interval.low < interval.high or self.is_deterministic:
+            return interval
+        return replace(interval, note=constant_in_words(interval.n, confidence=confidence))
+
+    @property
+    def is_deterministic(self) -> bool:
+        """Whether nothing is drawn at random in the scenario."""
+        return is_deterministic(self.tallies, self.simulation)
 
     def _sums(self) -> npt.NDArray[np.float64] | None:
         sums = [self.metric.sums(tally, self.of) for tally in self.tallies]
@@ -302,10 +331,39 @@ class Evaluation:
         return self._defined(lambda: order_statistic_interval(self.raw(), share, confidence=level))
 
     def _interval(self, confidence: float) -> Interval:
-        if len(self.expression.terms) != 1:
+        terms = self.expression.terms
+        if len(terms) == 1:
+            return _moved(self._measured(terms[0]).interval(confidence), terms[0].factor, self.expression.constant)
+        rare = [term for term in terms if self._measured(term).by_few_events(confidence) is not None]
+        if not rare:
             return mean_interval(self.values(), confidence=confidence)
-        (term,) = self.expression.terms
-        return _moved(self._measured(term).interval(confidence), term.factor, self.expression.constant)
+        return self._with_rare(rare, confidence)
+
+    def _with_rare(self, rare: Sequence[Term], confidence: float) -> Interval:
+        """The value where few runs saw what some terms count: bounds of these, and the interval of the rest, added.
+
+        All of them hold together by Bonferroni's inequality.
+        """
+        level = 1.0 - (1.0 - confidence) / (len(rare) + 1)
+        parts = [_moved(self._bounds(term, level), term.factor, 0.0) for term in rare]
+        others = tuple(term for term in self.expression.terms if term not in rare)
+        rest = replace(self, expression=replace(self.expression, terms=others))
+        parts.append(mean_interval(replication_values(self.expression.name, rest._values()), confidence=level))
+        return Interval(
+            sum(part.estimate for part in parts),
+            sum(part.low for part in parts),
+            sum(part.high for part in parts),
+            confidence,
+            len(self.tallies),
+            f"{EXACT_BOUNDS} for rare events, t for the rest",
+            "; ".join(dict.fromkeys(part.note for part in parts if part.note)),
+            parts[-1].skewness,
+        )
+
+    def _bounds(self, term: Term, confidence: float) -> Interval:
+        bounds = self._measured(term).by_few_events(confidence)
+        assert bounds is not None
+        return bounds
 
     def _defined(self, compute: Callable[[], Value]) -> Value:
         """The computed value; a metric of a buffer that is not there is another error than one without a value."""

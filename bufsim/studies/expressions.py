@@ -82,10 +82,12 @@ class Limit:
             )
 
     def verdict(self, interval: Interval) -> LimitVerdict:
-        """Verdict: "pass" if the whole interval is on the allowed side, "fail" if none of it is, else "undecided"."""
-        if self.allows(interval.low) and self.allows(interval.high):
-            return "pass"
-        return "undecided" if self.allows(interval.low) or self.allows(interval.high) else "fail"
+        """Verdict: "pass" if the whole interval is on the allowed side, "fail" if none of it is, else "undecided".
+
+        The interval of skewed replications counts with its far ends (`Interval.far_ends`).
+        """
+        allowed = [self.allows(end) for end in interval.far_ends]
+        return "pass" if all(allowed) else "undecided" if any(allowed) else "fail"
 
     def allows(self, value: float) -> bool:
         """Whether a value is on the allowed side, or at the bound."""

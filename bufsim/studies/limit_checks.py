@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from bufsim.statistics import Interval
+from bufsim.statistics.comparisons import NO_PROOF
 from bufsim.studies.answers import Answer
 from bufsim.studies.estimates import DETERMINISTIC, Evaluation, UndefinedError, deterministic_text
 from bufsim.studies.expressions import Expression, Limit, LimitVerdict
@@ -180,8 +181,12 @@ def _check(limit: Limit, scenario: str, evaluation: Evaluation, confidence: floa
         method = f"{interval.method}, Bonferroni over {family} scenarios"
         interval = replace(interval, confidence=confidence, method=method)
     beyond = sum(not limit.allows(value) for value in evaluation.raw().tolist() if not math.isnan(value))
-    is_deterministic = interval.low == interval.high and evaluation.is_deterministic
-    return LimitCheck(limit, scenario, limit.verdict(interval), interval, beyond, interval.note, is_deterministic)
+    is_constant = interval.low == interval.high
+    is_deterministic = is_constant and evaluation.is_deterministic
+    # of a largest value that is the same in two or three runs nothing is known
+    no_proof = is_constant and bool(interval.note) and interval.n <= NO_PROOF
+    verdict = "undecided" if no_proof else limit.verdict(interval)
+    return LimitCheck(limit, scenario, verdict, interval, beyond, interval.note, is_deterministic)
 
 
 def hopeless(checks: Sequence[LimitCheck]) -> str:
@@ -191,11 +196,16 @@ def hopeless(checks: Sequence[LimitCheck]) -> str:
     quantity = _quantity(best.limit, best.interval)
     reached = f"{quantity.interval(best.interval)} {quantity.unit.name}".rstrip()
     up = best.limit.side == "<="
-    kept = quantity.beyond(best.interval.high if up else best.interval.low, up=up)
-    return (
-        f"no scenario keeps {limit_in_words(best.limit)}: {in_words(best.scenario)} comes nearest with {reached}; "
-        f"{'raise' if up else 'lower'} the limit to {kept} or {'more' if up else 'less'}, or try other policies"
-    )
+    end = best.interval.far_ends[up]
+    if math.isfinite(end):
+        kept = quantity.beyond(end, up=up)
+        way_out = (
+            f"{'raise' if up else 'lower'} the limit to {kept} or {'more' if up else 'less'}, or try other policies"
+        )
+    else:
+        way_out = f"what limit would be kept is not known ({best.interval.note}); try other policies"
+    nearest_to_it = f"{in_words(best.scenario)} comes nearest with {reached}"
+    return f"no scenario keeps {limit_in_words(best.limit)}: {nearest_to_it}; {way_out}"
 
 
 def _quantity(limit: Limit, interval: Interval) -> Quantity:

@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from bufsim_tests.models import by_name
+from bufsim_tests.models import by_name, drawn
 
 from bufsim import (
     FlushAfterAge,
@@ -18,7 +18,7 @@ from bufsim import (
     Simulation,
     Trace,
 )
-from bufsim.statistics import Interval
+from bufsim.statistics import Interval, mean_interval
 from bufsim.studies.expressions import limit, metric
 from bufsim.studies.limit_checks import LimitCheck, LimitChecks, joint
 from bufsim.studies.study import Study
@@ -107,7 +107,7 @@ def test_what_is_not_drawn_at_random_is_called_exact_and_what_happens_to_be_the_
     drawn = replace(
         recorded, producers=[Producer("edits", Poisson(10.0))], buffers=[JobBuffer("search", policy=FlushAtSize(4))]
     )
-    found = Study({"recorded": recorded, "drawn": drawn}, seed=1).run(3, progress=False)
+    found = Study({"recorded": recorded, "drawn": drawn}, seed=1).run(4, progress=False)
     # flushes at 3, 7 and 11: the mean wait is (3 + 2 + 1 + 3 + 3) / 5
     (wait, _) = found.check("mean_wait <= 3s").checks
     assert wait.sentence() == "recorded keeps mean wait ≤ 3 s: 2.4 s (exact: nothing is drawn at random)"
@@ -157,3 +157,23 @@ def test_limits_are_printed_with_the_digits_that_make_the_sentence_true():
     assert "≤ 2.8996 s" in made.sentence()
     assert str(metric("mean_wait") <= 2.345) != str(metric("mean_wait") <= 2.346)
     assert str(metric("peak_buffer_nbytes") <= 1234567) == "peak_buffer_nbytes <= 1,234,567 bytes"
+
+
+def test_a_limit_near_the_far_end_of_skewed_replications_is_undecided():
+    made = mean_interval([0.0] * 19 + [20.0])
+    for bound, verdict in ((made.high + 1.0, "undecided"), (made.far_ends[1], "pass")):
+        assert (metric("mean_wait") <= bound).verdict(made) == verdict
+        # negative control: the ends that are printed would do
+        assert (metric("mean_wait") <= bound).verdict(replace(made, skewness=0.0)) == "pass"
+    # a limit from below looks at the other side
+    assert (metric("work_saved_share") >= made.low).verdict(made) == "pass"
+    one = replace(check(1.0, 3.0, made.high + 1.0), interval=made, verdict="undecided", reason=made.note)
+    assert "the replications are skewed (4.5)" in one.text()
+
+
+def test_a_limit_that_is_broken_by_an_open_interval_has_no_number_to_raise_it_to():
+    result = Study({"a": drawn(FlushAfterAge(5.0), until=50.0)}, seed=5).run(4, progress=False)
+    checks = result.check("p99.99_wait <= 1s")
+    assert checks.checks[0].interval.high == math.inf
+    assert checks.verdict(result.finished[0]) == "fail"
+    assert "what limit would be kept is not known (no upper bound at 95 % from " in checks.sentences()[-1]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from bufsim import (
     FlushEvery,
     Geometric,
     JobBuffer,
+    LogNormal,
     NeverFlush,
     Poisson,
     Producer,
@@ -278,3 +280,19 @@ def test_of_several_buffers_the_longest_cycle_counts_if_the_buffer_holds_anythin
 
     assert flush_cycle(kept(both(10.0, 20.0), n=5)) == pytest.approx(20.0, rel=0.02)
     assert flush_cycle(kept(both(0.02, 20.0), n=5)) == pytest.approx(5.0, rel=0.02)
+
+
+def test_a_mean_that_few_replications_make_is_warned_of():
+    service = LogNormal(1.0, scv=16.0)
+    simulation = Simulation(
+        producers=[Producer("jobs", Poisson(0.6))],
+        buffers=[JobBuffer("buffer", policy=FlushAtSize(1))],
+        workers=[PushWorkers(1, service=service)],
+        until=1000.0,
+    )
+    result = Study({"today": simulation}, seed=4).run(20, progress=False)
+    (sentence,) = [one for one in result.warnings() if one.startswith("skewed: ")]
+    assert sentence.startswith("skewed: today: a few of 20 replications make much of mean_queue_wait_s (")
+    # negative control: service that varies little
+    even = replace(simulation, workers=[PushWorkers(1, service=1.0)])
+    assert not any("skewed" in one for one in Study({"today": even}, seed=4).run(20, progress=False).warnings())
