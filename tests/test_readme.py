@@ -42,10 +42,12 @@ def test_every_python_block_runs_and_prints_what_is_shown(monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("place", "command"),
     [
-        (0, "plan data/scenarios/plan-next-season.toml -o {folder}/plan.html"),
-        (1, "run data/scenarios/vendure-catalogue.toml --out {folder} --no-pictures"),
+        # a minute and more, with its pictures
+        pytest.param(
+            0, "plan data/scenarios/plan-next-season.toml -o {folder}/plan.html", id="plan", marks=pytest.mark.slow
+        ),
+        pytest.param(1, "run data/scenarios/vendure-catalogue.toml --out {folder} --no-pictures", id="run"),
     ],
-    ids=["plan", "run"],
 )
 def test_what_is_shown_of_a_command_is_what_it_prints(
     place: int, command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
