@@ -89,7 +89,7 @@ class Case:
 
 def case(mode: str, model: str, *others: str) -> Case:
     """Return a case in which a mode, and others that need it, are forbidden."""
-    general = {"serves", "counts_bytes", "exposes"}
+    general = {"serves", "counts_bytes"}
     return Case(mode, model, {name: name in general for name in (mode, *others)})
 
 
@@ -103,7 +103,6 @@ CASES = (
     case("in_order", "two buffers, workers"),
     case("counts_bytes", "W1"),
     case("counts_bytes", "two buffers"),
-    case("exposes", "W1"),
 )
 
 

@@ -187,18 +187,10 @@ def _facts(
         "window": window,
         "durable": simulation.storage.durable,
         "durable_queue": simulation.durable_queue,
-        "exposes": simulation.storage.durable or not simulation.durable_queue or not _instant(simulation),
         "known_until": rules.INF,
         "all_buffers": -1,
         "all_queues": -1,
     }
-
-
-def _instant(simulation: declaration.Declaration) -> bool:
-    """Return whether no flush takes time."""
-    times = [buffer.flush_time for buffer in simulation.buffers]
-    instant = all(time.fixed == Constant(0.0) and time.per_job == 0.0 for time in times)
-    return instant and simulation.storage.read_delete_window == 0.0
 
 
 def rows_of_a_job(queues: Records[Queue]) -> npt.NDArray[np.int64]:

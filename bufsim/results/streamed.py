@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -135,18 +134,12 @@ class _Parts:
 
     def buffer_levels(self, first: int) -> BufferLevels:
         """Return the levels of a buffer, or of all together."""
-        size = self.spread(first + tallies.SIZE, "peak")
-        if self.run.exposes:
-            exposed = self.spread(first + tallies.EXPOSED)
-        else:
-            # a stop loses what is buffered and nothing else: the sizes tell what it would lose
-            exposed = replace(size, peak=self.levels[first + tallies.SIZE].lasting)
         return BufferLevels(
-            size=size,
+            size=self.spread(first + tallies.SIZE, "peak"),
             nbytes=self.level(first + tallies.NBYTES, "peak"),
             in_flight=self.level(first + tallies.IN_FLIGHT),
             in_flight_nbytes=self.level(first + tallies.IN_FLIGHT_NBYTES),
-            exposed=exposed.without(self.down),
+            exposed=self.spread(first + tallies.EXPOSED).without(self.down),
         )
 
     def queue_levels(self, first: int) -> QueueLevels:

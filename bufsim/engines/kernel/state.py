@@ -44,7 +44,6 @@ class Run(Record):
     window: float
     durable: bool
     durable_queue: bool
-    exposes: bool  # a stop can lose something else than what is buffered
     stops_first: int  # in `times`: stop 0, restart 0, stop 1, ...
     stops_last: int
     keys: int

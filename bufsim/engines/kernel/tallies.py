@@ -241,7 +241,7 @@ def count_size(run: Run, tally: Tally, buffer: Buffer, now: float) -> None:
     change_buffer_level(run, tally, buffer.index, SIZE, now, delta)
     if run.counts_bytes:
         change_buffer_level(run, tally, buffer.index, NBYTES, now, buffer.held_nbytes - nbytes.value)
-    if run.exposes and not run.durable:
+    if not run.durable:
         change_buffer_level(run, tally, buffer.index, EXPOSED, now, delta)
 
 
@@ -254,7 +254,7 @@ def count_climb(
     buffer.arrivals += seen
     buffer.stored += seen
     climb(run, tally.levels[SIZE], tally.seconds, times)
-    if run.exposes and not run.durable:
+    if not run.durable:
         climb(run, tally.levels[EXPOSED], tally.seconds, times)
     if run.counts_bytes:
         nbytes = tally.levels[NBYTES]
@@ -280,8 +280,7 @@ def count_flush(
     """Count a flush that starts."""
     change_buffer_level(run, tally, buffer.index, IN_FLIGHT, now, buffer.flight_jobs)
     change_buffer_level(run, tally, buffer.index, IN_FLIGHT_NBYTES, now, buffer.flight_nbytes)
-    if run.exposes:
-        change_buffer_level(run, tally, buffer.index, EXPOSED, now, buffer.flight_jobs)
+    change_buffer_level(run, tally, buffer.index, EXPOSED, now, buffer.flight_jobs)
     if run.keeps_taken:
         keep_taken(run, tally, jobs, rows, buffer)
     if now < run.start:
@@ -323,8 +322,7 @@ def count_landing(run: Run, tally: Tally, buffer: Buffer, now: float) -> None:
     """Count that a batch is no longer in flight."""
     change_buffer_level(run, tally, buffer.index, IN_FLIGHT, now, -buffer.flight_jobs)
     change_buffer_level(run, tally, buffer.index, IN_FLIGHT_NBYTES, now, -buffer.flight_nbytes)
-    if run.exposes:
-        change_buffer_level(run, tally, buffer.index, EXPOSED, now, -buffer.flight_jobs)
+    change_buffer_level(run, tally, buffer.index, EXPOSED, now, -buffer.flight_jobs)
 
 
 def count_end(run: Run, buffer: Buffer, reduced: int, now: float) -> None:
