@@ -155,7 +155,8 @@ class Simulation(Declaration):
         Returns
         -------
         Result
-            Its tables (``jobs``, ``flushes``, ``buffer_size``, ``work``), its metrics, and its pictures.
+            Its tables (``jobs``, ``flushes``, ``buffer_size``, ``work``, ``attempts``), its metrics, and its
+            pictures.
 
         Examples
         --------

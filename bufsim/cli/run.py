@@ -73,8 +73,8 @@ examples:
   bufsim run --arrivals "trace('jobs.csv', time='ts', unit='ms', key='sku')" --reduce unique_by_key \\
              --policy "every(15min)" --workers "polling(service=20ms)"       (as long as was recorded)
 
-The tables are jobs, flushes, buffer_size and work, in DIR/run and, of a back-test, in DIR/backtest. All that a scenario
-file can say stands in data/scenarios/reference.toml.
+The tables are jobs, flushes, buffer_size, work and attempts, in DIR/run and, of a back-test, in DIR/backtest. All
+that a scenario file can say stands in data/scenarios/reference.toml.
 """
 
 

@@ -159,7 +159,7 @@ class Draws:
         if self._count < last and self._blocks is None:
             raise InvalidValueError(
                 f"{self._what} must be at least {last} values for this run, got {self._count}; "
-                "give more or a distribution"
+                "give more, or have them drawn"
             )
         assert first >= self._first, "draws that were forgotten are gone"
         if self._blocks is not None:

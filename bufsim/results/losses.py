@@ -100,7 +100,10 @@ def loss_warnings(tallies: Sequence[Tally]) -> Iterator[str]:
     """A sentence on the jobs that were lost in the replications of a model, and one on those that failed for good."""
     text = loss_text(tallies)
     if text:
-        yield f"lost: {text}; {SURVIVORS}"
+        # where no flush took a job there are no waits
+        yield (
+            f"lost: {text}; {SURVIVORS}" if any(tally.all_buffers.waits.count for tally in tallies) else f"lost: {text}"
+        )
     for name in tallies[0].queues:
         queues = [tally.queues[name] for tally in tallies]
         failed, served = (sum(getattr(queue, what) for queue in queues) for what in ("failed", "completed"))

@@ -25,8 +25,8 @@ from bufsim.studies.quantities import limit_in_words
 from bufsim.studies.scenarios import Option, in_words, option_name, options
 from bufsim.studies.study_numbers import StudyNumbers
 
-_MOST_LOSING = 4
-"""So many options that lose jobs are named; the table has them all."""
+_MOST_NAMED = 4
+"""So many options that lose jobs, or are undecided, are named; the table has them all."""
 Evaluate = Callable[[Expression, str], Evaluation]
 """From an expression and a scenario to its values over the replications."""
 
@@ -296,9 +296,34 @@ class Recommendation(Answer):
         """The options that lose jobs, and what would let them qualify."""
         losing = [(option.name, nearest(option.losses)) for option in self.losing]
         if losing:
-            listed = [f"{name} ({check.text()})" for name, check in losing[:_MOST_LOSING] if check is not None]
-            more = f"; and {len(losing) - len(listed)} more" if len(losing) > len(listed) else ""
-            yield f"Lose jobs, and so do not qualify: {'; '.join(listed)}{more}. {WAY_OUT}."
+            listed = [f"{name} ({check.text()})" for name, check in losing if check is not None]
+            yield f"Lose jobs, and so do not qualify: {_first(listed)}. {WAY_OUT}."
+
+    @property
+    def better_but_undecided(self) -> tuple[JudgedOption, ...]:
+        """The options with a better value than the choice's, on the same replications, of which a limit is open."""
+        if self.choice is None:
+            return ()
+        chosen = next(option.value for option in self.judged_options if option.name == self.choice.name)
+        assert chosen is not None
+        sign = 1.0 if self.question.is_cost else -1.0
+        return tuple(
+            option
+            for option in self.judged_options
+            if option.verdict == "undecided"
+            and option.value is not None
+            and sign * option.value.estimate < sign * chosen.estimate
+        )
+
+    def _of_undecided(self) -> Iterator[str]:
+        """The options that might be better than the choice, with the limits that they may or may not keep."""
+        unit = self.question.objective.unit
+        listed = [
+            f"{option.name} ({f'{option.value} {unit}'.rstrip()}; {_open_limits(option)})"
+            for option in self.better_but_undecided
+        ]
+        if listed:
+            yield f"Better, but undecided: {_first(listed)}."
 
     def sentence(self) -> str:
         """The whole answer."""
@@ -323,6 +348,7 @@ class Recommendation(Answer):
             yield from self.headroom.sentences()
         if self.question.limits or self.losing:
             yield f"{_capitalised(_verdict_counts(self.judged_options))}."
+        yield from self._of_undecided()
         yield from self._of_losses()
         yield from self.notes
 
@@ -385,11 +411,7 @@ class Recommendation(Answer):
         yield f"No option qualifies: {_verdict_counts(self.judged_options)}."
         near = self.nearest_miss
         if near is not None:
-            open_checks = _worst(check for check in near.checks if check.verdict != "pass")
-            listed = "; ".join(
-                f"{limit_in_words(check.limit)} ({check.verdict}: {check.text()})" for check in open_checks
-            )
-            yield f"Nearest is {near.name}: {listed or near.reason}."
+            yield f"Nearest is {near.name}: {_open_limits(near) or near.reason}."
         for limit in self.question.limits:
             checks = [check for option in self.judged_options for check in option.checks if check.limit == limit]
             if checks and all(check.verdict == "fail" for check in checks):
@@ -452,6 +474,18 @@ def _worst(checks: Iterable[LimitCheck]) -> list[LimitCheck]:
         if check.limit not in worst or check.room < worst[check.limit].room:
             worst[check.limit] = check
     return list(worst.values())
+
+
+def _open_limits(option: JudgedOption) -> str:
+    """The limits that an option breaks, or of which that is open, each with its verdict."""
+    worst = _worst(check for check in option.checks if check.verdict != "pass")
+    return "; ".join(f"{limit_in_words(check.limit)} ({check.verdict}: {check.text()})" for check in worst)
+
+
+def _first(listed: Sequence[str]) -> str:
+    """The first few of a list, and how many there are besides."""
+    more = f"; and {len(listed) - _MOST_NAMED} more" if len(listed) > _MOST_NAMED else ""
+    return "; ".join(listed[:_MOST_NAMED]) + more
 
 
 Rerun = Callable[[Mapping[str, Simulation], int], StudyNumbers]

@@ -104,8 +104,8 @@ def _value(field: str, given: object, name: str, base: Path) -> object:
         raise InvalidValueError(f"{name} must have a value between two commas, got nothing")
     if value == "none" and field in _NONE:
         return _NONE[field]
-    if field == "storage" and isinstance(value, str) and value in _STORAGES:
-        return _STORAGES[value]
+    if field == "storage" and isinstance(value, str) and "(" not in value:
+        return _STORAGES[checks.one_of(name, value, _STORAGES)]
     if field in _AMOUNTS and (amount := _amount(value)) is not None:
         jobs, nbytes = _AMOUNTS[field]
         kind = {"kind": "at_most"} if field == "drain" else {}

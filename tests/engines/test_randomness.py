@@ -173,7 +173,7 @@ def test_an_array_of_ones_own_is_taken_as_it_is():
 def test_an_array_that_is_too_short_says_how_many_are_needed():
     with pytest.raises(
         InvalidValueError,
-        match=r"^service times of queue 'q' must be at least 3 values for this run, got 2; give more or a dist.*$",
+        match=r"^service times of queue 'q' must be at least 3 values for this run, got 2; give more, or have .*$",
     ):
         Draws([0.1, 0.2], None, WHAT).at_least(3)
 

@@ -21,6 +21,7 @@ from bufsim import (
     Simulation,
     Trace,
 )
+from bufsim.formats import in_full
 from bufsim.studies.expressions import cost
 from bufsim.studies.study import Study
 from bufsim.studies.study_result import StudyResult
@@ -140,6 +141,18 @@ def test_an_undecided_limit_counts_as_not_kept(result):
     assert verdicts == ["pass", "undecided", "fail", "fail", "fail"]
     assert answer.choice.name == repr(POLICIES[0])
     assert "undecided 1 (undecided counts as not allowed" in answer.sentence()
+    # 1.01 jobs a batch are chosen, and more might be allowed
+    assert [option.name for option in answer.better_but_undecided] == [repr(POLICIES[1])]
+    told = next(line for line in answer.sentences() if "Better, but undecided: " in line)
+    assert f"mean wait ≤ {in_full(middle)} s (undecided: " in told
+
+
+def test_an_undecided_option_that_is_no_better_is_not_told(result):
+    middle = result.interval("mean_wait", repr(POLICIES[1])).estimate
+    answer = result.recommend(minimise="mean_batch_size", subject_to=[f"mean_wait <= {middle!r}"], fresh=0)
+    assert answer.choice.name == repr(POLICIES[0])
+    assert answer.better_but_undecided == ()
+    assert "Better, but undecided" not in answer.sentence()
 
 
 def test_no_option_qualifies_is_an_answer_with_the_nearest_miss(result):
