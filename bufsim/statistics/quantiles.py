@@ -79,13 +79,15 @@ def order_statistic_interval(values: ArrayLike, q: float, *, confidence: float =
     return Interval(estimate, low, high, level, array.size, "order statistics", note)
 
 
-def _open_note(low: float, high: float, source: str, q: float, confidence: float) -> str:
-    """Which end is open, and how many independent observations would close it; empty if none is."""
+def _open_note(low: float, high: float, source: str, q: float, confidence: float, needed_of: str = "") -> str:
+    """Which end is open, and how many independent observations (or what they are) would close it; empty if none is."""
     ends = [name for name, end in (("lower", low), ("upper", high)) if math.isinf(end)]
     if not ends:
         return ""
     needed = observations_needed(q, confidence=confidence)
-    return f"no {' and no '.join(ends)} bound at {formats.level(confidence)} from {source} ({needed:,} needed)"
+    return (
+        f"no {' and no '.join(ends)} bound at {formats.level(confidence)} from {source} ({needed:,} {needed_of}needed)"
+    )
 
 
 def quantile_interval_from_counts(
@@ -95,6 +97,7 @@ def quantile_interval_from_counts(
     *,
     totals: ArrayLike | None = None,
     counts: bool = True,
+    flushes: float = math.inf,
     confidence: float = 0.95,
 ) -> Interval:
     """The q-quantile over the jobs (or the time) of all replications, from cumulative amounts on a shared grid.
@@ -114,6 +117,8 @@ def quantile_interval_from_counts(
         All jobs (or seconds) of each replication, where some lie beyond the grid; by default the last column.
     counts : bool, default True
         Whether the amounts count jobs, which bounds what they are worth; False for seconds.
+    flushes : float, optional
+        In how many flushes the jobs came, of all replications together: they are worth no more.
     confidence : float, default 0.95
         Level of the interval.
 
@@ -133,6 +138,11 @@ def quantile_interval_from_counts(
     Jobs of one replication depend on each other and their number varies, so neither jobs nor per-replication
     quantiles may be averaged: under bursts a t interval over per-replication quantiles covered 78 %, this 95 %.
 
+    How many independent observations the jobs are worth follows from how much the replications differ. Where few
+    flushes have a job beyond the quantile, replications may happen to differ little, and the jobs then seem to be worth
+    more than they are: without a cap, p99.9 of waits in 300 flushes has a closed interval in a tenth of studies, which
+    covers some 40 %. Waits of one flush belong together, so that jobs are never worth more than their flushes.
+
     References
     ----------
     The ratio test is Fieller's (1954), read as a test of the distribution function at x; for the worth in
@@ -147,16 +157,19 @@ def quantile_interval_from_counts(
     grid, table, sums = _shared_grid(values, cumulative, totals, share)
     inversion = _invert(table, sums, share, level)
     jobs = float(sums.sum()) if counts else math.inf
-    worth, failure = min(inversion.independent, jobs), (1.0 - level) / 2.0
+    worth, failure = min(inversion.independent, jobs, flushes), (1.0 - level) / 2.0
     few = (1.0 - share) ** worth > failure, share**worth > failure
     low = -math.inf if inversion.low is None or few[0] else float(grid[inversion.low])
     high = math.inf if inversion.high is None or few[1] else float(grid[inversion.high])
-    note = _open_note(low, high, _source(worth, jobs), share, level) if any(few) else ""
+    needed_of = "flushes " if worth >= flushes else ""
+    note = _open_note(low, high, _source(worth, jobs, flushes), share, level, needed_of) if any(few) else ""
     note = note or _unbounded_note(inversion, level)
     return Interval(float(grid[inversion.estimate]), low, high, level, sums.size, "inverted ratio test", note)
 
 
-def _source(worth: float, jobs: float) -> str:
+def _source(worth: float, jobs: float, flushes: float) -> str:
+    if worth >= flushes:
+        return f"{jobs:,.0f} jobs in {flushes:,.0f} flushes" if jobs > flushes else f"{flushes:,.0f} flushes"
     if worth >= jobs:
         return f"{jobs:,.0f} jobs"
     observed = f"{jobs:,.0f} jobs" if math.isfinite(jobs) else "levels"

@@ -14,7 +14,7 @@ from bufsim.errors import InvalidValueError, message
 from bufsim.results import metrics
 from bufsim.results.measures import Grid, Histogram
 from bufsim.results.metrics import Event, Metric
-from bufsim.results.tallies import QueueTally, Tally
+from bufsim.results.tallies import BufferTally, QueueTally, Tally
 from bufsim.simulation import Simulation
 from bufsim.statistics import (
     Interval,
@@ -92,6 +92,9 @@ class Measured:
     share that is all in every run has the same bounds from the other side.
 
     Of a largest value that is the same in every run, a note says how large a share of runs may have another.
+
+    For a quantile jobs are worth as many independent observations as there were flushes, at most. Where these are too
+    few its interval is open, and a note says how many are needed; not so where nothing is drawn.
     """
 
     metric: Metric
@@ -155,13 +158,15 @@ class Measured:
         """The metric with the interval that the spread of the replications gives."""
         if self.metric.quantile is not None:
             grid, counts, totals = self._counts()
-            is_time = self.metric.average == "time-weighted"
+            # seconds are no observations, and where nothing is drawn a few jobs tell as much as many
+            counts_jobs = self.metric.average != "time-weighted" and not self.is_deterministic
             return quantile_interval_from_counts(
                 grid,
                 counts,
                 self.metric.quantile.q,
                 totals=totals,
-                counts=not is_time,
+                counts=counts_jobs,
+                flushes=self._flushes() if counts_jobs else math.inf,
                 confidence=confidence,
             )
         sums = self._sums()
@@ -176,6 +181,14 @@ class Measured:
     def is_deterministic(self) -> bool:
         """Whether nothing is drawn at random in the scenario."""
         return is_deterministic(self.tallies, self.simulation)
+
+    def _flushes(self) -> int:
+        """The flushes in which the jobs came that the metric is about; a job that no buffer collects came by itself."""
+        total = 0
+        for tally in self.tallies:
+            part = self.metric.part(tally, self.of)
+            total += part.flushes if isinstance(part, BufferTally) else tally.all_buffers.flushes + tally.bypassed
+        return total
 
     def _sums(self) -> npt.NDArray[np.float64] | None:
         sums = [self.metric.sums(tally, self.of) for tally in self.tallies]

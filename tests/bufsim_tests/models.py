@@ -324,7 +324,7 @@ def small_plan(**others: Any) -> Plan:
     given: dict[str, Any] = {
         "policies": policy_grid(size=[20, 40, 80], age=[2.0, 5.0]),
         "minimise": "40 * flush_rate_per_s + 0.5 * mean_buffer_size_jobs",
-        "limits": ["p99_wait <= 4s", "peak_buffer_size <= 70"],
+        "limits": ["p95_wait <= 4s", "peak_buffer_size <= 70"],
         "loads": [1, 2, 3],
         "load": 2,
         "replications": 6,

@@ -196,8 +196,8 @@ def test_the_unit_of_an_exact_number_stands_before_that_word() -> None:
 
 def test_what_an_assumption_does_not_move_is_said_in_words_and_has_no_row(written: Path) -> None:
     text = outline(written.read_text(encoding="utf-8")).text
-    # the 99 % quantile of the waits is the age limit
-    assert "Not moved in any of n = 6 replications: p99 wait by arrivals, time of a flush, service time." in text
+    # a wait ends where the flush starts
+    assert "Not moved in any of n = 6 replications: p95 wait by time of a flush, service time." in text
     assert "Not moved in any of n = 6 replications: peak buffer size by time of a flush, service time." in text
     table = pd.read_csv(written.with_suffix(".csv"))
     told = table[(table["section"] == "9 limits") & (table["quantity"] == "peak_buffer_size_jobs, difference")]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from bufsim import (
     Bursty,
+    Deterministic,
     Exponential,
     FlushAfterAge,
     FlushAtSize,
@@ -121,8 +124,8 @@ def test_replications_without_a_job_count_as_such():
     assert len(result.samples("p95_wait")["A"]) == 20
 
 
-def runs(simulation, n):
-    return [simulation.run(2, replication=number) for number in range(n)]
+def runs(simulation, n, seed=2):
+    return [simulation.run(seed, replication=number) for number in range(n)]
 
 
 def test_without_any_observation_there_is_no_quantile():
@@ -153,6 +156,58 @@ def test_a_ratio_has_the_jackknifes_interval_and_a_count_the_plain_one():
         Measured(metrics.find("flush_count"), None, tallies).raw().tolist()
         == result.values("flush_count")["A"].tolist()
     )
+
+
+# few flushes
+
+
+def test_a_high_quantile_of_waits_is_refused_with_the_flushes_that_are_needed():
+    # a batch of 20 comes in 20 s, so that 4 runs of 300 s have some 60 flushes
+    result = Study({"A": drawn(FlushAtSize(20), rate=1.0, until=300.0)}, seed=3).run(4, progress=False)
+    flushes = sum(len(run.flushes) for run in runs(drawn(FlushAtSize(20), rate=1.0, until=300.0), 4, seed=3))
+    assert 50 < flushes < 72
+    jobs = 20 * flushes
+    # by hand: ln 0.025 / ln 0.95 = 71.9, / ln 0.99 = 367.04, / ln 0.9 = 35.01
+    for q, needed in ((95, 72), (99, 368)):
+        interval = result.interval(f"p{q}_wait", "A")
+        assert interval.high == math.inf
+        assert interval.note == (
+            f"no upper bound at 95 % from {jobs:,} jobs in {flushes} flushes ({needed} flushes needed)"
+        )
+    assert math.isfinite(result.interval("p90_wait", "A").high)
+    assert f"in {flushes} flushes (368 flushes needed)" in result.check("p99_wait <= 1min").sentences()[0]
+    assert result.check("p99_wait <= 1min").verdict("A") == "undecided"
+    # seconds at a level are none of them
+    assert math.isfinite(result.interval("p99_buffer_size", "A").high)
+
+
+def test_what_waits_in_a_queue_came_in_flushes_or_by_itself():
+    served = replace(drawn(FlushAtSize(20), rate=1.0, until=300.0), workers=[PushWorkers(9, service=Exponential(0.1))])
+    result = Study({"A": served}, seed=3).run(4, progress=False)
+    assert result.interval("p99_end_to_end", "A").note.endswith("flushes (368 flushes needed)")
+    past = Producer("past", Poisson(1.0), queue="past")
+    buffer = replace(served.buffers[0], collect=served.producers[0].queue)
+    both = replace(served, producers=[*served.producers, past], buffers=[buffer])
+    result = Study({"A": both}, seed=3).run(4, progress=False)
+    # some 1,200 jobs that no buffer collects
+    assert math.isfinite(result.interval("p99_end_to_end", "A").high)
+    assert result.interval("p99_wait", "A").high == math.inf
+
+
+def test_where_nothing_is_drawn_a_few_flushes_tell_the_whole():
+    steady = Simulation(
+        producers=[Producer("jobs", Deterministic(1.0))],
+        buffers=[JobBuffer("buffer", policy=FlushAtSize(20))],
+        until=100.5,
+    )
+    result = Study({"A": steady}, seed=1).run(2, progress=False)
+    # 5 flushes a run: the first of 20 jobs waits for 19 s
+    interval = result.interval("p99.9_wait", "A")
+    assert (interval.low, interval.high) == (19.0, 19.0)
+    assert result.check("p99.9_wait <= 19s").verdict("A") == "pass"
+    # the same where a service time is drawn, of which waits know nothing: the rule looks at the model
+    drawing = replace(steady, workers=[PushWorkers(1, service=Exponential(0.1))])
+    assert Study({"A": drawing}, seed=1).run(2, progress=False).interval("p99.9_wait", "A").high == math.inf
 
 
 N = 8
