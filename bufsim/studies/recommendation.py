@@ -648,8 +648,9 @@ def _loss(numbers: StudyNumbers, question: Question, option: Option) -> str:
     if not text or text.startswith("It loses"):
         return text
     # none seen is not none that can be: at the highest load the bounds say how far it is
-    note = numbers.interval("lost_jobs", option.names[-1], confidence=question.confidence).note
-    return f"{text}; {note}" if note else text
+    scale, name = option.scenarios[-1]
+    note = numbers.interval("lost_jobs", name, confidence=question.confidence).note
+    return f"{text};{_at(scale) if several else ''} {note}" if note else text
 
 
 def _headroom(study: StudyNumbers, question: Question, follow_up: FollowUp, option: Option) -> Headroom | None:

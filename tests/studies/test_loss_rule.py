@@ -5,7 +5,17 @@ import re
 import pytest
 from bufsim_tests.models import producer, timed
 
-from bufsim import Capacity, CollectQueues, FlushEvery, InvalidTypeError, JobBuffer, Stops, Storage
+from bufsim import (
+    Capacity,
+    CollectQueues,
+    FlushEvery,
+    InvalidTypeError,
+    JobBuffer,
+    Poisson,
+    Producer,
+    Stops,
+    Storage,
+)
 from bufsim.plots import Pareto
 from bufsim.studies.expressions import expression, limit
 from bufsim.studies.loss_rule import implied_limit, loss_terms
@@ -150,3 +160,15 @@ def test_the_front_marks_what_loses_jobs(result):
     texts = [text.get_text() for text in picture.draw().texts]
     assert any(text.endswith("every 20 s †") for text in texts)
     assert not any(text.endswith("every 5 s †") for text in texts)
+
+
+def test_that_none_was_seen_to_be_lost_is_said_of_all_runs_and_bounded_at_one_load():
+    simulation = timed(Producer("p", Poisson(1.0)), policy=OFTEN, capacity=Capacity(jobs=100), until=50.0)
+    study = Study(simulation, policy=[OFTEN], arrivals_scale=[1.0, 2.0], seed=1).run(3, progress=False)
+    told = study.recommend(minimise="flush_rate", fresh=0).sentence()
+    assert re.search(
+        r"None of the \d+ jobs that came in its 6 runs was lost; at 2 times today's load none seen in 3 runs; "
+        r"up to 63 % of runs may lose jobs; 300 runs would bound it at 1 %\.",
+        told,
+    )
+    assert str(study.interval("lost_share", next(iter(study.scenarios)))) == "0.00 [0.00, 0.63]"
