@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import simpy
 
-from bufsim import vendure
+from bufsim import checks, vendure
 from bufsim.engines import order
 from bufsim.engines.recording import BUFFER, CAPACITY, IN_FLIGHT, RACE, STORAGE
 from bufsim.errors import BufsimError, InvalidValueError
@@ -212,7 +212,9 @@ class BufferState:
         if cause is None:
             cause = self._leaf_name()
         drain = self.declared.drain
-        count = len(self.rows) if isinstance(drain, DrainAll) else drain.count(self.sizes)
+        count = len(self.rows)
+        if not isinstance(drain, DrainAll):
+            count = checks.integer(f"count of {drain!r}", drain.count(self.sizes), at_least=1)
         before = self.nbytes
         self._batch, self._flush_rows = self._take(count)
         taken = before - self.nbytes

@@ -74,7 +74,7 @@ class Interval:
     Notes
     -----
     The digits printed follow the interval: the last is worth at most half of the half-width. There are one or two
-    more where the estimate or an end would otherwise be rounded to 0. A bound on one side alone has two digits.
+    more where the estimate or an end would otherwise be rounded to 0. The bound of what was not seen has two digits.
 
     Examples
     --------
@@ -253,8 +253,8 @@ def _written(*numbers: float) -> list[str]:
     if reach <= 1e-9 * abs(estimate) or reach == 0.0:
         return [_plain(number) for number in numbers]
     decimals = -math.floor(math.log10(reach / 2.0))
-    if 0.0 in reaches and len(reaches) == 2:
-        # a bound on one side alone: "0 [0, 63]", as the sentence beside it says, and not "0 [0, 60]"
+    if estimate == 0.0 and 0.0 in reaches and len(reaches) == 2:
+        # nothing was seen: "0 [0, 63]", as the sentence beside it says, and not "0 [0, 60]"
         decimals = max(decimals, 1 - math.floor(math.log10(max(reaches))))
     for extra in range(3):
         if all(round(number, decimals + extra) for number in numbers if math.isfinite(number) and number):

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 
 from bufsim import (
     Capacity,
+    Drain,
     DrainAtMost,
     Exponential,
     FlushAfterAge,
@@ -19,6 +20,7 @@ from bufsim import (
     FlushPolicy,
     FlushTime,
     FlushWhenIdle,
+    InvalidValueError,
     JobBuffer,
     KeepAll,
     Merge,
@@ -438,3 +440,16 @@ def test_a_run_without_jobs_has_empty_tables_and_the_first_sizes() -> None:
     result = simulate([50.0], FlushEvery(5.0), until=10.0)
     assert len(result.jobs) == len(result.flushes) == len(result.work) == 0
     assert columns(result, "buffer_size", "time", "buffer", "size", "nbytes") == [(0.0, "b", 0, 0)]
+
+
+class DrainNone(Drain):
+    def count(self, nbytes):
+        return 0
+
+    def __repr__(self):
+        return "DrainNone()"
+
+
+def test_a_drain_of_the_users_that_takes_no_job_is_named():
+    with pytest.raises(InvalidValueError, match=r"^count of DrainNone\(\) must be >= 1, got 0$"):
+        simulate([1.0, 2.0], policy=FlushAtSize(2), drain=DrainNone())

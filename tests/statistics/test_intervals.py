@@ -79,10 +79,9 @@ def interval(estimate, low, high):
         ((0.0, -0.03, 0.03), "0.00 [-0.03, 0.03]"),
         ((2e-9, 1e-9, 3e-9), "2e-09 [1e-09, 3e-09]"),
         ((3e15, 2e15, 4e15), "3e+15 [2e+15, 4e+15]"),
-        # a bound on one side alone, of which one digit would be too low
+        # the bound of what was not seen, of which one digit would be too low
         ((0.0, 0.0, 63.16), "0 [0, 63]"),
         ((0.0, 0.0, 0.4507), "0.00 [0.00, 0.45]"),
-        ((1.0, 0.9048, 1.0), "1.000 [0.905, 1.000]"),
     ],
 )
 def test_the_digits_printed_follow_the_interval(numbers, printed):
