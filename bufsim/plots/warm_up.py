@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ from bufsim.plots.subjects import ScenarioSubject
 from bufsim.results.measures import Window
 from bufsim.results.tallies import Tally
 from bufsim.statistics import WarmUpCheck, mean_interval
+from bufsim.statistics.intervals import critical_value
 from bufsim.studies.warnings import LEVELS, levels, warm_up_check
 
 if TYPE_CHECKING:
@@ -168,8 +170,10 @@ class WarmUp:
     @cached_property
     def _band(self) -> tuple[FloatArray, FloatArray]:
         """The ends of the intervals of the means."""
-        intervals = [mean_interval(column, confidence=self.confidence) for column in self._table.T]
-        return np.array([interval.low for interval in intervals]), np.array([interval.high for interval in intervals])
+        # by t in every bin: a band that bends where one bin's values happen to be skewed would show bins, not the start
+        means, n = self._means, len(self._table)
+        reach = critical_value(self.confidence, n) * self._table.std(axis=0, ddof=1) / math.sqrt(n)
+        return means - reach, means + reach
 
     def _draw_lines(self, ax: Axes, time: formats.Unit) -> list[Artist]:
         middles = (self._edges[1:] + self._edges[:-1]) / 2.0 / time.size

@@ -15,7 +15,7 @@ from matplotlib import cbook
 from matplotlib.axes import Axes
 
 from bufsim import FlushAfterAge, FlushAtSize, JobBuffer, Poisson, Producer, PushWorkers, Result, Simulation, Stops
-from bufsim.plots import LossAtStop, Queue, Waits
+from bufsim.plots import Waits
 from bufsim.plots.style import plain
 from bufsim.studies.study import Study
 from bufsim.studies.study_result import StudyResult
@@ -52,11 +52,9 @@ def named_study() -> StudyResult:
 
 def check_drawn(axes: Axes | np.ndarray[Any, Any]) -> None:
     figure = np.ravel(axes)[0].get_figure(root=True)
-    for format_ in ("svg", "png"):
-        sink = io.BytesIO()
-        figure.savefig(sink, format=format_)
-        if format_ == "svg":
-            ElementTree.fromstring(sink.getvalue())
+    sink = io.BytesIO()
+    figure.savefig(sink, format="svg")
+    ElementTree.fromstring(sink.getvalue())
     plt.close(figure)
 
 
@@ -81,7 +79,7 @@ def named_run(name: str) -> Result:
     return model(FlushAtSize(7) | FlushAfterAge(2.0), name).run(seed=1)
 
 
-RESULTS: list[Callable[[Result], Any]] = [
+OF_RUNS: list[Callable[[Result], Any]] = [
     lambda result: result.plot.buffer_size(),
     lambda result: result.plot.batch_sizes(),
     lambda result: result.plot.waits(),
@@ -90,17 +88,20 @@ RESULTS: list[Callable[[Result], Any]] = [
 ]
 
 
+@pytest.mark.parametrize("draw", OF_RUNS)
+def test_every_picture_of_a_run_is_drawn_whatever_its_buffer_is_called(draw: Callable[[Result], Any]) -> None:
+    check_drawn(draw(named_run("$^$")))
+
+
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
-def test_every_picture_of_a_run_is_drawn_whatever_its_buffer_is_called(name: str) -> None:
-    for draw in RESULTS:
-        check_drawn(draw(named_run(name)))
+def test_a_picture_of_a_run_is_drawn_whatever_its_buffer_is_called(name: str) -> None:
+    check_drawn(named_run(name).plot.waits())
 
 
 @pytest.mark.parametrize("labels", list(zip(NAMES[:-1:2], NAMES[1::2], strict=True)), ids=ascii)
 def test_several_results_are_drawn_whatever_their_labels(labels: tuple[str, str]) -> None:
     results = [named_run("b"), named_run("$^$")]
-    for picture in (Waits, Queue, LossAtStop):
-        check_drawn(picture(results, labels=labels).draw())
+    check_drawn(Waits(results, labels=labels).draw())
 
 
 def test_a_dollar_sign_is_a_dollar_sign() -> None:
