@@ -354,12 +354,13 @@ def _with(simulation: Simulation, name: str, value: object) -> Simulation:
     if name in _OF_BUFFERS:
         buffers = tuple(replace(buffer, **changes) for buffer in simulation.buffers)  # type: ignore[arg-type]  # likewise
         return replace(simulation, buffers=buffers)
-    if not any(hasattr(pool, name) for pool in simulation.workers):
-        listed = ", ".join(map(repr, simulation.workers)) or "none"
+    if not simulation.workers:
         raise InvalidValueError(
-            f"{name} is a field of workers, and no workers of the simulation have it, which has {listed}; "
-            "give it such workers"
+            f"{name} is a field of workers, and the simulation has none; give it workers, or vary workers themselves"
         )
+    if not any(hasattr(pool, name) for pool in simulation.workers):
+        listed = ", ".join(map(repr, simulation.workers))
+        raise InvalidValueError(f"{name} is a field of other workers than the simulation has: {listed}")
     workers = tuple(replace(pool, **changes) if hasattr(pool, name) else pool for pool in simulation.workers)  # type: ignore[arg-type]  # likewise
     return replace(simulation, workers=workers)
 

@@ -451,7 +451,7 @@ def test_memory_and_durable_storage_are_compared_where_the_server_stops(tmp_path
         (["arrivals_scale=1,2"], "--vary cannot vary arrivals_scale in words: give the loads of a plan as its loads"),
         (["drain=512,at_most(512)"], "values of --vary drain must be unique, got 'DrainAtMost(n=512)' twice"),
         (["capacity=1,2", "capacity=3"], "fields of --vary must be unique, got 'capacity' twice"),
-        (["concurrency=2"], "--vary: concurrency is a field of workers, and no workers of the simulation have it"),
+        (["concurrency=2"], "--vary: concurrency is a field of workers, and the simulation has none"),
         (["capacity=0"], "jobs must be >= 1, got 0"),
         (["storage=disk"], "--vary storage must be one of 'in_memory', 'durable', got 'disk'"),
     ],

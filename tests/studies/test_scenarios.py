@@ -133,7 +133,7 @@ def test_scenarios_that_differ_in_their_policy_share_what_draws_follow_from():
         (
             {"poll_interval": [1.0]},
             InvalidValueError,
-            "poll_interval is a field of workers, and no workers of the simu",
+            "poll_interval is a field of other workers than the simulation has",
         ),
     ],
 )
@@ -144,7 +144,9 @@ def test_a_wrong_grid_says_why(over, error, says):
 
 
 def test_a_workers_field_needs_workers():
-    with pytest.raises(InvalidValueError, match=r"concurrency is a field of workers, .* which has none; give it such"):
+    with pytest.raises(
+        InvalidValueError, match=r"concurrency is a field of workers, and the simulation has none; give it workers"
+    ):
         grid(drawn(workers=[]), {"concurrency": [1, 2]})
 
 
