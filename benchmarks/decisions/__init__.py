@@ -1,1 +1,1 @@
-"""Whether studies are honest and efficient: ten problems with known truth, each studied many times."""
+"""Whether studies are honest and efficient: problems with known truth, each studied many times."""

@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 from itertools import combinations
 
 from benchmarks.decisions.problems import problems, study, truth
+from benchmarks.decisions.scarce import SCARCE, Seen
 from bufsim.studies.expressions import cost
 from bufsim.studies.study_result import StudyResult
 
-Seen = dict[str, float]
-"""What was seen in one repetition, by name: 1 or 0 for what came true or not, else a number."""
 METRICS: Mapping[int, Mapping[str, str]] = {
     1: {
         "mean_wait": "mean_wait_s",
@@ -60,6 +59,8 @@ MARGIN = "5 %"
 
 def repeat(number: int, seed: int) -> Seen:
     """Return what one study of a problem comes to, with a root seed."""
+    if number in SCARCE:
+        return SCARCE[number].repeat(seed)
     return _REPEAT.get(number, _covered)(number, seed)
 
 
