@@ -348,9 +348,19 @@ class Evaluation:
         if len(terms) == 1:
             return _moved(self._measured(terms[0]).interval(confidence), terms[0].factor, self.expression.constant)
         rare = [term for term in terms if self._measured(term).by_few_events(confidence) is not None]
-        if not rare:
-            return mean_interval(self.values(), confidence=confidence)
-        return self._with_rare(rare, confidence)
+        spread = self._with_rare(rare, confidence) if rare else mean_interval(self.values(), confidence=confidence)
+        return self._opened(spread, confidence)
+
+    def _opened(self, interval: Interval, confidence: float) -> Interval:
+        """The interval, open at the ends at which a quantile among the terms has no bound, for its reason."""
+        quantiles = [term for term in self.expression.terms if metrics.find(term.metric).quantile is not None]
+        parts = [_moved(self._measured(term).interval(confidence), term.factor, 0.0) for term in quantiles]
+        low = -math.inf if any(part.low == -math.inf for part in parts) else interval.low
+        high = math.inf if any(part.high == math.inf for part in parts) else interval.high
+        if (low, high) == (interval.low, interval.high):
+            return interval
+        notes = (interval.note, *(part.note for part in parts))
+        return replace(interval, low=low, high=high, note="; ".join(dict.fromkeys(filter(None, notes))))
 
     def _with_rare(self, rare: Sequence[Term], confidence: float) -> Interval:
         """The value where few runs saw what some terms count: bounds of these, and the interval of the rest, added.

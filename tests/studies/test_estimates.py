@@ -181,6 +181,19 @@ def test_a_high_quantile_of_waits_is_refused_with_the_flushes_that_are_needed():
     assert math.isfinite(result.interval("p99_buffer_size", "A").high)
 
 
+def test_a_sum_with_a_quantile_that_has_no_bound_has_none_either():
+    result = Study({"A": drawn(FlushAtSize(20), rate=1.0, until=300.0)}, seed=3).run(4, progress=False)
+    alone = result.interval("p99_wait", "A")
+    more, less = (result.interval(f"p99_wait {sign} mean_wait", "A") for sign in "+-")
+    for made in (more, less):
+        assert (math.isfinite(made.low), made.high, made.note) == (True, math.inf, alone.note)
+    turned = result.interval("mean_wait - p99_wait", "A")
+    assert (turned.low, math.isfinite(turned.high)) == (-math.inf, True)
+    # negative control: a median needs 6 flushes
+    assert math.isfinite(result.interval("p50_wait + mean_wait", "A").high)
+    assert result.check("p99_wait - mean_wait <= 1min").verdict("A") == "undecided"
+
+
 def test_what_waits_in_a_queue_came_in_flushes_or_by_itself():
     served = replace(drawn(FlushAtSize(20), rate=1.0, until=300.0), workers=[PushWorkers(9, service=Exponential(0.1))])
     result = Study({"A": served}, seed=3).run(4, progress=False)
