@@ -272,7 +272,11 @@ def test_what_else_is_varied_is_an_option_with_every_policy_and_today_is_one_of_
         ({"until": ["1h"]}, InvalidValueError, "vary cannot have until: it is the length of the runs"),
         ({"capacity": [Capacity(jobs=3)]}, InvalidValueError, "vary capacity must hold at least one value other than"),
         ({"capacity": 5}, InvalidTypeError, "vary capacity must be a list, got 5; write [5]"),
-        ({"poll_interval": [1.0]}, InvalidValueError, "poll_interval is a field of workers, and no workers"),
+        (
+            {"poll_interval": [1.0]},
+            InvalidValueError,
+            "poll_interval is a field of other workers than the simulation has",
+        ),
         (3, InvalidTypeError, "vary must hold the values of fields, such as {'drain': [...]}, got 3"),
         ({}, InvalidValueError, "policies must hold at least one other than today's"),
     ],
