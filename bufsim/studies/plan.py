@@ -85,7 +85,7 @@ class Plan:
     ...     ),
     ...     policies=[FlushAtSize(20) | FlushAfterAge("5s"), FlushAtSize(40) | FlushAfterAge("5s")],
     ...     minimise="flush_rate",
-    ...     limits=["p99_wait <= 10s"],
+    ...     limits=["p95_wait <= 10s"],
     ...     replications=5,
     ...     seed=1,
     ... )

@@ -196,7 +196,7 @@ class StudyResult(StudyNumbers):
         >>> buffers = [JobBuffer("search", policy=FlushAtSize(40))]
         >>> today = Simulation(producers=[Producer("edits", Poisson(10.0))], buffers=buffers, until="2min")
         >>> result = Study(today, policy=[FlushAtSize(20), FlushAfterAge("5s")], seed=7).run(5, progress=False)
-        >>> [(check.scenario, check.verdict) for check in result.check("p99_wait <= 3s").checks]
+        >>> [(check.scenario, check.verdict) for check in result.check("p95_wait <= 3s").checks]
         [('FlushAtSize(20)', 'pass'), ('FlushAfterAge(5.0)', 'fail')]
         """
         return LimitChecks(
@@ -259,7 +259,7 @@ class StudyResult(StudyNumbers):
         >>> buffers = [JobBuffer("search", policy=FlushAtSize(40))]
         >>> today = Simulation(producers=[Producer("edits", Poisson(10.0))], buffers=buffers, until="2min")
         >>> result = Study(today, policy=[FlushAtSize(20), FlushAfterAge("5s")], seed=7).run(5, progress=False)
-        >>> result.recommend(minimise="flush_rate", subject_to="p99_wait <= 3s", fresh=0).choice.name
+        >>> result.recommend(minimise="flush_rate", subject_to="p95_wait <= 3s", fresh=0).choice.name
         'FlushAtSize(20)'
         """
         if len(self.finished) > 1:
