@@ -43,10 +43,25 @@ def executed(path: Path) -> NotebookNode:
     """Return a notebook as it should be stored: executed in a fresh kernel, without what varies."""
     # else the first cell to need it would say that it compiles
     compiled_engine.prepare()
+    try:
+        notebook = _run(path, 240)
+    except CellTimeoutError:
+        # at times an answer is lost on the way, and the kernel and who asked wait for each other for ever
+        notebook = _run(path, 900)
+    notebook.metadata = nbformat.from_dict(METADATA)
+    for cell in notebook.cells:
+        cell.metadata = nbformat.from_dict({})
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if _WIDGET not in output.get("data", {})]
+    return notebook
+
+
+def _run(path: Path, timeout: int) -> NotebookNode:
+    """Return a notebook whose cells were run in a fresh kernel, each in at most so many seconds."""
     notebook = read(path)
     client = NotebookClient(
         notebook,
-        timeout=600,
+        timeout=timeout,
         # where a cell takes long, what it prints comes in several pieces
         coalesce_streams=True,
         kernel_name="python3",
@@ -55,11 +70,6 @@ def executed(path: Path) -> NotebookNode:
         resources={"metadata": {"path": str(path.parent)}},
     )
     client.execute()
-    notebook.metadata = nbformat.from_dict(METADATA)
-    for cell in notebook.cells:
-        cell.metadata = nbformat.from_dict({})
-        if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if _WIDGET not in output.get("data", {})]
     return notebook
 
 

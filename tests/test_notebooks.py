@@ -7,6 +7,7 @@ from types import ModuleType
 
 import nbformat
 import pytest
+from nbclient.exceptions import CellTimeoutError
 from nbformat import NotebookNode
 
 from bufsim.plots import StudyPlots
@@ -179,3 +180,29 @@ def test_the_tool_ends_with_what_it_found(tmp_path: Path) -> None:
     nbformat.write(of("print(2)", printed("1\n")), tmp_path / "stale.ipynb")
     with pytest.raises(SystemExit, match=r"stale\.ipynb: cell code gives another output"):
         tool.main([str(tmp_path)])
+
+
+class Silent:
+    """A client whose kernel answers only from a given try on."""
+
+    tries = 0
+
+    def __init__(self, answers_at: int) -> None:
+        self.answers_at = answers_at
+
+    def __call__(self, notebook: NotebookNode, **options: object) -> Silent:
+        return self
+
+    def execute(self) -> None:
+        self.tries += 1
+        if self.tries < self.answers_at:
+            raise CellTimeoutError("no answer")
+
+
+def test_a_kernel_that_never_answers_is_started_once_more_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tool, "NotebookClient", client := Silent(answers_at=2))
+    assert tool.executed(NOTEBOOKS[0]).cells
+    assert client.tries == 2
+    monkeypatch.setattr(tool, "NotebookClient", Silent(answers_at=3))
+    with pytest.raises(CellTimeoutError):
+        tool.executed(NOTEBOOKS[0])
