@@ -126,7 +126,7 @@ def test_problems_7_and_8_the_tie_set_holds_every_best_policy_and_few_more(gener
     problem, rng = problems[number], np.random.default_rng(140 + number)
     holds = right = wrong = 0
     sizes, stops = [], []
-    for _ in range(20):
+    for _ in range(40):
         samples = costs(generate, problem, rng, 40)
         made = select_best({name: row[:30] for name, row in samples.items()})
         holds += set(problem["best"]) <= set(made.tie_set)
@@ -140,8 +140,8 @@ def test_problems_7_and_8_the_tie_set_holds_every_best_policy_and_few_more(gener
                 break
         stops.append(look.replications)
     reference = problem["reference"]
-    assert holds >= 18
-    assert right == 20
+    assert holds >= 0.93 * 40
+    assert right == 40
     assert wrong <= 1
     assert np.mean(sizes) <= 1.5 * reference["mean_subset_size"]
     assert np.mean(stops) <= 3 * reference["replications_for_95pct_against_next_crn"] + 10
@@ -169,12 +169,12 @@ def test_a_wrong_scenario_beyond_the_indifference_is_called_settled_in_at_most_5
     rng = np.random.default_rng(144)
     for noise in (0.9, 1.3, 2.0):
         means = np.array([10.0] + [11.0] * behind + [60.0] * (7 - behind))
-        draws = rng.normal(size=(150, 8, 10)) * noise + means[:, None]
+        draws = rng.normal(size=(300, 8, 10)) * noise + means[:, None]
         wrong = 0
         for study in draws:
             made = select_best({str(i): row for i, row in enumerate(study)})
             wrong += made.is_settled(Margin(0.999)) and made.chosen != "0"
-        assert wrong <= 150 * 0.05 + 4 * np.sqrt(150 * 0.05 * 0.95)
+        assert wrong <= 300 * 0.05 + 4 * np.sqrt(300 * 0.05 * 0.95)
 
 
 def test_the_regret_bound_holds(agrees):
