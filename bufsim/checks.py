@@ -106,12 +106,12 @@ def text(name: str, value: object) -> str:
     return value
 
 
-def unique(name: str, values: Iterable[str]) -> None:
+def unique(name: str, values: Iterable[str], *, way_out: str = "rename one") -> None:
     """Raise if a value occurs twice."""
     seen: set[str] = set()
     for value in values:
         if value in seen:
-            raise InvalidValueError(f"{name} must be unique, got {quoted(value)} twice; rename one")
+            raise InvalidValueError(f"{name} must be unique, got {quoted(value)} twice; {way_out}")
         seen.add(value)
 
 

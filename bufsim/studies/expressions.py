@@ -318,6 +318,9 @@ def metric(name: str, of: str | None = None) -> Expression:
     >>> 0.4 * metric("flush_rate") + 0.01 * metric("mean_buffer_size", of="search")
     0.4 * metric('flush_rate_per_s') + 0.01 * metric('mean_buffer_size_jobs', of='search')
     """
+    if isinstance(name, str) and name.endswith("]") and "[" in name:
+        word, _, part = name[:-1].partition("[")
+        raise InvalidValueError(f"metric takes a name alone, got {name!r}; write metric({word!r}, of={part!r})")
     row = metrics.find(name)
     if of is not None:
         checks.text("of", of)

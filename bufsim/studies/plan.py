@@ -132,13 +132,7 @@ class Plan:
     ) -> None:
         objective, is_cost = one_objective(minimise, maximise)
         own = _todays(simulation) if today is None else _policy("today", today)
-        scales = _scales("loads", loads)
-        if not scales:
-            raise InvalidValueError("loads must have at least one load, got none; write loads=[1] for today's")
-        planned = max(scales) if load is None else checks.positive("load", load)
-        if planned not in scales:
-            listed = ", ".join(f"{scale:g}" for scale in scales)
-            raise InvalidValueError(f"load must be one of the loads, {listed}, got {load!r}; add it to them")
+        scales, planned = _loads(loads, load)
         if checks.integer("replications", replications, at_least=0) < 2:
             raise InvalidValueError(
                 f"replications must be >= 2, got {replications}: from one run nothing can be said about the noise"
@@ -293,6 +287,18 @@ def _choices(policies: object, today: FlushPolicy, *, needed: bool) -> tuple[Flu
     if not others and needed:
         raise InvalidValueError(f"policies must hold at least one other than today's {today!r}, got {given!r}")
     return others
+
+
+def _loads(loads: object, load: float | None) -> tuple[tuple[float, ...], float]:
+    """The loads, and the one that is planned for: by default the highest."""
+    scales = _scales("loads", loads)
+    if not scales:
+        raise InvalidValueError("loads must have at least one load, got none; write loads=[1] for today's")
+    planned = max(scales) if load is None else checks.positive("load", load)
+    if planned not in scales:
+        listed = ", ".join(f"{scale:g}" for scale in scales)
+        raise InvalidValueError(f"load must be one of the loads, {listed}, got {load!r}; add it to them")
+    return scales, planned
 
 
 def _scales(name: str, values: object) -> tuple[float, ...]:

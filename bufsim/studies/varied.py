@@ -28,7 +28,7 @@ _SECONDS = ("until", "warm_up", "per_item", "poll_interval")
 _STORAGES = {"in_memory": Storage(), "durable": Storage(durable=True)}
 _NONE: Mapping[str, object] = {"capacity": None, "stops": None, "workers": ()}
 _AMOUNTS = {"capacity": ("jobs", "nbytes"), "drain": ("n", "nbytes")}
-_COUNT, _SIZE = re.compile(r"\d+"), re.compile(r"\d+(?:\.\d+)?\s*[A-Za-z]+")
+_COUNT, _SIZE = re.compile(r"-?\d+"), re.compile(r"\d+(?:\.\d+)?\s*[A-Za-z]+")
 _FLAGS = {"true": True, "false": False}
 
 
@@ -88,7 +88,7 @@ def choices(field: str, values: object, *, name: str, base: Path = Path()) -> li
     if not values:
         raise InvalidValueError(f"{called} must have at least one value to try, got none")
     made = [Choice(_words(value), _value(field, value, called, base)) for value in values]
-    checks.unique(f"values of {called}", [repr(choice.value) for choice in made])
+    checks.unique(f"values of {called}", [repr(choice.value) for choice in made], way_out="leave one out")
     return made
 
 

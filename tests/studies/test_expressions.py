@@ -407,3 +407,8 @@ def test_a_margin_is_an_amount_or_a_share():
 def test_a_margin_must_be_above_0(value):
     with pytest.raises(InvalidValueError):
         margin("margin", value, "s")
+
+
+def test_a_name_with_a_buffer_in_brackets_says_how_python_writes_it():
+    with pytest.raises(InvalidValueError, match=r"write metric\('p99_wait', of='search'\)"):
+        metric("p99_wait[search]")

@@ -95,3 +95,15 @@ def test_all_that_a_study_varies_is_varied_in_words_or_said_where_else() -> None
 )
 def test_names_of_scenarios_read_in_few_words(name: str, text: str) -> None:
     assert label(name) == text
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (["-5"], "jobs must be >= 1, got -5"),
+        (["10", "10"], "twice; leave one out"),
+    ],
+)
+def test_a_capacity_that_will_not_do_says_its_own_rule(values: list[str], message: str) -> None:
+    with pytest.raises(InvalidValueError, match=message):
+        choices("capacity", values, name="--vary")
