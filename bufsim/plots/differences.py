@@ -184,12 +184,11 @@ class Differences:
         compared = compare(
             self._expressions,
             list(by_name),
-            lambda metric, name: self.study_result.measured(metric, name).values(),
+            self.study_result.measured,
             baseline=self._baseline_of(shown) if self.pairs is None else None,
             pairs=self._pairs_of(shown),
             margin=self.margin,
             confidence=self.confidence,
-            is_deterministic=self.study_result.is_deterministic,
         ).rows
         units = [_share(difference) for difference in compared] if self._is_relative else _units(compared)
         return [

@@ -168,10 +168,9 @@ class Smore:
         compared = compare(
             [self._mean],
             names,
-            lambda metric, name: self.study_result.measured(metric, name).values(),
+            self.study_result.measured,
             pairs="all",
             confidence=self.confidence,
-            is_deterministic=self.study_result.is_deterministic,
         )
         apart = {frozenset((row.first, row.second)) for row in compared.rows if row.verdict in _APART}
         return stretches([[frozenset((a, b)) not in apart for b in names] for a in names])

@@ -82,6 +82,9 @@ class PairedDifference:
         Means and sample variances of either.
     exact : bool
         Whether nothing is drawn at random in either scenario, so that even two replications are proof.
+    unseen : float
+        How large the difference may be though every replication gave the same to both: by events that none, or few,
+        of them saw. Its bound holds with the confidence that is asked for.
     """
 
     first: str
@@ -94,6 +97,12 @@ class PairedDifference:
     first_variance: float
     second_variance: float
     exact: bool = False
+    unseen: float = 0.0
+
+    @property
+    def is_constant_zero(self) -> bool:
+        """Whether every replication gave the same value to both, up to rounding."""
+        return self.estimate == 0.0 and self.variance == 0.0
 
     @property
     def is_chance(self) -> bool:
@@ -107,8 +116,8 @@ class PairedDifference:
 
     @property
     def is_identical(self) -> bool:
-        """Whether every replication gave the same value to both, up to rounding."""
-        return self.estimate == 0.0 and self.variance == 0.0
+        """Whether every replication gave the same value to both, up to rounding, and no unseen event may part them."""
+        return self.is_constant_zero and self.unseen == 0.0
 
     @property
     def standard_deviation(self) -> float:
@@ -140,6 +149,8 @@ class PairedDifference:
         level = inner_probability("confidence", confidence)
         if self.is_chance:
             return self._no_proof(self.estimate, level)
+        if self.unseen:
+            return Interval(0.0, -self.unseen, self.unseen, level, self.n, "exact bounds over runs")
         reach = critical_value(level, self.n) * math.sqrt(self.variance / self.n)
         return Interval(self.estimate, self.estimate - reach, self.estimate + reach, level, self.n, method)
 
@@ -434,6 +445,8 @@ class Comparison:
 
     def _needed(self, unit: str) -> str:
         needed = self.replications_needed()
+        if self.difference.unseen:
+            return f"none of {self.difference.n} replications shows a difference; more would bound it closer"
         if self.difference.is_chance:
             return f"the same difference in {self.difference.n} replications is no proof; run more"
         shown = str(self.interval).split(" [")[0]

@@ -14,7 +14,7 @@ import pandas as pd
 from bufsim import checks, formats
 from bufsim.errors import InvalidValueError
 from bufsim.statistics import Comparison, Interval, Margin, judge, paired_difference, pareto_front
-from bufsim.statistics.comparisons import NO_PROOF
+from bufsim.statistics.comparisons import NO_PROOF, PairedDifference
 from bufsim.statistics.intervals import FloatArray
 from bufsim.statistics.selection import Place
 from bufsim.studies.answers import Answer
@@ -151,14 +151,13 @@ class Comparisons(Answer):
 def compare(
     expressions: Sequence[Expression],
     scenarios: Sequence[str],
-    values: Callable[[Expression, str], FloatArray],
+    measured: Callable[[Expression, str], Evaluation],
     *,
     baseline: str | None = None,
     pairs: Pairs | Literal["all"] | None = None,
     margin: object = None,
     confidence: float = 0.95,
     where_defined: bool = False,
-    is_deterministic: Callable[[str], bool] = lambda name: False,
 ) -> Comparisons:
     """Compare scenarios in every expression, adjusted by Holm's method for all of these comparisons together.
 
@@ -166,12 +165,10 @@ def compare(
     ----------
     expressions, scenarios : sequence
         What is compared, and which scenarios there are.
-    values : callable
-        From an expression and a scenario to one value per replication.
+    measured : callable
+        From an expression and a scenario to its estimate over the replications.
     baseline, pairs, margin, confidence, where_defined
         As for `StudyResult.compare`; without `baseline` and `pairs` all pairs are compared.
-    is_deterministic : callable
-        From a scenario to whether nothing is drawn at random in it.
     """
     chosen = _pairs(list(scenarios), baseline, pairs)
     margins = _margins(expressions, margin)
@@ -179,34 +176,45 @@ def compare(
     rows: list[Expression] = []
     gaps = []
     for expression in expressions:
-        samples = _samples(expression, needed, values, where_defined)
+        samples = _samples(expression, needed, measured, where_defined)
         defined = [pair for pair in chosen if pair[0] in samples and pair[1] in samples]
         gaps += [paired_difference(samples[first], samples[second], names=(first, second)) for first, second in defined]
         rows += [expression] * len(defined)
     if not gaps:
         return Comparisons(())
-    # only there does it matter
-    gaps = [
-        replace(gap, exact=is_deterministic(gap.first) and is_deterministic(gap.second)) if gap.is_chance else gap
-        for gap in gaps
-    ]
+    # of each pair both bounds hold, and those of all pairs together
+    level = 1.0 - (1.0 - confidence) / (2.0 * len(gaps))
+    gaps = [_known(gap, measured, expression, level) for expression, gap in zip(rows, gaps, strict=True)]
     lower = [expression.better != "higher" for expression in rows]
     limits = [margins[expression] for expression in rows]
     judged = judge(gaps, confidence=confidence, margins=limits, lower_is_better=lower)
     return Comparisons(tuple(map(Compared, rows, judged)))
 
 
+def _known(
+    gap: PairedDifference, measured: Callable[[Expression, str], Evaluation], expression: Expression, level: float
+) -> PairedDifference:
+    """The difference, with what is known of one that is the same in every replication."""
+    if not gap.is_chance and not gap.is_constant_zero:
+        return gap
+    first, second = measured(expression, gap.first), measured(expression, gap.second)
+    if gap.is_chance:
+        return replace(gap, exact=first.is_deterministic and second.is_deterministic)
+    (below_first, above_first), (below_second, above_second) = first.unseen(level), second.unseen(level)
+    return replace(gap, unseen=max(above_first + below_second, above_second + below_first))
+
+
 def _samples(
     expression: Expression,
     scenarios: Iterable[str],
-    values: Callable[[Expression, str], FloatArray],
+    measured: Callable[[Expression, str], Evaluation],
     where_defined: bool,
 ) -> dict[str, FloatArray]:
     """One value per replication, of the scenarios that have them."""
     samples = {}
     for name in scenarios:
         try:
-            samples[name] = values(expression, name)
+            samples[name] = measured(expression, name).values()
         except UndefinedError:
             if not where_defined:
                 raise

@@ -338,6 +338,18 @@ class Evaluation:
         level = inner_probability("confidence", confidence)
         return self._defined(lambda: self._interval(level))
 
+    def unseen(self, confidence: float = 0.95) -> tuple[float, float]:
+        """Reach below and above the estimate by events that few runs saw; 0 where there are none."""
+        terms = self.expression.terms
+        below = above = 0.0
+        for term in terms:
+            # the bounds of all terms hold together by Bonferroni's inequality
+            bounds = self._measured(term).by_few_events(1.0 - (1.0 - confidence) / len(terms))
+            if bounds is not None:
+                moved = _moved(bounds, term.factor, 0.0)
+                below, above = below + moved.estimate - moved.low, above + moved.high - moved.estimate
+        return below, above
+
     def over_runs(self, q: float, confidence: float = 0.95) -> Interval:
         """The value that a share q of single runs stay at or below, with its confidence interval."""
         share, level = inner_probability("q", q), inner_probability("confidence", confidence)

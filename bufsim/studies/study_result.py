@@ -94,13 +94,12 @@ class StudyResult(StudyNumbers):
         return compare(
             self._expressions(metrics, of),
             self.finished,
-            lambda metric, name: self.measured(metric, name).values(),
+            self.measured,
             baseline=today,
             pairs=pairs,
             margin=margin,
             confidence=self._level(confidence),
             where_defined=where_defined,
-            is_deterministic=self.is_deterministic,
         )
 
     def best(

@@ -8,7 +8,7 @@ import pytest
 from bufsim_tests.comparing import compare
 from bufsim_tests.models import by_name, drawn
 
-from bufsim import FlushAfterAge, FlushAtSize, FlushEvery, InvalidValueError
+from bufsim import Capacity, FlushAfterAge, FlushAtSize, FlushEvery, InvalidValueError, JobBuffer
 from bufsim.statistics import Interval
 from bufsim.statistics.comparisons import holm
 from bufsim.studies.comparisons import against, percent, tie_in_words
@@ -264,3 +264,25 @@ def test_what_is_not_separable_from_the_front_is_told():
     front = Study(scenarios, seed=4).run(4, progress=False).pareto("mean_wait", "mean_buffer_size")
     assert front.named("dominated") == ()
     assert any(line.startswith("Not separable from it: ") for line in front.sentences())
+
+
+def test_of_losses_that_nobody_saw_the_difference_is_bounded_and_not_called_identical():
+    # at most 1 - 0.025^(1/10) = 31 % of runs of each may lose jobs, and in such a run all may be lost
+    def run(capacity):
+        policies = {"150": FlushAtSize(150), "160": FlushAtSize(160)}
+        models = {
+            name: replace(drawn(rate=1.0, until=20.0), buffers=[JobBuffer("search", policy=policy, capacity=capacity)])
+            for name, policy in policies.items()
+        }
+        return Study(models, seed=3).run(10, progress=False)
+
+    result = run(Capacity(jobs=100))
+    (row,) = result.compare("lost_share").rows
+    assert row.verdict == "not separable"
+    assert (row.comparison.interval.low, row.comparison.interval.high) == pytest.approx((-0.3085, 0.3085), abs=1e-4)
+    assert "none of 10 replications shows a difference" in row.sentence()
+    # what cannot be lost is the same for certain, and so are waits that are equal
+    whole = run(None)
+    assert [row.verdict for row in whole.compare("lost_share", "mean_buffer_size").rows] == 2 * ["identical"]
+    (row,) = result.compare("lost_share", margin=0.5).rows
+    assert row.verdict == "equivalent"
