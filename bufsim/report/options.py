@@ -9,9 +9,9 @@ from bufsim.report.draft import About, Draft, sign, verdict
 from bufsim.report.markup import BREAK, Content, Markup, content, table, tag
 from bufsim.results.losses import SURVIVORS
 from bufsim.studies.expressions import Expression, Limit, expression
+from bufsim.studies.judging import JudgedOption
 from bufsim.studies.limit_checks import LimitCheck, nearest
 from bufsim.studies.quantities import Quantity
-from bufsim.studies.recommendation import JudgedOption
 
 _SECTION = "3 options"
 _RANK = {"pass": 0, "undecided": 1, "fail": 2}

@@ -13,10 +13,11 @@ from bufsim.statistics import Selection, select_best
 from bufsim.statistics.comparisons import NO_PROOF
 from bufsim.studies.comparisons import Comparisons, Front, Pairs, compare, front
 from bufsim.studies.expressions import Expression, Limit, all_limits, expression, one_objective
+from bufsim.studies.judging import Question
 from bufsim.studies.limit_checks import LimitChecks, check_limits
 from bufsim.studies.loss_rule import is_allowed
 from bufsim.studies.progress import Progress
-from bufsim.studies.recommendation import FollowUp, Question, Recommendation, recommend
+from bufsim.studies.recommendation import FollowUp, Recommendation, recommend
 from bufsim.studies.running import ReplicationRunner
 from bufsim.studies.study_numbers import StudyNumbers
 from bufsim.studies.warnings import WarmUps, study_warnings, warm_ups
