@@ -438,3 +438,17 @@ def test_what_else_is_varied_stands_in_the_command_that_repeats_it(file: Path, t
         "DrainAll()",
         "DrainAtMost(n=500)",
     ]
+
+
+@pytest.mark.slow
+def test_a_report_shows_names_of_any_kind_harmlessly(tmp_path: Path, capsys: Printed) -> None:
+    file = tmp_path / "season.toml"
+    text = MODEL.replace('"a shop next season"', '"$^$ \\u001b[2J <script>1</script> \\u202e"')
+    file.write_text(text.replace('"search"', '"$^$ <b>\\u001b"'), encoding="utf-8")
+    assert main(["plan", str(file), "-o", str(tmp_path / "plan.html")]) == 0
+    assert capsys.readouterr().out.replace("\n", "").isprintable()
+    page = (tmp_path / "plan.html").read_text(encoding="utf-8")
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    assert not {"\x1b", "\u202e"} & set(page)
+    assert page.count("<svg") > 5
