@@ -42,7 +42,7 @@ MOST_PARTS = 1_000
 def finite(name: str, value: object) -> float:
     """Return `value` as a finite float."""
     # numpy counts its timedeltas among the integers
-    if isinstance(value, bool | np.timedelta64) or not isinstance(value, Real):
+    if type(value) is not float and (isinstance(value, bool | np.timedelta64) or not isinstance(value, Real)):
         raise InvalidTypeError(f"{name} must be a number, got {quoted(value)}")
     try:
         number = float(value)
@@ -80,7 +80,7 @@ def probability(name: str, value: object) -> float:
 
 def integer(name: str, value: object, *, at_least: int, at_most: int = LARGEST) -> int:
     """Return `value` as an int of at least `at_least`."""
-    if isinstance(value, bool | np.timedelta64) or not isinstance(value, Integral):
+    if type(value) is not int and (isinstance(value, bool | np.timedelta64) or not isinstance(value, Integral)):
         raise InvalidTypeError(f"{name} must be a whole number, got {quoted(value)}")
     number = int(value)
     if number < at_least:

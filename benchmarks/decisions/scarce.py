@@ -17,8 +17,9 @@ from scipy.optimize import brentq
 import bufsim as bs
 from bufsim.model.distributions import Distribution
 from bufsim.results.measures import TIMES
-from bufsim.statistics import Interval, quantile_interval_from_counts
+from bufsim.statistics import Interval
 from bufsim.statistics.intervals import critical_value
+from bufsim.statistics.quantiles import quantile_interval
 from bufsim.studies.estimates import cumulative
 from bufsim.studies.expressions import metric
 from bufsim.studies.study import Study
@@ -101,8 +102,7 @@ def _flushed_at_size(seed: int, until: float) -> StudyResult:
 def _by_jobs(result: StudyResult) -> Interval:
     kept = [tally.all_buffers.waits for tally in result.tallies["A"].values()]
     largest = max(waits.largest for waits in kept)
-    grid, counts = cumulative([waits.histogram for waits in kept], TIMES, largest, HIGH)
-    return quantile_interval_from_counts(grid, counts, HIGH)
+    return quantile_interval(cumulative([waits.histogram for waits in kept], TIMES, largest, HIGH), HIGH)
 
 
 # 13: a queue at load 0.6 whose service times have a squared coefficient of variation of 16: by Pollaczek and Khinchine.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
@@ -14,6 +14,7 @@ from bufsim import formats
 from bufsim.checks import positive, probability
 from bufsim.errors import InvalidValueError
 from bufsim.statistics.intervals import (
+    FloatArray,
     Interval,
     critical_value,
     inner_probability,
@@ -29,6 +30,9 @@ T = TypeVar("T")
 ROUNDING = 1e-12
 NO_PROOF = 3
 """So few runs with the same difference prove nothing: two runs of whole numbers, such as peaks, often have one."""
+
+_AT_ONCE = 4096
+"""So many pairs are worked out together, whose values lie in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,15 +148,26 @@ class PairedDifference:
             return unpaired / self.variance
         return math.inf if unpaired > 0.0 else 1.0
 
-    def interval(self, confidence: float = 0.95, *, method: str = "paired t") -> Interval:
-        """The t interval of the difference at `confidence`; of a constant one that proves nothing, as far as 0."""
+    def interval(self, confidence: float = 0.95, *, method: str = "paired t", family: float | None = None) -> Interval:
+        """The t interval of the difference at `confidence`; of a constant one that proves nothing, as far as 0.
+
+        Parameters
+        ----------
+        confidence : float, default 0.95
+            Its level by itself.
+        method : str, optional
+            How it was made, in words.
+        family : float, optional
+            The confidence that it tells, where that is of a whole family of differences.
+        """
         level = inner_probability("confidence", confidence)
+        told = level if family is None else family
         if self.is_chance:
-            return self._no_proof(self.estimate, level)
+            return self._no_proof(self.estimate, told)
         if self.unseen:
-            return Interval(0.0, -self.unseen, self.unseen, level, self.n, "exact bounds over runs")
+            return Interval(0.0, -self.unseen, self.unseen, told, self.n, "exact bounds over runs")
         reach = critical_value(level, self.n) * math.sqrt(self.variance / self.n)
-        return Interval(self.estimate, self.estimate - reach, self.estimate + reach, level, self.n, method)
+        return Interval(self.estimate, self.estimate - reach, self.estimate + reach, told, self.n, method)
 
     def _no_proof(self, estimate: float, confidence: float) -> Interval:
         low, high = sorted((0.0, 2.0 * estimate))
@@ -232,21 +247,53 @@ def paired_difference(
             f"{names[0]} and {names[1]} must have the same replications, got {left.size} and {right.size}; "
             "pairing compares values that met the same arrivals"
         )
-    gap = left - right
-    gap[np.abs(gap) <= ROUNDING * np.maximum(np.abs(left), np.abs(right))] = 0.0
-    constant = np.ptp(gap) == 0.0
-    return PairedDifference(
-        first=names[0],
-        second=names[1],
-        n=left.size,
-        estimate=float(gap[0] if constant else gap.mean()),
-        variance=0.0 if constant else float(gap.var(ddof=1)),
-        first_mean=float(left.mean()),
-        second_mean=float(right.mean()),
-        first_variance=float(left.var(ddof=1)),
-        second_variance=float(right.var(ddof=1)),
-        exact=exact,
-    )
+    (difference,) = _differences(np.array([left, right]), [0], [1], [names])
+    return replace(difference, exact=exact)
+
+
+def paired_differences(samples: Mapping[str, ArrayLike], pairs: Sequence[tuple[str, str]]) -> list[PairedDifference]:
+    """The `paired_difference` of each pair of scenarios, all worked out together.
+
+    Parameters
+    ----------
+    samples : mapping of str to array_like, shape (n,)
+        One value per replication and scenario, in the same order of replications.
+    pairs : sequence of (str, str)
+        The scenarios of each difference.
+
+    Examples
+    --------
+    >>> samples = {"today": [2.0, 2.2, 1.9, 2.4], "new": [2.1, 2.4, 2.0, 2.6]}
+    >>> print(*(difference.interval() for difference in paired_differences(samples, [("new", "today")])))
+    0.15 [0.06, 0.24]
+    """
+    values = {name: replication_values(name, sample) for name, sample in samples.items()}
+    if len({sample.size for sample in values.values()}) > 1:
+        sizes = {name: sample.size for name, sample in values.items()}
+        raise InvalidValueError(f"samples must have the same replications in every scenario, got {sizes}")
+    table, row = np.array(list(values.values())), {name: index for index, name in enumerate(values)}
+    made: list[PairedDifference] = []
+    for start in range(0, len(pairs), _AT_ONCE):
+        some = pairs[start : start + _AT_ONCE]
+        made += _differences(table, [row[first] for first, _ in some], [row[second] for _, second in some], some)
+    return made
+
+
+def _differences(
+    table: FloatArray, firsts: Sequence[int], seconds: Sequence[int], names: Sequence[tuple[str, str]]
+) -> list[PairedDifference]:
+    """The differences of pairs of rows of a table: each sum is over one row, the same however many pairs there are."""
+    left, right = table[firsts], table[seconds]
+    gaps = left - right
+    gaps[np.abs(gaps) <= ROUNDING * np.maximum(np.abs(left), np.abs(right))] = 0.0
+    constant = np.ptp(gaps, axis=1) == 0.0
+    estimates = np.where(constant, gaps[:, 0], gaps.mean(axis=1)).tolist()
+    variances = np.where(constant, 0.0, gaps.var(axis=1, ddof=1)).tolist()
+    means, spreads, n = table.mean(axis=1).tolist(), table.var(axis=1, ddof=1).tolist(), table.shape[1]
+    return [
+        PairedDifference(*pair, n, estimate, variance, means[a], means[b], spreads[a], spreads[b])
+        for pair, a, b, estimate, variance in zip(names, firsts, seconds, estimates, variances, strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -498,9 +545,25 @@ def judge(
     limits = _for_each("margins", margins, len(differences))
     adjustment = holm([difference.p_value for difference in differences], confidence=confidence)
     tests = _equivalences(differences, limits, confidence)
+    family, method = len(differences), _method("paired t", len(differences))
     return tuple(
-        _comparison(difference, adjustment, index, directions[index], tests[index])
-        for index, difference in enumerate(differences)
+        Comparison(
+            difference=gap,
+            interval=gap.interval(level, method=method, family=adjustment.confidence),
+            p_value=p_value,
+            verdict=_verdict(gap, separated, lower_is_better, test),
+            family=family,
+            equivalence=test,
+        )
+        for gap, level, p_value, separated, lower_is_better, test in zip(
+            differences,
+            adjustment.confidences,
+            adjustment.p_values,
+            adjustment.separated,
+            directions,
+            tests,
+            strict=True,
+        )
     )
 
 
@@ -537,22 +600,6 @@ def _adjusted(difference: PairedDifference, test: Equivalence, level: float, fam
         adjusted.interval, confidence=test.interval.confidence, method=_method(adjusted.interval.method, family)
     )
     return replace(adjusted, interval=interval)
-
-
-def _comparison(
-    difference: PairedDifference, adjustment: Adjustment, index: int, lower_is_better: bool, test: Equivalence | None
-) -> Comparison:
-    family = len(adjustment.p_values)
-    interval = difference.interval(adjustment.confidences[index], method=_method("paired t", family))
-    separated = adjustment.separated[index]
-    return Comparison(
-        difference=difference,
-        interval=replace(interval, confidence=adjustment.confidence),
-        p_value=adjustment.p_values[index],
-        verdict=_verdict(difference, separated, lower_is_better, test),
-        family=family,
-        equivalence=test,
-    )
 
 
 def _verdict(difference: PairedDifference, separated: bool, lower_is_better: bool, test: Equivalence | None) -> Verdict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ def inner_probability(name: str, value: object) -> float:
     return level
 
 
+@functools.lru_cache(maxsize=4096)
 def critical_value(confidence: float, n: int) -> float:
     """The quantile of t with n − 1 degrees of freedom that leaves (1 − confidence) / 2 on either side."""
     from scipy.special import stdtrit

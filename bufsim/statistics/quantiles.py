@@ -90,6 +90,29 @@ def _open_note(low: float, high: float, source: str, q: float, confidence: float
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """Jobs (or seconds) of each replication at or below each value of a shared grid, looked up where they are needed.
+
+    Parameters
+    ----------
+    values : array, shape (k,)
+        The grid, strictly ascending.
+    totals : array, shape (n,)
+        All jobs (or seconds) of each replication.
+    at : callable
+        From positions on the grid, m of them, to the amounts there, of shape (n, m).
+    """
+
+    values: FloatArray
+    totals: FloatArray
+    at: Callable[[NDArray[np.intp]], FloatArray]
+
+    def table(self) -> FloatArray:
+        """The amounts at every value, of shape (n, k)."""
+        return self.at(np.arange(self.values.size))
+
+
 def quantile_interval_from_counts(
     values: ArrayLike,
     cumulative: ArrayLike,
@@ -153,9 +176,17 @@ def quantile_interval_from_counts(
     >>> print(quantile_interval_from_counts([0, 1, 2], [[5, 9, 10], [4, 9, 10], [6, 8, 10]], 0.5))
     0.0 [0.0, 1.0]
     """
+    amounts = _shared_grid(values, cumulative, totals, inner_probability("q", q))
+    return quantile_interval(amounts, q, counts=counts, flushes=flushes, confidence=confidence)
+
+
+def quantile_interval(
+    amounts: Amounts, q: float, *, counts: bool = True, flushes: float = math.inf, confidence: float = 0.95
+) -> Interval:
+    """The q-quantile over the jobs (or the time) of all replications: see `quantile_interval_from_counts`."""
     share, level = inner_probability("q", q), inner_probability("confidence", confidence)
-    grid, table, sums = _shared_grid(values, cumulative, totals, share)
-    inversion = _invert(table, sums, share, level)
+    grid, sums = amounts.values, amounts.totals
+    inversion = _invert(amounts, share, level)
     jobs = float(sums.sum()) if counts else math.inf
     worth, failure = min(inversion.independent, jobs, flushes), (1.0 - level) / 2.0
     few = (1.0 - share) ** worth > failure, share**worth > failure
@@ -219,23 +250,26 @@ def quantile_values_from_counts(
     >>> quantile_values_from_counts([1, 2, 3, 4, 5, 6, 7], counts, 0.5).round(2)
     array([1.33, 3.  , 3.  ])
     """
-    grid, table, sums = _shared_grid(values, cumulative, totals, q)
-    inversion = _invert(table, sums, inner_probability("q", q), confidence=0.95)
+    return quantile_values(_shared_grid(values, cumulative, totals, q), q)
+
+
+def quantile_values(amounts: Amounts, q: float) -> FloatArray:
+    """One value per replication whose mean estimates the q-quantile: see `quantile_values_from_counts`."""
+    grid, sums = amounts.values, amounts.totals
+    inversion = _invert(amounts, inner_probability("q", q), confidence=0.95)
     ends = np.array(
         [inversion.low or 0, inversion.estimate, grid.size - 1 if inversion.high is None else inversion.high]
     )
     low, estimate, high = grid[ends]
     if low == high:
         return np.full(sums.size, estimate)
-    below, amounts, above = table[:, ends].T
-    excess = q * sums - amounts
+    below, middle, above = amounts.at(ends).T
+    excess = q * sums - middle
     return np.asarray(estimate + excess * (high - low) / (above - below).mean(), dtype=np.float64)
 
 
-def _shared_grid(
-    values: ArrayLike, cumulative: ArrayLike, totals: ArrayLike | None, q: float
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """The checked grid (k,), on which the q-quantile lies, cumulative amounts (n, k) and totals (n,)."""
+def _shared_grid(values: ArrayLike, cumulative: ArrayLike, totals: ArrayLike | None, q: float) -> Amounts:
+    """The checked amounts, on a grid on which the q-quantile lies."""
     grid, table = np.asarray(values, dtype=np.float64), np.asarray(cumulative, dtype=np.float64)
     if grid.ndim != 1 or grid.size == 0 or not np.isfinite(grid).all() or (np.diff(grid) <= 0.0).any():
         raise InvalidValueError("values must be a finite grid that ascends strictly; sort it and merge equal values")
@@ -256,7 +290,7 @@ def _shared_grid(
         raise InvalidValueError(
             f"values must reach the {q:g} quantile, got a grid that ends at {grid[-1]:g}; give it higher values"
         )
-    return grid, table, sums
+    return Amounts(grid, sums, lambda positions: table[:, positions])
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +315,7 @@ class _Inversion:
     independent: float
 
 
-def _invert(table: FloatArray, totals: FloatArray, q: float, confidence: float) -> _Inversion:
+def _invert(amounts: Amounts, q: float, confidence: float) -> _Inversion:
     """The values x at which a t test over replications of [amount ≤ x] − q·[amount] accepts 0."""
     # Worked example: q = 0.5, three replications of 10 jobs each; t is compared with 4.30 (95 %, 2 degrees of freedom).
     #     x                     nothing      0     1     2
@@ -290,15 +324,16 @@ def _invert(table: FloatArray, totals: FloatArray, q: float, confidence: float) 
     #     t of their mean          −inf      0    11   inf    (what does not vary is certain)
     # The estimate is 0, the first x with half of the 30 jobs. The low end is 0, the first x not shown to be too low; it
     # is closed, because "nothing" is. The last x not shown to be too high is 0, and the high end the next value: 1.
-    critical, scale, size = critical_value(confidence, totals.size), float(totals.max()), table.shape[1]
+    totals, size = amounts.totals, amounts.values.size
+    critical, scale = critical_value(confidence, totals.size), float(totals.max())
     # 0.07 * 100 is a little more than 7
     wanted = q * totals.sum() * (1.0 - 1e-12)
 
     def t(positions: NDArray[np.intp]) -> FloatArray:
-        return _t_statistics(table[:, positions] - q * totals[:, None], scale)
+        return _t_statistics(amounts.at(positions) - q * totals[:, None], scale)
 
     nothing = float(_t_statistics(-q * totals[:, None], scale)[0])
-    estimate = _first(lambda positions: table[:, positions].sum(axis=0) >= wanted, 0, size)
+    estimate = _first(lambda positions: amounts.at(positions).sum(axis=0) >= wanted, 0, size)
     low = _first(lambda positions: t(positions) >= -critical, 0, estimate + 1)
     # mirrored: the last value that is not shown to be too high
     last = size - 1 - _first(lambda back: t(size - 1 - back) <= critical, 0, size - estimate)
@@ -306,7 +341,7 @@ def _invert(table: FloatArray, totals: FloatArray, q: float, confidence: float) 
         low=None if nothing >= -critical else low,
         estimate=estimate,
         high=max(last + 1, estimate) if last + 1 < size else None,
-        independent=_independent(table, estimate, totals),
+        independent=_independent(amounts, estimate),
     )
 
 
@@ -333,13 +368,14 @@ def _first(holds: Callable[[NDArray[np.intp]], NDArray[np.bool_]], start: int, s
         start, stop = int(positions[index - 1]) + 1, int(positions[index]) + 1
 
 
-def _independent(table: FloatArray, estimate: int, totals: FloatArray) -> float:
+def _independent(amounts: Amounts, estimate: int) -> float:
     """p(1 − p) over the variance of the ratio p = sum of amounts ≤ x / sum of totals, just below the estimate."""
+    totals = amounts.totals
     for position in (estimate - 1, estimate):
-        amounts = table[:, np.array([position])][:, 0] if position >= 0 else np.zeros_like(totals)
-        share = float(amounts.sum() / totals.sum())
+        below = amounts.at(np.array([position]))[:, 0] if position >= 0 else np.zeros_like(totals)
+        share = float(below.sum() / totals.sum())
         if 0.0 < share < 1.0:
-            residuals = (amounts - share * totals) / totals.mean()
+            residuals = (below - share * totals) / totals.mean()
             variance = float(residuals.var(ddof=1)) / totals.size
             return share * (1.0 - share) / variance if variance > 0.0 else math.inf
     return math.inf

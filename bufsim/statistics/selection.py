@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import sqrt
 from typing import Literal
 
@@ -302,10 +302,10 @@ def _eliminate(gaps: Mapping[str, PairedDifference], alpha: float) -> tuple[list
 
 def _rival(difference: PairedDifference, separated: bool, level: float, confidence: float, count: int) -> Comparison:
     verdict: Verdict = "worse" if separated else "identical" if difference.is_identical else "not separable"
-    interval = difference.interval(1.0 - level, method="paired t, adjusted for the selection")
+    method = "paired t, adjusted for the selection"
     return Comparison(
         difference=difference,
-        interval=replace(interval, confidence=confidence),
+        interval=difference.interval(1.0 - level, method=method, family=confidence),
         p_value=min(1.0, difference.p_value * (1.0 - confidence) / level),
         verdict=verdict,
         family=max(round((1.0 - confidence) / level), count),

@@ -13,8 +13,8 @@ import pandas as pd
 
 from bufsim import checks, formats
 from bufsim.errors import InvalidValueError
-from bufsim.statistics import Comparison, Interval, Margin, judge, paired_difference, pareto_front
-from bufsim.statistics.comparisons import NO_PROOF, PairedDifference
+from bufsim.statistics import Comparison, Interval, Margin, judge, pareto_front
+from bufsim.statistics.comparisons import NO_PROOF, PairedDifference, paired_differences
 from bufsim.statistics.intervals import FloatArray
 from bufsim.statistics.selection import Place
 from bufsim.studies.answers import Answer
@@ -174,11 +174,11 @@ def compare(
     margins = _margins(expressions, margin)
     needed = dict.fromkeys(name for pair in chosen for name in pair)
     rows: list[Expression] = []
-    gaps = []
+    gaps: list[PairedDifference] = []
     for expression in expressions:
         samples = _samples(expression, needed, measured, where_defined)
         defined = [pair for pair in chosen if pair[0] in samples and pair[1] in samples]
-        gaps += [paired_difference(samples[first], samples[second], names=(first, second)) for first, second in defined]
+        gaps += paired_differences(samples, defined)
         rows += [expression] * len(defined)
     if not gaps:
         return Comparisons(())

@@ -20,12 +20,11 @@ from bufsim.statistics import (
     Interval,
     mean_interval,
     order_statistic_interval,
-    quantile_interval_from_counts,
-    quantile_values_from_counts,
     ratio_interval,
     ratio_values,
 )
 from bufsim.statistics.intervals import inner_probability, replication_values
+from bufsim.statistics.quantiles import Amounts, quantile_interval, quantile_values
 from bufsim.statistics.rare_events import FEW, constant_in_words, few_in_words, most_runs
 from bufsim.studies.chances import draws, impossible, most_ticks
 from bufsim.studies.expressions import Expression, Term
@@ -109,8 +108,7 @@ class Measured:
     def values(self) -> Floats:
         """One value per replication whose mean estimates the metric, for comparisons in pairs."""
         if self.metric.quantile is not None:
-            grid, counts, totals = self._counts()
-            return quantile_values_from_counts(grid, counts, self.metric.quantile.q, totals=totals)
+            return quantile_values(self._amounts(), self.metric.quantile.q)
         sums = self._sums()
         return self.raw() if sums is None else ratio_values(sums[:, 0], sums[:, 1])
 
@@ -157,14 +155,11 @@ class Measured:
     def _by_spread(self, confidence: float) -> Interval:
         """The metric with the interval that the spread of the replications gives."""
         if self.metric.quantile is not None:
-            grid, counts, totals = self._counts()
             # seconds are no observations, and where nothing is drawn a few jobs tell as much as many
             counts_jobs = self.metric.average != "time-weighted" and not self.is_deterministic
-            return quantile_interval_from_counts(
-                grid,
-                counts,
+            return quantile_interval(
+                self._amounts(),
                 self.metric.quantile.q,
-                totals=totals,
                 counts=counts_jobs,
                 flushes=self._flushes() if counts_jobs else math.inf,
                 confidence=confidence,
@@ -194,21 +189,18 @@ class Measured:
         sums = [self.metric.sums(tally, self.of) for tally in self.tallies]
         return None if any(pair is None for pair in sums) else np.array(sums, np.float64)
 
-    def _counts(self) -> tuple[Floats, npt.NDArray[np.float64], Floats]:
-        """A grid, each replication's amount at or below each point of it, and its whole amount."""
+    def _amounts(self) -> Amounts:
+        """Each replication's amount at or below each point of a grid."""
         assert self.metric.quantile is not None
         row = metrics.QUANTILES[self.metric.quantile.of]
         histograms = [row.histogram(self.metric.part(tally, self.of)) for tally in self.tallies]
-        if sum(histogram.counts.any() for histogram, _ in histograms) < 2:
+        if sum(bool(histogram.amounts.any()) for histogram, _ in histograms) < 2:
             raise InvalidValueError(
                 f"{self.metric.name} needs observations in at least 2 replications, got none in the others; "
                 "lengthen the runs"
             )
         largest = max(largest for _, largest in histograms)
-        counted = [histogram for histogram, _ in histograms]
-        grid, table = cumulative(counted, row.grid, largest, self.metric.quantile.q)
-        # seconds, added up in another order, need not make the same total to the last bit
-        return grid, table, table[:, -1]
+        return cumulative([histogram for histogram, _ in histograms], row.grid, largest, self.metric.quantile.q)
 
 
 # Two replications: of 40 waits each, A has 30 in the bin (1.0, 1.1] s and 10 in (1.1, 1.2], B has 20 and 20. Of all 80,
@@ -217,30 +209,59 @@ class Measured:
 # and 4, 8, 12, 16 and 20 of B. At 1.08 s it is 40 of 80: that is the estimate, and the ends of its interval are found
 # among such points too. Bins far from the quantile are not split. A bin of whole numbers, as that of 256 and 257 jobs,
 # is split at these numbers; the last bin ends at the largest value that was seen.
-def cumulative(
-    histograms: Sequence[Histogram], grid: Grid, largest: float, q: float
-) -> tuple[Floats, npt.NDArray[np.float64]]:
+def cumulative(histograms: Sequence[Histogram], grid: Grid, largest: float, q: float) -> Amounts:
     """The points near a quantile, and for each histogram the amount at or below each point.
 
     What lies in a bin is taken to be spread evenly over it: over its whole numbers where the values are whole. Each of
     these near the q-quantile is a point, or else each of many parts of the bin; no point is above `largest`, where
     everything is at or below.
     """
-    first = min(histogram.first for histogram in histograms if len(histogram.counts))
-    last = max(histogram.first + len(histogram.counts) for histogram in histograms)
-    amounts = np.zeros((len(histograms), last - first))
-    for row, histogram in zip(amounts, histograms, strict=True):
-        if len(histogram.counts):
-            row[histogram.first - first : histogram.first - first + len(histogram.counts)] = histogram.counts
-    pooled = np.cumsum(amounts.sum(axis=0))
-    middle = int(np.searchsorted(pooled, q * pooled[-1]))
-    near = np.abs(np.arange(last - first) - middle) <= _NEAR
-    points, share, bins = _points(grid, first, last, largest, near)
-    below = np.cumsum(amounts, axis=1)
-    table = (below - amounts)[:, bins] + amounts[:, bins] * share
+    bins = np.concatenate([histogram.bins for histogram in histograms], dtype=np.intp, casting="unsafe")
+    amounts = np.concatenate([histogram.amounts for histogram in histograms], dtype=np.float64, casting="unsafe")
+    first, last = int(bins.min()), int(bins.max()) + 1
+    bins -= first
+    pooled = np.cumsum(np.bincount(bins, weights=amounts))
+    near = np.abs(np.arange(last - first) - int(np.searchsorted(pooled, q * pooled[-1]))) <= _NEAR
+    points, share, bin_of = _points(grid, first, last, largest, near)
     # points that fall together, at the largest value, keep the last
     keep = np.append(points[1:] > points[:-1], True)
-    return points[keep], table[:, keep]
+    lengths = [len(histogram.bins) for histogram in histograms]
+    at = _lookup(bins, amounts, lengths, near, share[keep], bin_of[keep])
+    # seconds, added up in another order, need not make the same total to the last bit
+    return Amounts(points[keep], at(np.array([np.count_nonzero(keep) - 1]))[:, 0], at)
+
+
+# Of some 17,000 bins between the shortest wait and the longest one a few thousand are filled, and of these an interval
+# looks at some hundred: the amounts are summed up over the filled ones only, and interpolated where they are needed.
+def _lookup(
+    bins: npt.NDArray[np.intp],
+    amounts: Floats,
+    lengths: Sequence[int],
+    near: npt.NDArray[np.bool_],
+    share: Floats,
+    bin_of: npt.NDArray[np.intp],
+) -> Callable[[npt.NDArray[np.intp]], Floats]:
+    """The function from points to each histogram's amounts at or below them, at a share of the bin of each."""
+    is_filled = np.bincount(bins) > 0
+    column_of = np.cumsum(is_filled) - 1
+    shape = len(lengths), int(column_of[-1]) + 1
+    cells = column_of[bins]
+    cells += np.repeat(np.arange(shape[0]) * shape[1], lengths)
+    upto = np.asarray(np.bincount(cells, weights=amounts, minlength=math.prod(shape)).reshape(shape), np.float64)
+    # only near the quantile does a point lie within its bin
+    start = int(np.count_nonzero(is_filled[: np.argmax(near)]))
+    own = upto[:, start : start + np.count_nonzero(is_filled & near)].copy()
+    np.cumsum(upto, axis=1, out=upto)
+
+    def at(positions: npt.NDArray[np.intp]) -> Floats:
+        inside = bin_of[positions]
+        column, split = column_of[inside], (is_filled & near)[inside]
+        found = upto[:, column]
+        part = own[:, column[split] - start]
+        found[:, split] = (found[:, split] - part) + part * share[positions[split]]
+        return found
+
+    return at
 
 
 def _points(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -124,7 +125,7 @@ class StudyNumbers:
             failures=self.failures[self.failures["scenario"].isin(left)].reset_index(drop=True),
         )
 
-    @property
+    @functools.cached_property
     def finished(self) -> tuple[str, ...]:
         """The scenarios with at least 2 finished replications and no failed one, in the study's order."""
         failed = set(self.failures["scenario"])
@@ -133,7 +134,7 @@ class StudyNumbers:
     @property
     def replications(self) -> int:
         """The number of replications that every finished scenario has."""
-        return len(self._common())
+        return len(self._common)
 
     def replication_counts(self) -> str:
         """The finished replications of each scenario, as "A 3, B 0"; of many, from how many to how many."""
@@ -142,6 +143,7 @@ class StudyNumbers:
             return f"from {min(numbers.values())} to {max(numbers.values())} of {len(numbers)} scenarios"
         return ", ".join(f"{name} {number}" for name, number in numbers.items())
 
+    @functools.cached_property
     def _common(self) -> list[int]:
         """The replications that every finished scenario has: only these can be paired."""
         if not self.finished:
@@ -158,14 +160,14 @@ class StudyNumbers:
 
     def _own(self, scenario: str) -> list[int]:
         """The replications that a scenario is estimated from: of a part that cannot be paired, all it has."""
-        common = self._common()
+        common = self._common
         return common if len(common) >= 2 else sorted(self.tallies[scenario])
 
     def _check_paired(self, *scenarios: str | None) -> None:
         """Raise if an interrupt left too little to pair, or not these scenarios."""
         if self.complete:
             return
-        common = self._common()
+        common = self._common
         missing = [name for name in scenarios if name is not None and name in self.scenarios]
         missing = [name for name in missing if name not in self.finished]
         if len(common) >= 2 and len(self.finished) >= 2 and not missing:
@@ -200,7 +202,7 @@ class StudyNumbers:
         if len(self.finished) > 1:
             self._check_paired()
         columns = {name: self.measured(metric, name, of=of).raw() for name in self.finished}
-        return pd.DataFrame(columns, index=pd.Index(self._common(), name="replication"))
+        return pd.DataFrame(columns, index=pd.Index(self._common, name="replication"))
 
     def samples(self, metric: str | Expression, *, of: str | None = None) -> dict[str, Floats]:
         """One value per replication and scenario whose means can be compared in pairs."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import math
+import statistics
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from statsmodels.stats.weightstats import ttost_paired
 
 from bufsim.errors import InvalidValueError
 from bufsim.statistics import Margin, judge, paired_difference, ratio_values
-from bufsim.statistics.comparisons import equivalence, holm
+from bufsim.statistics.comparisons import equivalence, holm, paired_differences
 
 
 def test_a_margin_is_absolute_or_a_share_of_the_size_beside_it():
@@ -149,6 +150,27 @@ def test_problem_6_the_difference_is_covered_and_pairing_gains(generate, truth, 
     # the reference: power 0.51 with 10 replications, a variance ratio of 2.5
     assert agrees(shown, 100, 0.51)
     assert 2.0 < np.median(ratios) < 3.5
+
+
+@given(st.integers(0, 2**32), st.integers(2, 40))
+def test_many_pairs_at_once_have_the_differences_of_each_by_itself(seed, n):
+    rng = np.random.default_rng(seed)
+    samples = {name: rng.normal(5.0, scale, n) for name, scale in [("a", 1.0), ("b", 1e-6), ("c", 1e6)]}
+    samples |= {"a again": samples["a"].copy(), "a later": samples["a"] + 1.0, "a hair": samples["a"] * (1.0 + 1e-15)}
+    pairs = [(first, second) for first in samples for second in samples if first != second]
+    for made, (first, second) in zip(paired_differences(samples, pairs), pairs, strict=True):
+        assert made == paired_difference(samples[first], samples[second], names=(first, second))
+        gaps = [x - y for x, y in zip(samples[first].tolist(), samples[second].tolist(), strict=True)]
+        if {first, second} <= {"b", "c"}:
+            assert made.estimate == pytest.approx(statistics.fmean(gaps), rel=1e-9, abs=1e-9)
+            assert made.variance == pytest.approx(statistics.variance(gaps), rel=1e-9)
+            assert made.first_variance == pytest.approx(statistics.variance(samples[first].tolist()), rel=1e-6)
+            assert made.second_mean == pytest.approx(statistics.fmean(samples[second].tolist()), rel=1e-9)
+
+
+def test_pairs_at_once_need_the_same_replications():
+    with pytest.raises(InvalidValueError, match=r"samples must have the same replications .* got {'a': 3, 'b': 2}"):
+        paired_differences({"a": [1.0, 2.0, 3.0], "b": [1.0, 2.0]}, [("a", "b")])
 
 
 def test_different_numbers_of_replications_are_an_error():

@@ -51,6 +51,15 @@ def test_the_number_for_power_is_that_of_statsmodels(effect, power):
     assert replications_for_power(effect, 1.0, power=power) == pytest.approx(math.ceil(solved), abs=1, rel=2e-4)
 
 
+@pytest.mark.parametrize("effect", [0.21, 0.4, 0.7, 1.5, 3.0, 9.0])
+@pytest.mark.parametrize(("power", "confidence"), [(0.05, 0.95), (0.8, 0.95), (0.8, 0.9999), (0.99, 0.9)])
+def test_the_number_for_power_is_the_fewest_counted_up_from_two(effect, power, confidence):
+    n = 2
+    while power_of_t_test(effect, 1.0, n, confidence=confidence) < power:
+        n += 1
+    assert replications_for_power(effect, 1.0, power=power, confidence=confidence) == n
+
+
 @settings(max_examples=30)
 @given(st.floats(1e-9, 100.0), st.sampled_from([0.5, 0.8, 0.99]), st.sampled_from([0.9, 0.95, 0.9999]))
 def test_a_larger_difference_never_needs_more(effect, power, confidence):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from bufsim_tests.models import drawn
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bufsim import (
@@ -37,10 +37,16 @@ from bufsim.studies.study import Study
 qs = st.floats(0.01, 0.99)
 
 
+def counted(*args):
+    """The points, and the amounts at or below each."""
+    amounts = cumulative(*args)
+    return amounts.values, amounts.table()
+
+
 @given(qs, st.integers(1, 5_000))
 def test_of_whole_numbers_spread_evenly_the_quantile_is_exact(q, n):
     even = Histogram.of(SIZES.weights(np.arange(float(n)), np.ones(n)))
-    points, table = cumulative([even, even], SIZES, float(n - 1), q)
+    points, table = counted([even, even], SIZES, float(n - 1), q)
     assert (np.diff(points) > 0).all()
     assert (points == np.floor(points)).all()
     # at or below a whole number x lie x + 1 of them, wherever a point stands
@@ -52,7 +58,7 @@ def test_of_whole_numbers_spread_evenly_the_quantile_is_exact(q, n):
 @given(qs, st.integers(0, 2**32))
 def test_of_durations_the_quantile_is_as_fine_as_a_part_of_a_bin(q, seed):
     waits = np.sort(np.random.default_rng(seed).exponential(2.0, 20_000))
-    points, table = cumulative([Histogram.of(TIMES.counts(waits))], TIMES, float(waits[-1]), q)
+    points, table = counted([Histogram.of(TIMES.counts(waits))], TIMES, float(waits[-1]), q)
     at = np.flatnonzero(np.abs(table[0] - q * waits.size) < 200)
     below = np.searchsorted(waits, points[at], side="right")
     # spread evenly over a bin of some 40 waits
@@ -61,12 +67,33 @@ def test_of_durations_the_quantile_is_as_fine_as_a_part_of_a_bin(q, seed):
 
 def test_no_point_is_above_the_largest_value_where_everything_lies():
     waits = np.array([1.0, 5.0, 5.0, 5.0])
-    points, table = cumulative([Histogram.of(TIMES.counts(waits))], TIMES, 5.0, 0.99)
+    points, table = counted([Histogram.of(TIMES.counts(waits))], TIMES, 5.0, 0.99)
     assert (points[-1], table[0, -1]) == (5.0, 4.0)
     for grid in (SIZES, TIMES):
         nothing = Histogram.of(grid.weights(np.zeros(3), np.ones(3)))
-        points, table = cumulative([nothing, nothing], grid, 0.0, 0.5)
+        points, table = counted([nothing, nothing], grid, 0.0, 0.5)
         assert (points.tolist(), table.tolist()) == ([0.0], [[3.0], [3.0]])
+
+
+@settings(max_examples=20)
+@given(st.lists(st.lists(st.integers(0, 2000), max_size=30), min_size=2, max_size=5), qs)
+def test_amounts_are_looked_up_as_counted_one_by_one_also_where_a_bin_is_empty(samples, q):
+    samples[0].append(7)
+    histograms = [Histogram.of(SIZES.weights(np.array(sizes, float), np.ones(len(sizes)))) for sizes in samples]
+    largest = float(max(size for sizes in samples for size in sizes))
+    amounts = cumulative(histograms, SIZES, largest, q)
+    # no bin reaches beyond the largest size
+    low, high = np.ceil(SIZES.edges[:-1]), np.minimum(np.ceil(SIZES.edges[1:]) - 1.0, largest)
+    for place, point in enumerate(amounts.values):
+        (index,) = np.flatnonzero((low <= point) & (point <= high))
+        share = (point - low[index] + 1.0) / (high[index] - low[index] + 1.0)
+        for row, sizes in enumerate(samples):
+            below, inside = (
+                sum(low[index] > size for size in sizes),
+                sum(low[index] <= n <= high[index] for n in sizes),
+            )
+            assert amounts.at(np.array([place]))[row, 0] == pytest.approx(below + inside * share)
+    assert amounts.totals.tolist() == [len(sizes) for sizes in samples]
 
 
 halves = st.integers(1, 31).map(lambda k: k / 32)
@@ -83,7 +110,7 @@ def test_the_quantile_is_the_least_value_with_the_share_at_or_below_it_also_wher
     histogram = Histogram.of(TIMES.counts(samples))
     exact = np.quantile(samples, q, method="inverted_cdf")
     assert histogram.quantile(TIMES, q, largest=samples.max()) == pytest.approx(exact, rel=1 / 1024, abs=0.0)
-    points, table = cumulative([histogram, histogram], TIMES, samples.max(), q)
+    points, table = counted([histogram, histogram], TIMES, samples.max(), q)
     estimate = quantile_interval_from_counts(points, table, q).estimate
     # both are in the bin of that value: at most 1/512 apart, and both are 0 if it is
     assert estimate == pytest.approx(exact, rel=1 / 512, abs=0.0)
@@ -93,7 +120,7 @@ def test_half_of_the_waits_being_0_the_median_is_0_and_a_little_more_is_not():
     # a batch of two: the second job does not wait
     waits = np.repeat([0.0, 2.0], 50)
     histogram = Histogram.of(TIMES.counts(waits))
-    points, table = cumulative([histogram, histogram], TIMES, 2.0, 0.5)
+    points, table = counted([histogram, histogram], TIMES, 2.0, 0.5)
     assert (points[0], table[0, 0]) == (0.0, 50.0)
     assert (table[0, points < 1.9] == 50.0).all()
     assert quantile_interval_from_counts(points, table, 0.5).estimate == 0.0
