@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bufsim import checks
-from bufsim.errors import InvalidValueError
+from bufsim.errors import InvalidValueError, quoted
 from bufsim.model import trace_reading
 from bufsim.model.policies import FlushAt
 from bufsim.results.result import Result
@@ -272,7 +272,7 @@ def _check(simulation: Simulation, flushes: pd.DataFrame) -> None:
     last = float(flushes["start"].max())
     if last >= simulation.until:
         raise InvalidValueError(
-            f"until must be later than the last recorded flush at {last!r} s, got {simulation.until!r}"
+            f"until must be later than the last recorded flush at {last!r} s, got {quoted(simulation.until)}"
         )
 
 

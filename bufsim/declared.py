@@ -40,7 +40,7 @@ from typing import (
 
 from bufsim import checks
 from bufsim.checks import Measure, NBytes, Seconds
-from bufsim.errors import InvalidTypeError
+from bufsim.errors import InvalidTypeError, quoted
 
 Rule = Callable[[str, object], object]
 Given = TypeVar("Given", contravariant=True)
@@ -133,7 +133,7 @@ def instance(kind: Any, what: str) -> Rule:
 
     def rule(name: str, given: object) -> object:
         if not isinstance(given, kind):
-            raise InvalidTypeError(f"{name} must be {what}, got {given!r}")
+            raise InvalidTypeError(f"{name} must be {what}, got {quoted(given)}")
         return given
 
     return rule

@@ -7,6 +7,9 @@ import hashlib
 import os
 import re
 import stat
+import struct
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,21 @@ import pandas as pd
 from bufsim.errors import InvalidValueError, quoted
 
 _LONGEST = 80
+DAMAGE = (
+    LookupError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    MemoryError,
+    EOFError,
+    SyntaxError,
+    zlib.error,
+    struct.error,
+    zipfile.BadZipFile,
+)
+"""The errors in which damage shows: each comes from bytes that nobody has written so."""
 
 
 @contextlib.contextmanager
@@ -65,6 +83,26 @@ def check_replaceable(path: Path) -> None:
     if not stat.S_ISREG(mode):
         kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
         raise InvalidValueError(f"{quoted(str(path))} is {kind}, which is not replaced; give the name of a file")
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Context in which a file is read: that there is none, or that it cannot be read, is one sentence.
+
+    Examples
+    --------
+    >>> with reading(Path("nowhere.csv")):
+    ...     Path("nowhere.csv").read_text()
+    Traceback (most recent call last):
+    bufsim.errors.InvalidValueError: the file 'nowhere.csv' cannot be read: No such file or directory; give another
+    """
+    if "\0" in str(path):
+        raise InvalidValueError(f"a file's name must not hold the character 0, got {quoted(str(path))}")
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InvalidValueError(f"the file {quoted(str(path))} cannot be read: {reason}; give another") from None
 
 
 def _flush(path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bufsim.checks import Seconds
-from bufsim.errors import InvalidValueError
+from bufsim.errors import InvalidValueError, quoted
 from bufsim.model import trace_reading
 from bufsim.model.reducers import PRODUCT, VARIANTS
 from bufsim.model.traces import Keep, Trace
@@ -45,7 +45,7 @@ def read_adds(path: str | Path, *, keep: Keep = "pattern", shift: Seconds | None
         If a column is missing, or a row's time, kind of job or number of ids is wrong; the message says which row.
     """
     table = trace_reading.from_file(_file(path, ADDS))
-    kinds = table.column("job_type").fillna("").tolist()
+    kinds = ["" if pd.isna(kind) else kind for kind in table.column("job_type").tolist()]
     counts = trace_reading.whole_numbers(table, "n_ids").tolist()
     flags = table.column("apply_to_changed_variants_only").tolist()
     ids = [_split(value) for value in table.column("entity_ids").tolist()]
@@ -109,7 +109,7 @@ def _file(path: str | Path, name: str) -> Path:
     given = Path(path)
     found = given / name if given.is_dir() else given
     if not found.is_file():
-        raise InvalidValueError(f"path must be {name} or the directory that holds it, got {str(path)!r}")
+        raise InvalidValueError(f"path must be {name} or the directory that holds it, got {quoted(str(path))}")
     return found
 
 
@@ -117,7 +117,7 @@ def _split(ids: object) -> list[str]:
     if pd.isna(ids):  # type: ignore[call-overload]  # a cell is a scalar
         return []
     # a column of single ids is read as numbers, and as floats where a cell is empty
-    return str(ids).split(";") if isinstance(ids, str) else [str(int(ids))]  # type: ignore[call-overload]
+    return (str(int(ids)) if isinstance(ids, float) and ids.is_integer() else str(ids)).split(";")
 
 
 def _key(kind: str, ids: list[str]) -> str:

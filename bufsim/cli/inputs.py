@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bufsim import spelling
-from bufsim.errors import InvalidValueError
+from bufsim.errors import InvalidValueError, quoted
 from bufsim.scenario_files import Scenario, document, scenario
 
 _WITHOUT_A_FILE = {
@@ -169,5 +169,5 @@ def left(options: argparse.Namespace) -> str:
 
 def _whole(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a whole number, got {quoted(text)}")
     return int(text)

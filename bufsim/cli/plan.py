@@ -13,7 +13,7 @@ from typing import Any
 
 from bufsim.cli import inputs
 from bufsim.cli.printing import Command, Console
-from bufsim.errors import InvalidValueError
+from bufsim.errors import InvalidValueError, quoted
 from bufsim.report.draft import Source
 from bufsim.report.files import browser, write_pdf, write_report
 from bufsim.scenario_files.plans import PlanFile, read_plan
@@ -87,7 +87,7 @@ def _check_output(html: Path) -> None:
     if html.is_dir():
         raise InvalidValueError(f"--out must be the name of the HTML file, got the directory {str(html)!r}")
     if html.suffix not in (".html", ".htm"):
-        raise InvalidValueError(f"--out must end in .html, got {html.name!r}; the others stand beside it")
+        raise InvalidValueError(f"--out must end in .html, got {quoted(html.name)}; the others stand beside it")
     above = next(folder for folder in html.absolute().parents if folder.exists())
     if not above.is_dir():
         raise InvalidValueError(f"--out must be a file in a directory, and {str(above)!r} is none")

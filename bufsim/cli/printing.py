@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import pandas as pd
 
-from bufsim.errors import LONGEST, InvalidValueError, MissingExtraError, harmless, shortened
+from bufsim.errors import LONGEST, InvalidValueError, MissingExtraError, harmless, quoted, shortened
 from bufsim.files import replacing, without_formulas
 from bufsim.results import metrics
 from bufsim.results.records import SCHEMAS
@@ -93,7 +93,7 @@ class Command:
 
 def _seed(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 0, got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 0, got {quoted(text)}")
     return int(text)
 
 

@@ -7,7 +7,7 @@ from heapq import heappush
 
 import simpy
 
-from bufsim.errors import InvalidValueError
+from bufsim.errors import InvalidValueError, quoted
 
 Callback = Callable[[simpy.Event], None]
 
@@ -54,7 +54,7 @@ class Environment(simpy.Environment):
             If the time has passed.
         """
         if not time >= self._now:
-            raise InvalidValueError(f"time must be >= now, {self._now!r}, got {time!r}")
+            raise InvalidValueError(f"time must be >= now, {self._now!r}, got {quoted(time)}")
         moment = Moment(self, callback)
         moment.set(time, priority)
         return moment

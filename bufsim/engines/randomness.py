@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bufsim import checks, memory
-from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.model.distributions import BLOCK, FloatArray, as_distribution, sample
 from bufsim.model.stops import Stops
 
@@ -47,7 +47,7 @@ def stream(seed: int, name: str, purpose: str, replication: int = 0) -> np.rando
     """
     checks.seed("seed", seed)
     if checks.integer("replication", replication, at_least=0) >= 2**32:
-        raise InvalidValueError(f"replication must be < 2**32, got {replication!r}")
+        raise InvalidValueError(f"replication must be < 2**32, got {quoted(replication)}")
     # the length tells where the name ends: ("a", "bc") and ("ab", "c") differ
     written = name.encode("utf-8", "surrogatepass")
     text = b"%d:%b%b" % (len(written), written, purpose.encode("utf-8", "surrogatepass"))
@@ -196,13 +196,15 @@ def _own(source: object, what: str) -> FloatArray:
     try:
         values = np.array(source, dtype=np.float64)
     except (TypeError, ValueError):
-        raise InvalidTypeError(f"{what} must be numbers, got {source!r}") from None
+        raise InvalidTypeError(f"{what} must be numbers, got {quoted(source)}") from None
     if values.ndim != 1:
         raise InvalidValueError(f"{what} must be one-dimensional, got shape {values.shape}")
     wrong = ~((values >= 0.0) & np.isfinite(values))
     if wrong.any():
         where = int(np.argmax(wrong))
-        raise InvalidValueError(f"{what} must be finite and >= 0, got {float(values[where])!r} at position {where}")
+        raise InvalidValueError(
+            f"{what} must be finite and >= 0, got {quoted(float(values[where]))} at position {where}"
+        )
     return values
 
 

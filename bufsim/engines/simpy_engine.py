@@ -18,7 +18,7 @@ from bufsim.engines.recording import DOWN, Recorder, Recording, cause_names
 from bufsim.engines.simpy_buffers import BufferState
 from bufsim.engines.simpy_queues import QueueState
 from bufsim.engines.workload import Workload
-from bufsim.errors import BufsimError, InvalidValueError
+from bufsim.errors import BufsimError, InvalidValueError, quoted
 from bufsim.model.buffers import CollectAll, CollectQueues
 from bufsim.model.declaration import Declaration
 from bufsim.vendure import Job
@@ -227,7 +227,7 @@ class Model(Generic[Outcome]):
         for buffer_id in buffer_ids:
             if buffer_id not in known:
                 raise InvalidValueError(
-                    f"flush takes the ids of buffers, {', '.join(map(repr, known))}, got {buffer_id!r}"
+                    f"flush takes the ids of buffers, {', '.join(map(repr, known))}, got {quoted(buffer_id)}"
                 )
         for buffer_id, buffer in known.items():
             if buffer_id in buffer_ids and buffer.rows and not buffer.flushing and not self.down:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from bufsim import checks
 from bufsim.checks import integer, positive, unique
 from bufsim.engines.randomness import Draws, Reader, endless, stream
-from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.model.arrivals import Poisson, RunningSum, running_sum
 from bufsim.model.distributions import BLOCK, FloatArray, sample
 from bufsim.model.producers import Producer
@@ -163,7 +163,7 @@ class Workload:
         self.producers = tuple(producers)
         for position, producer in enumerate(self.producers):
             if not isinstance(producer, Producer):
-                raise InvalidTypeError(f"producers[{position}] must be a Producer, got {producer!r}")
+                raise InvalidTypeError(f"producers[{position}] must be a Producer, got {quoted(producer)}")
         unique("producer names", (producer.name for producer in self.producers))
         self.seed = checks.seed("seed", seed)
         self.until = positive("until", until)
@@ -184,7 +184,7 @@ class Workload:
             if producer.arrivals.mean_rate * self.until > _MOST_JOBS:
                 raise InvalidValueError(
                     f"arrivals of producer {producer.name!r} must be fewer than 2**50 until {self.until!r} s, "
-                    f"got {producer.arrivals!r}; shorten the run, or lower the rate"
+                    f"got {quoted(producer.arrivals)}; shorten the run, or lower the rate"
                 )
 
     def stream(self, name: str, purpose: str) -> np.random.Generator:
@@ -371,7 +371,7 @@ def _constant(value: int, dtype: npt.DTypeLike) -> _Column:
 def _rounded(sizes: FloatArray, name: str) -> npt.NDArray[np.int64]:
     """Return drawn sizes as whole bytes."""
     if sizes.max() >= 2.0**53:
-        raise InvalidValueError(f"nbytes of producer {name!r} must be < 2**53, got {float(sizes.max())!r}")
+        raise InvalidValueError(f"nbytes of producer {name!r} must be < 2**53, got {quoted(float(sizes.max()))}")
     return np.rint(sizes).astype(np.int64)
 
 

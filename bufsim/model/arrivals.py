@@ -14,7 +14,7 @@ import numpy.typing as npt
 from bufsim import memory
 from bufsim.checks import integer, positive
 from bufsim.declared import Duration, NotNegative, Period, Positive, Value, Wide, default, value
-from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.model.distributions import (
     BLOCK,
     AnyTime,
@@ -214,7 +214,7 @@ class Renewal(Arrivals):
     def __post_init__(self) -> None:
         if mean(self.distribution) <= 0.0:
             raise InvalidValueError(
-                f"distribution must have a mean > 0, so that time goes on, got {self.distribution!r}"
+                f"distribution must have a mean > 0, so that time goes on, got {quoted(self.distribution)}"
             )
 
     def blocks(self, generator: np.random.Generator, until: float) -> Iterator[FloatArray]:
@@ -286,7 +286,9 @@ def as_arrivals(name: str, value: object) -> Arrivals:
     """Return `value` if it is an arrival process; else say what would be one."""
     if isinstance(value, Arrivals):
         return value
-    raise InvalidTypeError(f"{name} must be an arrival process such as Poisson(rate=10.0) or a Trace, got {value!r}")
+    raise InvalidTypeError(
+        f"{name} must be an arrival process such as Poisson(rate=10.0) or a Trace, got {quoted(value)}"
+    )
 
 
 def _bulk_size(name: str, given: object) -> int | Distribution:
@@ -320,7 +322,7 @@ class Bulk(Arrivals):
     def __post_init__(self) -> None:
         if self.arrivals.has_attributes:
             raise InvalidTypeError(
-                f"arrivals of a Bulk must not have their jobs' attributes, got {self.arrivals!r}; "
+                f"arrivals of a Bulk must not have their jobs' attributes, got {quoted(self.arrivals)}; "
                 "repeat the time in the trace, once for each job"
             )
 
@@ -427,7 +429,7 @@ class Bursty(Arrivals):
 
     def __post_init__(self) -> None:
         if self.low_rate > self.high_rate:
-            raise InvalidValueError(f"low_rate must be <= high_rate = {self.high_rate!r}, got {self.low_rate!r}")
+            raise InvalidValueError(f"low_rate must be <= high_rate = {self.high_rate!r}, got {quoted(self.low_rate)}")
 
     def blocks(self, generator: np.random.Generator, until: float) -> Iterator[FloatArray]:
         """Yield the arrival times before `until` in blocks; the phases come from a child of `generator`."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from bufsim import checks, formats, vendure
 from bufsim.checks import Seconds, Written
 from bufsim.declared import Count, Duration, Flag, OptionalSize, Rule, Text, Value, Wide, default, instance, value
-from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.model import rules
 from bufsim.model.distributions import Constant, Distribution, DistributionLike, as_distribution
 from bufsim.model.flush_policy import FlushPolicy
@@ -148,7 +148,8 @@ class DrainAtMost(Drain):
 def _strategy(name: str, given: object) -> object:
     if not callable(given):
         raise InvalidTypeError(
-            f"{name} must make a storage strategy when called, got {given!r}; give the class, or lambda: your_storage"
+            f"{name} must make a storage strategy when called, got {quoted(given)}; "
+            "give the class, or lambda: your_storage"
         )
     return given
 
@@ -220,7 +221,7 @@ class CollectAll(Value):
 
 def _names(name: str, given: object) -> tuple[str, ...]:
     if not isinstance(given, Iterable):
-        raise InvalidTypeError(f"{name} must be a list of names, got {given!r}")
+        raise InvalidTypeError(f"{name} must be a list of names, got {quoted(given)}")
     names = (given,) if isinstance(given, str) else tuple(given)
     if not names:
         raise InvalidValueError(f"{name} must not be empty; a buffer that takes every job has CollectAll()")
@@ -311,13 +312,13 @@ def _collect(name: str, given: object) -> object:
     if isinstance(given, str | list | tuple):
         return CollectQueues(given)
     if not _is_function(given):
-        raise InvalidTypeError(f"{name} must be a queue's name or a function of the job, got {given!r}")
+        raise InvalidTypeError(f"{name} must be a queue's name or a function of the job, got {quoted(given)}")
     return given
 
 
 def _reduce(name: str, given: object) -> object:
     if not _is_function(given):
-        raise InvalidTypeError(f"{name} must be KeepAll() or the like, or a function of the jobs, got {given!r}")
+        raise InvalidTypeError(f"{name} must be KeepAll() or the like, or a function of the jobs, got {quoted(given)}")
     return given
 
 
@@ -371,7 +372,7 @@ class JobBuffer(Value):
         if self.items is not None and isinstance(self.reduce, Reduce):
             raise InvalidValueError(f"items goes with a reduce of your own; {self.reduce!r} counts its items itself")
         if self.items is not None and not callable(self.items):
-            raise InvalidTypeError(f"items must be a function of the reduced job, got {self.items!r}")
+            raise InvalidTypeError(f"items must be a function of the reduced job, got {quoted(self.items)}")
 
     @classmethod
     def ported(cls, buffer: vendure.JobBuffer, *, policy: FlushPolicy, **others: object) -> JobBuffer:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from bufsim import checks
 from bufsim.checks import Seconds
 from bufsim.declared import Duration, Flag, Rule, Value, Wide, default, either, instance, period, settle, value
-from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.model.buffers import CollectAll, CollectQueues, JobBuffer, Storage
 from bufsim.model.flush_policy import CheckedEvery
 from bufsim.model.policies import FlushEvery
@@ -26,7 +26,7 @@ def _some(kind: Any, example: str) -> Rule:
     def rule(name: str, given: object) -> tuple[object, ...]:
         members = (given,) if isinstance(given, kind) else tuple(given) if isinstance(given, Iterable) else None
         if members is None or not all(isinstance(member, kind) for member in members):
-            raise InvalidTypeError(f"{name} must be a list such as [{example}], got {given!r}")
+            raise InvalidTypeError(f"{name} must be a list such as [{example}], got {quoted(given)}")
         return members
 
     return rule
@@ -53,7 +53,7 @@ def _recorded_end(producers: Iterable[Producer]) -> float:
         if trace is None:
             raise InvalidValueError(
                 f"until must be given, since the arrivals of producer {producer.name!r} are no recording that ends, "
-                f"got {producer.arrivals!r}; only where all are recorded it can be left out"
+                f"got {quoted(producer.arrivals)}; only where all are recorded it can be left out"
             )
         spans.append((producer.name, trace))
     name, longest = max(spans, key=lambda span: span[1].end)
@@ -120,7 +120,7 @@ class Declaration(Value):
             if held < self.until * _SMALLEST_TICK:
                 raise InvalidValueError(
                     f"{name} must be at least until·2⁻⁵⁰, {self.until * _SMALLEST_TICK!r} s, "
-                    f"so that ticks are different times, got {held!r}"
+                    f"so that ticks are different times, got {quoted(held)}"
                 )
 
     def _periods(self) -> Iterable[tuple[str, float]]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from bufsim.checks import Seconds, Written, finite, not_negative, positive, seconds
 from bufsim.declared import NotNegativeMeasure, Positive, PositiveMeasure, Value, Wide, value
-from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -214,7 +214,7 @@ class Uniform(Distribution):
 
     def __post_init__(self) -> None:
         if self.high < self.low:
-            raise InvalidValueError(f"high must be >= low = {self.low!r}, got {self.high!r}")
+            raise InvalidValueError(f"high must be >= low = {self.low!r}, got {quoted(self.high)}")
 
     def draw(self, generator: np.random.Generator, size: int) -> FloatArray:
         """Return `size` independent draws."""
@@ -303,7 +303,7 @@ class LogNormal(Distribution):
 def _at_least_one(name: str, given: object) -> float:
     number = finite(name, given)
     if number < 1.0:
-        raise InvalidValueError(f"{name} must be >= 1, the least value of a Geometric, got {given!r}")
+        raise InvalidValueError(f"{name} must be >= 1, the least value of a Geometric, got {quoted(given)}")
     return number
 
 
@@ -359,14 +359,14 @@ def as_distribution(name: str, value: object) -> Distribution:
     if isinstance(value, Distribution):
         return value
     if isinstance(value, bool):
-        raise InvalidTypeError(f"{name} must be {_CHOICES}, got {value!r}")
+        raise InvalidTypeError(f"{name} must be {_CHOICES}, got {quoted(value)}")
     if isinstance(value, Real):
         return Constant(not_negative(name, value))
     # known by its attributes: an import of scipy would cost more than the rest of bufsim
     if all(hasattr(value, attribute) for attribute in ("rvs", "mean", "dist")):
         return Scipy(value)
     hint = "; give it its parameters" if hasattr(value, "rvs") and callable(value) else ""
-    raise InvalidTypeError(f"{name} must be {_CHOICES}, got {value!r}{hint}")
+    raise InvalidTypeError(f"{name} must be {_CHOICES}, got {quoted(value)}{hint}")
 
 
 AnyDistribution = Annotated[Wide[DistributionLike, Distribution], as_distribution]
@@ -426,7 +426,9 @@ def sample(distribution: DistributionLike, generator: np.random.Generator, size:
     # NaN fails both comparisons
     if size and not (draws.min() >= 0.0 and draws.max() < math.inf):
         wrong = draws[~((draws >= 0.0) & (draws < math.inf))][0]
-        raise InvalidValueError(f"draws of {known!r} must be finite and >= 0, got {float(wrong)!r}; truncate it at 0")
+        raise InvalidValueError(
+            f"draws of {known!r} must be finite and >= 0, got {quoted(float(wrong))}; truncate it at 0"
+        )
     return draws
 
 

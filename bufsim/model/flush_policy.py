@@ -11,7 +11,7 @@ from typing import ClassVar
 from bufsim import checks, formats
 from bufsim.checks import Seconds
 from bufsim.declared import NotNegative, Positive, Value, settle, value
-from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.model import rules
 
 
@@ -309,7 +309,8 @@ class CheckedEvery(FlushPolicy):
     def __post_init__(self) -> None:
         if any(isinstance(part, CheckedEvery) for part in _operand("checked_every", self.policy).parts()):
             raise InvalidValueError(
-                f"checked_every cannot be nested, got it on {self.policy!r}; keep one grid, round the whole policy"
+                f"checked_every cannot be nested, got it on {quoted(self.policy)}; "
+                "keep one grid, round the whole policy"
             )
         _check_size(self)
 
@@ -374,5 +375,7 @@ def _depth(policy: FlushPolicy) -> int:
 
 def _operand(operator: str, value: object) -> FlushPolicy:
     if not isinstance(value, FlushPolicy):
-        raise InvalidTypeError(f"{operator} takes flush policies, got {value!r}; write FlushAtSize(100) or the like")
+        raise InvalidTypeError(
+            f"{operator} takes flush policies, got {quoted(value)}; write FlushAtSize(100) or the like"
+        )
     return value

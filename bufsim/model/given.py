@@ -25,13 +25,15 @@ def _times(name: str, given: Any) -> np.ndarray:
     )
     try:
         times = np.array(numbers, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidTypeError(f"given {name} must be numbers, a row each, got {quoted(given)}") from None
     _check_shape(name, times)
     wrong = ~(np.isfinite(times) & (times >= 0.0))
     if wrong.any():
         row = int(np.argwhere(wrong)[0, 0])
-        raise InvalidValueError(f"given {name} must be finite and >= 0, got {times[wrong][0].item()!r} in row {row}")
+        raise InvalidValueError(
+            f"given {name} must be finite and >= 0, got {quoted(times[wrong][0].item())} in row {row}"
+        )
     return _kept(times)
 
 

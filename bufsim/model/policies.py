@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import functools
 from collections.abc import Iterable, Mapping
@@ -10,7 +11,7 @@ from typing import Annotated, Literal
 from bufsim import checks, formats
 from bufsim.checks import Seconds
 from bufsim.declared import Count, Duration, Period, Size, Text, Wide, default, instance, value
-from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.model import rules
 from bufsim.model.flush_policy import BufferView, FlushPolicy
 
@@ -292,7 +293,7 @@ class FlushEvery(FlushPolicy):
 
 def _increasing(name: str, given: object) -> tuple[float, ...]:
     if isinstance(given, str) or not isinstance(given, Iterable):
-        raise InvalidTypeError(f"{name} must be a list of numbers, got {given!r}; write [{given!r}]")
+        raise InvalidTypeError(f"{name} must be a list of numbers, got {quoted(given)}; write [{quoted(given)}]")
     times = tuple(
         checks.not_negative(f"{name}[{i}]", checks.seconds(f"{name}[{i}]", time)) for i, time in enumerate(given)
     )
@@ -372,13 +373,15 @@ class FlushCron(FlushPolicy):
 
     def __post_init__(self) -> None:
         if self.start.utcoffset() is None:
-            raise InvalidValueError(f"start must know its time zone, got {self.start!r}; give it a tzinfo")
+            raise InvalidValueError(f"start must know its time zone, got {quoted(self.start)}; give it a tzinfo")
         from cronsim import CronSimError  # imported late: most models have no cron
 
         try:
             self.times(1.0)
         except CronSimError as error:
-            raise InvalidValueError(f"expression must be a cron expression, got {self.expression!r}: {error}") from None
+            raise InvalidValueError(
+                f"expression must be a cron expression, got {quoted(self.expression)}: {error}"
+            ) from None
 
     def times(self, until: float) -> tuple[float, ...]:
         """Return the times in [0, until), s."""
@@ -410,15 +413,17 @@ class FlushCron(FlushPolicy):
 def _cron_times(cron: FlushCron, until: float) -> tuple[float, ...]:
     from cronsim import CronSim
 
-    origin = cron.start.astimezone(dt.UTC)
-    # the cron looks strictly after its start, and the run's first instant belongs to the run
-    before = (origin - dt.timedelta(microseconds=1)).astimezone(cron.start.tzinfo)
     times = []
-    for moment in CronSim(cron.expression, before):
-        second = (moment.astimezone(dt.UTC) - origin).total_seconds()
-        if second >= until:
-            break
-        times.append(second)
+    # dates end with the year 9999
+    with contextlib.suppress(OverflowError):
+        origin = cron.start.astimezone(dt.UTC)
+        # the cron looks strictly after its start, and the run's first instant belongs to the run
+        before = (origin - dt.timedelta(microseconds=1)).astimezone(cron.start.tzinfo)
+        for moment in CronSim(cron.expression, before):
+            second = (moment.astimezone(dt.UTC) - origin).total_seconds()
+            if second >= until:
+                break
+            times.append(second)
     return tuple(times)
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from bufsim import checks
 from bufsim.checks import NBytes, Seconds, integer
 from bufsim.declared import NotNegative, Text, Value, Wide, default, settle, value
-from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.model.arrivals import Arrivals, as_arrivals
 from bufsim.model.distributions import DistributionLike, FloatArray, as_distribution
 from bufsim.model.traces import Keep, ScaledTrace, Trace, keeping
@@ -39,7 +39,7 @@ class Keys(Value, ABC):
 def _count(name: str, given: object) -> int:
     count = integer(name, given, at_least=1)
     if count > _MOST_KEYS:
-        raise InvalidValueError(f"{name} must be <= {_MOST_KEYS}, got {given!r}")
+        raise InvalidValueError(f"{name} must be <= {_MOST_KEYS}, got {quoted(given)}")
     return count
 
 
@@ -131,7 +131,9 @@ def _tables(law: Zipf) -> tuple[FloatArray, npt.NDArray[np.int32]]:
 
 def _keys(name: str, given: object) -> Keys:
     if not isinstance(given, Keys):
-        raise InvalidTypeError(f"{name} must be Zipf or UniformKeys, got {given!r}; recorded keys go into a Trace")
+        raise InvalidTypeError(
+            f"{name} must be Zipf or UniformKeys, got {quoted(given)}; recorded keys go into a Trace"
+        )
     return given
 
 
@@ -220,7 +222,9 @@ class Producer(Value):
         if self.data is None or callable(self.data):
             return self.data
         if isinstance(self.data, str | bytes) or not isinstance(self.data, Sequence):
-            raise InvalidTypeError(f"data must be a function of the job's number or a sequence, got {self.data!r}")
+            raise InvalidTypeError(
+                f"data must be a function of the job's number or a sequence, got {quoted(self.data)}"
+            )
         if trace is not None and len(self.data) != len(trace):
             raise InvalidValueError(f"data must have one value a row of the trace = {len(trace)}, got {len(self.data)}")
         return tuple(self.data)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import itertools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 
 from bufsim.checks import Seconds, not_negative, positive, seconds
 from bufsim.declared import NotNegative, Period, Positive, Rule, Value, Wide, value
-from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.model.arrivals import Arrivals, accumulate, before
 from bufsim.model.distributions import BLOCK, FloatArray
 
@@ -66,7 +66,7 @@ class Sinusoid(Rate):
     def __post_init__(self) -> None:
         if self.amplitude > self.mean:
             raise InvalidValueError(
-                f"amplitude must be <= mean = {self.mean!r}, so that the rate stays >= 0, got {self.amplitude!r}"
+                f"amplitude must be <= mean = {self.mean!r}, so that the rate stays >= 0, got {quoted(self.amplitude)}"
             )
 
     def __call__(self, times: FloatArray) -> FloatArray:
@@ -83,12 +83,20 @@ class Sinusoid(Rate):
         return Sinusoid(self.mean * factor, self.amplitude * factor, self.period)
 
 
+def _several(name: str, given: object) -> Sequence[Any]:
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise InvalidTypeError(f"{name} must be a list of numbers, got {quoted(given)}; write [{quoted(given)}]")
+    return tuple(given)
+
+
 def _edges(name: str, given: Sequence[Seconds]) -> tuple[float, ...]:
-    return tuple(not_negative(f"{name}[{i}]", seconds(f"{name}[{i}]", edge)) for i, edge in enumerate(given))
+    return tuple(
+        not_negative(f"{name}[{i}]", seconds(f"{name}[{i}]", edge)) for i, edge in enumerate(_several(name, given))
+    )
 
 
 def _rates(name: str, given: Sequence[float]) -> tuple[float, ...]:
-    return tuple(not_negative(f"{name}[{i}]", rate) for i, rate in enumerate(given))
+    return tuple(not_negative(f"{name}[{i}]", rate) for i, rate in enumerate(_several(name, given)))
 
 
 @value
@@ -125,7 +133,7 @@ class StepRate(Rate):
             if high <= low:
                 raise InvalidValueError(f"edges must increase, got edges[{i + 1}] = {high!r} after {low!r}")
         if self.repeat and edges[0] != 0.0:
-            raise InvalidValueError(f"edges must start at 0 when they repeat, got {edges[0]!r}")
+            raise InvalidValueError(f"edges must start at 0 when they repeat, got {quoted(edges[0])}")
 
     def __call__(self, times: FloatArray) -> FloatArray:
         """Return the rate at each of `times`."""
@@ -156,7 +164,7 @@ class StepRate(Rate):
 def _function(way_out: str) -> Rule:
     def rule(name: str, given: object) -> object:
         if not callable(given):
-            raise InvalidTypeError(f"{name} must be a function of an array of times, got {given!r}{way_out}")
+            raise InvalidTypeError(f"{name} must be a function of an array of times, got {quoted(given)}{way_out}")
         return given
 
     return rule
@@ -251,7 +259,7 @@ class TimeVarying(Arrivals):
             where = int(np.argmax(wrong))
             value, time = float(np.broadcast_to(rates, times.shape)[where]), float(times[where])
             raise InvalidValueError(
-                f"rate must be between 0 and max_rate = {self.max_rate!r}, got {value!r} at {time!r} s; "
+                f"rate must be between 0 and max_rate = {self.max_rate!r}, got {quoted(value)} at {time!r} s; "
                 "mend the function, or give a greater max_rate"
             )
         return rates

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import datetime as dt
 import gzip
 import math
 import reprlib
+import warnings
+import zlib
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +21,8 @@ import pandas as pd
 
 from bufsim import checks
 from bufsim.checks import did_you_mean, one_of
-from bufsim.errors import InvalidTypeError, InvalidValueError, MissingExtraError
+from bufsim.errors import InvalidTypeError, InvalidValueError, MissingExtraError, quoted
+from bufsim.files import DAMAGE, reading
 from bufsim.model.distributions import FloatArray
 
 IntArray = npt.NDArray[np.int64]
@@ -34,7 +39,7 @@ def times(times: object) -> FloatArray:
         given = np.empty(0, dtype=object)
     # truth values are no times
     if given.dtype.kind not in "iuf":
-        raise InvalidTypeError(f"times must be a sequence of numbers, got {reprlib.repr(times)}")
+        raise InvalidTypeError(f"times must be a sequence of numbers, got {_listed(times)}")
     if given.ndim != 1 or not given.size:
         raise InvalidValueError(f"times must be one sequence of at least one number, got shape {given.shape}")
     checked = given.astype(np.float64)
@@ -48,10 +53,19 @@ def times(times: object) -> FloatArray:
 def column(name: str, values: Sequence[Any] | npt.NDArray[Any], n: int) -> tuple[Any, ...]:
     """Return one value a job as a tuple of Python's own objects."""
     if isinstance(values, str) or not hasattr(values, "__len__"):
-        raise InvalidTypeError(f"{name} must be a sequence with one value a job, got {reprlib.repr(values)}")
+        raise InvalidTypeError(f"{name} must be a sequence with one value a job, got {_listed(values)}")
     if len(values) != n:
         raise InvalidValueError(f"{name} must have one value a job, got {len(values)} values for {n} times")
     return tuple(values.tolist() if hasattr(values, "tolist") else values)
+
+
+def _listed(values: object) -> str:
+    """The first of many values, for a message."""
+    try:
+        return reprlib.repr(values)
+    except ValueError:
+        # a number of more than 4,300 digits
+        return quoted(values)
 
 
 def keys(keys: tuple[Any, ...]) -> tuple[Hashable, ...]:
@@ -60,22 +74,24 @@ def keys(keys: tuple[Any, ...]) -> tuple[Hashable, ...]:
         try:
             hash(key)
         except TypeError:
-            raise InvalidTypeError(f"keys[{row}] must be hashable, got {key!r}; give its id, or a tuple") from None
+            raise InvalidTypeError(
+                f"keys[{row}] must be hashable, got {quoted(key)}; give its id, or a tuple"
+            ) from None
     return tuple(None if _missing(key) else key for key in keys)
 
 
 def nbytes(sizes: tuple[Any, ...]) -> IntArray:
     """Return the sizes as a read-only array."""
-    sizes = tuple(
-        checks.nbytes(f"nbytes[{row}]", size, at_least=0) if isinstance(size, str) else size
-        for row, size in enumerate(sizes)
+    checked = np.array(
+        [
+            # a check costs more than all else, and a trace may have many millions of sizes
+            size
+            if type(size) is int and 0 <= size <= checks.LARGEST
+            else checks.nbytes(f"nbytes[{row}]", size, at_least=0)
+            for row, size in enumerate(sizes)
+        ],
+        dtype=np.int64,
     )
-    for row, size in enumerate(sizes):
-        if isinstance(size, bool) or not isinstance(size, int):
-            raise InvalidTypeError(f"nbytes[{row}] must be a whole number, got {size!r}")
-        if size < 0:
-            raise InvalidValueError(f"nbytes[{row}] must be >= 0, got {size!r}")
-    checked = np.array(sizes, dtype=np.int64)
     checked.setflags(write=False)
     return checked
 
@@ -84,7 +100,7 @@ def queues(queues: tuple[Any, ...]) -> tuple[str, ...]:
     """Return the queue names."""
     for row, queue in enumerate(queues):
         if not isinstance(queue, str) or not queue:
-            raise InvalidValueError(f"queues[{row}] must be a queue's name, got {queue!r}")
+            raise InvalidValueError(f"queues[{row}] must be a queue's name, got {quoted(queue)}")
     return queues
 
 
@@ -115,7 +131,9 @@ def first(wrong: npt.NDArray[np.bool_]) -> int | None:
 
 # the second number divides: 1/1000 is not a double, and x / 1000 is the double nearest to x ms
 # pandas 3 reads floats exactly, and warns when told to; pandas 2 must be told
-_PRECISE: dict[str, Any] = {"float_precision": "round_trip"} if pd.__version__.startswith("2.") else {}
+_OPTIONS: dict[str, Any] = {"float_precision": "round_trip"} if pd.__version__.startswith("2.") else {}
+# else the first column would name the rows where those have more cells than the header, and all others would move
+_OPTIONS |= {"low_memory": False, "index_col": False}
 
 _UNITS = {"s": (1.0, 1.0), "ms": (1.0, 1e3), "us": (1.0, 1e6), "min": (60.0, 1.0), "h": (3600.0, 1.0)}
 
@@ -150,7 +168,7 @@ class Table:
     def reject(self, column: pd.Series[Any], row: int, rule: str) -> NoReturn:
         """Raise the error of one cell."""
         value = column.iloc[[row]].tolist()[0]
-        raise InvalidValueError(f"{column.name} in {self.place(row)} {rule}, got {value!r}")
+        raise InvalidValueError(f"{column.name} in {self.place(row)} {rule}, got {quoted(value)}")
 
 
 def from_frame(frame: object) -> Table:
@@ -163,11 +181,12 @@ def from_frame(frame: object) -> Table:
 def from_file(path: Path) -> Table:
     """Return a CSV or Parquet file as a table with at least one row."""
     kind = path.name.lower()
-    if kind.endswith((".parquet", ".pq")):
-        return _not_empty(Table(_parquet(path), lambda row: f"row {row} of {path.name}"), path.name)
-    if kind.endswith((".csv", ".csv.gz")):
-        return _not_empty(Table(_csv(path), lambda row: f"row {row} ({_line(path, row)} of {path.name})"), path.name)
-    raise InvalidValueError(f"path must end in .csv, .csv.gz, .parquet or .pq, got {path.name!r}")
+    with reading(path):
+        if kind.endswith((".parquet", ".pq")):
+            return _not_empty(Table(_parquet(path), lambda row: f"row {row} of {path.name}"), path.name)
+        if kind.endswith((".csv", ".csv.gz")):
+            return _not_empty(Table(_csv(path), lambda row: f"row {row} ({_line(path, row)}{path.name})"), path.name)
+    raise InvalidValueError(f"path must end in .csv, .csv.gz, .parquet or .pq, got {quoted(path.name)}")
 
 
 def seconds(table: Table, name: str, unit: str, origin: Any) -> FloatArray:
@@ -179,7 +198,7 @@ def seconds(table: Table, name: str, unit: str, origin: Any) -> FloatArray:
     kind = column.dtype.kind
     if kind == "M" or isinstance(column.dtype, pd.DatetimeTZDtype):
         times = _since(name, column, unit, origin)
-    elif pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+    elif pd.api.types.is_numeric_dtype(column) and not _has_truth_values(column) and kind != "c":
         times = _numbers(table, name, column, unit, origin)
     else:
         raise InvalidTypeError(f"column {name!r} must hold numbers or datetimes, got {column.dtype}")
@@ -190,17 +209,20 @@ def seconds(table: Table, name: str, unit: str, origin: Any) -> FloatArray:
 def whole_numbers(table: Table, name: str) -> npt.NDArray[np.int64]:
     """Return a column of sizes as checked int64."""
     column = table.column(name)
-    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    row = first(~((values >= 0.0) & (values < 2.0**53) & (values == np.floor(values))))
+    values = _as_numbers(column)
+    row = first(~((values >= 0.0) & (values == np.floor(values))))
     if row is not None:
         table.reject(column, row, "must be a whole number >= 0")
+    row = first(values > checks.LARGEST)
+    if row is not None:
+        table.reject(column, row, f"must be <= {checks.LARGEST:,}")
     return values.astype(np.int64)
 
 
 def durations(table: Table, name: str, unit: str) -> FloatArray:
     """A column of durations as checked seconds."""
     column = table.column(name)
-    values: FloatArray = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    values = _as_numbers(column)
     row = first(~((values >= 0.0) & np.isfinite(values)))
     if row is not None:
         table.reject(column, row, "must be a number >= 0")
@@ -226,42 +248,106 @@ def _not_empty(table: Table, name: str) -> Table:
 
 def _csv(path: Path) -> pd.DataFrame:
     try:
-        # only an empty cell is missing: a key may well be called "NA"
-        frame: pd.DataFrame = pd.read_csv(path, keep_default_na=False, na_values=[""], low_memory=False, **_PRECISE)
-        return frame
+        header = _header(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            # only an empty cell is missing: a key may well be called "NA"
+            frame: pd.DataFrame = pd.read_csv(path, keep_default_na=False, na_values=[""], **_OPTIONS)
     except pd.errors.EmptyDataError:
         raise InvalidValueError(f"{path.name} must have a header and at least one row, got an empty file") from None
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+    except pd.errors.ParserWarning:
+        raise InvalidValueError(
+            f"{path.name} must have a name for each column, got rows of more cells than the header"
+        ) from None
+    except (pd.errors.ParserError, UnicodeDecodeError, csv.Error) as error:
         raise InvalidValueError(f"{path.name} must be a CSV file in UTF-8: {error}") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InvalidValueError(f"{path.name} must be a whole gzip file: {error}; unpack or copy it anew") from None
+    if len(header) == len(frame.columns):
+        # pandas gives the second of two columns of one name another
+        frame.columns = pd.Index(header)
+    return frame
+
+
+def _header(path: Path) -> list[str]:
+    """The names of the columns as they stand in a CSV file."""
+    with _opened(path) as file:
+        return next(filter(None, csv.reader(file)), [])
+
+
+def _opened(path: Path) -> TextIO:
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
+    # with the mark of byte order that some programs write
+    return cast("TextIO", opened(path, "rt", encoding="utf-8-sig", newline=""))
 
 
 def _parquet(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_parquet(path)
+        from pyarrow import ArrowException, parquet
     except ImportError:
         raise MissingExtraError("Parquet files need pyarrow: pip install 'bufsim[parquet]'") from None
+    try:
+        # of this file alone: what pandas calls would read names of folders as columns, and refuses doubled ones
+        with parquet.ParquetFile(path) as file:
+            frame: pd.DataFrame = file.read().to_pandas()
+        return frame
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
+        raise
+    except (ArrowException, OSError, *DAMAGE) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InvalidValueError(f"{path.name} must be a whole Parquet file: {reason}; copy it anew") from None
 
 
 def _line(path: Path, row: int) -> str:
     """Return the line on which a data row starts; quoted line breaks and blank lines count."""
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt", encoding="utf-8", newline="") as file:
+    start, data_row = 1, -1
+    with _opened(path) as file, contextlib.suppress(csv.Error):
         reader = csv.reader(file)
-        start, data_row = 1, -1
         for record in reader:
             # pandas skips blank lines; the first record is the header
             data_row += bool(record)
             if data_row == row + 1:
-                break
+                return f"line {start} of "
             start = reader.line_num + 1
-    return f"line {start}"
+    # a cell that csv does not read, since it is too long
+    return ""
+
+
+def _has_truth_values(column: pd.Series[Any]) -> bool:
+    return pd.api.types.is_bool_dtype(column)
+
+
+def _as_numbers(column: pd.Series[Any]) -> FloatArray:
+    """The cells of a column as floats, nan for what is none: a truth value is no number."""
+    return _numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _numeric(column: pd.Series[Any]) -> pd.Series[Any]:
+    if _has_truth_values(column):
+        return pd.Series(np.full(len(column), np.nan))
+    if column.dtype == object:
+        column = column.map(lambda cell: np.nan if isinstance(cell, bool | np.bool_) else cell)
+    try:
+        return pd.to_numeric(column, errors="coerce")
+    except OverflowError:
+        # whole numbers of more digits than a float has
+        return column.map(_float).astype(np.float64)
+
+
+def _float(cell: Any) -> float:
+    try:
+        return float(cell)
+    except OverflowError:
+        return math.inf
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def _parsed(table: Table, column: pd.Series[Any]) -> pd.Series[Any]:
     """Return a column of text as numbers or, if its first value is no number, as datetimes."""
-    numbers = pd.to_numeric(column, errors="coerce")
+    numbers = _numeric(column)
     dated = bool(pd.isna(numbers.iloc[0])) and bool(pd.notna(column.iloc[0]))
-    values = pd.to_datetime(column, errors="coerce", format="ISO8601", utc=True) if dated else numbers
+    values = _dated(column) if dated else numbers
     row = first((values.isna() & column.notna()).to_numpy())
     if row is not None:
         rule = (
@@ -273,6 +359,19 @@ def _parsed(table: Table, column: pd.Series[Any]) -> pd.Series[Any]:
     return values
 
 
+def _dated(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Datetimes of a column of text, missing for what is none: pandas would take "now" for the time of the reading."""
+    written = column.map(lambda cell: cell if _is_dated(cell) else None)
+    try:
+        return pd.to_datetime(written, errors="coerce", format="ISO8601", utc=True)
+    except (TypeError, ValueError, OverflowError):
+        return pd.Series(pd.NaT, index=column.index)
+
+
+def _is_dated(cell: object) -> bool:
+    return cell.strip()[:4].isdecimal() if isinstance(cell, str) else isinstance(cell, dt.date | np.datetime64)
+
+
 def _numbers(table: Table, name: str, column: pd.Series[Any], unit: str, origin: Any) -> FloatArray:
     """Return numbers as seconds; the origin is in the column's unit."""
     values = column.to_numpy(dtype=np.float64, na_value=np.nan) if column.hasnans else column.to_numpy()
@@ -281,8 +380,11 @@ def _numbers(table: Table, name: str, column: pd.Series[Any], unit: str, origin:
     if origin is not None:
         if isinstance(origin, bool) or not isinstance(origin, int | float | np.number):
             raise InvalidTypeError(
-                f"origin must be a number in {unit}, as column {name!r} is, or 'first', got {origin!r}"
+                f"origin must be a number in {unit}, as column {name!r} is, or 'first', got {quoted(origin)}"
             )
+        if abs(checks.finite("origin", origin)) > 2.0**62:
+            # as a whole number it may not fit
+            origin = float(origin)
         values = values - origin
     factor, divisor = _UNITS[unit]
     return values.astype(np.float64) * factor / divisor
@@ -291,10 +393,16 @@ def _numbers(table: Table, name: str, column: pd.Series[Any], unit: str, origin:
 def _since(name: str, column: pd.Series[Any], unit: str, origin: Any) -> FloatArray:
     """Return datetimes as seconds since the origin, by default the first of them."""
     if unit != "s":
-        raise InvalidValueError(f"unit is for numbers, and column {name!r} holds datetimes, got {unit!r}; leave it out")
+        raise InvalidValueError(
+            f"unit is for numbers, and column {name!r} holds datetimes, got {quoted(unit)}; leave it out"
+        )
     try:
-        start = column.iloc[0] if origin in (None, "first") else pd.Timestamp(origin)
-        passed = column - start
-    except (TypeError, ValueError) as error:
-        raise InvalidTypeError(f"origin must be a datetime as column {name!r} is, got {origin!r}: {error}") from None
-    return passed.to_numpy(dtype="timedelta64[ns]") / np.timedelta64(1, "s")
+        if isinstance(origin, str) and origin != "first" and not origin.strip()[:1].isdecimal():
+            raise ValueError("it names no date")
+        start = column.iloc[0] if origin is None or origin == "first" else pd.Timestamp(origin)
+        passed = (column - start).to_numpy(dtype="timedelta64[ns]")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidTypeError(
+            f"origin must be a datetime as column {name!r} is, got {quoted(origin)}: {error}"
+        ) from None
+    return passed / np.timedelta64(1, "s")

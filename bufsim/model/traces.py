@@ -16,7 +16,7 @@ import pandas as pd
 
 from bufsim.checks import NBytes, Seconds, positive
 from bufsim.declared import OptionalDuration, OptionalPeriod, Positive, Wide, default, instance, settle, value
-from bufsim.errors import InvalidValueError
+from bufsim.errors import InvalidValueError, quoted
 from bufsim.formats import duration
 from bufsim.model import trace_reading
 from bufsim.model.arrivals import Arrivals, Bulk, before
@@ -86,7 +86,7 @@ class Trace(Arrivals):
         if self.length is not None and self.length <= self.times[-1]:
             raise InvalidValueError(
                 f"length must be > the last time = {float(self.times[-1])!r} s, so that all jobs lie within it, "
-                f"got {self.length!r}"
+                f"got {quoted(self.length)}"
             )
         for name, checked in (
             ("keys", trace_reading.keys),

@@ -21,7 +21,7 @@ from bufsim.declared import (
     default,
     value,
 )
-from bufsim.errors import InvalidValueError
+from bufsim.errors import InvalidValueError, quoted
 from bufsim.model.distributions import Constant, Distribution, DistributionLike, as_distribution
 from bufsim.model.given import GivenFailures, GivenTimes
 
@@ -53,7 +53,7 @@ class Backoff(Value):
 
     def __post_init__(self) -> None:
         if self.factor < 1.0:
-            raise InvalidValueError(f"factor must be >= 1, got {self.factor!r}")
+            raise InvalidValueError(f"factor must be >= 1, got {quoted(self.factor)}")
 
 
 def _service(name: str, given: object) -> Distribution | GivenTimes:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import ast
 import dataclasses
 import functools
+import hashlib
+import io
 import json
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast, get_args, get_origin, get_type_hints
+from typing import IO, Any, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bufsim.errors import InvalidTypeError, InvalidValueError, MissingExtraError
-from bufsim.files import replacing
+from bufsim.errors import BufsimError, InvalidTypeError, InvalidValueError, MissingExtraError, quoted
+from bufsim.files import DAMAGE, reading, replacing
 from bufsim.results.contents import TABLES_OF, Kept, RecordLevel
 from bufsim.results.records import SCHEMAS, TableName
 from bufsim.results.tallies import Tally
@@ -43,6 +45,8 @@ def plain(value: object, *, array: Callable[[Array], object] = np.ndarray.tolist
 
 
 def _listed(data: Any) -> Array:
+    if not isinstance(data, list) or any(type(number) not in (int, float) for number in data):
+        raise TypeError(f"{quoted(data)} is no list of numbers")
     return np.array(data, dtype=np.float64 if any(isinstance(number, float) for number in data) else np.int64)
 
 
@@ -63,12 +67,21 @@ def built(kind: Any, data: Any, *, array: Callable[[Any], Array] = _listed) -> A
         hints = _hints(kind)
         return kind(**{name: built(hints[name], data[name], array=array) for name in _names(kind)})
     if get_origin(kind) is dict:
+        _check_kind(dict, data)
         return {key: built(get_args(kind)[1], inner, array=array) for key, inner in data.items()}
     if get_origin(kind) is tuple:
+        _check_kind(list, data)
         return tuple(built(get_args(kind)[0], inner, array=array) for inner in data)
-    if isinstance(kind, type):
+    if kind in (int, float, str):
+        _check_kind(kind, data)
         return kind(data)
     return array(data)
+
+
+def _check_kind(kind: Any, data: object) -> None:
+    """Raise unless data is of a kind; a whole number is a float too, and a truth value is no number."""
+    if not isinstance(data, int | float if kind is float else kind) or isinstance(data, bool):
+        raise TypeError(f"{quoted(data)} is no {kind.__name__}")
 
 
 @functools.cache
@@ -81,7 +94,7 @@ def _hints(kind: type[Any]) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-FORMAT = 3
+FORMAT = 4
 _DESCRIPTION = "result.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -110,13 +123,38 @@ def write(path: Path, stored: Stored) -> None:
     categories = {name: _categories(table) for name, table in tables.items()}
     about = {"format": FORMAT, **stored.about, "recorded": recorded, "categories": categories}
     about["tally"] = plain(stored.contents.tally)
+    about["tables"] = {}
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         # a fixed date: the same result makes the same bytes
-        with archive.open(zipfile.ZipInfo(_DESCRIPTION, _EPOCH), "w") as file:
-            file.write(json.dumps(about, indent=1, allow_nan=False).encode())
         for name, table in tables.items():
             with archive.open(zipfile.ZipInfo(f"{name}.parquet", _EPOCH), "w", force_zip64=True) as file:
-                parquet.write_table(_to_arrow(name, table), file)
+                digesting = _Digesting(file)
+                parquet.write_table(_to_arrow(name, table), digesting)
+            about["tables"][name] = digesting.digest.hexdigest()
+        about["digest"] = digest_of(about)
+        with archive.open(zipfile.ZipInfo(_DESCRIPTION, _EPOCH), "w") as file:
+            file.write(json.dumps(about, indent=1, allow_nan=False).encode())
+
+
+class _Digesting(io.RawIOBase):
+    """A file that is written, and the digest of what is written to it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.digest = hashlib.blake2b(digest_size=16)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.digest.update(data)
+        return self.file.write(data)
+
+
+def digest_of(about: Mapping[str, Any]) -> str:
+    """The digest of a description, by which one that was changed since it was saved is told."""
+    text = json.dumps({name: value for name, value in about.items() if name != "digest"}, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def read(path: Path) -> Stored:
@@ -125,32 +163,60 @@ def read(path: Path) -> Stored:
     Raises
     ------
     InvalidValueError
-        If it is no result, or one of another format.
+        If it cannot be read, is no result, has been changed since it was saved, or is of another format.
     MissingExtraError
         If pyarrow is not installed.
     """
     _pyarrow("parquet")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            about = json.loads(archive.read(_DESCRIPTION))
-            if about["format"] == FORMAT:
-                return _stored(archive, about)
-    # damage shows in many ways: each of these comes from data that no save has written
-    except (zipfile.BadZipFile, LookupError, TypeError, ValueError, SyntaxError) as error:
-        raise InvalidValueError(f"{path} is no result that bufsim has saved: {error}") from None
-    way_out = "run it again" if about["format"] in range(FORMAT) else "update bufsim"
-    raise InvalidValueError(f"{path} has format {about['format']!r}, this bufsim reads {FORMAT}; {way_out}")
+    with reading(path), path.open("rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                about = json.loads(_part(archive, _DESCRIPTION))
+                number = about["format"]
+                if number == FORMAT:
+                    return _stored(archive, about)
+        except (BufsimError, _pyarrow().ArrowException, *DAMAGE) as error:
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise InvalidValueError(
+                f"{path} is no result that bufsim has saved: {reason}; copy it anew, or run it again"
+            ) from None
+    way_out = "run it again" if number in range(FORMAT) else "update bufsim"
+    raise InvalidValueError(f"{path} has format {quoted(number)}, this bufsim reads {FORMAT}; {way_out}")
+
+
+def _part(archive: zipfile.ZipFile, name: str) -> bytes:
+    """The bytes of a part of the file, which are not compressed: few bytes cannot become many."""
+    if archive.getinfo(name).compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"its part {name} is compressed")
+    return archive.read(name)
+
+
+_KINDS: Mapping[str, Any] = {
+    "simulation": str,
+    "seed": int,
+    "replication": int,
+    "engine": str,
+    "versions": dict[str, str],
+    "warnings": tuple[str, ...],
+}
 
 
 def _stored(archive: zipfile.ZipFile, about: dict[str, Any]) -> Stored:
-    parquet = _pyarrow("parquet")
-    recorded = cast("RecordLevel", about.pop("recorded"))
-    categories = about.pop("categories")
-    tables = {
-        name: _from_arrow(name, parquet.read_table(archive.open(f"{name}.parquet")), categories[name])
-        for name in TABLES_OF[recorded]
-    }
-    return Stored(about, Kept(recorded, tables, built(Tally, about.pop("tally"))))
+    if about.pop("digest") != digest_of(about):
+        raise ValueError("it has been changed since it was saved")
+    recorded = cast("RecordLevel", about["recorded"])
+    tables = {name: _table(archive, name, about) for name in TABLES_OF[recorded]}
+    described = {name: built(kind, about[name]) for name, kind in _KINDS.items()}
+    return Stored(described, Kept(recorded, tables, built(Tally, about["tally"])))
+
+
+def _table(archive: zipfile.ZipFile, name: TableName, about: Mapping[str, Any]) -> pd.DataFrame:
+    data = _part(archive, f"{name}.parquet")
+    if hashlib.blake2b(data, digest_size=16).hexdigest() != about["tables"][name]:
+        raise ValueError(f"the table {name} has been changed since it was saved")
+    # of these bytes alone: nothing else can be named in a table
+    arrow = _pyarrow("parquet").ParquetFile(_pyarrow().BufferReader(data)).read()
+    return _from_arrow(name, arrow, about["categories"][name])
 
 
 def _to_arrow(name: TableName, table: pd.DataFrame) -> Any:

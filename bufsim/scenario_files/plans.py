@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bufsim import checks, spelling, vendure_trace
-from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.model.flush_policy import FlushPolicy
 from bufsim.scenario_files.scenario import document, scenario
 from bufsim.spelling import build, naming
@@ -167,7 +167,7 @@ def _plan(
 def _varied(table: object, name: str, base: Path) -> dict[str, list[object]]:
     """The values of each field in a table such as ``vary = { capacity = [2048, 6144] }``."""
     if not isinstance(table, Mapping):
-        raise InvalidTypeError(f"{name} must be a table such as {{ capacity = [2048, 6144] }}, got {table!r}")
+        raise InvalidTypeError(f"{name} must be a table such as {{ capacity = [2048, 6144] }}, got {quoted(table)}")
     return {
         field: [choice.value for choice in choices(field, values, name=name, base=base)]
         for field, values in table.items()
@@ -176,7 +176,7 @@ def _varied(table: object, name: str, base: Path) -> dict[str, list[object]]:
 
 def _policies(words: Any) -> Iterator[FlushPolicy]:
     if words is not None and not isinstance(words, list):
-        raise InvalidTypeError(f"policies must be a list of words such as 'size(200) | age(30s)', got {words!r}")
+        raise InvalidTypeError(f"policies must be a list of words such as 'size(200) | age(30s)', got {quoted(words)}")
     for number, text in enumerate(words or (), 1):
         yield spelling.policy(checks.text(f"policy number {number}", text), name=f"policy number {number}")
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from bufsim import checks, vendure_trace
 from bufsim.backtest import read_log
-from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.model.arrivals import Arrivals
 from bufsim.model.buffers import CollectAll, CollectQueues, FlushTime, JobBuffer
 from bufsim.model.given import GivenFailures, GivenTimes
@@ -356,7 +356,7 @@ def _members(document: Document, key: str, name: str, base: Path) -> list[Any]:
     """The values that an array of tables declares."""
     declared = document.get(key, [])
     if not isinstance(declared, list) or not all(isinstance(table, Mapping | str) for table in declared):
-        raise InvalidTypeError(f"{name}: {key} must be tables, each under [[{key}]], got {declared!r}")
+        raise InvalidTypeError(f"{name}: {key} must be tables, each under [[{key}]], got {quoted(declared)}")
     return [
         build(TABLES[key], table, name=f"{name}: {called(key, table, number)}", base=base)
         for number, table in enumerate(declared, 1)
@@ -366,5 +366,5 @@ def _members(document: Document, key: str, name: str, base: Path) -> list[Any]:
 def _one(document: Document, key: str, name: str, base: Path) -> Any:
     """The value that one table declares."""
     if not isinstance(document[key], Mapping):
-        raise InvalidTypeError(f"{name}: {key} must be one table, under [{key}], got {document[key]!r}")
+        raise InvalidTypeError(f"{name}: {key} must be one table, under [{key}], got {quoted(document[key])}")
     return build(TABLES[key], document[key], name=f"{name}: [{key}]", base=base)

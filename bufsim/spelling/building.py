@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bufsim import checks
-from bufsim.errors import BufsimError, InvalidTypeError, InvalidValueError
+from bufsim.errors import BufsimError, InvalidTypeError, InvalidValueError, quoted
 from bufsim.spelling import grammar
 from bufsim.spelling.grammar import Call, Joined, Literal, Many, Node
 from bufsim.spelling.words import ROLES, Role, Word, find
@@ -64,10 +64,10 @@ def _node(name: str, role: Role, value: object) -> Node:
 
 def _table(name: str, role: Role, table: Mapping[str, object]) -> Call:
     if not role.words:
-        raise InvalidTypeError(f"{name} must be {_a(role.what)}, got the table {dict(table)!r}")
+        raise InvalidTypeError(f"{name} must be {_a(role.what)}, got the table {quoted(dict(table))}")
     kind = table.get("kind", role.table)
     if not kind:
-        raise InvalidValueError(f"{name} must say its kind, one of {', '.join(role.words)}, got {dict(table)!r}")
+        raise InvalidValueError(f"{name} must say its kind, one of {', '.join(role.words)}, got {quoted(dict(table))}")
     word = _find(name, role, str(kind), "")
     arguments = []
     for key, value in table.items():
@@ -103,6 +103,8 @@ class _Builder:
             raise InvalidValueError(
                 f"{name} must be {_a(role.what)}, got flush policies joined by {node.operator}{node.where}"
             )
+        if len(node.members) > checks.MOST_PARTS:
+            raise InvalidValueError(f"{name} has more than {checks.MOST_PARTS:,} parts{node.where}; leave some out")
         members = [self.value(name, role, member) for member in node.members]
         with naming(name, node.where):
             return functools.reduce(operator.or_ if node.operator == "|" else operator.and_, members)
@@ -111,7 +113,7 @@ class _Builder:
         value = node.value if isinstance(node, Literal) else node
         if not role.plain or isinstance(value, Node):
             words = ", ".join(role.words)
-            text = "a list" if isinstance(value, Node) else repr(value)
+            text = "a list" if isinstance(value, Node) else quoted(value)
             raise InvalidTypeError(f"{name} must be {_a(role.what)}, one of {words}, got {text}{node.where}")
         with naming(name, node.where):
             return _measured(name, role, value, self.base)
@@ -120,7 +122,7 @@ class _Builder:
         if not role.words:
             # a bare word in place of a text: anchor=flush_end
             if call.arguments or role is not ROLES["plain"]:
-                raise InvalidTypeError(f"{name} must be {_a(role.what)}, got {call.name!r}{call.where}")
+                raise InvalidTypeError(f"{name} must be {_a(role.what)}, got {quoted(call.name)}{call.where}")
             return call.name
         word = _find(name, role, call.name, call.where)
         by_position, by_name = self._arguments(name, word, call)
@@ -182,7 +184,7 @@ def _measured(name: str, role: Role, value: object, base: Path) -> object:
     if role.path:
         return _path(name, value, base)
     if role is ROLES["flag"] and not isinstance(value, bool):
-        raise InvalidTypeError(f"it must be true or false, got {value!r}")
+        raise InvalidTypeError(f"it must be true or false, got {quoted(value)}")
     if role.measure and isinstance(value, str):
         return checks.seconds("it", value) if role.measure == "seconds" else checks.nbytes("it", value, at_least=0)
     return value

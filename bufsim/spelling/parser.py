@@ -16,6 +16,9 @@ from bufsim.errors import InvalidValueError, quoted
 _LONGEST = 200
 """Messages quote texts up to this length whole."""
 
+MOST_LETTERS = 200_000
+"""Texts up to this length are read: a longer one would take seconds."""
+
 T = TypeVar("T")
 
 
@@ -56,6 +59,11 @@ class Parser(ABC, Generic[T]):
     """Better ways out for tokens that people try."""
 
     def __init__(self, name: str, text: str) -> None:
+        if len(text) > MOST_LETTERS:
+            raise InvalidValueError(
+                f"{name} must have at most {MOST_LETTERS:,} characters, got {len(text):,}; "
+                "long lists of times go into a file, or are given in Python"
+            )
         self.name = name
         self.text = text
         self.tokens = list(self._tokens())

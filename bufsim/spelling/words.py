@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bufsim import vendure
-from bufsim.errors import InvalidValueError
+from bufsim.errors import InvalidValueError, quoted
 from bufsim.model.arrivals import Bulk, Bursty, Deterministic, Poisson, Renewal
 from bufsim.model.buffers import Capacity, CollectAll, CollectQueues, DrainAll, DrainAtMost, FlushTime, Storage
 from bufsim.model.distributions import Constant, Exponential, Gamma, Geometric, LogNormal, Scaled, Uniform
@@ -34,7 +34,7 @@ def cron(expression: str, start: object, zone: object = None) -> FlushCron:
         moment = dt.datetime.fromisoformat(start) if isinstance(start, str) else start
     except ValueError:
         raise InvalidValueError(
-            f"start must be an ISO 8601 datetime such as '2026-03-29T00:00:00+01:00', got {start!r}"
+            f"start must be an ISO 8601 datetime such as '2026-03-29T00:00:00+01:00', got {quoted(start)}"
         ) from None
     if zone is not None and isinstance(moment, dt.datetime):
         moment = moment.replace(tzinfo=time_zone(zone))
@@ -47,7 +47,7 @@ def time_zone(key: object) -> ZoneInfo:
         return ZoneInfo(key)  # type: ignore[arg-type]  # a wrong type is one of the errors
     except (LookupError, TypeError, ValueError):
         raise InvalidValueError(
-            f"a time zone must have a name that this machine knows, such as 'Europe/Berlin', got {key!r}; "
+            f"a time zone must have a name that this machine knows, such as 'Europe/Berlin', got {quoted(key)}; "
             "where none is known, pip install tzdata"
         ) from None
 

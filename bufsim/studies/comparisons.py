@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bufsim import checks, formats
-from bufsim.errors import InvalidValueError
+from bufsim.errors import InvalidValueError, quoted
 from bufsim.statistics import Comparison, Interval, Margin, judge, pareto_front
 from bufsim.statistics.comparisons import NO_PROOF, PairedDifference, paired_differences
 from bufsim.statistics.intervals import FloatArray
@@ -230,10 +230,10 @@ def _pairs(names: list[str], baseline: str | None, pairs: Pairs | Literal["all"]
     if pairs is None or pairs == "all":
         return list(combinations(names, 2))
     if not isinstance(pairs, list | tuple) or not pairs:
-        raise InvalidValueError(f"pairs must be 'all' or a list of pairs of scenarios, got {pairs!r}")
+        raise InvalidValueError(f"pairs must be 'all' or a list of pairs of scenarios, got {quoted(pairs)}")
     for pair in pairs:
         if not isinstance(pair, list | tuple) or len(pair) != 2 or pair[0] == pair[1]:
-            raise InvalidValueError(f"pairs must hold pairs of two scenarios, got {pair!r}")
+            raise InvalidValueError(f"pairs must hold pairs of two scenarios, got {quoted(pair)}")
         for name in pair:
             checks.one_of("a scenario in pairs", name, names)
     return pairs

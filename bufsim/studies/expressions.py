@@ -12,7 +12,7 @@ from numbers import Real
 from typing import Literal, NoReturn
 
 from bufsim import checks
-from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.formats import in_full
 from bufsim.results import metrics
 from bufsim.results.metrics import Better
@@ -275,7 +275,9 @@ class Expression:
         if isinstance(bound, Expression):
             return Limit(self - bound, side, 0.0)
         if isinstance(bound, bool) or not isinstance(bound, Real | checks.Written):
-            raise InvalidTypeError(f"the limit of {self.name} must be a number or a text such as '2s', got {bound!r}")
+            raise InvalidTypeError(
+                f"the limit of {self.name} must be a number or a text such as '2s', got {quoted(bound)}"
+            )
         return Limit(self, side, bound)  # type: ignore[arg-type]  # it reads texts and durations
 
     def _refuse_strict(self, sign: str) -> NoReturn:
@@ -320,7 +322,7 @@ def metric(name: str, of: str | None = None) -> Expression:
     """
     if isinstance(name, str) and name.endswith("]") and "[" in name:
         word, _, part = name[:-1].partition("[")
-        raise InvalidValueError(f"metric takes a name alone, got {name!r}; write metric({word!r}, of={part!r})")
+        raise InvalidValueError(f"metric takes a name alone, got {quoted(name)}; write metric({word!r}, of={part!r})")
     row = metrics.find(name)
     if of is not None:
         checks.text("of", of)
@@ -333,7 +335,7 @@ def _operand(operator: str, value: object) -> Expression:
         return value
     if isinstance(value, bool) or not isinstance(value, Real):
         raise InvalidTypeError(
-            f"{operator} in an expression of metrics takes numbers and metrics, got {value!r}; "
+            f"{operator} in an expression of metrics takes numbers and metrics, got {quoted(value)}; "
             "write metric('mean_wait')"
         )
     return Expression((), checks.finite(f"a number after {operator}", value))
@@ -474,12 +476,14 @@ def expression(value: str | Expression, of: str | None = None) -> Expression:
             raise InvalidTypeError(f"of={of!r} goes with a metric's name; write metric(..., of={of!r}) instead")
         return value
     if not isinstance(value, str):
-        raise InvalidTypeError(f"metric must be a name or an expression of metrics, got {value!r}")
+        raise InvalidTypeError(f"metric must be a name or an expression of metrics, got {quoted(value)}")
     if re.fullmatch(r"[A-Za-z_][\w.]*", value) or of is not None:
         return metric(value, of)
     formula = _Formula("expression", value).whole()
     if not formula.terms:
-        raise InvalidValueError(f"expression must have a metric in it, got {value!r}; write for example 'mean_wait'")
+        raise InvalidValueError(
+            f"expression must have a metric in it, got {quoted(value)}; write for example 'mean_wait'"
+        )
     return formula
 
 
@@ -496,17 +500,19 @@ def limit(value: str | Limit) -> Limit:
     if isinstance(value, Limit):
         return value
     if not isinstance(value, str):
-        raise InvalidTypeError(f"limit must be such as metric('p99_wait') <= '2s', or that as text, got {value!r}")
+        raise InvalidTypeError(
+            f"limit must be such as metric('p99_wait') <= '2s', or that as text, got {quoted(value)}"
+        )
     parts = _LIMIT.fullmatch(value)
     if parts is None:
         raise InvalidValueError(
-            f"limit must have one <= or >= in it, got {value!r}; write for example 'p99_wait <= 2s'"
+            f"limit must have one <= or >= in it, got {quoted(value)}; write for example 'p99_wait <= 2s'"
         )
     left, side, right = (parts.group(name).strip() for name in ("left", "side", "right"))
     if not re.search(r"[A-Za-z_]", re.sub(r"[0-9.]+\s*\w+", "", left)):
-        raise InvalidValueError(f"limit must have the metric on its left, got {value!r}; turn it round")
+        raise InvalidValueError(f"limit must have the metric on its left, got {quoted(value)}; turn it round")
     if _NOT_FINITE.fullmatch(right):
-        raise InvalidValueError(f"limit must have a finite number on its right, got {value!r}")
+        raise InvalidValueError(f"limit must have a finite number on its right, got {quoted(value)}")
     bound = expression(right) if re.match(r"[A-Za-z_]|.*[*\[(]", right) else right
     return expression(left) <= bound if side == "<=" else expression(left) >= bound
 
@@ -516,7 +522,7 @@ def all_limits(values: str | Limit | Iterable[str | Limit]) -> tuple[Limit, ...]
     if isinstance(values, str | Limit):
         return (limit(values),)
     if not isinstance(values, Iterable):
-        raise InvalidTypeError(f"limits must be a list such as ['p99_wait <= 2s'], got {values!r}")
+        raise InvalidTypeError(f"limits must be a list such as ['p99_wait <= 2s'], got {quoted(values)}")
     return tuple(map(limit, values))
 
 

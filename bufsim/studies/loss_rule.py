@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from bufsim.engines.recording import LOSS_CAUSES
-from bufsim.errors import InvalidTypeError
+from bufsim.errors import InvalidTypeError, quoted
 from bufsim.formats import jobs
 from bufsim.results.losses import SURVIVORS, can_lose, loss_text, lost_share, possible_causes
 from bufsim.results.metrics import find
@@ -29,7 +29,7 @@ def is_allowed(allow_loss: object) -> bool:
     """Whether loss is allowed, as a user says it."""
     if not isinstance(allow_loss, bool):
         raise InvalidTypeError(
-            f"allow_loss must be true or false, got {allow_loss!r}; how much may be lost is a limit, such as "
+            f"allow_loss must be true or false, got {quoted(allow_loss)}; how much may be lost is a limit, such as "
             "'lost_share <= 1 %'"
         )
     return allow_loss

@@ -12,7 +12,7 @@ from typing import Any
 from bufsim import checks
 from bufsim.declared import settle
 from bufsim.engines.randomness import fresh_seed
-from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.model.flush_policy import FlushPolicy
 from bufsim.results.losses import can_lose
 from bufsim.results.metrics import SHOWN_OF_LOSS
@@ -239,14 +239,14 @@ def _todays(simulation: Simulation) -> FlushPolicy:
 
 def _policy(name: str, value: object) -> FlushPolicy:
     if not isinstance(value, FlushPolicy):
-        raise InvalidTypeError(f"{name} must be a flush policy, got {value!r}")
+        raise InvalidTypeError(f"{name} must be a flush policy, got {quoted(value)}")
     return value
 
 
 def _varied(simulation: Simulation, vary: object) -> dict[str, tuple[object, ...]]:
     """The values of each field that is varied, today's first, each as the field holds it."""
     if not isinstance(vary, Mapping):
-        raise InvalidTypeError(f"vary must hold the values of fields, such as {{'drain': [...]}}, got {vary!r}")
+        raise InvalidTypeError(f"vary must hold the values of fields, such as {{'drain': [...]}}, got {quoted(vary)}")
     return {field: _values(simulation, field, given) for field, given in vary.items()}
 
 
@@ -285,7 +285,7 @@ def _choices(policies: object, today: FlushPolicy, *, needed: bool) -> tuple[Flu
     given = [_policy("a policy in policies", policy) for policy in _list("policies", policies)]
     others = tuple(dict.fromkeys(policy for policy in given if policy != today))
     if not others and needed:
-        raise InvalidValueError(f"policies must hold at least one other than today's {today!r}, got {given!r}")
+        raise InvalidValueError(f"policies must hold at least one other than today's {today!r}, got {quoted(given)}")
     return others
 
 
@@ -297,7 +297,7 @@ def _loads(loads: object, load: float | None) -> tuple[tuple[float, ...], float]
     planned = max(scales) if load is None else checks.positive("load", load)
     if planned not in scales:
         listed = ", ".join(f"{scale:g}" for scale in scales)
-        raise InvalidValueError(f"load must be one of the loads, {listed}, got {load!r}; add it to them")
+        raise InvalidValueError(f"load must be one of the loads, {listed}, got {quoted(load)}; add it to them")
     return scales, planned
 
 
@@ -316,7 +316,7 @@ def _further(given: object, loads: Sequence[float], load: float) -> tuple[float,
 
 def _list(name: str, values: object) -> Sequence[Any]:
     if isinstance(values, str) or not isinstance(values, Sequence):
-        raise InvalidTypeError(f"{name} must be a list, got {values!r}; write [{values!r}]")
+        raise InvalidTypeError(f"{name} must be a list, got {quoted(values)}; write [{quoted(values)}]")
     return values
 
 

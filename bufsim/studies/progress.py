@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from bufsim.errors import InvalidTypeError, MissingExtraError
+from bufsim.errors import InvalidTypeError, MissingExtraError, quoted
 
 Progress = Callable[[int, int], None]
 """A function that is called with the replications done, and with all."""
@@ -41,7 +41,7 @@ def show_progress(progress: bool | Progress | None, total: int, done: int) -> It
     """
     if progress is not None and not callable(progress) and not isinstance(progress, bool):
         raise InvalidTypeError(
-            f"progress must be True, False or a function of the replications done and all, got {progress!r}"
+            f"progress must be True, False or a function of the replications done and all, got {quoted(progress)}"
         )
     if callable(progress):
         yield _Calls(progress, total, done)

@@ -11,7 +11,7 @@ from typing import Self
 import pandas as pd
 
 from bufsim import checks
-from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.simulation import Simulation
 from bufsim.statistics import Comparison, Interval, Selection, paired_difference, select_best
 from bufsim.statistics.comparisons import NO_PROOF
@@ -399,7 +399,7 @@ class FollowUp:
         if count == 1:
             raise InvalidValueError("fresh must be 0 or >= 2, got 1: from one run nothing can be said about the noise")
         if not isinstance(headroom, list | tuple):
-            raise InvalidTypeError(f"headroom must be a list of loads such as [1.5, 2, 3], got {headroom!r}")
+            raise InvalidTypeError(f"headroom must be a list of loads such as [1.5, 2, 3], got {quoted(headroom)}")
         scales = tuple(checks.positive("a load of headroom", scale) for scale in headroom)
         if scales and not question.limits:
             raise InvalidValueError("headroom needs limits to break; give subject_to=[...]")

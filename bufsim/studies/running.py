@@ -21,7 +21,7 @@ from typing import TypeVar
 from bufsim import checks
 from bufsim.engines import compiled_engine
 from bufsim.engines.compilation import telling
-from bufsim.errors import BufsimError, InvalidTypeError, MissingExtraError
+from bufsim.errors import BufsimError, InvalidTypeError, MissingExtraError, quoted
 from bufsim.results.tallies import Tally
 from bufsim.simulation import Engine, Simulation
 from bufsim.studies import progress as bars
@@ -92,7 +92,7 @@ def check_executor(executor: object) -> None:
         checks.integer("executor", executor, at_least=1)
         return
     raise InvalidTypeError(
-        f"executor must be a number of processes or a concurrent.futures.Executor, got {executor!r}; "
+        f"executor must be a number of processes or a concurrent.futures.Executor, got {quoted(executor)}; "
         "a Dask client gives one by client.get_executor()"
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from bufsim import checks, spelling
-from bufsim.errors import BufsimError, InvalidTypeError, InvalidValueError
+from bufsim.errors import BufsimError, InvalidTypeError, InvalidValueError, quoted
 from bufsim.model.buffers import JobBuffer
 from bufsim.model.flush_policy import FlushPolicy
 from bufsim.model.policies import LEAVES, FlushAfterAge, FlushAtSize, FlushEvery, FlushWhenIdle
@@ -197,7 +197,7 @@ def options(
         scales = sorted(scale for scale, _ in loads)
         if load is not None and load not in scales:
             listed = ", ".join(f"{scale:g}" for scale in scales)
-            raise InvalidValueError(f"load must be one of the study's loads that count, {listed}, got {load!r}")
+            raise InvalidValueError(f"load must be one of the study's loads that count, {listed}, got {quoted(load)}")
         missing = tuple(scenario for _, scenario in loads if scenario not in finished)
         made.append(Option(name, tuple(sorted(loads)), missing, load))
     return tuple(made)
@@ -313,7 +313,9 @@ def policy_grid(
 def _values(name: str, given: object) -> Sequence[object]:
     checks.one_of("a grid's field", name, FIELDS)
     if isinstance(given, str) or not isinstance(given, Sequence):
-        raise InvalidTypeError(f"{name} must be a list of values to try, got {given!r}; write {name}=[{given!r}]")
+        raise InvalidTypeError(
+            f"{name} must be a list of values to try, got {quoted(given)}; write {name}=[{quoted(given)}]"
+        )
     if not given:
         raise InvalidValueError(
             f"{name} must have at least one value to try, got none; leave it out to keep the one there"

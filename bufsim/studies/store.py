@@ -22,7 +22,8 @@ import numpy as np
 
 import bufsim
 from bufsim.engines.recording import LOSS_CAUSES
-from bufsim.errors import BufsimError, InvalidTypeError, InvalidValueError
+from bufsim.errors import BufsimError, InvalidTypeError, InvalidValueError, quoted
+from bufsim.files import DAMAGE
 from bufsim.results.files import Array, built, plain
 from bufsim.results.measures import SIZES, TIMES
 from bufsim.results.records import OUTCOMES
@@ -93,8 +94,6 @@ def unpacked(data: bytes) -> Tally:
 _KIND = 0x62756673  # "bufs", in SQLite's place for an application's id
 WAIT = 60.0
 _PAUSE = 0.02
-# damage shows in many ways: each of these comes from bytes that no study has written
-_DAMAGE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError, MemoryError, zlib.error)
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE IF NOT EXISTS replications (
@@ -147,7 +146,7 @@ class Store:
 
     def __init__(self, path: str | Path) -> None:
         if not isinstance(path, str | os.PathLike):
-            raise InvalidTypeError(f"store must be the path of a file such as 'study.sqlite', got {path!r}")
+            raise InvalidTypeError(f"store must be the path of a file such as 'study.sqlite', got {quoted(path)}")
         self.path = Path(path)
         try:
             is_place = self.path.absolute().parent.is_dir() and not self.path.is_dir() and "\0" not in str(path)
@@ -155,7 +154,7 @@ class Store:
             # a name that no file can have
             is_place = False
         if not is_place:
-            raise InvalidValueError(f"store must be a file in a folder that is there, got {str(path)!r}")
+            raise InvalidValueError(f"store must be a file in a folder that is there, got {quoted(str(path))}")
         try:
             self._connection = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None)
         except sqlite3.OperationalError as error:
@@ -288,7 +287,7 @@ class Store:
             return unpacked(data)
         except KeyError as error:
             raise self._of_another_version(f"of a tally, without {error}") from None
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise self._damaged(f"a replication in it cannot be read ({error})") from None
 
     def _of_another_version(self, difference: str) -> InvalidValueError:
@@ -299,7 +298,7 @@ class Store:
 
     def _foreign(self, cause: str) -> InvalidValueError:
         return InvalidValueError(
-            f"store must be a file that bufsim has written, or a new one, got {str(self.path)!r}: {cause}"
+            f"store must be a file that bufsim has written, or a new one, got {quoted(str(self.path))}: {cause}"
         )
 
     def _damaged(self, cause: str) -> InvalidValueError:
@@ -314,7 +313,7 @@ class Store:
             "wait until the other program has let go of it" if "locked" in str(error) else "copy it to where it can"
         )
         return InvalidValueError(
-            f"store must be a file that can be written, got {str(self.path)!r}: {error}; {way_out}"
+            f"store must be a file that can be written, got {quoted(str(self.path))}: {error}; {way_out}"
         )
 
 
@@ -363,9 +362,9 @@ def salvage(path: str | Path, into: str | Path) -> Salvaged:
     Salvaged(kept=0, lost=0)
     """
     if Path(into).exists():
-        raise InvalidValueError(f"into must be a new file, got {str(into)!r}, which is there; give another name")
+        raise InvalidValueError(f"into must be a new file, got {quoted(str(into))}, which is there; give another name")
     if not Path(path).is_file():
-        raise InvalidValueError(f"path must be a store, got {str(path)!r}, which is no file")
+        raise InvalidValueError(f"path must be a store, got {quoted(str(path))}, which is no file")
     with tempfile.TemporaryDirectory() as folder:
         # opening a store writes to it, and what it has in its log is in a file of its own
         for name in (str(path), f"{path}-wal"):
@@ -385,7 +384,7 @@ def _salvaged(path: Path, into: str | Path) -> Salvaged:
 def _is_readable(data: bytes) -> bool:
     try:
         unpacked(data)
-    except _DAMAGE:
+    except DAMAGE:
         return False
     return True
 

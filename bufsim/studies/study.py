@@ -12,7 +12,7 @@ from typing import Literal
 
 from bufsim import checks
 from bufsim.engines.randomness import fresh_seed
-from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.model.flush_policy import FlushPolicy
 from bufsim.simulation import Engine, Simulation
 from bufsim.statistics import SequentialPlan
@@ -242,7 +242,7 @@ def _named(
             )
         return grid(scenarios, over)
     if not isinstance(scenarios, Mapping):
-        raise InvalidTypeError(f"scenarios must be a Simulation or a dict of them by name, got {scenarios!r}")
+        raise InvalidTypeError(f"scenarios must be a Simulation or a dict of them by name, got {quoted(scenarios)}")
     if over:
         raise InvalidValueError(
             f"{next(iter(over))} varies one simulation, got named scenarios; vary them, or give one"
@@ -252,7 +252,7 @@ def _named(
     for name, simulation in scenarios.items():
         checks.text("scenario name", name)
         if not isinstance(simulation, Simulation):
-            raise InvalidTypeError(f"scenario {name!r} must be a Simulation, got {simulation!r}")
+            raise InvalidTypeError(f"scenario {name!r} must be a Simulation, got {quoted(simulation)}")
     return dict(scenarios)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bufsim import checks
-from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.model.buffers import FlushTime, Storage
 from bufsim.spelling import build
 from bufsim.studies.scenarios import FIELDS, SCALE
@@ -59,7 +59,7 @@ def read(text: str, *, name: str = "--vary") -> tuple[str, list[Choice]]:
     field, equals, values = text.partition("=")
     field = field.strip().replace("-", "_")
     if not equals or not field:
-        raise InvalidValueError(f"{name} must be FIELD=VALUE,VALUE, such as 'capacity=2048,6144', got {text!r}")
+        raise InvalidValueError(f"{name} must be FIELD=VALUE,VALUE, such as 'capacity=2048,6144', got {quoted(text)}")
     return field, choices(field, list(_parts(values)), name=name)
 
 
@@ -84,7 +84,9 @@ def choices(field: str, values: object, *, name: str, base: Path = Path()) -> li
     checks.one_of(name, field, WORDS)
     called = f"{name} {field}"
     if isinstance(values, str) or not isinstance(values, Sequence):
-        raise InvalidTypeError(f"{called} must be a list of values to try, got {values!r}; write [{values!r}]")
+        raise InvalidTypeError(
+            f"{called} must be a list of values to try, got {quoted(values)}; write [{quoted(values)}]"
+        )
     if not values:
         raise InvalidValueError(f"{called} must have at least one value to try, got none")
     made = [Choice(_words(value), _value(field, value, called, base)) for value in values]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from bufsim.errors import InvalidValueError
+from bufsim.errors import InvalidValueError, quoted
 
 MAX_DEPTH = 10
 PLAIN = frozenset({type(None), bool, int, float, str})
@@ -69,7 +69,9 @@ def _mended(data: Any, path: tuple[str, ...], containers: tuple[object, ...]) ->
 def _iso(instant: datetime) -> str:
     """`instant` as JavaScript's ``Date.toISOString`` writes it: UTC, milliseconds, Z."""
     if instant.tzinfo is None:
-        raise InvalidValueError(f"a datetime in a job's data must have a time zone, got {instant!r}; give it a tzinfo")
+        raise InvalidValueError(
+            f"a datetime in a job's data must have a time zone, got {quoted(instant)}; give it a tzinfo"
+        )
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from bufsim import checks
-from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.vendure.job import Job
 from bufsim.vendure.job_buffer import JobBuffer, JobQueueStrategy
 from bufsim.vendure.storage import JobBufferStorageStrategy
@@ -220,7 +220,9 @@ class JobBufferService:
     def _ids(self, buffers: Iterable[JobBuffer | str] | None) -> list[str]:
         """The ids meant by an argument: the registered ones for None, else those given."""
         if isinstance(buffers, str):
-            raise InvalidTypeError(f"buffers must be a list of buffers or ids, got {buffers!r}; write [{buffers!r}]")
+            raise InvalidTypeError(
+                f"buffers must be a list of buffers or ids, got {quoted(buffers)}; write [{quoted(buffers)}]"
+            )
         if buffers is None:
             return list(self._buffers)
         return [buffer if isinstance(buffer, str) else buffer.id for buffer in buffers]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Protocol
 
-from bufsim.errors import InvalidTypeError
+from bufsim.errors import InvalidTypeError, quoted
 from bufsim.vendure.job import Job
 
 
@@ -114,7 +114,9 @@ class InMemoryJobBufferStorageStrategy:
         """The ids meant by an argument: all known ones for None, else those given."""
         if isinstance(buffer_ids, str):
             # a str is a list of its letters, and would empty the wrong buffers in silence
-            raise InvalidTypeError(f"buffer_ids must be a list of ids, got {buffer_ids!r}; write [{buffer_ids!r}]")
+            raise InvalidTypeError(
+                f"buffer_ids must be a list of ids, got {quoted(buffer_ids)}; write [{quoted(buffer_ids)}]"
+            )
         return list(self._buffers) if buffer_ids is None else buffer_ids
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bufsim.errors import InvalidTypeError, InvalidValueError, MissingExtraError
+from bufsim.errors import BufsimError, InvalidTypeError, InvalidValueError, MissingExtraError
 from bufsim.model.traces import Trace
 
 
@@ -224,8 +224,78 @@ def test_an_unknown_kind_of_file_is_an_error():
 
 
 def test_a_missing_file_is_said_to_be_missing(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"log\.csv"):
+    with pytest.raises(InvalidValueError, match=r"log\.csv' cannot be read: No such file or directory; give another"):
         Trace.read(tmp_path / "log.csv")
+
+
+PACKED = gzip.compress(b"time\n" + b"\n".join(b"%d" % i for i in range(5000)), mtime=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv.gz", PACKED[:2000], "must be a whole gzip file: Compressed file ended before"),
+        ("a.csv.gz", b"time\n1\n", "must be a whole gzip file: Not a gzipped file"),
+        ("a.csv.gz", PACKED[:-6] + b"abcdef", "must be a whole gzip file: CRC check failed"),
+        ("a.parquet", b"time\n1\n", "must be a whole Parquet file: .* smaller than .*; copy it anew"),
+        ("a.parquet", b"", "must be a whole Parquet file: Parquet file size is 0 bytes"),
+        ("a.csv", b"time,time\n1,5\n2,6\n", "column 'time' must be there once, got it 2 times; rename one"),
+        ("a.csv", b"time\n1,5\n2,6\n", "must have a name for each column, got rows of more cells than the header"),
+        ("a.csv", b"time\n1\n" + b"9" * 400, "time in row 1 .line 3 of a.csv. must be finite, got inf"),
+        ("a.csv", b"time\ntoday\nnow\n", "time in row 0 .* must be a number, or an ISO 8601 datetime, got 'today'"),
+        ("a.csv", b"time\n2024-01-01\nnow\n", "time in row 1 .* must be a datetime, got 'now'"),
+        ("a.csv", b"time\nTrue\nTrue\n", "column 'time' must hold numbers or datetimes, got bool"),
+    ],
+)
+def test_a_file_that_is_not_what_it_says_is_refused(name, content, message, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(BufsimError, match=message):
+        Trace.read(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        ("True", "n in row 0 .line 2 of a.csv. must be a whole number >= 0, got "),
+        ("9" * 400, "n in row 0 .* must be <= 9,007,199,254,740,992, got"),
+        ("9007199254740994", "n in row 0 .* must be <= 9,007,199,254,740,992, got 9007199254740994"),
+        ("1.5", "n in row 0 .* must be a whole number >= 0, got 1.5"),
+    ],
+)
+def test_a_size_that_is_none_is_refused(size, message, tmp_path):
+    (tmp_path / "a.csv").write_text(f"time,n\n1,{size}\n")
+    with pytest.raises(InvalidValueError, match=message):
+        Trace.read(tmp_path / "a.csv", nbytes="n")
+    # the largest that is taken, and a column of another use
+    (tmp_path / "a.csv").write_text(f"time,n,{'x' * 400}\n1,{2**53},{size}\n")
+    assert Trace.read(tmp_path / "a.csv", nbytes="n").nbytes.tolist() == [2**53]
+
+
+def test_columns_of_one_name_in_parquet_are_refused(tmp_path):
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    table = arrow.Table.from_arrays([arrow.array([1.0]), arrow.array([2.0]), arrow.array(["a"])], ["time", "time", "k"])
+    parquet.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(InvalidValueError, match="column 'time' must be there once, got it 2 times; rename one"):
+        Trace.read(tmp_path / "a.parquet", key="k")
+
+
+def test_a_header_with_a_mark_of_byte_order_is_read(tmp_path):
+    (tmp_path / "a.csv").write_bytes("\ufefftime,k\n1,a\n".encode())
+    assert Trace.read(tmp_path / "a.csv", key="k").keys == ("a",)
+
+
+@pytest.mark.parametrize("origin", ["now", "today", "yesterday"])
+def test_an_origin_is_a_date_that_stays(origin):
+    with pytest.raises(
+        InvalidTypeError, match=r"origin must be a datetime as column 't' is, got '.*': it names no date"
+    ):
+        Trace.from_frame(pd.DataFrame({"t": ["2024-01-01"]}), time="t", origin=origin)
+
+
+@pytest.mark.parametrize("size", [2**53 + 1, 2**63, 10**400, 10**5000], ids=["53", "63", "400", "5000"])
+def test_sizes_that_no_column_holds_are_refused(size):
+    with pytest.raises(InvalidValueError, match=r"nbytes\[1\] must be <= 9,007,199,254,740,992, got"):
+        Trace([1.0, 2.0], nbytes=[1, size])
 
 
 def test_parquet_without_its_library_names_the_extra(tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from bufsim_tests.models import producer, simulate, timed
 from hypothesis import given, settings
 
 from bufsim import InvalidTypeError, InvalidValueError, MissingExtraError, PushWorkers, Result, UniqueByKey
-from bufsim.results.files import FORMAT, built, plain
+from bufsim.results.files import FORMAT, built, digest_of, plain
 from bufsim.results.measures import Histogram
 from bufsim.results.records import SCHEMAS
 
@@ -136,11 +136,13 @@ def test_columns_carry_their_unit_and_meaning(tmp_path):
     assert field.metadata[b"meaning"] == b"its arrival"
 
 
-def rewritten(path, change):
+def rewritten(path, change, *, digested=True):
     with zipfile.ZipFile(path) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     about = json.loads(parts["result.json"])
     change(about)
+    if digested:
+        about["digest"] = digest_of(about)
     parts["result.json"] = json.dumps(about).encode()
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in parts.items():
@@ -170,8 +172,32 @@ def test_another_file_is_refused(tmp_path):
         InvalidValueError, match=r"notes\.txt is no result that bufsim has saved: File is not a zip file"
     ):
         Result.load(path)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(InvalidValueError, match="nowhere' cannot be read: No such file or directory; give another"):
         Result.load(tmp_path / "nowhere")
+
+
+def test_a_result_that_was_changed_since_it_was_saved_is_refused(tmp_path):
+    path = simulate([1.0]).save(tmp_path / "run.zip")
+    rewritten(path, lambda about: about.update(seed=2), digested=False)
+    with pytest.raises(InvalidValueError, match=r"run\.zip is no .*: it has been changed since it was saved; copy it"):
+        Result.load(path)
+    rewritten(path, lambda about: about.update(seed=2))
+    assert Result.load(path).seed == 2
+    data = path.read_bytes()
+    # four bytes of the magic number: a table of other bytes, with the checksum of the archive made anew
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part.replace(b"PAR1", b"PAR2") if name == "jobs.parquet" else part)
+    assert path.read_bytes() != data
+    with pytest.raises(InvalidValueError, match="the table jobs has been changed since it was saved"):
+        Result.load(path)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    with pytest.raises(InvalidValueError, match=r"its part result\.json is compressed"):
+        Result.load(path)
 
 
 @pytest.mark.parametrize("act", [lambda path: simulate([1.0]).save(path), Result.load])
