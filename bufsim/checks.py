@@ -115,6 +115,19 @@ def unique(name: str, values: Iterable[str], *, way_out: str = "rename one") -> 
         seen.add(value)
 
 
+def names(name: str, value: object, *, kind: str = "a list of names", way_out: str) -> tuple[str, ...]:
+    """Return one name, or several that differ, as a tuple; `way_out` says what to do where there is none."""
+    if not isinstance(value, Iterable):
+        raise InvalidTypeError(f"{name} must be {kind}, got {quoted(value)}")
+    given = (value,) if isinstance(value, str) else tuple(value)
+    if not given:
+        raise InvalidValueError(f"{name} must not be empty; {way_out}")
+    for each in given:
+        text(name, each)
+    unique(name, given)
+    return given
+
+
 def one_of(name: str, value: object, allowed: Iterable[str]) -> str:
     """Return `value` if it is one of the names in `allowed`; else suggest the nearest."""
     names = list(allowed)

@@ -40,9 +40,9 @@ class Simulation(Declaration):
     warm_up : float, str or timedelta
         Metrics leave out [0, warm_up), s.
     storage : Storage
-        Where buffered jobs lie: in memory, and lost at a stop, by default.
-    durable_queue : bool
-        Whether the jobs in the queues outlive a stop of the server.
+        Where the jobs of the buffers lie that have no storage of their own: in memory, and lost at a stop, by default.
+    durable_queue : bool, str or sequence of str
+        Whether the jobs in the queues outlive a stop of the server; or the names of the queues whose jobs do.
     stops : Stops, optional
         When the server stops.
 
@@ -50,7 +50,7 @@ class Simulation(Declaration):
     ------
     InvalidValueError, InvalidTypeError
         If a value breaks its rule, two names are the same, a buffer collects from no producer's queue, workers serve
-        an unknown queue, or a period is too small for the run (less than until·2⁻⁵⁰).
+        an unknown queue, an unknown one is durable, or a period is too small for the run (less than until·2⁻⁵⁰).
 
     Examples
     --------

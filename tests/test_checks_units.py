@@ -57,6 +57,7 @@ FIELDS = {
         "drain": OTHER,
         "capacity": OTHER,
         "flush_time": OTHER,
+        "storage": OTHER,
         "items": OTHER,
     },
     "KeepAll": {},

@@ -41,6 +41,7 @@ simulation = bs.Simulation(
             drain=bs.DrainAtMost(nbytes="1 MiB"),
             capacity=bs.Capacity(jobs=100, on_full="drop_oldest"),
             flush_time="50ms",
+            storage=bs.Storage(),
         ),
         bs.JobBuffer.ported(SearchIndexJobBuffer(), policy=bs.NeverFlush()),
     ],
@@ -51,6 +52,7 @@ simulation = bs.Simulation(
     until="2h",
     warm_up=dt.timedelta(minutes=5),
     storage=bs.Storage(durable=True, read_delete_window="30ms"),
+    durable_queue=["default"],
     stops=bs.Stops(at=["30min", 3600.0], downtime="30s"),
 )
 later: bs.Simulation = replace(simulation, until="3h")

@@ -107,7 +107,7 @@ def _levels(lowered: Lowered) -> tuple[Records[Level], int]:
     """Return the levels, and how many numbers of seconds they need."""
     run, buffers, queues = lowered.run[0], len(lowered.buffers), len(lowered.queues)
     # jobs that pass by a volatile queue can be lost, and are in no buffer
-    apart = buffers > 1 or (not run["durable_queue"] and bool((rows_of_a_job(lowered.queues) == 0).any()))
+    apart = buffers > 1 or bool(((rows_of_a_job(lowered.queues) == 0) & ~lowered.queues["durable"]).any())
     of_buffers = (buffers + apart) * tallies.OF_BUFFER
     of_queues = (queues + (queues > 1)) * tallies.OF_QUEUE
     run["all_buffers"] = buffers * tallies.OF_BUFFER if apart else -1
@@ -185,7 +185,7 @@ def counting_state(lowered: Lowered, causes: int) -> State:
     run = lowered.run[0]
     run["tallies"] = True
     # with several queues, or a queue whose tasks a stop would lose, levels must be known at every moment
-    if len(lowered.queues) > 1 or not run["durable_queue"]:
+    if len(lowered.queues) > 1 or not run["durable_queues"]:
         lowered.queues["in_order"] = False
     run["in_order"] = bool(lowered.queues["in_order"].any())
     run["bulk"] = run["bulk"] and len(lowered.queues) == 1
@@ -446,7 +446,7 @@ def _work_queue(state: State, jobs: Jobs, n: int) -> npt.NDArray[np.int16]:
 def _services(state: State, n: int) -> Columns:
     run, tasks = state.run[0], state.tasks
     outcome, whole, seconds = tasks.outcome[:n], tasks.whole[:, :n], tasks.seconds[:, :n]
-    loses = run["stops_first"] < run["stops_last"] and not run["durable_queue"]
+    loses = run["stops_first"] < run["stops_last"] and not run["durable_queues"]
     # of tasks that are served once, the completed ones have finished
     finished = (outcome == COMPLETED).view(np.int8) if run["in_order"] else whole[TASK_FINISHED]
     return {

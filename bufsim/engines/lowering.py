@@ -91,10 +91,11 @@ _WAY_OUT = 'run it with engine="simpy", or use a built-in one'
 
 def check_lowered(simulation: declaration.Declaration) -> None:
     """Raise NotLoweredError, naming the part, if the compiled engine cannot take this simulation."""
-    if simulation.storage.strategy is not InMemoryJobBufferStorageStrategy:
-        raise _not_lowered("storage strategy", simulation.storage.strategy, "")
     for buffer in simulation.buffers:
         where = f" of buffer {buffer.id!r}"
+        strategy = simulation.storage_of(buffer).strategy
+        if strategy is not InMemoryJobBufferStorageStrategy:
+            raise _not_lowered("storage strategy", strategy, where if buffer.storage else "")
         if type(buffer.collect) not in _COLLECTS:
             raise _not_lowered("collect", buffer.collect, where)
         if type(buffer.reduce) not in _REDUCES:
@@ -141,11 +142,10 @@ def lower(
     lists = Lists()
     program = Program(cause_names(simulation), simulation.until)
     buffer_records = _records(
-        Buffer, [{"index": i} | _buffer(b, program, lists) for i, b in enumerate(simulation.buffers)]
+        Buffer, [{"index": i} | _buffer(simulation, b, program, lists) for i, b in enumerate(simulation.buffers)]
     )
-    loses_tasks = bool(stops) and not simulation.durable_queue
     queue_records = _records(
-        Queue, [{"index": i} | _queue(simulation, q, lists, loses_tasks) for i, q in enumerate(queues)]
+        Queue, [{"index": i} | _queue(simulation, q, lists, bool(stops)) for i, q in enumerate(queues)]
     )
     searched = any(isinstance(buffer.reduce, reducers.SearchIndexReduce) for buffer in simulation.buffers)
     key_kind, ids_first = _keys(keys if searched else [], lists)
@@ -171,8 +171,7 @@ def _facts(
 ) -> dict[str, Any]:
     """The facts of the simulation as a whole that the kernel must know."""
     collectors, reduces = rows_of_a_job(queues), buffers["reduce"]
-    window = simulation.storage.read_delete_window
-    losses = stops or bool(buffers["limited"].any()) or window > 0.0
+    losses = stops or bool(buffers["limited"].any()) or bool((buffers["window"] > 0.0).any())
     contiguous = len(buffers) == 1 and not losses and bool((collectors == 1).all())
     serves = bool(queues["stores"].any())
     straight = contiguous and bool(reduces[0] == state.KEEP)
@@ -184,9 +183,7 @@ def _facts(
         "bulk": straight and not serves,
         "serves": serves,
         "in_order": bool(queues["in_order"][queues["stores"]].all()),
-        "window": window,
-        "durable": simulation.storage.durable,
-        "durable_queue": simulation.durable_queue,
+        "durable_queues": bool(queues["durable"].all()),
         "known_until": rules.INF,
         "all_buffers": -1,
         "all_queues": -1,
@@ -212,7 +209,9 @@ class Lists:
         return first, len(self.values)
 
 
-def _buffer(buffer: buffers.JobBuffer, program: Program, lists: Lists) -> dict[str, Any]:
+def _buffer(
+    simulation: declaration.Declaration, buffer: buffers.JobBuffer, program: Program, lists: Lists
+) -> dict[str, Any]:
     first = len(program.rows)
     program.add(buffer.policy)
     last = len(program.rows)
@@ -224,6 +223,7 @@ def _buffer(buffer: buffers.JobBuffer, program: Program, lists: Lists) -> dict[s
     drain = buffer.drain if isinstance(buffer.drain, drains.DrainAtMost) else None
     capacity = buffer.capacity
     fixed = buffer.flush_time.fixed
+    storage = simulation.storage_of(buffer)
     return {
         "program_first": first,
         "program_last": last,
@@ -243,6 +243,8 @@ def _buffer(buffer: buffers.JobBuffer, program: Program, lists: Lists) -> dict[s
         "drop_oldest": capacity is not None and capacity.on_full == "drop_oldest",
         "fixed": fixed.value if isinstance(fixed, Constant) else np.nan,
         "per_job": buffer.flush_time.per_job,
+        "window": storage.read_delete_window,
+        "durable": storage.durable,
         "reduce": _REDUCES[type(buffer.reduce)],  # type: ignore[index]  # checked
         "last_flush_start": -rules.INF,
         "last_flush_end": -rules.INF,
@@ -253,7 +255,7 @@ def _buffer(buffer: buffers.JobBuffer, program: Program, lists: Lists) -> dict[s
     }
 
 
-def _queue(simulation: declaration.Declaration, queue: str, lists: Lists, loses_tasks: bool) -> dict[str, Any]:
+def _queue(simulation: declaration.Declaration, queue: str, lists: Lists, stops: bool) -> dict[str, Any]:
     collectors = [
         number
         for number, buffer in enumerate(simulation.buffers)
@@ -261,8 +263,9 @@ def _queue(simulation: declaration.Declaration, queue: str, lists: Lists, loses_
     ]
     first, last = lists.add(collectors)
     record = {"collectors_first": first, "collectors_last": last, "start_at": rules.INF, "last_poll": -rules.INF}
-    record["stores"] = loses_tasks or simulation.workers_of(queue) is not None
-    pool = simulation.workers_of(queue)
+    record["durable"] = simulation.is_durable(queue)
+    pool, loses_tasks = simulation.workers_of(queue), stops and not simulation.is_durable(queue)
+    record["stores"] = loses_tasks or pool is not None
     if pool is None:
         return record
     polling = isinstance(pool, workers.PollingWorkers)

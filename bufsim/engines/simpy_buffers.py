@@ -26,6 +26,11 @@ _CHANGED_BY_ANY_ARRIVAL = frozenset({"size", "nbytes", "newest_at"})
 _NO_LIMIT = rules.NO_LIMIT
 
 
+def keeps_order(strategy: vendure.JobBufferStorageStrategy) -> bool:
+    """Return whether a storage strategy is known to give the oldest jobs, as they are: one of the user's may not."""
+    return type(strategy) is vendure.InMemoryJobBufferStorageStrategy
+
+
 class BufferState:
     """A job buffer as it stands.
 
@@ -39,6 +44,7 @@ class BufferState:
         self.collect = declared.collect
         self.declared = declared
         self.policy = declared.policy
+        self.storage = model.simulation.storage_of(declared)
         self.model = model
         self.env = model.env
         self.recorder = model.recorder
@@ -48,7 +54,9 @@ class BufferState:
         self.sizes: list[int] = []
         self.nbytes = 0
         self._capacity = declared.capacity
-        self._store = model.service.storage_strategy.add
+        strategy = model.strategies[index]
+        self._store = strategy.add
+        self._storage_keeps_order = keeps_order(strategy)
         # bound once: an arrival is what happens most
         recorder = self.recorder
         self._write_time, self._write_buffer = recorder.size_time.append, recorder.size_buffer.append
@@ -223,7 +231,7 @@ class BufferState:
         self._ring, self._ring_at, self._rings = None, rules.INF, 0
         self.last_flush_start = now
         self.flushing = True
-        window = self.model.storage.read_delete_window
+        window = self.storage.read_delete_window
         self._race_end = now + window
         time = self.declared.flush_time
         end = rules.flush_end(now, window, self._fixed(), time.per_job, len(self._flush_rows))
@@ -250,7 +258,7 @@ class BufferState:
         """Take the oldest `count` jobs out of the storage; return them and their rows."""
         everything = count == len(self.rows)
         batch = self.model.service.take(self.id, None if everything else count)
-        if self.model.storage_keeps_order:
+        if self._storage_keeps_order:
             rows = self.rows[:count]
             del self.rows[:count], self.times[:count]
             self.nbytes -= sum(self.sizes[:count])
@@ -333,7 +341,7 @@ class BufferState:
             self.flushing = False
             self._end_event = None
             self.recorder.lose(self._flush_rows, now, IN_FLIGHT)
-        if self.rows and not self.model.storage.durable:
+        if self.rows and not self.storage.durable:
             _, rows = self._take(len(self.rows))
             self.recorder.lose(rows, now, BUFFER)
             self.recorder.size(now, self.index, len(self.rows), self.nbytes)

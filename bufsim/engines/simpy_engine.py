@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, NoReturn, TypeVar
 
 import numpy as np
@@ -15,7 +15,7 @@ from bufsim.engines import order
 from bufsim.engines.environment import Environment, Moment
 from bufsim.engines.randomness import stop_times
 from bufsim.engines.recording import DOWN, Recorder, Recording, cause_names
-from bufsim.engines.simpy_buffers import BufferState
+from bufsim.engines.simpy_buffers import BufferState, keeps_order
 from bufsim.engines.simpy_queues import QueueState
 from bufsim.engines.workload import Workload
 from bufsim.errors import BufsimError, InvalidValueError, quoted
@@ -53,6 +53,56 @@ class SimulatedService(vendure.JobBufferService):
         raise BufsimError("inside a run, flush with model.flush('buffer id'): it takes its time and is recorded")
 
 
+class RoutedStorage:
+    """Storage strategies that hold different buffers, as one.
+
+    Parameters
+    ----------
+    strategies : mapping of str to storage strategy
+        Of each buffer; several may have the same.
+    shared : storage strategy
+        That of any other buffer.
+    """
+
+    def __init__(
+        self, strategies: Mapping[str, vendure.JobBufferStorageStrategy], shared: vendure.JobBufferStorageStrategy
+    ) -> None:
+        self._strategies = strategies
+        self._shared = shared
+        self._all = list({id(one): one for one in (shared, *strategies.values())}.values())
+
+    def add(self, buffer_id: str, job: vendure.Job) -> vendure.Job:
+        """Store `job` where the buffer's jobs lie, and return the job as stored."""
+        return self._of(buffer_id).add(buffer_id, job)
+
+    def buffer_size(self, buffer_ids: Iterable[str] | None = None) -> dict[str, int]:
+        """Jobs now stored, by buffer."""
+        return {key: size for one, ids in self._parts(buffer_ids) for key, size in one.buffer_size(ids).items()}
+
+    def flush(self, buffer_ids: Iterable[str] | None = None) -> dict[str, list[vendure.Job]]:
+        """Take out and return the jobs stored, by buffer."""
+        return {key: jobs for one, ids in self._parts(buffer_ids) for key, jobs in one.flush(ids).items()}
+
+    def take(self, buffer_id: str, at_most: int) -> list[vendure.Job]:
+        """Take out and return the `at_most` oldest jobs of one buffer, oldest first."""
+        return vendure.storage.take_oldest(self._of(buffer_id), buffer_id, at_most)
+
+    def _of(self, buffer_id: str) -> vendure.JobBufferStorageStrategy:
+        return self._strategies.get(buffer_id, self._shared)
+
+    def _parts(
+        self, buffer_ids: Iterable[str] | None
+    ) -> list[tuple[vendure.JobBufferStorageStrategy, list[str] | None]]:
+        """The strategies that are meant, each with those of the ids that are its own; None: all that it knows."""
+        if buffer_ids is None:
+            return [(one, None) for one in self._all]
+        parts: dict[int, tuple[vendure.JobBufferStorageStrategy, list[str]]] = {}
+        for buffer_id in buffer_ids:
+            one = self._of(buffer_id)
+            parts.setdefault(id(one), (one, []))[1].append(buffer_id)
+        return [*parts.values()]
+
+
 class _Handed:
     """The job queue strategy inside a run: the service returns what it was given, and the model puts it into queues."""
 
@@ -85,13 +135,13 @@ class Model(Generic[Outcome]):
         self.workload = workload
         self._jobs = workload.jobs()
         self._conclude = conclude
-        self.storage = simulation.storage
         self.env = Environment()
         self.recorder = Recorder(cause_names(simulation), len(simulation.buffers))
         self.down = False
-        strategy = self.storage.strategy()
-        self.storage_keeps_order = type(strategy) is vendure.InMemoryJobBufferStorageStrategy
-        self.service = SimulatedService(strategy, self.add)
+        shared = simulation.storage.strategy()
+        self.strategies = [shared if b.storage is None else b.storage.strategy() for b in simulation.buffers]
+        self._storages_keep_order = all(map(keeps_order, self.strategies))
+        self.service = SimulatedService(_as_one(simulation, self.strategies, shared), self.add)
         self.buffers = [BufferState(i, declared, self) for i, declared in enumerate(simulation.buffers)]
         self.service.register(self.buffers)
         self.queues: dict[str, QueueState] = {}
@@ -105,7 +155,7 @@ class Model(Generic[Outcome]):
         self._takers_of: dict[str, Sequence[BufferState]] = {}
         self._collects_by_queue = all(isinstance(b.collect, CollectAll | CollectQueues) for b in simulation.buffers)
         # every job has one row, whose number is the job's; a storage of the user's is asked by the rows' jobs
-        self._single = self.storage_keeps_order and self._collects_by_queue and _one_taker(simulation)
+        self._single = self._storages_keep_order and self._collects_by_queue and _one_taker(simulation)
         self._arrivals = self._iterate()
         self._next: Arrival
         self._has_run = False
@@ -175,7 +225,7 @@ class Model(Generic[Outcome]):
         """Put a job into every buffer that collects it, then ask their policies; into the queue if none does."""
         number = self._arrived
         self._arrived = number + 1
-        if not self.storage_keeps_order:
+        if not self._storages_keep_order:
             self._identify(job, number)
         takers = self._takers_of.get(job.queue_name) or self._takers(job)
         if len(takers) == 1 and not self.down:
@@ -270,8 +320,8 @@ class Model(Generic[Outcome]):
         self.down = True
         for buffer in self.buffers:
             buffer.stop()
-        if not self.simulation.durable_queue:
-            for queue in self.queues.values():
+        for queue in self.queues.values():
+            if not self.simulation.is_durable(queue.name):
                 queue.lose_all()
 
     def _restart(self, event: simpy.Event) -> None:
@@ -344,6 +394,17 @@ def _values(column: npt.NDArray[Any], names: Sequence[Any] | None = None) -> Ite
         value = int(column[0])
         return itertools.repeat(value if names is None else names[value])
     return column.tolist() if names is None else map(names.__getitem__, column.tolist())
+
+
+def _as_one(
+    simulation: Declaration,
+    strategies: Sequence[vendure.JobBufferStorageStrategy],
+    shared: vendure.JobBufferStorageStrategy,
+) -> vendure.JobBufferStorageStrategy:
+    """Return the storage strategy of the service: the one that all buffers share, or one that leads to each."""
+    if all(one is shared for one in strategies):
+        return shared
+    return RoutedStorage(dict(zip((b.id for b in simulation.buffers), strategies, strict=True)), shared)
 
 
 def _one_taker(simulation: Declaration) -> bool:

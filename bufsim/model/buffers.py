@@ -220,15 +220,7 @@ class CollectAll(Value):
 
 
 def _names(name: str, given: object) -> tuple[str, ...]:
-    if not isinstance(given, Iterable):
-        raise InvalidTypeError(f"{name} must be a list of names, got {quoted(given)}")
-    names = (given,) if isinstance(given, str) else tuple(given)
-    if not names:
-        raise InvalidValueError(f"{name} must not be empty; a buffer that takes every job has CollectAll()")
-    for each in names:
-        checks.text(name, each)
-    checks.unique(name, names)
-    return names
+    return checks.names(name, given, way_out="a buffer that takes every job has CollectAll()")
 
 
 @value
@@ -346,6 +338,8 @@ class JobBuffer(Value):
         What it can hold; None: no limit.
     flush_time : FlushTime, number, str, or array of float
         How long a flush takes, s.
+    storage : Storage, optional
+        Where its jobs lie until a flush; None: in the storage of the simulation.
     items : callable, optional
         For a `reduce` of your own: the items that a reduced job carries (workers can take so much time for each).
 
@@ -366,6 +360,7 @@ class JobBuffer(Value):
     flush_time: Annotated[
         Wide[FlushTime | DistributionLike | Seconds | npt.ArrayLike | GivenTimes, FlushTime], _flush_time
     ] = default(FlushTime(0.0))
+    storage: Annotated[Storage, _a(Storage, "Storage(durable=True)")] | None = None
     items: Callable[[vendure.Job], int] | None = None
 
     def __post_init__(self) -> None:

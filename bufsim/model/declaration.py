@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from bufsim import checks
 from bufsim.checks import Seconds
-from bufsim.declared import Duration, Flag, Rule, Value, Wide, default, either, instance, period, settle, value
+from bufsim.declared import Duration, Rule, Value, Wide, default, either, instance, period, settle, value
 from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.model.buffers import CollectAll, CollectQueues, JobBuffer, Storage
 from bufsim.model.flush_policy import CheckedEvery
@@ -40,6 +40,13 @@ def _several(kind: Any, example: str) -> Rule:
         return members
 
     return rule
+
+
+def _durable(name: str, given: object) -> bool | tuple[str, ...]:
+    if isinstance(given, bool):
+        return given
+    kind = "True, False, or the names of the queues that are durable"
+    return checks.names(name, given, kind=kind, way_out="where no queue is durable it is False")
 
 
 _MOST_EMPTY = 0.9
@@ -91,7 +98,7 @@ class Declaration(Value):
     until: Annotated[Wide[Seconds | None, float], either(period)] = default(None)
     warm_up: Duration = default(0.0)
     storage: Annotated[Storage, instance(Storage, "a Storage, such as Storage(durable=True)")] = Storage()
-    durable_queue: Flag = True
+    durable_queue: Annotated[Wide[bool | str | Iterable[str], bool | tuple[str, ...]], _durable] = default(True)
     stops: Annotated[Stops | None, instance(Stops | None, "a Stops, such as Stops(at=[3600.0]), or None")] = None
 
     def __post_init__(self) -> None:
@@ -146,11 +153,25 @@ class Declaration(Value):
             for workers in self.workers:
                 if workers.queue is not None:
                     checks.one_of("queue of workers", workers.queue, queues)
+            for queue in self.durable_queue if isinstance(self.durable_queue, tuple) else ():
+                if queue not in queues:
+                    raise InvalidValueError(
+                        "durable_queue must be True, False, or name queues of the producers, which are "
+                        f"{', '.join(map(repr, queues))}, got {quoted(queue)}{checks.did_you_mean(queue, queues)}"
+                    )
 
     @property
     def queues(self) -> tuple[str, ...]:
         """The queues that the producers name, in their order."""
         return tuple(dict.fromkeys(queue for producer in self.producers for queue in producer.queues))
+
+    def storage_of(self, buffer: JobBuffer) -> Storage:
+        """Return the storage of a buffer: its own, else that of the simulation."""
+        return self.storage if buffer.storage is None else buffer.storage
+
+    def is_durable(self, queue: str) -> bool:
+        """Return whether the jobs of a queue outlive a stop of the server."""
+        return queue in self.durable_queue if isinstance(self.durable_queue, tuple) else self.durable_queue
 
     def workers_of(self, queue: str) -> Workers | None:
         """Return the workers that serve `queue`: its own, else those without a queue, else None."""

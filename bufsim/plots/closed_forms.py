@@ -96,9 +96,9 @@ def _law(simulation: Simulation) -> tuple[type[FlushPolicy], int, float] | None:
 
 def _is_simple(simulation: Simulation) -> bool:
     """Whether one buffer holds all jobs, which are Poisson, until flushes that take no time take them all."""
-    if len(simulation.buffers) > 1 or simulation.stops is not None or simulation.storage != Storage():
-        return False
     buffer = simulation.buffers[0]
+    if len(simulation.buffers) > 1 or simulation.stops is not None or simulation.storage_of(buffer) != Storage():
+        return False
     is_plain = buffer.drain == DrainAll() and buffer.capacity is None and buffer.flush_time == FlushTime(Constant(0.0))
     are_poisson = all(isinstance(producer.arrivals, Poisson) for producer in simulation.producers)
     return is_plain and buffer.collect == CollectAll() and are_poisson

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -84,18 +84,24 @@ def in_flight(result: Result) -> Steps:
     return Steps.of_changes((start, jobs), (end[ended], -jobs[ended]))
 
 
-def queued(result: Result) -> Steps:
-    """Jobs over time that lie in the queues or are in service; each of the jobs that a task carries counts."""
+def queued(result: Result, queues: Collection[str]) -> Steps:
+    """Jobs over time that lie in some queues or are in service; each of the jobs that a task carries counts."""
     jobs, flushes = result.jobs, result.flushes
+    work = result.work[result.work["queue"].isin(list(queues)).to_numpy()]
     # the last place is for jobs without a flush, and a flush that handed over nothing brought no job to a queue
     end = np.append(flushes["end"].to_numpy(), np.nan)
-    handed = result.work["flush_id"].dropna().to_numpy(dtype=np.int64)
+    handed = work["flush_id"].dropna().to_numpy(dtype=np.int64)
     end[np.setdiff1d(np.arange(len(flushes)), handed)] = np.nan
-    bypassed = jobs["buffer"].isna().to_numpy() & jobs["work_id"].notna().to_numpy()
+    bypassed, known = jobs["buffer"].isna().to_numpy(), jobs["work_id"].notna().to_numpy()
     flush = jobs["flush_id"].to_numpy(dtype=np.int64, na_value=-1)
-    entered = np.where(bypassed, jobs["created_at"].to_numpy(), end[flush])
+    entered = np.where(bypassed & known, jobs["created_at"].to_numpy(), end[flush])
+    # a job whose task is not known is where the tasks of its flush are
+    entered[known & ~jobs["work_id"].isin(work.index).to_numpy(dtype=bool)] = np.nan
+    last = np.append(work.groupby("flush_id")["finished_at"].max().reindex(range(len(flushes))).to_numpy(), np.nan)
+    last[work.loc[work["finished_at"].isna(), "flush_id"].dropna().to_numpy(dtype=np.int64)] = np.nan
+    finished = np.where(known, jobs["finished_at"].to_numpy(), last[flush])
     lost = np.where((jobs["loss_cause"] == "queue").to_numpy(), jobs["lost_at"].to_numpy(), np.nan)
-    return _between(entered, np.where(np.isnan(lost), jobs["finished_at"].to_numpy(), lost))
+    return _between(entered, np.where(np.isnan(lost), finished, lost))
 
 
 def waiting(result: Result, queue: str) -> Steps:

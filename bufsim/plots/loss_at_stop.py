@@ -12,6 +12,7 @@ import pandas as pd
 
 from bufsim import formats
 from bufsim.errors import BufsimError
+from bufsim.model.declaration import Declaration
 from bufsim.plots import levels, style, subjects
 from bufsim.results.result import Result
 from bufsim.results.steps import Steps
@@ -63,8 +64,8 @@ class LossAtStop:
         -------
         DataFrame
             One row per run (the result's label), part and number of jobs lost, in order, with share (of the time in
-            which a stop would lose so many) and share_more (in which it would lose more). The parts: "buffered" (of a
-            volatile storage), "in_flight", "queue" (of a volatile queue), and "total"; "observed" holds the stops of
+            which a stop would lose so many) and share_more (in which it would lose more). The parts: "buffered" (of
+            volatile storages), "in_flight", "queue" (of volatile queues), and "total"; "observed" holds the stops of
             the run itself, with shares of their number.
         """
         tables = [
@@ -113,6 +114,8 @@ class _Loss:
 
     parts: dict[str, tuple[IntArray, FloatArray]]
     stops: int
+    kind: str
+    """What survives a stop."""
 
     @classmethod
     def of(cls, result: Result) -> _Loss:
@@ -122,7 +125,7 @@ class _Loss:
         if len(observed):
             jobs, counts = np.unique(observed, return_counts=True)
             parts["observed"] = jobs, counts / len(observed)
-        return cls(parts, len(observed))
+        return cls(parts, len(observed), _kind(_declared(result)))
 
     @property
     def most(self) -> int:
@@ -143,28 +146,39 @@ class _Loss:
     def summary(self) -> str:
         return f"mean {formats.number(self.mean)}, p99 {formats.jobs(self.p99)}"
 
-    @property
-    def kind(self) -> str:
-        """The part that survives a stop."""
-        storage, queue = ("volatile" if part in self.parts else "durable" for part in ("buffered", "queue"))
-        return f"{storage} storage, {queue} queue"
 
-
-def _at_risk(result: Result) -> dict[str, Steps]:
-    """Jobs that a stop would lose, over time: of each part that it would lose, and in total."""
+def _declared(result: Result) -> Declaration:
+    """The model of a result that knows it."""
     declared = result.simulation
     if isinstance(declared, str):
         raise BufsimError(
             "loss_at_stop must know whether the storage and the queue are durable, and this result was loaded, with "
             "its simulation as text; plot the result that run() returned"
         )
+    return declared
+
+
+def _kind(declared: Declaration) -> str:
+    """In words, whether the storages and the queues of a model outlive a stop."""
+    storages = {declared.storage_of(buffer).durable for buffer in declared.buffers}
+    queues = set(map(declared.is_durable, declared.queues))
+    storage, queue = (
+        "partly durable" if len(each) > 1 else "durable" if True in each else "volatile" for each in (storages, queues)
+    )
+    return f"{storage} storage, {queue} queue"
+
+
+def _at_risk(result: Result) -> dict[str, Steps]:
+    """Jobs that a stop would lose, over time: of each part that it would lose, and in total."""
+    declared = _declared(result)
     parts: dict[str, Steps] = {}
-    if not declared.storage.durable:
-        changes = [levels.buffered(result, buffer.id).changes() for buffer in declared.buffers]
-        parts["buffered"] = Steps.of_changes(*changes)
+    buffers = [buffer.id for buffer in declared.buffers if not declared.storage_of(buffer).durable]
+    if buffers:
+        parts["buffered"] = Steps.of_changes(*(levels.buffered(result, name).changes() for name in buffers))
     parts["in_flight"] = levels.in_flight(result)
-    if not declared.durable_queue:
-        parts["queue"] = levels.queued(result)
+    queues = [name for name in result.work["queue"].cat.categories if not declared.is_durable(name)]
+    if queues:
+        parts["queue"] = levels.queued(result, queues)
     return parts | {"total": Steps.of_changes(*(part.changes() for part in parts.values()))}
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bufsim.engines.recording import LOSS_CAUSES
 from bufsim.formats import jobs, number, percent
-from bufsim.model.buffers import JobBuffer
+from bufsim.model.buffers import CollectAll, CollectQueues, JobBuffer
 from bufsim.model.declaration import Declaration
+from bufsim.model.reducers import Reduce
 from bufsim.results.tallies import Tally
 from bufsim.vendure import InMemoryJobBufferStorageStrategy, TestingJobBufferStorageStrategy
 
@@ -36,18 +37,32 @@ def possible_causes(model: Declaration, buffer: JobBuffer | None = None) -> tupl
     >>> possible_causes(Simulation(producers=[edits], buffers=[buffer], until=60.0, stops=stops), buffer)
     ('capacity', 'buffer', 'in_flight')
     """
-    storage, stops = model.storage, model.stops
+    stops = model.stops
+    storages = [model.storage_of(one) for one in (model.buffers if buffer is None else (buffer,))]
     possible = {
         "capacity": buffer is not None and buffer.capacity is not None,
-        "buffer": stops is not None and not storage.durable,
+        "buffer": stops is not None and not all(storage.durable for storage in storages),
         "in_flight": stops is not None,
-        "queue": stops is not None and not model.durable_queue,
+        "queue": stops is not None and _reaches_volatile_queue(model, buffer),
         "down": stops is not None and stops.downtime > 0.0,
-        "race": storage.read_delete_window > 0.0,
+        "race": any(storage.read_delete_window > 0.0 for storage in storages),
         # nobody knows what a strategy of the user's own gives back
-        "storage": storage.strategy not in _KEEP_ALL,
+        "storage": any(storage.strategy not in _KEEP_ALL for storage in storages),
     }
     return tuple(cause for cause in LOSS_CAUSES if possible[cause])
+
+
+def _reaches_volatile_queue(model: Declaration, buffer: JobBuffer | None) -> bool:
+    """Whether jobs of a buffer, or (None) any jobs, may come to a queue that is not durable."""
+    built_in = all(isinstance(one.reduce, Reduce) for one in model.buffers)
+    if not built_in:
+        # code of the user's own may name any queue
+        return model.durable_queue is not True
+    collect = CollectAll() if buffer is None else buffer.collect
+    queues: Iterable[str] = model.queues
+    if isinstance(collect, CollectAll | CollectQueues):
+        queues = filter(collect.takes, queues)
+    return not all(map(model.is_durable, queues))
 
 
 def can_lose(model: Declaration) -> bool:

@@ -268,14 +268,21 @@ class Copies:
             return one_value(np.full(1, np.nan), len(self))
         finished_at = at(record.work_finished_at, record.copy_work)
         if len(self.unlinked):
-            finished_at[self.unlinked] = self._last_of_flush()[record.copy_flush[self.unlinked]]
+            finished_at[self.unlinked] = self.last_of_flush()[record.copy_flush[self.unlinked]]
         return finished_at
 
-    def _last_of_flush(self) -> Floats:
-        """Return, for each flush, the finish of its last task; NaN while one is unfinished, or without tasks."""
+    def last_of_flush(self, counted: npt.NDArray[np.bool_] | None = None) -> Floats:
+        """Return, for each flush, the finish of its last task; NaN while one is unfinished, or without tasks.
+
+        Parameters
+        ----------
+        counted : array of bool, optional
+            Which tasks count; None: all.
+        """
         record = self.record
         last = np.full(len(record.flush_start), -np.inf)
-        rows = np.flatnonzero(record.work_flush >= 0)
+        is_of_flush = record.work_flush >= 0
+        rows = np.flatnonzero(is_of_flush if counted is None else is_of_flush & counted)
         finished_at = record.work_finished_at[rows]
         # an unfinished task ends last of all; a NaN would do as well, but numpy may warn of one in a maximum
         np.maximum.at(last, record.work_flush[rows], np.where(np.isnan(finished_at), np.inf, finished_at))

@@ -40,8 +40,8 @@ class BufferLevels:
     in_flight_nbytes : Level
         The bytes in flight; peak as for `in_flight`.
     exposed : LevelDistribution
-        The rows that a stop would lose at this moment: those in flight; those buffered, if the storage is volatile; and
-        those whose task is not finished, if the queue is volatile (all buffers together: those of no buffer too).
+        The rows that a stop would lose at this moment: those in flight; those buffered in a volatile storage; and those
+        whose task is not finished, in a volatile queue (all buffers together: those of no buffer too).
         A row without a known task counts until its flush's last task is finished. Peak as for `in_flight`. Its times
         are those in which the server is up: one that is down cannot stop.
     """

@@ -168,9 +168,11 @@ class Buffers:
         size = distribution(sizes, window)
         start, gone, jobs = record.flush_start[flushes], self.gone[flushes], record.flush_jobs[flushes]
         others = self._in_flight(start, gone, jobs) + self._in_queue(buffer)
-        if self.simulation.storage.durable or others:
-            buffered = [] if self.simulation.storage.durable else [sizes.changes()]
-            steps = Steps.of_changes(*buffered, *others)
+        durable = [self.simulation.storage_of(one).durable for one in self.simulation.buffers]
+        if buffer is not None:
+            durable = [durable[buffer]]
+        if any(durable) or others:
+            steps = Steps.of_changes(*self._at_risk(sizes, durable), *others)
             exposed = replace(distribution(steps, window), peak=lasting_peak(steps, window))
         else:
             exposed = replace(size, peak=lasting_peak(sizes, window))
@@ -184,7 +186,8 @@ class Buffers:
 
     def all_levels(self, of_each: Sequence[BufferLevels]) -> BufferLevels:
         """Return the levels of all buffers together."""
-        if self.count == 1 and (self.simulation.durable_queue or not (self.record.copy_buffer < 0).any()):
+        volatile = not all(map(self.simulation.is_durable, self.record.queues))
+        if self.count == 1 and not (volatile and (self.record.copy_buffer < 0).any()):
             return of_each[0]
         return self.levels(None)
 
@@ -206,6 +209,13 @@ class Buffers:
             deltas[rows] = np.diff(levels[rows], prepend=0)
         return Steps(record.size_time, np.cumsum(deltas))
 
+    def _at_risk(self, sizes: Steps, durable: Sequence[bool]) -> list[Changes]:
+        """Return how the buffered rows that a stop would lose change: `sizes`, without those of durable storages."""
+        if len(set(durable)) == 1:
+            return [] if durable[0] else [sizes.changes()]
+        levels = self.record.size_jobs
+        return [self._steps(index, levels).changes() for index, is_durable in enumerate(durable) if not is_durable]
+
     def _in_flight(self, start: Floats, gone: Floats, jobs: Whole) -> list[Changes]:
         """Return how the rows in flight change; nothing if no flush takes time."""
         if not (gone > start).any():
@@ -214,20 +224,26 @@ class Buffers:
         return [(start, jobs), (gone[ended], -jobs[ended])]
 
     def _in_queue(self, buffer: int | None) -> list[Changes]:
-        """Return how the rows in the queue that a stop would lose change; nothing if the queue is durable."""
-        if self.simulation.durable_queue:
+        """Return how the rows in queues that a stop would lose change; nothing if the queues are durable."""
+        record, copies = self.record, self.copies
+        volatile = np.array([not self.simulation.is_durable(name) for name in record.queues])
+        if not volatile.any():
             return []
-        record, fates = self.record, self.copies.fates
-        has_work = np.zeros(len(record.flush_start) + 1, np.bool_)
-        has_work[record.work_flush] = True
-        bypassed = record.copy_flush < 0
-        # a row whose flush enqueued nothing is in no queue; one whose task is not known is, with its flush's tasks
-        inside = np.where(bypassed, ~self.copies.without_work, has_work[record.copy_flush])
-        begin = np.where(bypassed, self.copies.created_at, at(record.flush_end, record.copy_flush))
-        rows = np.flatnonzero(inside & ~np.isnan(begin))
+        at_risk = volatile[record.work_queue]
+        inside = ~copies.without_work
+        inside[inside] = at_risk[record.copy_work[inside]]
+        finished_at = copies.fates.finished_at
+        if len(copies.unlinked):
+            # a row whose task is not known is in a queue with its flush's tasks; if that enqueued nothing, in none
+            last, flush = copies.last_of_flush(at_risk), record.copy_flush[copies.unlinked]
+            inside[copies.unlinked] = np.isin(flush, record.work_flush[at_risk])
+            finished_at = finished_at.copy()
+            finished_at[copies.unlinked] = last[flush]
+        begin = np.where(record.copy_flush < 0, copies.created_at, at(record.flush_end, record.copy_flush))
+        rows = np.flatnonzero(inside)
         if buffer is not None:
             rows = rows[record.copy_buffer[rows] == buffer]
-        end = np.where(fates.loss[rows] == QUEUE, fates.lost_at[rows], fates.finished_at[rows])
+        end = np.where(copies.fates.loss[rows] == QUEUE, copies.fates.lost_at[rows], finished_at[rows])
         end = end[~np.isnan(end)]
         return [(begin[rows], np.ones(len(rows), np.int64)), (end, np.full(len(end), -1))]
 

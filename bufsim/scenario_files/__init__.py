@@ -17,8 +17,8 @@ def load_scenario(path: str | Path) -> Simulation:
     ----------
     path : str or Path
         A TOML file. Its tables are ``[simulation]`` (until, warm_up, durable_queue), ``[[producer]]``, ``[[buffer]]``,
-        ``[[workers]]``, ``[storage]``, ``[stops]``, ``[backtest]`` and ``[plan]``, with the arguments of the classes of
-        these names as keys. Paths in it count from its own directory.
+        ``[[workers]]``, ``[storage]`` (of the buffers without their own), ``[stops]``, ``[backtest]`` and ``[plan]``,
+        with the arguments of the classes of these names as keys. Paths in it count from its own directory.
 
     Raises
     ------

@@ -16,7 +16,7 @@ from bufsim import checks, vendure_trace
 from bufsim.backtest import read_log
 from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.model.arrivals import Arrivals
-from bufsim.model.buffers import CollectAll, CollectQueues, FlushTime, JobBuffer
+from bufsim.model.buffers import CollectAll, CollectQueues, FlushTime, JobBuffer, Storage
 from bufsim.model.given import GivenFailures, GivenTimes
 from bufsim.model.producers import Producer
 from bufsim.model.traces import ScaledTrace, Trace
@@ -52,8 +52,9 @@ def _buffer(
     drain: Any = None,
     capacity: Any = None,
     flush_time: Any = None,
+    storage: Any = None,
 ) -> JobBuffer:
-    given = {"drain": drain, "capacity": capacity, "flush_time": flush_time}
+    given = {"drain": drain, "capacity": capacity, "flush_time": flush_time, "storage": storage}
     own = {"id": id, "collect": collect, "reduce": reduce}
     if ported is not None:
         for key, value in own.items():
@@ -70,7 +71,7 @@ def _held(arguments: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in arguments.items() if value is not None}
 
 
-def _simulation(until: Any = None, warm_up: Any = 0.0, durable_queue: bool = True) -> dict[str, Any]:
+def _simulation(until: Any = None, warm_up: Any = 0.0, durable_queue: Any = True) -> dict[str, Any]:
     return {"until": until, "warm_up": warm_up, "durable_queue": durable_queue}
 
 
@@ -85,10 +86,10 @@ def _backtest(
 
 
 _TRACE = Role("trace", {"trace": VALUES["arrivals"].words["trace"]}, table="trace", plain=True, names=True, path=True)
-_BUFFER = {key: key for key in ("policy", "ported", "collect", "reduce", "drain", "capacity", "flush_time")}
+_BUFFER = {key: key for key in ("policy", "ported", "collect", "reduce", "drain", "capacity", "flush_time", "storage")}
 
 TABLES = {
-    "simulation": Role("simulation", {"simulation": Word(_simulation, {"durable_queue": "flag"})}, table="simulation"),
+    "simulation": Role("simulation", {"simulation": Word(_simulation)}, table="simulation"),
     "producer": Role(
         "producer",
         {"producer": Word(_producer, {"arrivals": "arrivals", "trace": _TRACE, "keys": "keys", "nbytes": "sizes"})},
@@ -150,7 +151,7 @@ def scenario_text(simulation: Simulation) -> str:
         *(("[[producer]]", _written_producer(producer)) for producer in simulation.producers),
         *(("[[buffer]]", _written_buffer(buffer)) for buffer in simulation.buffers),
         *(("[[workers]]", _workers(workers)) for workers in simulation.workers),
-        ("[storage]", _storage(simulation)),
+        ("[storage]", _storage("storage", simulation.storage)),
         ("[stops]", _changed(simulation.stops) if simulation.stops else ()),
     ]
     return "\n".join(filter(None, (_written(head, lines) for head, lines in tables)))
@@ -186,8 +187,8 @@ def _written_simulation(simulation: Simulation) -> Lines:
     yield "until", simulation.until
     if simulation.warm_up:
         yield "warm_up", simulation.warm_up
-    if not simulation.durable_queue:
-        yield "durable_queue", False
+    if simulation.durable_queue is not True:
+        yield "durable_queue", simulation.durable_queue
 
 
 def _written_producer(producer: Producer) -> Lines:
@@ -220,6 +221,8 @@ def _written_buffer(buffer: JobBuffer) -> Lines:
             yield key, held.queues
         elif isinstance(held, FlushTime) and isinstance(held.fixed, GivenTimes):
             yield key, {"fixed": held.fixed.times.tolist(), "per_job": held.per_job}
+        elif isinstance(held, Storage):
+            yield key, dict(_storage(f"{name}, storage", held)) or "in_memory"
         elif key in (*own, "drain", "capacity", "flush_time") and not isinstance(held, CollectAll):
             yield key, _words(key, f"{name}, {key}", held)
 
@@ -243,10 +246,10 @@ def _workers(workers: Workers) -> Lines:
             yield key, _words(key, f"{name}, {key}", held) if key in ("service", "backoff") else held
 
 
-def _storage(simulation: Simulation) -> Lines:
-    for key, held in _changed(simulation.storage):
+def _storage(name: str, storage: Storage) -> Lines:
+    for key, held in _changed(storage):
         if key == "strategy":
-            yield key, _words("strategy", "storage, strategy", held, written=getattr(held, "__name__", repr(held)))
+            yield key, _words("strategy", f"{name}, strategy", held, written=getattr(held, "__name__", repr(held)))
         else:
             yield key, held
 

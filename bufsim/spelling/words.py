@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bufsim import vendure
+from bufsim.checks import Seconds
 from bufsim.errors import InvalidValueError, quoted
 from bufsim.model.arrivals import Bulk, Bursty, Deterministic, Poisson, Renewal
 from bufsim.model.buffers import Capacity, CollectAll, CollectQueues, DrainAll, DrainAtMost, FlushTime, Storage
@@ -90,6 +91,16 @@ def timedelta(days: float = 0, seconds: float = 0, microseconds: float = 0) -> d
 def utc() -> dt.timezone:
     """Return UTC."""
     return dt.UTC
+
+
+def in_memory() -> Storage:
+    """Return Vendure's default storage, which a stop empties."""
+    return Storage()
+
+
+def durable(read_delete_window: Seconds = 0.0) -> Storage:
+    """Return a storage whose jobs outlive a stop."""
+    return Storage(durable=True, read_delete_window=read_delete_window)
 
 
 @dataclass(frozen=True)
@@ -279,7 +290,13 @@ ROLES: dict[str, Role] = {
     "workers": Role("workers", {"push": Word(PushWorkers, _WORKERS), "polling": Word(PollingWorkers, _WORKERS)}),
     "backoff": Role("back-off", {"backoff": Word(Backoff)}, table="backoff", measure="seconds", plain=True),
     "storage": Role(
-        "storage", {"storage": Word(Storage, {"durable": "flag", "strategy": "strategy"})}, table="storage"
+        "storage",
+        {
+            "storage": Word(Storage, {"durable": "flag", "strategy": "strategy"}),
+            "in_memory": Word(in_memory),
+            "durable": Word(durable),
+        },
+        table="storage",
     ),
     "strategy": Role("storage strategy", _STORAGE_STRATEGIES),
     "stops": Role("stops", {"stops": Word(Stops, {"at": "seconds"})}, table="stops"),

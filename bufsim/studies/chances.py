@@ -40,11 +40,14 @@ def impossible(simulation: Simulation, of: str | None = None) -> frozenset[str]:
     """
     buffers = [buffer for buffer in simulation.buffers if of in (None, buffer.id)]
     workers = [workers for workers in simulation.workers if of in (None, workers.queue)]
-    holders: list[JobBuffer | None] = [*buffers] or [None]
+    # of all together also what no buffer collects; of a queue, whatever comes to it
+    holders: list[JobBuffer | None] = [*buffers, None] if of is None else [*buffers] or [None]
     losses = {cause for buffer in holders for cause in possible_causes(simulation, buffer)}
+    if of is not None and not buffers and simulation.is_durable(of):
+        losses.discard("queue")
     families = {family(repr(leaf)).name for buffer in buffers for leaf in buffer.policy.leaves()}
     possible = {cause: cause in losses for cause in LOSS_CAUSES} | {
-        "capacity": any(_may_fill(buffer, simulation.storage) for buffer in buffers),
+        "capacity": any(_may_fill(buffer, simulation.storage_of(buffer)) for buffer in buffers),
         "failure": any(failure_source(one)[0] > 0.0 for one in workers or simulation.workers),
         "tick": most_ticks(simulation, of) > 0.0,
         "reduce": any(not isinstance(buffer.reduce, KeepAll) for buffer in buffers),

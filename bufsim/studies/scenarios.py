@@ -236,9 +236,9 @@ def grid(simulation: Simulation, over: Mapping[str, Sequence[object]]) -> dict[s
     simulation : Simulation
         What is varied.
     over : mapping of str to sequence
-        For each field its values: a field of the simulation (``until``, ``storage``, ``workers``), of all its buffers
-        (``policy``, ``drain``, ``capacity``), of all its workers that have it (``concurrency``, ``service``), or
-        ``arrivals_scale``.
+        For each field its values: a field of the simulation (``until``, ``stops``, ``workers``), of all its buffers
+        (``policy``, ``drain``, ``capacity``, ``storage``), of all its workers that have it (``concurrency``,
+        ``service``), or ``arrivals_scale``.
 
     Raises
     ------
@@ -343,7 +343,7 @@ def _rank(name: str) -> int:
         return 0
     if name == SCALE or name in _OF_WORKERS:
         return 1
-    return 2 if name in _OF_SIMULATION else 3
+    return 2 if name in _OF_SIMULATION - _OF_BUFFERS else 3
 
 
 def _with(simulation: Simulation, name: str, value: object) -> Simulation:
@@ -351,6 +351,9 @@ def _with(simulation: Simulation, name: str, value: object) -> Simulation:
     if name == SCALE:
         return simulation.scaled(arrivals=checks.positive(SCALE, value))
     changes = {name: value}
+    if name == "storage":
+        # of all buffers: what one of them had of its own would be left without effect
+        changes["buffers"] = [replace(buffer, storage=None) for buffer in simulation.buffers]
     if name in _OF_SIMULATION:
         return replace(simulation, **changes)  # type: ignore[arg-type]  # the field checks its value
     if name in _OF_BUFFERS:

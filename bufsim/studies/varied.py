@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from bufsim import checks
 from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
-from bufsim.model.buffers import FlushTime, Storage
+from bufsim.model.buffers import FlushTime
 from bufsim.spelling import build
 from bufsim.studies.scenarios import FIELDS, SCALE
 
@@ -25,7 +25,6 @@ WORDS = tuple(field for field in FIELDS if field not in _ELSEWHERE)
 """The fields that can be varied in words."""
 _OF_ROLE = ("drain", "capacity", "flush_time", "reduce", "collect", "storage", "stops", "workers", "service", "backoff")
 _SECONDS = ("until", "warm_up", "per_item", "poll_interval")
-_STORAGES = {"in_memory": Storage(), "durable": Storage(durable=True)}
 _NONE: Mapping[str, object] = {"capacity": None, "stops": None, "workers": ()}
 _AMOUNTS = {"capacity": ("jobs", "nbytes"), "drain": ("n", "nbytes")}
 _COUNT, _SIZE = re.compile(r"-?\d+"), re.compile(r"\d+(?:\.\d+)?\s*[A-Za-z]+")
@@ -72,8 +71,7 @@ def choices(field: str, values: object, *, name: str, base: Path = Path()) -> li
         One of `WORDS`.
     values : list
         At least one, each another. A number of jobs or a size is a capacity, or a drain of at most that; "none" is no
-        capacity, no stops or no workers; "in_memory" and "durable" are storages; all else is written as in a scenario
-        file.
+        capacity, no stops or no workers; all else is written as in a scenario file.
     name : str
         Where they stand, for messages.
     base : Path
@@ -106,8 +104,6 @@ def _value(field: str, given: object, name: str, base: Path) -> object:
         raise InvalidValueError(f"{name} must have a value between two commas, got nothing")
     if value == "none" and field in _NONE:
         return _NONE[field]
-    if field == "storage" and isinstance(value, str) and "(" not in value:
-        return _STORAGES[checks.one_of(name, value, _STORAGES)]
     if field in _AMOUNTS and (amount := _amount(value)) is not None:
         jobs, nbytes = _AMOUNTS[field]
         kind = {"kind": "at_most"} if field == "drain" else {}

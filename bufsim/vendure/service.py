@@ -11,7 +11,7 @@ from bufsim import checks
 from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.vendure.job import Job
 from bufsim.vendure.job_buffer import JobBuffer, JobQueueStrategy
-from bufsim.vendure.storage import JobBufferStorageStrategy
+from bufsim.vendure.storage import JobBufferStorageStrategy, take_oldest
 
 logger = logging.getLogger("bufsim.vendure")
 
@@ -176,19 +176,12 @@ class JobBufferService:
 
         Notes
         -----
-        A storage strategy flushes whole buffers. One that has a method ``take(buffer_id, at_most)`` is asked by it;
-        any other is flushed, and the rest is added again, in order.
+        How a part is taken out of a storage that flushes whole buffers: see `take_oldest`.
         """
         if at_most is None:
-            return Batch(buffer_id, tuple(self._flush_storage(buffer_id)))
+            return Batch(buffer_id, tuple(self.storage_strategy.flush([buffer_id]).get(buffer_id, [])))
         limit = checks.integer("at_most", at_most, at_least=1)
-        take = getattr(self.storage_strategy, "take", None)
-        if take is not None:
-            return Batch(buffer_id, tuple(take(buffer_id, limit)))
-        jobs = self._flush_storage(buffer_id)
-        for job in jobs[limit:]:
-            self.storage_strategy.add(buffer_id, job)
-        return Batch(buffer_id, tuple(jobs[:limit]))
+        return Batch(buffer_id, tuple(take_oldest(self.storage_strategy, buffer_id, limit)))
 
     def hand_over(self, batch: Batch) -> list[Job]:
         """The second step of a flush: pass a batch through its buffer's `reduce`, and queue what comes out.
@@ -226,9 +219,6 @@ class JobBufferService:
         if buffers is None:
             return list(self._buffers)
         return [buffer if isinstance(buffer, str) else buffer.id for buffer in buffers]
-
-    def _flush_storage(self, buffer_id: str) -> list[Job]:
-        return self.storage_strategy.flush([buffer_id]).get(buffer_id, [])
 
 
 def _reduced(buffer: JobBuffer, batch: Batch) -> Iterable[Job]:

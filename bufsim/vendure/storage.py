@@ -120,6 +120,21 @@ class InMemoryJobBufferStorageStrategy:
         return list(self._buffers) if buffer_ids is None else buffer_ids
 
 
+def take_oldest(storage: JobBufferStorageStrategy, buffer_id: str, at_most: int) -> list[Job]:
+    """Take the `at_most` oldest jobs of one buffer out of a storage, and return them, oldest first.
+
+    A storage strategy flushes whole buffers. One that has a method ``take(buffer_id, at_most)`` is asked by it; any
+    other is flushed, and the rest is added again, in order.
+    """
+    take = getattr(storage, "take", None)
+    if take is not None:
+        return list(take(buffer_id, at_most))
+    jobs = storage.flush([buffer_id]).get(buffer_id, [])
+    for job in jobs[at_most:]:
+        storage.add(buffer_id, job)
+    return jobs[:at_most]
+
+
 class TestingJobBufferStorageStrategy(InMemoryJobBufferStorageStrategy):
     """The in-memory strategy, with a window into it, for tests.
 

@@ -19,7 +19,6 @@ from bufsim.model.buffers import (
     CollectAll,
     FlushTime,
     JobBuffer,
-    Storage,
 )
 from bufsim.model.distributions import Constant, Exponential, Geometric
 from bufsim.model.flush_policy import FlushPolicy
@@ -75,8 +74,8 @@ class _Random(Chooser):
             buffers=buffers,
             workers=[parts.workers(self, queue) for queue in served],
             until=self.among((13, 24.5, 30)) * self.unit,
-            storage=Storage(durable=self.among((True, False)), read_delete_window=self.time(0, 1)),
-            durable_queue=self.among((True, False)),
+            storage=parts.storage(self),
+            durable_queue=self.among((True, False, sorted(reached)[:1])),
             stops=self.among((None, self.stops())),
         )
 
@@ -104,6 +103,7 @@ class _Random(Chooser):
             flush_time=FlushTime(
                 self.among((Constant(0.0), self.part(parts.SERVICES))), per_job=self.among((0.0, 0.5 * self.unit))
             ),
+            storage=self.among((None, parts.storage(self))),
         )
 
     def policy(self) -> FlushPolicy:

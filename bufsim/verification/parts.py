@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bufsim.model.arrivals import Arrivals, Bulk, Bursty, Deterministic, Poisson, Renewal
-from bufsim.model.buffers import CollectAll, CollectQueues, Drain, DrainAll, DrainAtMost
+from bufsim.model.buffers import CollectAll, CollectQueues, Drain, DrainAll, DrainAtMost, Storage
 from bufsim.model.distributions import (
     Constant,
     Distribution,
@@ -163,6 +163,11 @@ def trace(c: Chooser) -> Trace:
         keys=[c.among(KEY_VALUES) for _ in steps],
         nbytes=[c.whole(0, 5) for _ in steps],
     )
+
+
+def storage(c: Chooser) -> Storage:
+    """Return a storage with Vendure's default strategy; half of them have no window between read and delete."""
+    return Storage(durable=c.among((True, False)), read_delete_window=c.among((0.0, c.time(0, 2))))
 
 
 def workers(c: Chooser, queue: str | None, service: Any = None) -> Workers:

@@ -20,7 +20,6 @@ from bufsim import (
     Renewal,
     Simulation,
     Stops,
-    Storage,
     TimeVarying,
     Trace,
 )
@@ -87,6 +86,7 @@ def buffers(draw: st.DrawFn, unit: float, name: str) -> JobBuffer:
         drain=draw(generated.part(parts.DRAINS, unit)),
         capacity=None if jobs is None and nbytes is None else Capacity(jobs, nbytes, on_full=on_full),
         flush_time=FlushTime(draw(flush_times(unit)), per_job=per_job),
+        storage=draw(st.none() | generated.storages(unit)),
     )
 
 
@@ -111,10 +111,8 @@ def simulations(draw: st.DrawFn) -> Simulation:
         workers=[draw(workers(unit, queue)) for queue in served if queue is None or queue in reached],
         until=draw(st.sampled_from((13.0, 24.5, 30.0))) * unit,
         warm_up=draw(st.sampled_from((0.0, 0.0, 4.0, 7.25))) * unit,
-        storage=Storage(
-            durable=draw(st.booleans()), read_delete_window=draw(st.sampled_from((0.0, 0.0, 0.0, unit, 2.0 * unit)))
-        ),
-        durable_queue=draw(st.booleans()),
+        storage=draw(generated.storages(unit)),
+        durable_queue=draw(generated.durable_queues(reached)),
         stops=draw(st.one_of(st.none(), st.none(), generated.stops(unit), drawn_stops)),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -117,6 +117,17 @@ on_full = st.sampled_from(("drop_newest", "drop_oldest"))
 
 
 @cache
+def storages(unit: float) -> st.SearchStrategy[Storage]:
+    window = st.sampled_from((0.0, 0.0, 0.0, unit, 2.0 * unit))
+    return st.builds(Storage, durable=st.booleans(), read_delete_window=window)
+
+
+def durable_queues(reached: Collection[str]) -> st.SearchStrategy[bool | list[str]]:
+    """All queues, none, or one of those that there are."""
+    return st.sampled_from((True, False, *([queue] for queue in sorted(reached))))
+
+
+@cache
 def flush_times(unit: float) -> st.SearchStrategy[Distribution]:
     tied = st.integers(0, 3).map(lambda k: Constant(k * unit))
     return st.one_of(st.just(Constant(0.0)), tied, st.just(Steps(unit)))
@@ -134,6 +145,7 @@ def buffers(draw: st.DrawFn, unit: float, name: str) -> JobBuffer:
         drain=draw(part(parts.DRAINS, unit)),
         capacity=None if jobs is None and nbytes is None else Capacity(jobs=jobs, nbytes=nbytes, on_full=full),
         flush_time=FlushTime(draw(flush_times(unit)), per_job=draw(st.sampled_from((0.0, 0.0, 0.5 * unit, unit)))),
+        storage=draw(st.none() | storages(unit)),
     )
 
 
@@ -191,14 +203,13 @@ def simulations(draw: st.DrawFn) -> Simulation:
         kept = [JobBuffer("a", policy=candidates[0].policy)]
     served = draw(st.sampled_from(((), (None,), ("x",), ("y", None), ("x", "y"))))
     served = tuple(queue for queue in served if queue is None or queue in reached)
-    window = draw(st.sampled_from((0, 0, 0, 1, 2))) * unit
     return Simulation(
         producers=made,
         buffers=kept,
         workers=[draw(workers(unit, queue)) for queue in served],
         until=draw(st.sampled_from((13 * unit, 24.5 * unit, 30 * unit))),
-        storage=Storage(durable=draw(st.booleans()), read_delete_window=window),
-        durable_queue=draw(st.booleans()),
+        storage=draw(storages(unit)),
+        durable_queue=draw(durable_queues(reached)),
         stops=draw(st.none() | stops(unit)),
     )
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bufsim.model.buffers import DrainAtMost, JobBuffer
+from bufsim.model.buffers import DrainAtMost, JobBuffer, Storage
 from bufsim.model.declaration import Declaration
 from bufsim.model.flush_policy import BufferView
 from bufsim.model.reducers import KeepAll, Merge, UniqueByKey
@@ -209,17 +209,18 @@ class Oracle:
             if buffer.flush is not None:
                 self.lose(buffer.flush.copies, "in_flight")
                 buffer.flush = None
-            if buffer.copies and not self.model.storage.durable:
+            if buffer.copies and not self.storage(buffer).durable:
                 self.lose(buffer.copies, "buffer")
                 buffer.copies = []
                 self.write_size(buffer)
-        if not self.model.durable_queue:
-            for queue in self.queues.values():
-                for work in queue.serving:
-                    self.end_attempt(work, "lost")
-                for work in queue.waiting + queue.serving + queue.backing_off:
-                    work.outcome, work.lost_at = "lost", self.now
-                queue.waiting, queue.serving, queue.backing_off = [], [], []
+        for queue in self.queues.values():
+            if durable_queue(self.model, queue.name):
+                continue
+            for work in queue.serving:
+                self.end_attempt(work, "lost")
+            for work in queue.waiting + queue.serving + queue.backing_off:
+                work.outcome, work.lost_at = "lost", self.now
+            queue.waiting, queue.serving, queue.backing_off = [], [], []
 
     def restart(self) -> None:
         self.down = False
@@ -287,6 +288,10 @@ class Oracle:
             last_flush_end=buffer.last_end,
         )
 
+    def storage(self, buffer: Buffer) -> Storage:
+        own = buffer.declared.storage
+        return self.model.storage if own is None else own
+
     def ask(self, buffer: Buffer) -> None:
         if buffer.flush is not None or not buffer.copies:
             return
@@ -309,7 +314,7 @@ class Oracle:
         taken = drained(buffer)
         buffer.copies = buffer.copies[len(taken) :]
         time = buffer.declared.flush_time
-        window_end = self.now + self.model.storage.read_delete_window
+        window_end = self.now + self.storage(buffer).read_delete_window
         due_end = window_end + (self.draws.fixed(buffer.declared.id, buffer.flushes) + time.per_job * len(taken))
         flush = Flush(len(self.flushes), buffer.declared.id, self.now, due_end, window_end, cause, taken)
         for copy in taken:
@@ -442,6 +447,12 @@ class Oracle:
             )
             for work in self.works
         ]
+
+
+def durable_queue(model: Declaration, queue: str | None) -> bool:
+    if model.durable_queue in (True, False):
+        return model.durable_queue
+    return queue in model.durable_queue
 
 
 def nbytes(copies: list[Copy]) -> int:

@@ -12,6 +12,7 @@ import pandas as pd
 from bufsim import FlushAt, FlushCron, FlushEvery, FlushPolicy, Result
 from bufsim.engines.randomness import stream
 from bufsim.model.flush_policy import AllOf, AnyOf, CheckedEvery
+from bufsim_tests.oracle import durable_queue
 
 INF = math.inf
 
@@ -66,17 +67,17 @@ class Oracle:
         taken = INF if pd.isna(flush) else row["flushed_at"]
         lost = or_inf(row["lost_at"])
         ended = INF if pd.isna(flush) else self.gone(flush)
-        durable, durable_queue = self.simulation.storage.durable, self.simulation.durable_queue
+        own = [one.storage for one in self.simulation.buffers if one.id == row["buffer"]]
+        durable = (self.simulation.storage if own in ([], [None]) else own[0]).durable
+        work = row["work_id"]
+        in_volatile = not pd.isna(work) and not durable_queue(self.simulation, self.work[work]["queue"])
         if part == "buffered":
             return stored, min(taken, lost)
         if part == "in_flight":
             return taken, ended
-        leaves = min(lost, ended)
-        if not durable_queue and not (pd.isna(flush) and in_buffer):
-            leaves = min(lost, or_inf(row["finished_at"]))
+        leaves = min(lost, or_inf(row["finished_at"]) if in_volatile else ended)
         if not in_buffer:
-            stored = row["created_at"] if not durable_queue and row["loss_cause"] != "down" else INF
-            return stored, leaves
+            return (row["created_at"] if in_volatile else INF), leaves
         return (taken if durable else stored), leaves
 
     def rows_in(self, part: str, buffer: str | None) -> Callable[[float], int]:

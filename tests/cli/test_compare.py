@@ -453,7 +453,7 @@ def test_memory_and_durable_storage_are_compared_where_the_server_stops(tmp_path
         (["capacity=1,2", "capacity=3"], "fields of --vary must be unique, got 'capacity' twice"),
         (["concurrency=2"], "--vary: concurrency is a field of workers, and the simulation has none"),
         (["capacity=0"], "jobs must be >= 1, got 0"),
-        (["storage=disk"], "--vary storage must be one of 'in_memory', 'durable', got 'disk'"),
+        (["storage=disk"], "--vary storage has the unknown storage 'disk' at character 1 of 'disk'; known are"),
     ],
 )
 def test_a_mistake_in_what_is_varied_is_one_sentence(varied: list[str], message: str, capsys: Printed) -> None:

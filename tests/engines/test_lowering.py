@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from bufsim import (
     FlushAtSize,
     FlushEvery,
     FlushPolicy,
+    JobBuffer,
     KeepAll,
     NotLoweredError,
     Poisson,
@@ -72,6 +74,9 @@ UNKNOWN = {
     "reduce KeepNone() of buffer 'search'": simulation(reduce=KeepNone()),
     "drain DrainHalf() of buffer 'search'": simulation(drain=DrainHalf()),
     f"storage strategy {OwnStorage!r}": simulation(storage=Storage(strategy=OwnStorage)),
+    f"storage strategy {OwnStorage!r} of buffer 'own'": replace(
+        simulation(), buffers=[JobBuffer("own", policy=FlushAtSize(3), storage=Storage(strategy=OwnStorage))]
+    ),
 }
 
 
@@ -92,6 +97,11 @@ def test_a_part_that_cannot_be_lowered_is_named_with_the_way_out(part: str, mode
 def test_auto_takes_the_simpy_engine_for_what_cannot_be_lowered_and_says_so(model: Simulation) -> None:
     assert not compiled_engine.can_run(model)
     assert model.run(seed=1, engine="auto").engine == "simpy"
+
+
+def test_a_storage_strategy_that_no_buffer_has_can_be_lowered() -> None:
+    model = simulation(storage=Storage(strategy=OwnStorage))
+    assert compiled_engine.can_run(replace(model, buffers=[replace(model.buffers[0], storage=Storage())]))
 
 
 def test_auto_takes_the_compiled_engine_for_what_can_be_lowered_and_says_so() -> None:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
-from bufsim_tests.models import batches, column, columns, producer, simulate
+from bufsim_tests.models import batches, column, columns, producer, simulate, timed
 
 from bufsim import (
     Capacity,
     FlushAfterAge,
+    FlushAt,
     FlushAtSize,
     FlushEvery,
     JobBuffer,
@@ -20,6 +22,7 @@ from bufsim import (
     Stops,
     Storage,
 )
+from bufsim.engines.recording import LOSS_CAUSES
 
 DURABLE = Storage(durable=True)
 
@@ -231,3 +234,104 @@ def test_every_row_has_one_fate_and_levels_agree(storage: Storage) -> None:
     queue_losses = (result.jobs.loss_cause == "queue").sum()
     assert fates_of["flushed"] + queue_losses == ended.batch_size.sum()
     assert {"down", "in_flight", "queue", "capacity"} <= set(result.jobs.loss_cause.dropna())
+
+
+# --- storages and queues that differ ----------------------------------------------------------------------------------
+
+
+def every_way(*args: object, **options: object) -> Iterator[Result]:
+    """Run a model on both engines, at every record level."""
+    for engine in ("simpy", "compiled"):
+        for record in ("all", "flushes", "summary"):
+            yield timed(*args, **options).run(1, engine=engine, record=record)
+
+
+def lost_of(result: Result, buffer: str) -> dict[str, int]:
+    """Return for which causes a buffer lost how many jobs."""
+    lost = result.tally.buffers[buffer].lost
+    return {cause: count for cause, count in zip(LOSS_CAUSES, lost, strict=True) if count}
+
+
+def test_at_a_stop_a_buffer_in_memory_loses_what_a_durable_one_beside_it_keeps() -> None:
+    # kept: a flush of the jobs of 1 and 2 s is in flight from 2 to 5 s, the job of 3 s is buffered and stays;
+    # memory: the jobs of 1.5, 2.5 and 4 s are buffered at the stop, that of 6 s comes later
+    slow = JobBuffer("kept", policy=FlushAtSize(2), collect="x", flush_time=4.0, storage=DURABLE)
+    buffers = [slow, JobBuffer("memory", policy=NeverFlush(), collect="y")]
+    jobs = producer([1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0], queues=["x", "y", "x", "y", "x", "y", "y"])
+    for result in every_way(jobs, *buffers, stops=Stops(at=[5.0]), until=8.0):
+        assert lost_of(result, "kept") == {"in_flight": 2}
+        assert lost_of(result, "memory") == {"buffer": 3}
+        # a stop would lose, of kept: 2 from 2 to 5 s; of memory: 1 for 1 s, 2 for 1.5 s, 3 for 1 s, and 1 for 2 s
+        at_stop = [result.metric("mean_loss_at_stop_jobs", of) for of in ("kept", "memory", None)]
+        assert at_stop == [6 / 8, 9 / 8, 15 / 8]
+    assert columns(simulate(jobs, *buffers, stops=Stops(at=[5.0]), until=8.0), "jobs", "outcome", "loss_cause") == [
+        ("lost", "in_flight"),
+        ("lost", "buffer"),
+        ("lost", "in_flight"),
+        ("lost", "buffer"),
+        ("buffered", None),
+        ("lost", "buffer"),
+        ("buffered", None),
+    ]
+
+
+def test_the_storage_of_a_buffer_goes_before_that_of_the_simulation_both_ways() -> None:
+    buffers = [JobBuffer("a", policy=NeverFlush(), storage=Storage()), JobBuffer("b", policy=NeverFlush())]
+    for result in every_way([1.0, 2.0], *buffers, storage=DURABLE, stops=Stops(at=[5.0])):
+        assert (lost_of(result, "a"), lost_of(result, "b")) == ({"buffer": 2}, {})
+
+
+def test_each_buffer_loses_to_its_own_window_between_read_and_delete() -> None:
+    # all three take every job, and flush at 2 s: a reads until 2.5 s and loses two, b until 2.25 s and loses one
+    at_two = {"policy": FlushAt([2.0])}
+    wide = JobBuffer("a", **at_two, storage=Storage(durable=True, read_delete_window=0.5))
+    buffers = [wide, JobBuffer("b", **at_two), JobBuffer("c", **at_two, storage=DURABLE)]
+    storage = Storage(read_delete_window=0.25)
+    for result in every_way([1.0, 2.125, 2.375, 2.625], *buffers, storage=storage, until=3.0):
+        assert [lost_of(result, name) for name in "abc"] == [{"race": 2}, {"race": 1}, {}]
+        assert [result.metric("lost_race_jobs", name) for name in "abc"] == [2.0, 1.0, 0.0]
+        assert [result.tally.buffers[name].longest_flush for name in "abc"] == [0.5, 0.25, 0.0]
+        assert [result.tally.buffers[name].left for name in "abc"] == [1, 2, 3]
+
+
+def test_a_volatile_queue_loses_its_jobs_beside_a_durable_one_whose_workers_go_on() -> None:
+    # a job a queue at 1 and at 2 s, which take 4 s: gone has one in service and one waiting at the stop of 3 s
+    jobs = producer([1.0, 1.0, 2.0, 2.0], queues=["kept", "gone", "kept", "gone"])
+    workers = [PushWorkers(1, queue=queue, service=4.0) for queue in ("kept", "gone")]
+    model = {"workers": workers, "stops": Stops(at=[3.0]), "durable_queue": "kept", "until": 10.0}
+    for result in every_way(jobs, FlushAtSize(1), **model):
+        assert lost_of(result, "b") == {"queue": 2}
+        assert [result.metric("lost_in_queue_jobs", queue) for queue in ("kept", "gone")] == [0.0, 2.0]
+        assert [result.tally.queues[queue].completed for queue in ("kept", "gone")] == [2, 0]
+        # a stop would lose one from 1 s, and two from 2 s to 3 s
+        assert result.metric("mean_loss_at_stop_jobs") == pytest.approx(3 / 10)
+    for engine in ("simpy", "compiled"):
+        work = timed(jobs, FlushAtSize(1), **model).run(1, engine=engine)
+        assert columns(work, "work", "queue", "outcome", "finished_at") == [
+            ("kept", "completed", 5.0),
+            ("gone", "lost", None),
+            ("kept", "completed", 9.0),
+            ("gone", "lost", None),
+        ]
+
+
+def test_services_of_a_durable_queue_end_in_their_order_after_a_stop_took_others_from_between_them() -> None:
+    jobs = producer([1.0] * 6, queues=["kept", "gone"] * 3)
+    takes = {"kept": [9.0, 5.0, 7.0], "gone": [8.0, 4.0, 6.0]}
+    workers = [PushWorkers(2, queue=queue, service=times) for queue, times in takes.items()]
+    for engine in ("simpy", "compiled"):
+        model = timed(jobs, FlushAtSize(1), workers=workers, stops=Stops(at=[3.0]), durable_queue=["kept"])
+        work = columns(model.run(1, engine=engine), "work", "queue", "started_at", "finished_at")
+        # two start at 1 s, until 10 and 6 s; the third takes the place of the second
+        assert [times[1:] for times in work if times[0] == "kept"] == [(1.0, 10.0), (1.0, 6.0), (6.0, 13.0)]
+        assert [times[1:] for times in work if times[0] == "gone"] == [(1.0, None), (1.0, None), (None, None)]
+
+
+def test_jobs_that_pass_by_are_lost_with_a_volatile_queue_alone() -> None:
+    own = JobBuffer("b", policy=NeverFlush(), collect="x")
+    jobs = producer([0.0, 1.0, 2.0], queues=["x", "y", "z"])
+    for result in every_way(jobs, own, storage=DURABLE, stops=Stops(at=[5.0]), durable_queue=["x", "y"]):
+        assert lost_of(result, "b") == {}
+        assert dict(zip(LOSS_CAUSES, result.tally.bypassed_lost, strict=True))["queue"] == 1
+        # from 2 s to the stop
+        assert result.metric("mean_loss_at_stop_jobs") == pytest.approx(3 / 20)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import simpy
-from bufsim_tests.doubles import Forgetting, Rebuilding, Reversing
+from bufsim_tests.doubles import Copying, Forgetting, NoTake, Rebuilding, Reversing
 from bufsim_tests.models import batches, column, columns, producer, simulate, timed
 
 from bufsim import (
@@ -227,6 +227,75 @@ def test_two_jobs_of_one_id_are_refused_where_the_id_tells_jobs_apart() -> None:
     adds = [(time, lambda m: m.service.add(Job(queue_name="default", id="same"))) for time in (1.5, 2.5)]
     with pytest.raises(BufsimError, match="is taken; give every job its own, or none"):
         run_with(simulation, *adds)
+
+
+def test_each_buffer_has_its_jobs_in_its_own_storage() -> None:
+    buffers = [
+        JobBuffer("memory", policy=FlushEvery(5.0)),
+        JobBuffer("reversing", policy=FlushEvery(5.0), storage=Storage(strategy=Reversing)),
+        JobBuffer("forgetting", policy=FlushEvery(5.0), storage=Storage(strategy=Forgetting)),
+    ]
+    result = simulate([1.0, 2.0], *buffers)
+    # job 0 has rows 0, 1 and 2, job 1 has rows 3, 4 and 5; the tasks are those of the buffers in their order
+    assert columns(result, "jobs", "buffer", "work_id", "loss_cause") == [
+        ("memory", 0, None),
+        ("reversing", 3, None),
+        ("forgetting", 4, None),
+        ("memory", 1, None),
+        ("reversing", 2, None),
+        ("forgetting", None, "storage"),
+    ]
+
+
+@pytest.mark.parametrize("own", [Storage(), Storage(strategy=NoTake), Storage(strategy=Rebuilding)])
+def test_a_part_is_taken_from_the_storage_of_a_buffer_beside_another(own: Storage) -> None:
+    drained = [
+        JobBuffer("own", policy=FlushAtSize(3), drain=DrainAtMost(2), storage=own),
+        JobBuffer("shared", policy=FlushAtSize(3), drain=DrainAtMost(2)),
+    ]
+    result = simulate([1.0, 2.0, 3.0], *drained)
+    assert columns(result, "jobs", "job_id", "buffer", "outcome") == [
+        (0, "own", "flushed"),
+        (0, "shared", "flushed"),
+        (1, "own", "flushed"),
+        (1, "shared", "flushed"),
+        (2, "own", "buffered"),
+        (2, "shared", "buffered"),
+    ]
+
+
+def test_the_service_has_one_storage_that_leads_to_those_of_the_buffers() -> None:
+    buffers = [
+        JobBuffer("a", policy=NeverFlush()),
+        JobBuffer("b", policy=NeverFlush(), storage=Storage(strategy=Copying)),
+        JobBuffer("c", policy=NeverFlush()),
+    ]
+    seen: list[Any] = []
+
+    def look(model: Any) -> None:
+        storage = model.service.storage_strategy
+        seen.append((model.service.buffer_size(), storage.buffer_size(), storage.buffer_size([])))
+        seen.append((storage.buffer_size(["b", "unknown"]), storage.flush(["unknown"]), storage.flush([])))
+        # an id given twice is read twice, as recorded
+        seen.append({key: len(jobs) for key, jobs in storage.flush(["b", "c", "a", "c"]).items()})
+        seen.append({key: len(jobs) for key, jobs in storage.flush().items()})
+        first, second, third = model.strategies
+        seen.append((first is third, first is second))
+
+    run_with(timed([1.0, 2.0], *buffers), (3.0, look))
+    assert seen == [
+        ({"a": 2, "b": 2, "c": 2}, {"a": 2, "b": 2, "c": 2}, {}),
+        ({"b": 2, "unknown": 0}, {"unknown": []}, {}),
+        {"a": 2, "b": 2, "c": 0},
+        {"a": 0, "b": 0, "c": 0},
+        (True, False),
+    ]
+
+
+def test_buffers_without_a_storage_of_their_own_share_the_strategy_of_the_simulation() -> None:
+    buffers = [JobBuffer(name, policy=NeverFlush()) for name in ("a", "b")]
+    model = timed([1.0], *buffers).build(seed=1)
+    assert model.strategies == [model.service.storage_strategy] * 2
 
 
 def test_a_storage_that_gives_back_a_job_it_never_got_is_refused() -> None:

@@ -138,6 +138,11 @@ def test_a_ported_buffer_can_be_given_a_policy() -> None:
             "capacity must be a Capacity, such as Capacity(jobs=1000), got 1000",
         ),
         (
+            lambda: JobBuffer("b", policy=POLICY, storage=True),
+            InvalidTypeError,
+            "storage must be a Storage, such as Storage(durable=True), got True",
+        ),
+        (
             lambda: JobBuffer("b", policy=POLICY, collect=3),
             InvalidTypeError,
             "collect must be a queue's name or a function of the job, got 3",

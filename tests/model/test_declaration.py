@@ -49,7 +49,7 @@ def test_the_defaults_are_volatile_storage_a_durable_queue_and_no_stops() -> Non
     assert simulation.warm_up == 0.0
     assert simulation.storage == Storage()
     assert not simulation.storage.durable
-    assert simulation.durable_queue
+    assert simulation.durable_queue is True
     assert simulation.stops is None
 
 
@@ -78,7 +78,15 @@ FULL = declare(
 )
 
 
-@pytest.mark.parametrize("simulation", [declare(), FULL])
+OF_ITS_OWN = declare(
+    buffers=[JobBuffer("emails", policy=FlushAtSize(9), collect="email", storage=Storage(durable=True)), ALL],
+    storage=Storage(read_delete_window="30ms"),
+    durable_queue=["index"],
+    stops=Stops(at=[30.0]),
+)
+
+
+@pytest.mark.parametrize("simulation", [declare(), FULL, OF_ITS_OWN])
 def test_a_simulation_is_a_value(simulation: Simulation) -> None:
     again = pickle.loads(pickle.dumps(simulation))
     assert again == simulation
@@ -87,6 +95,33 @@ def test_a_simulation_is_a_value(simulation: Simulation) -> None:
     with pytest.raises(AttributeError):
         simulation.until = 5.0  # type: ignore[misc]
     assert not hasattr(simulation, "__dict__")
+
+
+def test_a_buffer_without_a_storage_of_its_own_has_that_of_the_simulation() -> None:
+    emails, everything = OF_ITS_OWN.buffers
+    assert OF_ITS_OWN.storage_of(emails) == Storage(durable=True)
+    assert OF_ITS_OWN.storage_of(everything) == Storage(read_delete_window=0.03)
+
+
+@pytest.mark.parametrize(
+    ("given", "held", "durable"),
+    [
+        (True, True, ["email", "index"]),
+        (False, False, []),
+        ("index", ("index",), ["index"]),
+        (["index", "email"], ("index", "email"), ["email", "index"]),
+        (iter(["email"]), ("email",), ["email"]),
+    ],
+)
+def test_queues_are_durable_all_none_or_by_name(given: object, held: object, durable: list[str]) -> None:
+    simulation = declare(durable_queue=given)
+    assert simulation.durable_queue == held
+    assert [queue for queue in simulation.queues if simulation.is_durable(queue)] == durable
+
+
+def test_queues_are_durable_that_a_reduce_of_the_users_own_may_name() -> None:
+    own = JobBuffer("own", policy=NeverFlush(), reduce=list)
+    assert declare(buffers=[own], durable_queue=["elsewhere"]).is_durable("elsewhere")
 
 
 def test_a_collect_of_the_users_own_may_take_anything() -> None:
@@ -110,6 +145,13 @@ def test_a_reduce_of_the_users_own_may_name_other_queues() -> None:
         ({"warm_up": -1}, "warm_up must be >= 0, got -1.0"),
         ({"warm_up": 60}, "warm_up must be < until, got warm_up=60.0, until=60.0"),
         ({"warm_up": 61}, "warm_up must be < until, got warm_up=61.0, until=60.0"),
+        ({"durable_queue": []}, "durable_queue must not be empty; where no queue is durable it is False"),
+        ({"durable_queue": ["email", "email"]}, "durable_queue must be unique, got 'email' twice; rename one"),
+        (
+            {"durable_queue": ["email", "indx"]},
+            "durable_queue must be True, False, or name queues of the producers, which are 'email', 'index', "
+            "got 'indx'; did you mean 'index'?",
+        ),
         (
             {"producers": []},
             "producers must not be empty; give at least one, such as [Producer('edits', Poisson(100.0))]",
@@ -168,7 +210,8 @@ def test_wrong_values_are_refused(options: dict[str, object], message: str) -> N
         ({"workers": [3]}, "workers must be a list such as [PushWorkers(3)], got [3]"),
         ({"storage": "sql"}, "storage must be a Storage, such as Storage(durable=True), got 'sql'"),
         ({"stops": 5.0}, "stops must be a Stops, such as Stops(at=[3600.0]), or None, got 5.0"),
-        ({"durable_queue": 1}, "durable_queue must be True or False, got 1"),
+        ({"durable_queue": 1}, "durable_queue must be True, False, or the names of the queues that are durable, got 1"),
+        ({"durable_queue": [1]}, "durable_queue must be a str, got 1"),
         ({"until": [60]}, "until must be a number, got [60]"),
     ],
 )

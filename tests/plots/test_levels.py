@@ -53,7 +53,7 @@ def test_a_volatile_queue_is_empty_after_a_stop():
     run = models.worked(stops=Stops(at=[5.0], downtime=1.0), durable_queue=False).run(seed=1)
     assert pairs(levels.waiting(run, "default"))[:3] == [(0, 0), (4, 2), (5, 0)]
     assert pairs(levels.in_service(run, "default"))[:3] == [(0, 0), (4, 1), (5, 0)]
-    assert pairs(levels.lasting(levels.queued(run)))[:3] == [(0, 0), (4, 3), (5, 0)]
+    assert pairs(levels.lasting(levels.queued(run, run.simulation.queues)))[:3] == [(0, 0), (4, 3), (5, 0)]
 
 
 def test_a_job_that_passes_by_is_queued_when_it_arrives():
@@ -62,12 +62,12 @@ def test_a_job_that_passes_by_is_queued_when_it_arrives():
     run = Simulation(
         producers=producers, buffers=buffers, workers=[PushWorkers(1, service=1.0)], until=10.0, durable_queue=False
     ).run(seed=1)
-    assert pairs(levels.lasting(levels.queued(run))) == [(0, 0), (2, 1), (3, 0), (5, 1), (6, 0)]
+    assert pairs(levels.lasting(levels.queued(run, run.simulation.queues))) == [(0, 0), (2, 1), (3, 0), (5, 1), (6, 0)]
 
 
 def test_jobs_that_reduce_throws_away_are_in_no_queue():
     run = models.worked(reduce=lambda jobs: [], durable_queue=False).run(seed=1)
-    assert not levels.queued(run).levels.any()
+    assert not levels.queued(run, run.simulation.queues).levels.any()
 
 
 def test_the_stops_are_those_of_the_run():

@@ -3,7 +3,19 @@ from __future__ import annotations
 import pytest
 from bufsim_tests import models
 
-from bufsim import FlushAtSize, FlushEvery, JobBuffer, Poisson, Producer, Simulation, Stops, Storage
+from bufsim import (
+    FlushAt,
+    FlushAtSize,
+    FlushEvery,
+    JobBuffer,
+    Poisson,
+    Producer,
+    PushWorkers,
+    Simulation,
+    Stops,
+    Storage,
+    vendure,
+)
 from bufsim.plots import LossAtStop
 
 
@@ -43,6 +55,42 @@ def test_a_volatile_queue_loses_its_jobs_too():
     frame = models.worked(durable_queue=False).run(seed=1).plot.loss_at_stop.frame()
     # queue: 3 jobs from 4 s, 2 from 6, 1 from 8 to 12 (one goes at 10, one comes), 2 from 17.5, 1 from 19.5
     assert rows(frame, "queue", "lost", "share") == near([(0, 9.5 / 20), (1, 4.5 / 20), (2, 4 / 20), (3, 2 / 20)])
+
+
+def test_only_volatile_storages_and_queues_lose_their_jobs():
+    at_two = {"policy": FlushAt([2.0])}
+    buffers = [
+        JobBuffer("kept", **at_two, collect="x", storage=Storage(durable=True)),
+        JobBuffer("memory", **at_two, collect="y"),
+    ]
+    workers = [PushWorkers(1, service=2.0)]
+    jobs = models.producer([1.0, 1.0, 1.5, 6.0], queues=["x", "y", "y", "x"])
+    run = models.simulate(jobs, *buffers, workers=workers, durable_queue=["x"], until=10.0)
+    frame = run.plot.loss_at_stop.frame()
+    # memory: 1 from 1 s, 2 from 1.5 to 2 s; queue y: 2 from 2 s, the first is done at 4 s, the second at 6 s
+    assert rows(frame, "buffered", "lost", "share") == near([(0, 9 / 10), (1, 0.5 / 10), (2, 0.5 / 10)])
+    assert rows(frame, "queue", "lost", "share") == near([(0, 6 / 10), (1, 2 / 10), (2, 2 / 10)])
+    assert rows(frame, "total", "lost", "share") == near([(0, 5 / 10), (1, 2.5 / 10), (2, 2.5 / 10)])
+    assert run.metric("mean_loss_at_stop_jobs") == pytest.approx(7.5 / 10)
+    ax = run.plot.loss_at_stop()
+    assert any(text.startswith("partly durable storage, partly durable queue · ") for text in texts(ax))
+
+
+def split(jobs):
+    """Reduce two jobs to new ones, one in queue x and one in y, so that no task is known to carry them."""
+    return [vendure.Job(queue_name=queue) for queue in ("x", "y")]
+
+
+def test_a_job_whose_task_is_not_known_is_where_the_tasks_of_its_flush_are():
+    buffer = JobBuffer("b", policy=FlushAtSize(2), reduce=split)
+    workers = [PushWorkers(1, queue="x", service=5.0), PushWorkers(1, queue="y", service=2.0)]
+    options = {"workers": workers, "storage": Storage(durable=True), "until": 10.0}
+    # both jobs are there from 1 s: in x until 6 s, in y until 3 s
+    for durable, span in ((["y"], 5), (["x"], 2), (False, 5)):
+        run = models.simulate(models.producer([1.0, 1.0], queues=["x", "y"]), buffer, durable_queue=durable, **options)
+        frame = run.plot.loss_at_stop.frame()
+        assert rows(frame, "total", "lost", "share") == near([(0, 1 - span / 10), (2, span / 10)])
+        assert run.metric("mean_loss_at_stop_jobs") == pytest.approx(2 * span / 10)
 
 
 def test_the_stops_of_the_run_are_counted_each():

@@ -66,6 +66,10 @@ def test_a_stop_loses_what_was_exposed_to_it(simulation, at, durable):
     # between two instants of the grid, where nothing happens
     at = (at + 0.37) * simulation.until / 30
     storage = replace(simulation.storage, durable=durable)
+    stored = [
+        replace(one, storage=one.storage and replace(one.storage, durable=not durable)) for one in simulation.buffers
+    ]
+    simulation = replace(simulation, buffers=stored)
     calm = replace(simulation, stops=None, storage=storage, until=math.nextafter(at, 0.0), warm_up=0.0)
     stopped = replace(simulation, stops=Stops(at=[at]), storage=storage, until=math.nextafter(at, math.inf))
     assert stopped.run(seed=SEED).jobs.lost_at.eq(at).sum() == exposed_at_the_end(calm)

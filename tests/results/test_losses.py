@@ -133,6 +133,31 @@ def test_what_a_model_can_lose_follows_from_its_declaration(options, causes):
     assert can_lose(model) is bool(causes)
 
 
+def test_what_each_buffer_can_lose_follows_from_its_own_storage_and_the_queues_that_its_jobs_reach():
+    buffers = [
+        JobBuffer("a", policy=NeverFlush(), collect="x", storage=Storage(durable=True, read_delete_window=0.1)),
+        JobBuffer("b", policy=NeverFlush(), collect="y"),
+        JobBuffer("c", policy=NeverFlush(), storage=Storage(durable=True, strategy=Keeping)),
+    ]
+    jobs = producer([1.0, 2.0], queues=["x", "y"])
+    model = timed(jobs, *buffers, stops=Stops(at=[5.0]), durable_queue="x")
+    assert [possible_causes(model, buffer) for buffer in buffers] == [
+        ("in_flight", "race"),
+        ("buffer", "in_flight", "queue"),
+        ("in_flight", "queue", "storage"),
+    ]
+    assert possible_causes(model) == ("buffer", "in_flight", "queue", "race", "storage")
+    calm = timed(jobs, *buffers[:1], storage=Storage(read_delete_window=0.1))
+    assert can_lose(calm)
+    assert not can_lose(timed(jobs, JobBuffer("b", policy=NeverFlush(), storage=Storage()), storage=calm.storage))
+
+
+def test_a_reduce_of_the_users_own_may_bring_jobs_to_a_volatile_queue():
+    own = JobBuffer("own", policy=NeverFlush(), reduce=list)
+    model = timed([1.0], own, stops=Stops(at=[5.0]), durable_queue=["default"])
+    assert "queue" in possible_causes(model, own)
+
+
 @settings(max_examples=60)
 @given(simulations())
 def test_nothing_is_lost_for_a_cause_that_the_declaration_rules_out_and_each_that_was_is_named(simulation):

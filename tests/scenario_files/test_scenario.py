@@ -32,7 +32,7 @@ policy = "size(200) | age(30s)"
 THE_WHOLE = bs.Simulation(
     until=7200,
     warm_up=300,
-    durable_queue=False,
+    durable_queue=["email"],
     producers=[
         bs.Producer(
             "edits",
@@ -59,6 +59,7 @@ THE_WHOLE = bs.Simulation(
             collect=["email"],
             reduce=bs.Merge(),
             flush_time=0.05,
+            storage=bs.Storage(),
         ),
     ],
     workers=[
@@ -224,6 +225,7 @@ RATES = st.floats(0.001, 1000.0)
 DISTRIBUTIONS = st.one_of(
     st.builds(bs.Constant, RATES), st.builds(bs.Gamma, RATES, RATES), st.builds(bs.Uniform, st.just(0.5), st.just(2.0))
 )
+STRATEGY = {"strategy": st.just(vendure.TestingJobBufferStorageStrategy)}
 BUFFERS = st.builds(
     bs.JobBuffer,
     st.just('b"\\\x7f'),
@@ -236,6 +238,7 @@ BUFFERS = st.builds(
     drain=st.one_of(st.just(bs.DrainAll()), st.builds(bs.DrainAtMost, st.integers(1, 9))),
     capacity=st.one_of(st.none(), st.builds(bs.Capacity, st.integers(1, 9), on_full=st.just("drop_oldest"))),
     flush_time=st.builds(bs.FlushTime, DISTRIBUTIONS, per_job=RATES),
+    storage=st.one_of(st.none(), st.just(bs.Storage()), st.builds(bs.Storage, durable=st.just(True), **STRATEGY)),
 )
 WORKERS = st.one_of(
     st.builds(bs.PushWorkers, st.integers(1, 9), service=DISTRIBUTIONS, backoff=st.builds(bs.Backoff, RATES)),
@@ -257,8 +260,8 @@ SIMULATIONS = st.builds(
     workers=st.lists(WORKERS, max_size=1),
     until=st.floats(60.0, 1e5),
     warm_up=st.sampled_from([0.0, 5.0]),
-    storage=st.builds(bs.Storage, durable=st.booleans(), strategy=st.just(vendure.TestingJobBufferStorageStrategy)),
-    durable_queue=st.booleans(),
+    storage=st.builds(bs.Storage, durable=st.booleans(), **STRATEGY),
+    durable_queue=st.sampled_from([True, False, ["q"]]),
     stops=st.one_of(
         st.none(), st.just(bs.Stops(at=[1, 2.5], downtime=1)), st.builds(bs.Stops, mean_time_between=RATES)
     ),
@@ -284,11 +287,38 @@ def test_given_draws_are_written_as_lists_and_read_back() -> None:
     assert read(text, Path()) == simulation
 
 
+OWN_STORAGE = """storage = { durable = true, read_delete_window = 0.03 }"""
+
+
+def test_storages_of_buffers_and_names_of_durable_queues_are_written_and_read_back() -> None:
+    simulation = read(SMALL.replace("[[producer]]", "durable_queue = ['default']\n[[producer]]") + OWN_STORAGE)
+    assert simulation.buffers[0].storage == bs.Storage(durable=True, read_delete_window=0.03)
+    assert simulation.durable_queue == ("default",)
+    text = scenario_text(simulation)
+    assert OWN_STORAGE in text
+    assert 'durable_queue = ["default"]' in text
+    assert read(text) == simulation
+
+
+@pytest.mark.parametrize(
+    ("said", "storage"),
+    [
+        ("'in_memory'", bs.Storage()),
+        ("'durable'", bs.Storage(durable=True)),
+        ("'durable(30ms)'", bs.Storage(durable=True, read_delete_window=0.03)),
+        ("{ read_delete_window = '30ms' }", bs.Storage(read_delete_window=0.03)),
+        ("'Storage(durable=True)'", bs.Storage(durable=True)),
+    ],
+)
+def test_the_storage_of_a_buffer_is_a_word_or_a_table(said: str, storage: bs.Storage) -> None:
+    assert read(f"{SMALL}storage = {said}").buffers[0].storage == storage
+
+
 def test_a_ported_buffer_is_written_by_its_name() -> None:
-    buffer = bs.JobBuffer.ported(vendure.CollectionJobBuffer(), policy=bs.NeverFlush(), drain=bs.DrainAtMost(5))
+    buffer = bs.JobBuffer.ported(vendure.CollectionJobBuffer(), policy=bs.NeverFlush(), storage=bs.Storage())
     producer = bs.Producer("p", bs.Poisson(1.0), queue="apply-collection-filters")
     text = scenario_text(bs.Simulation(producers=[producer], buffers=[buffer], until=60))
-    assert 'ported = "CollectionJobBuffer"\npolicy = "NeverFlush()"\ndrain = "DrainAtMost(n=5)"\n' in text
+    assert 'ported = "CollectionJobBuffer"\npolicy = "NeverFlush()"\nstorage = "in_memory"\n' in text
     assert scenario_text(read(text)) == text
 
 
@@ -306,6 +336,9 @@ UNWRITABLE: dict[str, dict[str, Any]] = {
     },
     "buffer 'b', reduce cannot be written in a scenario file": {
         "buffers": [bs.JobBuffer("b", policy=bs.NeverFlush(), reduce=lambda jobs: jobs)]
+    },
+    "buffer 'b', storage, strategy cannot be written in a scenario file": {
+        "buffers": [bs.JobBuffer("b", policy=bs.NeverFlush(), storage=bs.Storage(strategy=lambda: None))]
     },
     "storage, strategy cannot be written in a scenario file": {
         "storage": bs.Storage(strategy=lambda: vendure.InMemoryJobBufferStorageStrategy())
@@ -434,7 +467,18 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "yes for true": (
         "[[producer]]",
         "durable_queue = 'yes'\n[[producer]]",
-        "durable_queue: it must be true or false",
+        "a.toml: durable_queue must be True, False, or name queues of the producers, which are 'default', got 'yes'",
+    ),
+    "number for a storage": (
+        'id = "search"',
+        'id = "search"\nstorage = 5',
+        "a.toml: buffer 'search', storage must be a storage, one of storage, in_memory, durable, got 5",
+    ),
+    "unknown storage": (
+        'id = "search"',
+        'id = "search"\nstorage = "durabel"',
+        "a.toml: buffer 'search', storage has the unknown storage 'durabel' at character 1 of 'durabel'; known are "
+        "storage, in_memory, durable; did you mean 'durable'?",
     ),
     "empty title": ("[simulation]", "title = ''\n[simulation]", "a.toml: title must not be empty"),
 }

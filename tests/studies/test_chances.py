@@ -126,6 +126,42 @@ def test_what_a_model_cannot_have_follows_from_what_it_declares():
     assert "queue" not in impossible(model(stops=stops, durable_queue=False))
 
 
+def test_what_a_buffer_or_a_queue_cannot_have_is_its_own():
+    buffers = [
+        JobBuffer("kept", policy=FlushEvery(1.0), collect="email", storage=Storage(durable=True)),
+        JobBuffer("memory", policy=FlushEvery(1.0), collect="index", storage=Storage(read_delete_window=0.1)),
+    ]
+    simulation = Simulation(
+        producers=[Producer(name, Poisson(1.0), queue=name) for name in ("email", "index", "other")],
+        buffers=buffers,
+        until=60.0,
+        durable_queue=["email", "other"],
+        stops=Stops(at=[5.0]),
+    )
+    assert {"buffer", "race", "queue"} <= impossible(simulation, "kept")
+    assert not {"buffer", "race", "queue"} & impossible(simulation, "memory")
+    assert not {"buffer", "race", "queue"} & impossible(simulation)
+    assert ["queue" in impossible(simulation, queue) for queue in ("email", "index", "other")] == [True, False, True]
+
+
+def test_jobs_that_no_buffer_collects_may_be_lost_with_their_queue():
+    simulation = Simulation(
+        producers=[Producer(name, Poisson(1.0), queue=name) for name in ("email", "index")],
+        buffers=[JobBuffer("kept", policy=FlushEvery(1.0), collect="email")],
+        until=60.0,
+        durable_queue=["email"],
+        stops=Stops(at=[5.0]),
+    )
+    assert "queue" in impossible(simulation, "kept")
+    assert "queue" not in impossible(simulation)
+    assert "queue" not in impossible(simulation, "index")
+
+
+def test_a_window_of_its_own_may_fill_a_buffer_that_is_flushed_when_it_is_full():
+    room = {"capacity": Capacity(jobs=100), "storage": Storage(durable=True, read_delete_window=0.1)}
+    assert "capacity" not in impossible(buffered(FlushAtSize(100), **room))
+
+
 def buffered(policy, arrivals=None, **more):
     return Simulation(
         producers=[Producer("edits", Poisson(RATE) if arrivals is None else arrivals, keys=Zipf(9, 1.0))],

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 
 import pytest
 from bufsim_tests.models import drawn
@@ -21,6 +22,7 @@ from bufsim import (
     FlushWhenIdle,
     InvalidTypeError,
     InvalidValueError,
+    JobBuffer,
     Poisson,
     PollingWorkers,
     Producer,
@@ -63,6 +65,7 @@ def test_every_combination_has_a_name_that_says_its_values():
         ({"service": ["20ms"]}, lambda one: one.workers[0].service == Constant(0.02)),
         ({"storage": [Storage(durable=True)]}, lambda one: one.storage.durable),
         ({"durable_queue": [False]}, lambda one: not one.durable_queue),
+        ({"durable_queue": ["default"]}, lambda one: one.durable_queue == ("default",)),
         ({"warm_up": ["10s"]}, lambda one: one.warm_up == 10.0),
         ({"workers": [[]]}, lambda one: one.workers == ()),
         ({"arrivals_scale": [3]}, lambda one: one.producers[0].arrivals == Poisson(30.0)),
@@ -83,6 +86,25 @@ def test_a_whole_is_varied_before_its_parts_whatever_the_order():
         varied = only(drawn(), **over)
         assert varied.producers == (Producer("new", Poisson(6.0)),)
         assert varied.workers == (PushWorkers(9, service=Exponential(0.1)),)
+
+
+def test_storage_is_varied_in_all_buffers_also_where_one_had_its_own():
+    own = JobBuffer("own", policy=FlushEvery(5.0), storage=Storage(read_delete_window=1.0))
+    other = JobBuffer("other", policy=FlushEvery(5.0))
+    simulation, durable = replace(drawn(), buffers=[own, other]), Storage(durable=True)
+    varied = only(simulation, storage=[durable])
+    assert [varied.storage_of(buffer) for buffer in varied.buffers] == [durable, durable]
+    # other buffers do not bring theirs back, whatever is named first
+    for names in (("storage", "buffers"), ("buffers", "storage")):
+        over = {"storage": [durable], "buffers": [[own, other]]}
+        varied = only(drawn(), **{name: over[name] for name in names})
+        assert [varied.storage_of(buffer) for buffer in varied.buffers] == [durable, durable]
+
+
+@pytest.mark.parametrize("storage", [None, "durable"])
+def test_what_is_no_storage_is_not_varied(storage):
+    with pytest.raises(InvalidTypeError, match="storage must be a Storage, such as Storage"):
+        grid(drawn(), {"storage": [storage]})
 
 
 def test_a_workers_field_is_varied_for_those_that_have_it():

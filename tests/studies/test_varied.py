@@ -27,6 +27,7 @@ from bufsim.studies.varied import WORDS, choices, read
         ("capacity=capacity(8, on_full=drop_oldest)", [Capacity(jobs=8, on_full="drop_oldest")]),
         ("drain = all, 512 ,at_most(5, nbytes=1 kB)", [DrainAll(), DrainAtMost(512), DrainAtMost(5, 1000)]),
         ("storage=in_memory,durable", [Storage(), Storage(durable=True)]),
+        ("storage=durable(30ms)", [Storage(durable=True, read_delete_window=0.03)]),
         ("storage=storage(durable=true, read_delete_window=30ms)", [Storage(durable=True, read_delete_window=0.03)]),
         ("flush-time=50ms, flush_time(1s, per_job=2ms)", [FlushTime(0.05), FlushTime(1.0, per_job=0.002)]),
         ("workers=push(2), polling, none", [PushWorkers(2), PollingWorkers(), ()]),
@@ -34,7 +35,7 @@ from bufsim.studies.varied import WORDS, choices, read
         ("service=20ms, exponential(10ms)", [0.02, Exponential(0.01)]),
         ("failure=0.5,1e-3", [0.5, 0.001]),
         ("poll_interval=200ms", [0.2]),
-        ("durable_queue=true,false", [True, False]),
+        ("durable_queue=true,false,email", [True, False, "email"]),
         ("stops=none, 'stops(at=[5, 9])'".replace("'", ""), [None, Stops(at=[5.0, 9.0])]),
         ("reduce=merge", [Merge()]),
         ("until=1h,2h", [3600.0, 7200.0]),
@@ -57,6 +58,7 @@ def test_a_plan_file_gives_them_as_its_own_values() -> None:
         Capacity(jobs=9),
     ]
     assert choices("durable_queue", [True], name="vary")[0].words == "true"
+    assert choices("durable_queue", [["a", "b"]], name="vary")[0].value == ["a", "b"]
 
 
 @pytest.mark.parametrize(

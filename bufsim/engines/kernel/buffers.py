@@ -195,7 +195,7 @@ def start_flush(state: State, buffer: Buffer, now: float) -> None:
     buffer.rings = 0
     buffer.last_flush_start = now
     buffer.flushing = True
-    buffer.race_end = now + run.window
+    buffer.race_end = now + buffer.window
     if run.tallies:
         tallies.count_flush(run, state.tally, jobs, rows, buffer, cause, now)
         empty_ticks.note_vacancy(run, buffer, state.program, state.times, now)
@@ -203,7 +203,7 @@ def start_flush(state: State, buffer: Buffer, now: float) -> None:
     if np.isnan(fixed):
         fixed = state.draws[buffer.draws_first + buffer.started - buffer.draws_skipped]
     buffer.started += 1
-    buffer.end_at = rules.flush_end(now, run.window, fixed, buffer.per_job, buffer.flight_jobs)
+    buffer.end_at = rules.flush_end(now, buffer.window, fixed, buffer.per_job, buffer.flight_jobs)
 
 
 def write_flush(run: Run, rows: RowWindow, flushes: Records[Flush], buffer: Buffer, cause: int, now: float) -> None:

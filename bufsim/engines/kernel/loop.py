@@ -121,13 +121,13 @@ def stop(state: State, now: float) -> None:
             lose_rows(run, state.rows, state.tally, buffer, buffer.flight_head, buffer.flight_jobs, now, IN_FLIGHT)
             if run.tallies:
                 tallies.count_landing(run, state.tally, buffer, now)
-        if buffer.jobs > 0 and not run.durable:
+        if buffer.jobs > 0 and not buffer.durable:
             lose_rows(run, state.rows, state.tally, buffer, buffer.head, buffer.jobs, now, BUFFER)
             buffers.take(run, state.jobs, state.rows, buffer, buffer.jobs)
             buffers.write_size(state, buffer, now)
         if run.tallies:
             empty_ticks.note_vacancy(run, buffer, state.program, state.times, now)
-    if not run.durable_queue:
+    if not run.durable_queues:
         queues.lose_queues(state, now)
 
 

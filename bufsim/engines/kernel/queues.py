@@ -131,9 +131,10 @@ def count_enqueued(state: State, first: int, now: float) -> None:
         for task in range(first, run.task):
             queue, carried = state.queues[queue_of_task(run, state.jobs, tasks, task)], items_of(run, tasks, task)
             tallies.count_tasks(run, tally, queue, 1, carried, carried, now)
-    if not run.durable_queue:
+    if not run.durable_queues:
         for task in range(first, run.task):
-            tallies.enter_queue(run, tally, tasks, task, now)
+            if not state.queues[queue_of_task(run, state.jobs, tasks, task)].durable:
+                tallies.enter_queue(run, tally, tasks, task, now)
 
 
 def join(run: Run, queue: Queue, rows: RowWindow, tasks: TaskWindow, task: int) -> None:
@@ -142,7 +143,7 @@ def join(run: Run, queue: Queue, rows: RowWindow, tasks: TaskWindow, task: int) 
     if run.serves:
         tasks.seconds[STARTED_AT, at] = np.nan
         tasks.seconds[FINISHED_AT, at] = np.nan
-        if not run.durable_queue:
+        if not run.durable_queues:
             tasks.seconds[LOST_AT, at] = np.nan
         tasks.seconds[BUSY, at] = 0.0
         tasks.whole[TASK_ATTEMPTS, at] = 0
@@ -286,19 +287,27 @@ def fails(run: Run, queue: Queue, tasks: TaskWindow, draws: Floats, span: Span, 
 
 
 def lose_queues(state: State, now: float) -> None:
-    """Lose what waits, is in service or backs off in every queue."""
+    """Lose what waits, is in service or backs off in every volatile queue."""
     run, tasks = state.run[0], state.tasks
     for i in range(len(state.queues)):
         queue = state.queues[i]
+        if queue.durable:
+            continue
         task = queue.head
         for _ in range(queue.waiting):
             lose_task(state, task, now)
             task = tasks.whole[TASK_NEXT, task - run.task_first]
         queue.waiting = 0
         queue.free = queue.concurrency
-    for i in range(run.ends):
-        lose_task(state, state.heap[i].task, now)
+    ends = run.ends
     run.ends = 0
+    for i in range(ends):
+        time, task = state.heap[i].time, state.heap[i].task
+        if state.queues[queue_of_task(run, state.jobs, tasks, task)].durable:
+            # the heap that is made anew ends before i
+            push(run, state.heap, time, task)
+        else:
+            lose_task(state, task, now)
 
 
 def lose_task(state: State, task: int, now: float) -> None:
@@ -406,6 +415,7 @@ def serve_in_order(
         tasks.whole[TASK_ATTEMPTS, at] = 1 if started else 0
         if mixed:
             tasks.whole[TASK_FINISHED, at] = 1 if finished else 0
+            tasks.seconds[LOST_AT, at] = np.nan
         tasks.outcome[at] = COMPLETED if finished else (RUNNING if started else PENDING)
     queue.next_place += len(times)
 

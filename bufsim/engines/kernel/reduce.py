@@ -75,7 +75,7 @@ def keep_all_unserved(run: Run, tasks: TaskWindow, tally: Tally, buffer: Buffer,
     if run.tallies:
         run.task += buffer.flight_jobs
         tallies.count_tasks(run, tally, queue, buffer.flight_jobs, buffer.flight_jobs, 1, now)
-        if not run.durable_queue:
+        if not queue.durable:
             tallies.change_buffer_level(run, tally, buffer.index, tallies.EXPOSED, now, buffer.flight_jobs)
 
 

@@ -41,9 +41,7 @@ class Run(Record):
     # the declared model
     until: float
     start: float  # the end of the warm-up
-    window: float
-    durable: bool
-    durable_queue: bool
+    durable_queues: bool  # all of them are
     stops_first: int  # in `times`: stop 0, restart 0, stop 1, ...
     stops_last: int
     keys: int
@@ -127,6 +125,8 @@ class Buffer(Record, BufferCounts):
     drop_oldest: bool
     fixed: float  # NaN where it is drawn
     per_job: float
+    window: float  # between read and delete
+    durable: bool
     reduce: int
     # as it stands
     jobs: int
@@ -168,6 +168,7 @@ class Queue(Record, QueueCounts):
     workers: int
     in_order: bool  # what becomes of a task is known when it comes
     stores: bool  # a task can start, or be lost
+    durable: bool
     concurrency: int
     poll_interval: float
     per_item: float

@@ -241,7 +241,7 @@ def count_size(run: Run, tally: Tally, buffer: Buffer, now: float) -> None:
     change_buffer_level(run, tally, buffer.index, SIZE, now, delta)
     if run.counts_bytes:
         change_buffer_level(run, tally, buffer.index, NBYTES, now, buffer.held_nbytes - nbytes.value)
-    if not run.durable:
+    if not buffer.durable:
         change_buffer_level(run, tally, buffer.index, EXPOSED, now, delta)
 
 
@@ -254,7 +254,7 @@ def count_climb(
     buffer.arrivals += seen
     buffer.stored += seen
     climb(run, tally.levels[SIZE], tally.seconds, times)
-    if not run.durable:
+    if not buffer.durable:
         climb(run, tally.levels[EXPOSED], tally.seconds, times)
     if run.counts_bytes:
         nbytes = tally.levels[NBYTES]
@@ -396,7 +396,7 @@ def count_finish(
         queue.service_time += busy
         queue.longest_service = max(queue.longest_service, busy)
         count_end_to_end(run, tally, jobs, rows, tasks, task, now)
-    leave_queue(run, tally, rows, tasks, task, now)
+    leave_queue(run, tally, rows, tasks, queue, task, now)
 
 
 def count_end_to_end(
@@ -435,7 +435,7 @@ def count_lost_task(
     if index >= 0:
         run.landed_lost += tasks.whole[TASK_ROWS, at]
     count_loss(run, tally, lost_first, index < 0, tasks.whole[TASK_ROWS, at], now, QUEUE)
-    leave_queue(run, tally, rows, tasks, task, now)
+    leave_queue(run, tally, rows, tasks, queue, task, now)
 
 
 def enter_queue(run: Run, tally: Tally, tasks: TaskWindow, task: int, now: float) -> None:
@@ -444,9 +444,11 @@ def enter_queue(run: Run, tally: Tally, tasks: TaskWindow, task: int, now: float
     change_buffer_level(run, tally, tasks.small[TASK_BUFFER, at], EXPOSED, now, tasks.whole[TASK_ROWS, at])
 
 
-def leave_queue(run: Run, tally: Tally, rows: RowWindow, tasks: TaskWindow, task: int, now: float) -> None:
+def leave_queue(
+    run: Run, tally: Tally, rows: RowWindow, tasks: TaskWindow, queue: Queue, task: int, now: float
+) -> None:
     """Count that a stop cannot lose the rows of a task any more, and forget them."""
-    if not run.durable_queue:
+    if not queue.durable:
         at = task - run.task_first
         change_buffer_level(run, tally, tasks.small[TASK_BUFFER, at], EXPOSED, now, -tasks.whole[TASK_ROWS, at])
     forget_rows(run, rows, tasks, task)
