@@ -233,6 +233,11 @@ PAIRS = {
         FlushCron("*/5 * * * *", start=dt.datetime(2026, 1, 1, tzinfo=ZoneInfo("Asia/Tokyo"))),
     ),
     "the seed of a rate": (TimeVarying(math.sin, 1.0), TimeVarying(math.cos, 1.0)),
+    "a buffer's own storage": (
+        JobBuffer("a", policy=FlushAtSize(7)),
+        JobBuffer("a", policy=FlushAtSize(7), storage=Storage()),
+    ),
+    "the names of durable queues": (drawn(durable_queue=True), drawn(durable_queue=["default"])),
     "a moment": (dt.timedelta(1), dt.timedelta(2)),
     "a bound method": (Trace([0.0]).scaled, Trace([1.0]).scaled),
     "a partial's argument": (functools.partial(max, 1), functools.partial(max, 2)),
