@@ -20,6 +20,7 @@ from bufsim.plots.subjects import ScenarioSubject, is_wide, log_axis
 from bufsim.statistics import Interval
 from bufsim.studies.expressions import Expression, Limit, LimitVerdict, expression, metric
 from bufsim.studies.limit_checks import check_limits, joint
+from bufsim.studies.loss_rule import is_seen_to_lose
 from bufsim.studies.quantities import Quantity, limit_in_words
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class _Cell:
     value: Interval
     flush_rate: float
     verdict: LimitVerdict
+    loses: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +71,9 @@ class PolicyMap:
     """A metric of the policies ``FlushAtSize(size) | FlushAfterAge(age)`` as a map of sizes and ages.
 
     White lines join equal values of the metric, dotted ones equal flush rates. The outline is round the policies that
-    keep all limits; those of which that is undecided are hatched. Above the dashed line, age = (size − 1) / arrival
-    rate, the size comes first, below it the age. The star is what is done today.
+    keep all limits; those of which that is undecided are hatched; a cross is on those that lost jobs in any run. Above
+    the dashed line, age = (size − 1) / arrival rate, the size comes first, below it the age. The star is what is done
+    today.
     Sizes and ages stand at equal distances; between two of them the axes are log axes.
 
     Parameters
@@ -109,7 +112,7 @@ class PolicyMap:
         DataFrame
             One row per policy: scenario, label, size (jobs), age (s), estimate, low, high (in the metric's unit),
             flush_rate (per s), first ("size" or "age": what comes first, in the mean), limits ("pass", "fail" or
-            "undecided"; of all of them together), today, confidence, n.
+            "undecided"; of all of them together), loses (whether any run lost a job), today, confidence, n.
         """
         return pd.DataFrame(
             {
@@ -124,6 +127,7 @@ class PolicyMap:
                 # the size, if so many jobs arrive, in the mean, before the oldest reaches the age
                 "first": "size" if (cell.size - 1) / self._rate < cell.age else "age",
                 "limits": cell.verdict,
+                "loses": cell.loses,
                 "today": cell.subject.is_today,
                 "confidence": self.confidence,
                 "n": cell.value.n,
@@ -180,6 +184,7 @@ class PolicyMap:
                 result.interval(metric, subject.name, confidence=self.confidence),
                 result.interval("flush_rate", subject.name).estimate,
                 joint(check for check in checked if check.scenario == subject.name),
+                is_seen_to_lose(result.scenarios[subject.name], subject.name, result.measured),
             )
             for subject, found in bounds.items()
         ]
@@ -354,8 +359,12 @@ class PolicyMap:
         return sides
 
     def _draw_marks(self, ax: Axes, chosen: str | None) -> list[Artist]:
-        """Draw a star at what is done today, and a circle at the choice."""
+        """Draw a cross at what loses jobs, a star at what is done today, and a circle at the choice."""
         key: list[Artist] = []
+        losing = [self._place(cell) for cell in self._cells if cell.loses]
+        if losing:
+            columns, rows = np.array(losing, dtype=np.float64).T
+            key += ax.plot(columns, rows + _CORNER * 0.7, marker="X", markersize=8.0, label="loses jobs", **_MARK)
         for cell in self._cells:
             column, row = self._place(cell)
             if cell.subject.is_today:

@@ -182,6 +182,8 @@ class Selection:
         Level of the tie set and of the regret, each.
     unit : str
         Of the values, for the sentence.
+    left_out : str
+        Which scenarios were not looked at, and why; "" if all were.
     """
 
     chosen: str
@@ -191,6 +193,7 @@ class Selection:
     regret: float
     confidence: float
     unit: str = ""
+    left_out: str = ""
 
     @property
     def winner(self) -> str | None:
@@ -206,10 +209,11 @@ class Selection:
             What follows each number; by default the unit of the values.
         """
         shown = f"{self.estimate} {self.unit if unit is None else unit}".rstrip()
+        left_out = f"; {self.left_out}" if self.left_out else ""
         if self.winner is not None:
-            return f"{self.chosen} is the best, with {shown}"
+            return f"{self.chosen} is the best, with {shown}{left_out}"
         others = ", ".join(self.tie_set[1:])
-        return f"{self.chosen} has the best mean, {shown}; not separable from it: {others}"
+        return f"{self.chosen} has the best mean, {shown}; not separable from it: {others}{left_out}"
 
     def __str__(self) -> str:
         return self.sentence()

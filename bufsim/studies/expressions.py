@@ -394,7 +394,7 @@ def cost(
     per_work: float = 0.0,
     per_job_second: float = 0.0,
     per_byte_second: float = 0.0,
-    per_lost_job: float = 0.0,
+    per_lost_job: float | None = None,
     of: str | None = None,
 ) -> Expression:
     """The cost per second of running: each price times how often, or how long, a second of time sees it.
@@ -415,9 +415,10 @@ def cost(
         seconds cost λ·w of it a second, by Little's law.)
     per_byte_second : float
         For one byte in the buffer for one second: the price of memory.
-    per_lost_job : float
-        For each job lost, of whatever cause. A run without stops loses none to them: then add what a stop would lose,
-        times the stops a second: ``0.05 / 86400 * metric("mean_loss_at_stop_jobs")``.
+    per_lost_job : float, optional
+        For each job lost, of whatever cause, > 0: that jobs may be lost for nothing is said with `allow_loss`, where
+        an option is chosen. A run without stops loses none to them: then add what a stop would lose, times the stops a
+        second: ``0.05 / 86400 * metric("mean_loss_at_stop_jobs")``.
     of : str, optional
         Of which buffer; None: all together. (Not with `per_work`, which is about queues.)
 
@@ -434,8 +435,12 @@ def cost(
         "enqueued_rate_per_s": checks.not_negative("per_work", per_work),
         "mean_buffer_size_jobs": checks.not_negative("per_job_second", per_job_second),
         "mean_buffer_nbytes": checks.not_negative("per_byte_second", per_byte_second),
-        "lost_rate_per_s": checks.not_negative("per_lost_job", per_lost_job),
+        "lost_rate_per_s": 0.0 if per_lost_job is None else checks.not_negative("per_lost_job", per_lost_job),
     }
+    if per_lost_job == 0.0:
+        raise InvalidValueError(
+            "per_lost_job must be > 0, got 0; leave it out, and say with allow_loss that jobs may be lost for nothing"
+        )
     if of is not None and per_work:
         raise InvalidValueError(f"per_work is about queues, not about buffer {of!r}; leave out one of them")
     parts = [price * metric(name, of) for name, price in prices.items() if price]

@@ -11,9 +11,11 @@ from bufsim.statistics import Interval
 from bufsim.studies.estimates import Evaluation, UndefinedError
 from bufsim.studies.expressions import Expression, Limit, LimitVerdict
 from bufsim.studies.limit_checks import LimitCheck, check_limits, joint, nearest
-from bufsim.studies.loss_rule import check_loss, implied_limit, loss_terms
+from bufsim.studies.loss_rule import check_loss, counts_lost_jobs, implied_limit, is_seen_to_lose, loss_terms
 from bufsim.studies.scenarios import Option
 
+_MOST_NAMED = 4
+"""So many options that lose jobs, or are undecided, are named; the table has them all."""
 Evaluate = Callable[[Expression, str], Evaluation]
 """From an expression and a scenario to its values over the replications."""
 
@@ -76,6 +78,8 @@ class JudgedOption:
         Why it is undecided, where that is not a limit's doing.
     losses : tuple of LimitCheck
         Of each load at which it loses jobs, and the question does not say what they are worth: why it fails.
+    is_seen_to_lose : bool
+        Whether any run of it lost a job, at any load, whatever that is worth.
     """
 
     option: Option
@@ -84,6 +88,7 @@ class JudgedOption:
     value: Interval | None
     reason: str = ""
     losses: tuple[LimitCheck, ...] = ()
+    is_seen_to_lose: bool = False
 
     @property
     def name(self) -> str:
@@ -109,6 +114,22 @@ class JudgedOption:
         known = [number for number in needed if number is not None]
         return max(known) if self.verdict == "undecided" and known and len(known) == len(needed) else None
 
+    @property
+    def runs_to_settle(self) -> int | None:
+        """How many runs without a lost job would show that it qualifies; None if one was lost, or more is open."""
+        unsettled = [check for check in self.checks if check.verdict == "undecided"]
+        needed = [check.runs_to_settle for check in unsettled if counts_lost_jobs(check.limit.expression)]
+        known = [number for number in needed if number is not None]
+        if self.verdict != "undecided" or self.reason or self.is_seen_to_lose or len(known) < len(unsettled):
+            return None
+        return max(known)
+
+
+def some(listed: Sequence[str]) -> str:
+    """The first few of a list, and how many there are besides."""
+    more = f"; and {len(listed) - _MOST_NAMED} more" if len(listed) > _MOST_NAMED else ""
+    return "; ".join(listed[:_MOST_NAMED]) + more
+
 
 def judge_options(
     choices: Sequence[Option], question: Question, scenarios: Mapping[str, Simulation], evaluate: Evaluate
@@ -128,10 +149,11 @@ def _judge(
     if option.missing:
         return JudgedOption(option, "undecided", (), None, f"did not finish: {', '.join(option.missing)}")
     losses = question.check_losses(option.names, scenarios, evaluate)
+    loses = any(is_seen_to_lose(scenarios[name], name, evaluate) for name in option.names)
     limits = check_limits(question.limits, option.names, evaluate, confidence=question.confidence, family=family)
     checks = (*limits, *losses)
     try:
         value = evaluate(question.objective, option.base()).interval(question.confidence)
     except UndefinedError as error:
-        return JudgedOption(option, "undecided", checks, None, error.reason, losses)
-    return JudgedOption(option, joint(checks), checks, value, losses=losses)
+        return JudgedOption(option, "undecided", checks, None, error.reason, losses, loses)
+    return JudgedOption(option, joint(checks), checks, value, "", losses, loses)

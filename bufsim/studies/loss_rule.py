@@ -21,6 +21,8 @@ WAY_OUT = (
     "A price for a lost job (per_lost_job), a limit on the loss (lost_share <= 1 %), or allow_loss, lets options "
     "qualify that lose jobs"
 )
+LOSES = "It loses"
+"""So begins the sentence of one that was seen to lose jobs."""
 # what arrives while the server is down is lost under every policy alike
 _NOT_ITS_DOING = ("down",)
 
@@ -85,6 +87,17 @@ def _causes(term: Term) -> set[str]:
     return set() if row.event is None or row.kind == "model" else set(row.event.causes) & set(LOSS_CAUSES)
 
 
+def counts_lost_jobs(expression: Expression) -> bool:
+    """Whether an expression counts jobs that buffers lose."""
+    return any(_causes(term) for term in expression.terms)
+
+
+def is_seen_to_lose(simulation: Simulation, scenario: str, evaluate: Callable[[Expression, str], Evaluation]) -> bool:
+    """Whether any run of a scenario lost a job, but for those that came while the server was down."""
+    limit = implied_limit(simulation, ())
+    return limit is not None and bool((evaluate(limit.expression, scenario).raw() > 0.0).any())
+
+
 def check_loss(
     limit: Limit | None, scenario: str, evaluate: Callable[[Expression, str], Evaluation], confidence: float
 ) -> LimitCheck | None:
@@ -116,7 +129,7 @@ def loss_sentence(scenarios: Sequence[tuple[str, Simulation, Sequence[Tally]]]) 
     lost = {load: (lost_share(tallies), loss_text(tallies)) for load, _, tallies in scenarios if loss_text(tallies)}
     if lost:
         load = max(lost, key=lambda load: lost[load][0])
-        return f"It loses{load} {lost[load][1]}; {SURVIVORS}"
+        return f"{LOSES}{load} {lost[load][1]}; {SURVIVORS}"
     if not any(can_lose(simulation) for _, simulation, _ in scenarios):
         return ""
     kept = [tally for _, _, tallies in scenarios for tally in tallies]

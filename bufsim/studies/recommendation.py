@@ -19,15 +19,12 @@ from bufsim.studies.answers import Answer
 from bufsim.studies.comparisons import against, percent, tie_in_words
 from bufsim.studies.estimates import UndefinedError, deterministic_text
 from bufsim.studies.expressions import Limit
-from bufsim.studies.judging import JudgedOption, Question, judge_options
+from bufsim.studies.judging import JudgedOption, Question, judge_options, some
 from bufsim.studies.limit_checks import COLUMNS, Headroom, LimitCheck, check_limits, hopeless, nearest
-from bufsim.studies.loss_rule import WAY_OUT, loss_sentence
+from bufsim.studies.loss_rule import LOSES, WAY_OUT, loss_sentence
 from bufsim.studies.quantities import limit_in_words
 from bufsim.studies.scenarios import Option, in_words, option_name, options
 from bufsim.studies.study_numbers import StudyNumbers
-
-_MOST_NAMED = 4
-"""So many options that lose jobs, or are undecided, are named; the table has them all."""
 
 
 def _verdict_counts(judged: Sequence[JudgedOption]) -> str:
@@ -177,7 +174,32 @@ class Recommendation(Answer):
         losing = [(option.name, nearest(option.losses)) for option in self.losing]
         if losing:
             listed = [f"{name} ({check.text()})" for name, check in losing if check is not None]
-            yield f"Lose jobs, and so do not qualify: {_first(listed)}. {WAY_OUT}."
+            yield f"Lose jobs, and so do not qualify: {some(listed)}. {WAY_OUT}."
+
+    @property
+    def never_seen_to_lose(self) -> tuple[JudgedOption, ...]:
+        """The options of which no run lost a job, and that only lack runs to qualify, where the choice loses jobs."""
+        if self.choice is None:
+            return ()
+        chosen = next(option for option in self.judged_options if option.name == self.choice.name)
+        if not chosen.is_seen_to_lose and not self.choice.loss.startswith(LOSES):
+            return ()
+        return tuple(option for option in self.judged_options if option.runs_to_settle is not None)
+
+    def _of_never_seen(self) -> Iterator[str]:
+        """The options that may lose nothing, to be settled before one that loses is chosen."""
+        assert self.choice is not None
+        unit = self.question.objective.unit
+        listed = [
+            f"{option.name} ({f'{option.value} {unit}'.rstrip()}; {option.runs_to_settle:,} runs, none with a loss, "
+            "would settle it)"
+            for option in self.never_seen_to_lose
+        ]
+        if listed:
+            yield (
+                f"Never seen to lose a job, and undecided for lack of runs alone: {some(listed)}. "
+                f"Settle that first: {self.choice.name} does lose jobs."
+            )
 
     @property
     def better_but_undecided(self) -> tuple[JudgedOption, ...]:
@@ -203,7 +225,7 @@ class Recommendation(Answer):
             for option in self.better_but_undecided
         ]
         if listed:
-            yield f"Better, but undecided: {_first(listed)}."
+            yield f"Better, but undecided: {some(listed)}."
 
     def sentence(self) -> str:
         """The whole answer."""
@@ -216,6 +238,7 @@ class Recommendation(Answer):
 
     def _of_choice(self) -> Iterator[str]:
         assert self.choice is not None
+        yield from self._of_never_seen()
         yield f"{self.choice.name} {self._kept()}{self._value()}{self._gain()}{self._basis()}."
         if self.choice.loss:
             yield f"{self.choice.loss}."
@@ -360,12 +383,6 @@ def _open_limits(option: JudgedOption) -> str:
     """The limits that an option breaks, or of which that is open, each with its verdict."""
     worst = _worst(check for check in option.checks if check.verdict != "pass")
     return "; ".join(f"{limit_in_words(check.limit)} ({check.verdict}: {check.text()})" for check in worst)
-
-
-def _first(listed: Sequence[str]) -> str:
-    """The first few of a list, and how many there are besides."""
-    more = f"; and {len(listed) - _MOST_NAMED} more" if len(listed) > _MOST_NAMED else ""
-    return "; ".join(listed[:_MOST_NAMED]) + more
 
 
 Rerun = Callable[[Mapping[str, Simulation], int], StudyNumbers]
@@ -525,7 +542,7 @@ def _loss(numbers: StudyNumbers, question: Question, option: Option) -> str:
             for scale, name in option.scenarios
         ]
     )
-    if not text or text.startswith("It loses"):
+    if not text or text.startswith(LOSES):
         return text
     # none seen is not none that can be: at the highest load the bounds say how far it is
     scale, name = option.scenarios[-1]

@@ -15,6 +15,7 @@ from bufsim.studies.comparisons import Comparisons, Pairs
 from bufsim.studies.estimates import UndefinedError
 from bufsim.studies.expressions import Expression, expression, one_objective
 from bufsim.studies.expressions import margin as read_margin
+from bufsim.studies.loss_rule import is_allowed
 from bufsim.studies.study_numbers import IncompleteError
 from bufsim.studies.study_result import StudyResult
 
@@ -39,6 +40,8 @@ class Goals:
         Whether the objective is to be low.
     indifference : Margin or None
         What the best may be missed by.
+    allow_loss : bool
+        Whether a scenario that loses jobs may be the best although the objective does not price them.
     """
 
     half_widths: Mapping[Expression, Margin]
@@ -48,6 +51,7 @@ class Goals:
     objective: Expression | None = None
     is_cost: bool = True
     indifference: Margin | None = None
+    allow_loss: bool = False
 
     @classmethod
     def of(
@@ -59,6 +63,7 @@ class Goals:
         minimise: str | Expression | None,
         maximise: str | Expression | None,
         indifference: object,
+        allow_loss: object = False,
     ) -> Goals:
         """The goals as `Study.run_until` takes them, validated; there must be at least one."""
         widths = {expression(name): size for name, size in (half_widths or {}).items()}
@@ -71,7 +76,8 @@ class Goals:
         if minimise is not None or maximise is not None:
             objective, is_cost = one_objective(minimise, maximise)
             small = None if indifference is None else read_margin("indifference", indifference, objective.unit)
-            return replace(goals, objective=objective, is_cost=is_cost, indifference=small)
+            allowed = is_allowed(allow_loss)
+            return replace(goals, objective=objective, is_cost=is_cost, indifference=small, allow_loss=allowed)
         if not margins and not listed:
             raise InvalidValueError(
                 "run_until needs something to reach: half_widths={'mean_wait': '1 %'}, separated=['mean_wait'], "
@@ -107,8 +113,8 @@ class Goals:
         if self.objective is None:
             return None
         if self.is_cost:
-            return result.best(minimise=self.objective, confidence=confidence)
-        return result.best(maximise=self.objective, confidence=confidence)
+            return result.best(minimise=self.objective, allow_loss=self.allow_loss, confidence=confidence)
+        return result.best(maximise=self.objective, allow_loss=self.allow_loss, confidence=confidence)
 
     def _wide(self, result: StudyResult, confidence: float) -> Iterator[str]:
         wanted = {metric.name: margin for metric, margin in self.half_widths.items()}

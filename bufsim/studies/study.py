@@ -181,6 +181,7 @@ class Study:
         minimise: str | Expression | None = None,
         maximise: str | Expression | None = None,
         indifference: object = None,
+        allow_loss: bool = False,
         first: int = 10,
         most: int = 640,
         confidence: float = 0.95,
@@ -203,6 +204,8 @@ class Study:
             differences within `margin` may be called equivalent.
         minimise, maximise : str or Expression, optional
             Find the best scenario, or one that is shown to be within `indifference` of it, such as ``"1 %"``.
+        allow_loss : bool
+            Whether a scenario that loses jobs may be the best although the objective does not price them.
         first, most : int
             Replications at the first and the last look.
         confidence : float
@@ -220,7 +223,7 @@ class Study:
         (True, 10)
         """
         checks.one_of("engine", engine, ("auto", "simpy", "compiled"))
-        goals = Goals.of(half_widths, separated, pairs, margin, minimise, maximise, indifference)
+        goals = Goals.of(half_widths, separated, pairs, margin, minimise, maximise, indifference, allow_loss)
         runner = ReplicationRunner(self.scenarios, self.seed, engine)
 
         def run(replications: int) -> StudyResult:

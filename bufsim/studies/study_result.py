@@ -12,10 +12,11 @@ from bufsim.simulation import Engine, Simulation
 from bufsim.statistics import Selection, select_best
 from bufsim.statistics.comparisons import NO_PROOF
 from bufsim.studies.comparisons import Comparisons, Front, Pairs, compare, front
+from bufsim.studies.estimates import UndefinedError
 from bufsim.studies.expressions import Expression, Limit, all_limits, expression, one_objective
-from bufsim.studies.judging import Question
+from bufsim.studies.judging import Question, some
 from bufsim.studies.limit_checks import LimitChecks, check_limits
-from bufsim.studies.loss_rule import is_allowed
+from bufsim.studies.loss_rule import WAY_OUT, is_allowed
 from bufsim.studies.progress import Progress
 from bufsim.studies.recommendation import FollowUp, Recommendation, recommend
 from bufsim.studies.running import ReplicationRunner
@@ -108,18 +109,21 @@ class StudyResult(StudyNumbers):
         *,
         minimise: str | Expression | None = None,
         maximise: str | Expression | None = None,
+        allow_loss: bool = False,
         confidence: float | None = None,
     ) -> Selection:
         """The scenario with the lowest (or highest) value, with all that are not separable from it.
 
         The set of these holds every truly best scenario with probability `confidence`; a single winner is named only
-        where every other is separated from it. Does not depend on the order of the scenarios, and looks at this value
-        alone: a scenario that loses jobs may be the best. `recommend` looks at loss too.
+        where every other is separated from it. Does not depend on the order of the scenarios. One that loses jobs is
+        left out, unless the objective prices a lost job (``cost(per_lost_job=...)``) or `allow_loss` is given.
 
         Parameters
         ----------
         minimise, maximise : str or Expression
             One of them: what is to be low, such as ``"mean_wait"`` or ``cost(per_flush=0.4)``, or high.
+        allow_loss : bool
+            Whether a scenario that loses jobs may be the best although the objective does not price them.
         confidence : float, optional
             Of the tie set, and of the bound on the regret.
 
@@ -127,6 +131,11 @@ class StudyResult(StudyNumbers):
         -------
         Selection
             As text it is one sentence.
+
+        Raises
+        ------
+        UndefinedError
+            If every scenario loses jobs, or the value is undefined in one.
 
         Examples
         --------
@@ -138,11 +147,22 @@ class StudyResult(StudyNumbers):
         'FlushAtSize(20)'
         """
         objective, is_cost = one_objective(minimise, maximise)
-        exact = self.replications <= NO_PROOF and all(map(self.is_deterministic, self.finished))
+        question = Question(objective, is_cost, (), self._level(confidence), is_allowed(allow_loss))
+        losses = question.check_losses(self.finished, self.scenarios, self.measured)
+        losing = {check.scenario: f"{check.scenario} ({check.text()})" for check in losses}
+        left = [name for name in self.finished if name not in losing]
+        if not left:
+            raise UndefinedError(f"none is the best, since all lose jobs: {some(list(losing.values()))}", WAY_OUT)
+        if len(self.finished) > 1:
+            self._check_paired()
         selection = select_best(
-            self.samples(objective), confidence=self._level(confidence), lower_is_better=is_cost, exact=exact
+            {name: self.measured(objective, name).values() for name in left},
+            confidence=question.confidence,
+            lower_is_better=is_cost,
+            exact=self.replications <= NO_PROOF and all(map(self.is_deterministic, left)),
         )
-        return replace(selection, unit=objective.unit)
+        left_out = f"left out, since they lose jobs: {some(list(losing.values()))}" if losing else ""
+        return replace(selection, unit=objective.unit, left_out=left_out)
 
     def pareto(self, x: str | Expression, y: str | Expression, *, confidence: float | None = None) -> Front:
         """The Pareto front of two objectives: which scenarios are on it, and which are not separable from it.

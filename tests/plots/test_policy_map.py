@@ -5,11 +5,13 @@ An age of 2.5 s takes the three jobs at 0, 1 and 2 s after the first, at 3.5, 6.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from bufsim_tests import models
 
-from bufsim import Deterministic, FlushAfterAge, FlushAtSize
+from bufsim import Capacity, Deterministic, FlushAfterAge, FlushAtSize
 from bufsim.studies.scenarios import policy_grid
 
 TODAY = FlushAtSize(4) | FlushAfterAge(20.0)
@@ -45,6 +47,20 @@ def test_limits_are_kept_by_those_whose_values_keep_them(result):
     kept = {key: MAX_WAIT[key] <= 2.7 and FLUSHES[key] / 41.0 <= 0.4 for key in MAX_WAIT}
     assert {key: verdict == "pass" for key, verdict in cells(frame, "limits").items()} == kept
     assert set(frame["limits"]) == {"pass", "fail"}
+
+
+def test_a_cross_is_on_those_that_lose_jobs(result):
+    # room for 3: of size 2 there are never more, and an age of 2.5 s takes the three that have come; the others fill it
+    loses = {key: key[0] > 2 and key[1] > 2.5 for key in MAX_WAIT}
+    model = models.edits(Deterministic(1.0))
+    small = replace(model, buffers=[replace(model.buffers[0], capacity=Capacity(jobs=3))])
+    plot = models.studied(small, policy=policy_grid(size=[2, 4, 8], age=[2.5, 20.0]), baseline=TODAY).plot.policy_map
+    assert cells(plot.frame("max_wait"), "loses") == loses
+    (crosses,) = [line for line in plot("max_wait").lines if line.get_label() == "loses jobs"]
+    places = zip(crosses.get_xdata().tolist(), np.round(crosses.get_ydata()).tolist(), strict=True)
+    assert set(places) == {(1.0, 1.0), (2.0, 1.0)}
+    assert not any(cells(result.plot.policy_map.frame("max_wait"), "loses").values())
+    assert all(line.get_label() != "loses jobs" for line in result.plot.policy_map("max_wait").lines)
 
 
 def test_the_heat_is_the_frame_a_row_an_age_and_a_column_a_size(result):

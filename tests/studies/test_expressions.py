@@ -158,6 +158,15 @@ def test_a_cost_is_prices_times_rates():
     assert eval(repr(found)) == found
 
 
+def test_a_lost_job_that_costs_nothing_is_said_otherwise():
+    with pytest.raises(
+        InvalidValueError, match=re.escape("per_lost_job must be > 0, got 0; leave it out, and say with")
+    ):
+        cost(per_flush=1.0, per_lost_job=0)
+    with pytest.raises(InvalidValueError, match="per_lost_job must be >= 0, got -1"):
+        cost(per_flush=1.0, per_lost_job=-1)
+
+
 def test_a_cost_may_be_of_one_buffer():
     assert cost(per_flush=2.0, of="search").terms == (2.0 * metric("flush_rate", of="search")).terms
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import re
 
 import pytest
@@ -13,10 +14,12 @@ from bufsim import (
     JobBuffer,
     Poisson,
     Producer,
+    Simulation,
     Stops,
     Storage,
 )
 from bufsim.plots import Pareto
+from bufsim.studies.estimates import UndefinedError
 from bufsim.studies.expressions import expression, limit
 from bufsim.studies.loss_rule import implied_limit, loss_terms
 from bufsim.studies.plan import Plan
@@ -101,6 +104,69 @@ def test_a_model_that_cannot_lose_is_asked_nothing():
     assert answer.choice.name == repr(RARELY)
     assert "lost" not in answer.sentence().lower()
     assert "lose" not in answer.sentence().lower()
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    # room for 65 jobs: of some 50 that come in a second there are more in 1.7 % of seconds (by Poisson's law), of some
+    # 35 in 0.7 s never in practice
+    model = Simulation(
+        producers=[Producer("jobs", Poisson(50.0))],
+        buffers=[JobBuffer("b", policy=FlushEvery(1.0), capacity=Capacity(jobs=65))],
+        until=100.0,
+    )
+    return Study(model, policy=[FlushEvery(1.0), FlushEvery(0.7)], seed=3).run(20, progress=False)
+
+
+def test_what_was_never_seen_to_lose_is_to_be_settled_before_what_loses_is_chosen(drawn):
+    answer = drawn.recommend(minimise="flush_rate", subject_to="lost_share <= 1 %", fresh=0)
+    assert [option.verdict for option in answer.judged_options] == ["pass", "undecided"]
+    assert answer.choice.name == repr(FlushEvery(1.0))
+    (safe,) = answer.never_seen_to_lose
+    # none of 368 runs, and not of 367, shows at 97.5 % (two options compete) that fewer than 1 % of runs lose
+    assert safe.runs_to_settle == safe.replications_needed == 368
+    assert 0.99**368 < 0.025 < 0.99**367
+    first = answer.sentences()[1]
+    assert "Never seen to lose a job, and undecided for lack of runs alone: every 0.7 s (1.4" in first
+    assert "; 368 runs, none with a loss, would settle it). Settle that first: every 1 s does lose jobs." in first
+    # of a looser limit fewer are needed; of one on other things none would do
+    wide = drawn.recommend(minimise="flush_rate", subject_to="lost_share <= 10 %", fresh=0)
+    (safe,) = wide.never_seen_to_lose
+    assert safe.runs_to_settle == math.ceil(math.log(0.025) / math.log(0.9))
+    other = drawn.recommend(minimise="flush_rate", subject_to=["lost_share <= 1 %", "mean_wait <= 350ms"], fresh=0)
+    assert "Settle that first" not in other.sentence()
+
+
+def test_where_the_choice_loses_nothing_there_is_nothing_to_settle_first(drawn):
+    answer = drawn.recommend(minimise="flush_rate", fresh=0)
+    assert (answer.choice.name, answer.never_seen_to_lose) == (repr(FlushEvery(0.7)), ())
+
+
+def test_the_best_loses_no_jobs_unless_that_is_priced_or_allowed(result):
+    best = result.best(minimise="flush_rate")
+    assert best.winner == repr(OFTEN)
+    assert "left out, since they lose jobs: FlushEvery(20.0) (49.49" in str(best)
+    assert result.best(minimise="flush_rate", allow_loss=True).winner == repr(RARELY)
+    assert result.best(minimise="flush_rate", allow_loss=True).left_out == ""
+    assert result.best(minimise="flush_rate + 0.01 * lost_rate_per_s").winner == repr(RARELY)
+    only = result.without(repr(OFTEN))
+    with pytest.raises(UndefinedError, match=r"none is the best, since all lose jobs: FlushEvery.20.0. .*allow_loss"):
+        only.best(minimise="flush_rate")
+    with pytest.raises(InvalidTypeError, match="allow_loss must be true or false"):
+        result.best(minimise="flush_rate", allow_loss="yes")
+
+
+def test_a_sequential_run_ends_with_one_that_loses_no_jobs():
+    study = Study(MODEL, policy=[OFTEN, RARELY], seed=1)
+    kept = study.run_until(minimise="flush_rate", first=4, most=4, progress=False)
+    assert (kept.reached, kept.selection.winner) == (True, repr(OFTEN))
+    assert "left out, since they lose jobs" in " ".join(kept.sentences())
+    allowed = study.run_until(minimise="flush_rate", allow_loss=True, first=4, most=4, progress=False)
+    assert allowed.selection.winner == repr(RARELY)
+    lost = Study(MODEL, policy=[RARELY, FlushEvery(40.0)], seed=1)
+    stopped = lost.run_until(minimise="flush_rate", first=4, most=4, progress=False)
+    assert not stopped.reached
+    assert any("none is the best, since all lose jobs" in sentence for sentence in stopped.missing)
 
 
 def test_headroom_ends_where_jobs_are_lost(result):
