@@ -7,7 +7,7 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from bufsim import checks, spelling
@@ -372,10 +372,15 @@ def _with(simulation: Simulation, name: str, value: object) -> Simulation:
 
 def values_of(simulation: Simulation, name: str) -> list[object]:
     """The values that a field has in a simulation, wherever it stands, each once."""
-    if name in _OF_SIMULATION:
-        return [getattr(simulation, name)]
-    parts = simulation.buffers if name in _OF_BUFFERS else [w for w in simulation.workers if hasattr(w, name)]
-    return list({repr(value): value for value in (getattr(part, name) for part in parts)}.values())
+    values: Iterable[object]
+    if name == "storage":
+        values = map(simulation.storage_of, simulation.buffers)
+    elif name in _OF_SIMULATION:
+        values = [getattr(simulation, name)]
+    else:
+        parts = simulation.buffers if name in _OF_BUFFERS else [w for w in simulation.workers if hasattr(w, name)]
+        values = (getattr(part, name) for part in parts)
+    return list({repr(value): value for value in values}.values())
 
 
 def combination_name(chosen: Mapping[str, object]) -> str:

@@ -21,6 +21,8 @@ from bufsim import (
     Producer,
     PushWorkers,
     Simulation,
+    Stops,
+    Storage,
 )
 from bufsim.studies import running
 from bufsim.studies.expressions import limit
@@ -291,3 +293,15 @@ def test_what_buffers_have_differently_is_not_varied_for_all_of_them() -> None:
     two = [*own.buffers, JobBuffer("c", policy=FlushEvery(5.0))]
     with pytest.raises(InvalidValueError, match=r"vary capacity needs one value that all have today.*jobs=3\), None"):
         Plan(replace(own, buffers=two), minimise="utilisation", vary={"capacity": [Capacity(jobs=9)]})
+
+
+def test_todays_storage_is_that_of_the_buffers_and_the_same_in_all() -> None:
+    (buffer,) = full().buffers
+    durable, slow = Storage(durable=True), Storage(durable=True, read_delete_window=1.0)
+    own = replace(full(), buffers=[replace(buffer, storage=durable)], stops=Stops(at=[5.0]))
+    plan = Plan(own, minimise="utilisation", vary={"storage": [durable, slow]})
+    assert plan.vary == {"storage": (durable, slow)}
+    assert plan.today_name.endswith(f"storage {durable!r}")
+    two = replace(own, buffers=[*own.buffers, JobBuffer("c", policy=buffer.policy)])
+    with pytest.raises(InvalidValueError, match="vary storage needs one value that all have today"):
+        Plan(two, minimise="utilisation", vary={"storage": [slow]})
