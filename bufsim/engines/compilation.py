@@ -2,17 +2,19 @@
 
 numba keeps the machine code beside the kernel, in `bufsim/engines/kernel/__pycache__`, or where that cannot be written,
 in the user's cache folder; `NUMBA_CACHE_DIR` names another. Where nothing can be written, every process compiles anew.
-What was kept of another version of the kernel is removed when this one is compiled.
+What was kept of another version of the kernel is removed when this one is compiled. Since machine code is run as it is
+read, a file of checksums is kept beside it: what does not agree with it is removed, and compiled anew.
 """
 
 from __future__ import annotations
 
+import dis
 import functools
 import hashlib
 import pickle
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -65,6 +67,8 @@ def _to_stderr(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+_SUMS = ".sums"
+NOP = dis.opmap["NOP"]
 _SAY: ContextVar[Say] = ContextVar("say", default=_to_stderr)
 _FIRST_CALL = threading.Lock()
 
@@ -156,7 +160,7 @@ def _jitted(function: Any, name: str) -> _Entry:
     named = _named(function)
     try:
         return _Entry(njit(cache=True, _nrt=False, error_model="numpy")(named), True, name)
-    except RuntimeError:  # no folder to write to
+    except (RuntimeError, OSError, UnicodeError):  # no folder to write to, no source to read, a path that is no text
         return _Entry(njit(_nrt=False, error_model="numpy")(named), False, name)
 
 
@@ -178,15 +182,18 @@ def _called(entry: _Entry) -> Any:
 def _first_call(entry: _Entry, *args: Any) -> Any:
     """Call a function, which compiles it or reads it from disk; say so if the kernel is compiled."""
     with _FIRST_CALL, _told(entry) as compilations:
+        if not _is_sound(entry):
+            _discard(entry)
         try:
             returned = entry.call(*args)
         except (OSError, EOFError, pickle.UnpicklingError):
             # if it is compiled by now, it could not be written; else what is on disk can not be read
             if not entry.call.overloads:
-                _remove(entry, own=True)
+                _discard(entry)
             returned = entry.call(*args)
         if compilations:
-            _remove(entry, own=False)
+            _remove(_kept(entry, own=False))
+            _write_checksums(entry)
         return returned
 
 
@@ -211,15 +218,55 @@ def _told(entry: _Entry) -> Iterator[list[object]]:
         yield begun
 
 
-def _remove(entry: _Entry, *, own: bool) -> None:
-    """Remove what is kept of this version of a function, or of others, for this version of Python."""
+def _kept(entry: _Entry, *, own: bool) -> list[Path]:
+    """Return the files that are kept of this version of a function, or of others, for this version of Python."""
     if not entry.kept:
-        return
+        return []
     version = f"py{sys.version_info.major}{sys.version_info.minor}{getattr(sys, 'abiflags', '')}"
-    for path in Path(entry.call.stats.cache_path).glob(f"{entry.name}_*-*.{version}.*"):
-        if path.name.startswith(f"{entry.name.rpartition('.')[0]}.{entry.call.__name__}-") == own:
-            with suppress(OSError):  # another process may use it, or have removed it
-                path.unlink()
+    files = Path(entry.call.stats.cache_path).glob(f"{entry.name}_*-*.{version}.*")
+    this = f"{entry.name.rpartition('.')[0]}.{entry.call.__name__}-"
+    return sorted(path for path in files if path.name.startswith(this) == own)
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        with suppress(OSError):  # another process may use it, or have removed it
+            path.unlink()
+
+
+def _discard(entry: _Entry) -> None:
+    """Remove what is kept of this version of a function; what cannot be removed is not read."""
+    _remove(_kept(entry, own=True))
+    if _kept(entry, own=True):
+        entry.call._cache.disable()
+
+
+def _checksums(entry: _Entry) -> tuple[dict[Path, str], list[Path]]:
+    """Return the checksums of what is kept of this version of a function, and the files that hold such."""
+    own = _kept(entry, own=True)
+    sums = [path for path in own if path.suffix == _SUMS]
+    return {path: hashlib.blake2b(path.read_bytes()).hexdigest() for path in own if path not in sums}, sums
+
+
+def _is_sound(entry: _Entry) -> bool:
+    """Return whether what is kept of this version of a function, if anything is, is what was written."""
+    try:
+        found, sums = _checksums(entry)
+        return not (found or sums) or [path.read_text() for path in sums] == [_as_text(found)]
+    except (OSError, UnicodeError):
+        return False
+
+
+def _write_checksums(entry: _Entry) -> None:
+    with suppress(OSError):  # without them it is compiled again by the next process
+        found, _ = _checksums(entry)
+        for index in found:
+            if index.suffix == ".nbi":
+                index.with_suffix(_SUMS).write_text(_as_text(found))
+
+
+def _as_text(checksums: dict[Path, str]) -> str:
+    return "".join(f"{checksum} {path.name}\n" for path, checksum in checksums.items())
 
 
 def functions() -> Iterator[FunctionType]:
@@ -251,8 +298,13 @@ def constants() -> Iterator[str]:
 
 
 def _code(code: CodeType) -> Iterator[str]:
-    yield repr((code.co_name, code.co_argcount, code.co_varnames, code.co_names, code.co_code))
-    for constant in code.co_consts:
+    """Yield what a function consists of, but its docstring: python -OO knows none, and compiles the same."""
+    # two bytes an instruction; where a docstring was left out stands one that does nothing
+    pairs = zip(code.co_code[::2], code.co_code[1::2], strict=True)
+    instructions = bytes(byte for pair in pairs if pair[0] != NOP for byte in pair)
+    yield repr((code.co_name, code.co_argcount, code.co_varnames, code.co_names, instructions))
+    first = code.co_consts[0] if code.co_consts else None
+    for constant in code.co_consts[1 if first is None or isinstance(first, str) else 0 :]:
         if isinstance(constant, CodeType):
             yield from _code(constant)
         else:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FunctionType, ModuleType
+from typing import Any
 
 import numba
 import pytest
@@ -74,6 +75,10 @@ def loaded(path: Path, source: str) -> ModuleType:
 
 def kept(folder: Path) -> list[Path]:
     return sorted(folder.glob("kept/*/*.nb?"))
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("kept/*/*") if path.is_file())
 
 
 # what is told, and to whom
@@ -270,15 +275,108 @@ def test_a_full_disk_does_no_harm(start: Start, tmp_path: Path, monkeypatch: pyt
     assert start() == ["2"]
 
 
-@pytest.mark.parametrize("content", [b"", b"\x80", b"not what was kept"])
-@pytest.mark.parametrize("kind", ["nbi", "nbc"])
-def test_what_cannot_be_read_is_compiled_anew_and_kept(kind: str, content: bytes, start: Start, tmp_path: Path) -> None:
+def test_what_is_kept_names_no_docstring_since_python_without_them_compiles_the_same(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``python`` and ``python -OO`` share what is kept: a docstring changes nothing, another constant does."""
+    text = 'def following(state):\n    """Say {}."""\n'
+    documented = [RUN.replace("def following(state):\n", text.format(word)) for word in ("this", "that")]
+    stripped = {}
+    for level in (0, 2):
+        for source in documented:
+            names: dict[str, Any] = {}
+            exec(compile(source, "loop.py", "exec", optimize=level), names)
+            stripped[level, source] = list(compilation._code(names["following"].__code__))
+    assert len({tuple(code) for code in stripped.values()}) == 1
+    # negative control
+    exec(compile(RUN.replace("+ MORE", "+ 2"), "loop.py", "exec"), names)
+    assert list(compilation._code(names["following"].__code__)) != stripped[0, documented[0]]
+
+
+def damages() -> dict[str, Callable[[bytes], bytes]]:
+    return {
+        "empty": lambda content: b"",
+        "cut": lambda content: content[: len(content) // 2],
+        "one byte changed": lambda content: content[:-200] + bytes([content[-200] ^ 1]) + content[-199:],
+        "other bytes": lambda content: bytes(len(content)),
+        "text": lambda content: b"not what was kept",
+    }
+
+
+@pytest.mark.parametrize("damage", damages())
+@pytest.mark.parametrize("kind", ["nbi", "nbc", "sums"])
+def test_what_was_damaged_is_compiled_anew_and_kept(kind: str, damage: str, start: Start, tmp_path: Path) -> None:
     assert start() == ["2", COMPILES]
-    for path in kept(tmp_path):
-        if path.suffix == f".{kind}":
-            path.write_bytes(content)
+    (path,) = (path for path in files(tmp_path) if path.suffix == f".{kind}")
+    content = path.read_bytes()
+    path.write_bytes(damages()[damage](content + b" " * 200 if kind == "sums" else content))
     assert start() == ["2", COMPILES]
     assert start() == ["2"]
+
+
+@pytest.mark.parametrize("kind", ["nbi", "nbc", "sums"])
+def test_what_is_missing_is_compiled_anew_and_kept(kind: str, start: Start, tmp_path: Path) -> None:
+    assert start() == ["2", COMPILES]
+    for path in files(tmp_path):
+        if path.suffix == f".{kind}":
+            path.unlink()
+    assert start() == ["2", COMPILES]
+    assert start() == ["2"]
+
+
+def test_what_is_damaged_and_cannot_be_removed_is_not_read(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(self: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    assert start() == ["2", COMPILES]
+    for path in files(tmp_path):
+        path.write_bytes(b"not what was kept")
+    monkeypatch.setattr(Path, "unlink", refused)
+    assert start() == ["2", COMPILES]
+    assert start() == ["2", COMPILES]
+
+
+@pytest.mark.parametrize("where", ["a file", "below a file", "relative", "with a space and ä"])
+def test_an_odd_folder_is_taken_or_passed_over(
+    where: str, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a file").write_text("")
+    folder = {"below a file": "a file/below", "relative": "./here"}.get(where, where)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", folder)
+    assert start() == ["2", COMPILES]
+    assert start() == ["2"]
+
+
+@pytest.mark.slow
+def test_two_processes_at_once_give_the_same_and_leave_what_a_third_can_use(tmp_path: Path) -> None:
+    (tmp_path / "loop.py").write_text(RUN)
+    code = f"""
+import importlib.util, sys
+import numba
+from bufsim.engines import compilation
+spec = importlib.util.spec_from_file_location("loop", {str(tmp_path / "loop.py")!r})
+module = sys.modules["loop"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+compilation.loop, compilation.MODULES, compilation.APART = module, (module,), set()
+print(compilation.compiled()(1))
+"""
+    command = [sys.executable, "-W", "error", "-c", code]
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
+    where = Path(bufsim.__file__).parents[1]
+
+    def begin() -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            command, cwd=where, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    both = [process.communicate() for process in [begin(), begin()]]
+    assert [printed for printed, _ in both] == ["2\n", "2\n"]
+    assert {errors.strip() for _, errors in both} <= {"", COMPILES}
+    begin().communicate()  # who came last may have found the other's half
+    assert begin().communicate() == ("2\n", "")
 
 
 def test_an_error_of_the_kernel_itself_comes_through(start: Start) -> None:
