@@ -8,6 +8,7 @@ import os
 import re
 import stat
 import struct
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -70,10 +71,22 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def check_replaceable(path: Path) -> None:
-    """Raise unless a file may be written there: there is none yet, or a regular one."""
+def check_name(path: Path) -> None:
+    """Raise unless a file can have this name on this system."""
     if "\0" in str(path):
         raise InvalidValueError(f"a file's name must not hold the character 0, got {quoted(str(path))}")
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        raise InvalidValueError(
+            f"{quoted(str(path))} can be no file's name where names are {sys.getfilesystemencoding()}; "
+            "set PYTHONUTF8=1, or give another"
+        ) from None
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise unless a file may be written there: there is none yet, or a regular one."""
+    check_name(path)
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:

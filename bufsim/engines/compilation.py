@@ -299,12 +299,16 @@ def constants() -> Iterator[str]:
 
 def _code(code: CodeType) -> Iterator[str]:
     """Yield what a function consists of, but its docstring: python -OO knows none, and compiles the same."""
-    # two bytes an instruction; where a docstring was left out stands one that does nothing
-    pairs = zip(code.co_code[::2], code.co_code[1::2], strict=True)
-    instructions = bytes(byte for pair in pairs if pair[0] != NOP for byte in pair)
-    yield repr((code.co_name, code.co_argcount, code.co_varnames, code.co_names, instructions))
-    first = code.co_consts[0] if code.co_consts else None
-    for constant in code.co_consts[1 if first is None or isinstance(first, str) else 0 :]:
+    instructions, constants = [], []
+    # two bytes an instruction; one that does nothing stands in place of a docstring, and constants are counted with it
+    for opcode, argument in zip(code.co_code[::2], code.co_code[1::2], strict=True):
+        if opcode in dis.hasconst:
+            constants.append(code.co_consts[argument])
+            instructions += [opcode, 0]
+        elif opcode != NOP:
+            instructions += [opcode, argument]
+    yield repr((code.co_name, code.co_argcount, code.co_varnames, code.co_names, bytes(instructions)))
+    for constant in constants:
         if isinstance(constant, CodeType):
             yield from _code(constant)
         else:

@@ -23,7 +23,7 @@ import numpy as np
 import bufsim
 from bufsim.engines.recording import LOSS_CAUSES
 from bufsim.errors import BufsimError, InvalidTypeError, InvalidValueError, quoted
-from bufsim.files import DAMAGE
+from bufsim.files import DAMAGE, check_name
 from bufsim.results.files import Array, built, plain
 from bufsim.results.measures import SIZES, TIMES
 from bufsim.results.records import OUTCOMES
@@ -148,8 +148,9 @@ class Store:
         if not isinstance(path, str | os.PathLike):
             raise InvalidTypeError(f"store must be the path of a file such as 'study.sqlite', got {quoted(path)}")
         self.path = Path(path)
+        check_name(self.path)
         try:
-            is_place = self.path.absolute().parent.is_dir() and not self.path.is_dir() and "\0" not in str(path)
+            is_place = self.path.absolute().parent.is_dir() and not self.path.is_dir()
         except OSError:
             # a name that no file can have
             is_place = False

@@ -176,8 +176,9 @@ def new_row(run: Run, rows: RowWindow, job: int, buffer: int) -> int:
     return row
 
 
-def running_sum(gaps: Floats, scale: float, now: float, times: Floats) -> float:
-    """Write now + the running sum of gaps·scale into `times`, and return the last: `model.running_sum` to the bit."""
+# Writes now + the running sum of gaps·scale into `times`, and returns the last: `model.running_sum` to the bit. A
+# comment, no docstring, as `loop.run` has none.
+def running_sum(gaps: Floats, scale: float, now: float, times: Floats) -> float:  # noqa: D103
     half = len(gaps) // 2
     even, odd = gaps[0] * scale + now, gaps[1] * scale
     times[0], times[half] = even, odd

@@ -18,8 +18,9 @@ from bufsim.engines.recording import BUFFER, IN_FLIGHT
 from bufsim.model import rules
 
 
-def run(state: State) -> int:
-    """Run until the end, or until something is missing; return which, as a status of `kernel.state`."""
+# Runs until the end, or until something is missing; returns which, as a status of `kernel.state`. A comment, no
+# docstring: numba would compile this function again for python -OO, which has none.
+def run(state: State) -> int:  # noqa: D103
     run = state.run[0]
     lack = 0
     while lack == 0:
