@@ -586,7 +586,7 @@ def test_pages_that_are_damaged_lose_what_is_in_them_and_no_more(path, tally, tm
 
 @pytest.mark.parametrize("name", ["a\0b", "x" * 300, "no/folder"])
 def test_a_name_that_no_file_has_is_a_sentence(name, tmp_path):
-    with pytest.raises(InvalidValueError, match="store must be a file|a file's name must not hold the character 0"):
+    with pytest.raises(InvalidValueError, match=r"store must be a file|a file's name must not hold the character 0"):
         Store(tmp_path / name)
 
 
