@@ -85,8 +85,9 @@ class Backtest:
     def why(self) -> str:
         """Return in words how many batches differ, and why, and what could not be compared."""
         late, early = self.shifted(_CLOCK_ERROR), self.shifted(-_CLOCK_ERROR)
+        sizes = "1 batch size" if late == 1 else f"{late} batch sizes"
         doubt = (
-            f"With the clock of the flushes {_CLOCK_ERROR * 1e3:.0f} ms late, {late} batch sizes would change, "
+            f"With the clock of the flushes {_CLOCK_ERROR * 1e3:.0f} ms late, {sizes} would change, "
             f"{early} with it as much early: the comparison can fail."
         )
         found = self._why_none_differs() if self.differing.empty else self._why_some_differ()

@@ -156,6 +156,10 @@ def seconds(name: str, value: object) -> float:
     return finite(name, value)
 
 
+def _is_no_time(value: object) -> bool:
+    return isinstance(value, bool | np.bool_ | complex)
+
+
 def all_seconds(name: str, values: object) -> object:
     """Return a sequence with texts or timedeltas in it in seconds; anything else as it is, to be checked."""
     try:
@@ -163,6 +167,9 @@ def all_seconds(name: str, values: object) -> object:
     except ValueError:
         # a ragged list
         return values
+    # numpy takes truth values for 0 and 1, and drops what is imaginary
+    if column.dtype.kind in "bc" or (isinstance(values, list | tuple) and any(map(_is_no_time, values))):
+        raise InvalidTypeError(f"{name} must be a sequence of numbers, got {quoted(values)}")
     if column.ndim == 1 and column.dtype.kind == "m":
         return column / np.timedelta64(1, "s")
     if column.ndim != 1 or column.dtype.kind not in "OU" or not isinstance(values, Iterable):

@@ -56,6 +56,13 @@ def test_it_says_why_none_differs_and_that_some_could(catalogue: Scenario) -> No
     assert found.shifted(-0.01) > 0
 
 
+def test_one_batch_size_that_would_change_is_one() -> None:
+    # 10 ms later the job at 2.005 s is in the batch too; 10 ms earlier nothing is other than it was
+    model = timed([1.0, 2.005, 3.0], bs.NeverFlush(), until=10.0)
+    why = backtest(model, record((2.0, 0.0, 1)), seed=1).why()
+    assert "10 ms late, 1 batch size would change, 0 with it as much early" in why
+
+
 def test_other_flush_times_give_other_batches(catalogue: Scenario) -> None:
     assert catalogue.flushes is not None
     later = catalogue.flushes.assign(start=catalogue.flushes["start"] + 0.5)

@@ -263,7 +263,7 @@ def _run(options: argparse.Namespace) -> int:
         if not options.no_pictures:
             for problem in write(folder, result, metrics, margin):
                 console.say(_wrapped(problem))
-        folder.without_pictures("differences", "pareto")
+        folder.clear_earlier()
         answer["files"] = [str(path) for path in folder.written]
         console.say(f"\n{folder.summary()}")
     console.give(answer)

@@ -191,7 +191,10 @@ def _plain(value: Any) -> Any:
 
 _SUFFIXES = ("parquet", "csv")
 FORMATS = ("auto", *_SUFFIXES)
+# of `bufsim run`, and of `bufsim compare`
 _OF_COMMANDS = ("summary", "intervals")
+_TABLES = ("summary", "run", "backtest", "intervals", "differences", "replications")
+_PICTURES = ("buffer_size", "batch_sizes", "waits", "loss_at_stop", "queue", "differences", "pareto")
 """The tables by which a folder is known as one that a command has written into."""
 
 
@@ -245,24 +248,23 @@ class Folder:
         for table in SCHEMAS:
             self.table(f"{name}/{table}", getattr(result, table))
 
-    def without(self, name: str) -> None:
-        """Remove the table and the result of a name that an earlier run has written, and this one does not."""
-        for table in (name, *(f"{name}/{table}" for table in SCHEMAS)):
-            self._clear(table, _SUFFIXES)
+    def clear_earlier(self) -> None:
+        """Remove what an earlier command has written, and this one has not: its tables, and its pictures.
 
-    def without_pictures(self, *names: str) -> None:
-        """Remove the pictures of these names, also those of single buffers, that an earlier command has written.
-
-        A folder without the tables of an earlier command is left as it is.
+        Pictures of a folder without the tables of an earlier command are left as they are.
         """
-        for name in names if self._has_earlier else ():
+        for name in _TABLES:
+            for table in (name, *(f"{name}/{table}" for table in SCHEMAS)):
+                self._clear(table, _SUFFIXES)
+        for name in _PICTURES if self._has_earlier else ():
             for picture in (self.path / f"{name}.png", *self.path.glob(f"{name}-*.png")):
                 if picture not in self.written:
                     picture.unlink(missing_ok=True)
 
     def _clear(self, name: str, suffixes: Iterable[str]) -> None:
-        for suffix in suffixes:
-            (self.path / f"{name}.{suffix}").unlink(missing_ok=True)
+        for path in (self.path / f"{name}.{suffix}" for suffix in suffixes):
+            if path not in self.written:
+                path.unlink(missing_ok=True)
 
     def summary(self) -> str:
         """The files that have been written, in words."""

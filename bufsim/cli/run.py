@@ -102,13 +102,11 @@ def _run(options: argparse.Namespace) -> int:
         tested = backtest(scenario.simulation, scenario.flushes, seed=seed)
         results[AS_RECORDED] = tested.result
         answer["backtest"] = _tell_backtest(console, folder, tested)
-    else:
-        folder.without("backtest")
     results[policies] = scenario.simulation.run(seed=seed, engine=options.engine)
     answer |= _tell_runs(console, folder, results)
     if not options.no_pictures:
         write(folder, scenario.simulation, results)
-    folder.without_pictures("buffer_size", "batch_sizes", "waits", "loss_at_stop", "queue")
+    folder.clear_earlier()
     answer["files"] = [str(path) for path in folder.written]
     console.say(f"\n{folder.summary()}")
     console.give(answer)

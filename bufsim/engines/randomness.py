@@ -158,8 +158,8 @@ class Draws:
         """
         if self._count < last and self._blocks is None:
             raise InvalidValueError(
-                f"{self._what} must be at least {last} values for this run, got {self._count}; "
-                "give more, or have them drawn"
+                f"{self._what} must be at least {last} values for this run, got {self._count}: row {self._count} is "
+                "missing; give more, or have them drawn"
             )
         assert first >= self._first, "draws that were forgotten are gone"
         if self._blocks is not None:

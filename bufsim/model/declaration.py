@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from bufsim import checks
 from bufsim.checks import Seconds
-from bufsim.declared import Duration, Rule, Value, Wide, default, either, instance, period, settle, value
+from bufsim.declared import Duration, Rule, Value, Wide, default, instance, period, settle, value
 from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.model.buffers import CollectAll, CollectQueues, JobBuffer, Storage
 from bufsim.model.flush_policy import CheckedEvery
@@ -52,7 +52,7 @@ def _durable(name: str, given: object) -> bool | tuple[str, ...]:
 _MOST_EMPTY = 0.9
 
 
-def _recorded_end(producers: Iterable[Producer]) -> float:
+def _recorded_end(producers: Iterable[Producer]) -> RecordedEnd:
     """The end of the longest recording, if all arrivals are recorded."""
     spans = []
     for producer in producers:
@@ -73,7 +73,28 @@ def _recorded_end(producers: Iterable[Producer]) -> float:
             f"{longest.end:.15g} s: nearly all of the run would be empty; where the times count from another moment, "
             "read them with origin='first'"
         )
-    return longest.end
+    return RecordedEnd(longest.end)
+
+
+class RecordedEnd(float):
+    """The end of a run that was not given, but follows from the recordings: another model has another one.
+
+    Examples
+    --------
+    >>> RecordedEnd(3.5000000000000004)
+    3.5000000000000004
+    """
+
+    __slots__ = ()
+
+    @property
+    def label(self) -> str:
+        """The end as people write it: its repr may be the next double after the last job."""
+        return f"{self:.15g}"
+
+
+def _until(name: str, given: object) -> object:
+    return given if given is None or isinstance(given, RecordedEnd) else period(name, given)
 
 
 @value
@@ -95,7 +116,7 @@ class Declaration(Value):
     workers: Annotated[Wide[Workers | Iterable[Workers], tuple[Workers, ...]], _some(Workers, "PushWorkers(3)")] = (
         default(())
     )
-    until: Annotated[Wide[Seconds | None, float], either(period)] = default(None)
+    until: Annotated[Wide[Seconds | None, float], _until] = default(None)
     warm_up: Duration = default(0.0)
     storage: Annotated[Storage, instance(Storage, "a Storage, such as Storage(durable=True)")] = Storage()
     durable_queue: Annotated[Wide[bool | str | Iterable[str], bool | tuple[str, ...]], _durable] = default(True)
@@ -103,7 +124,9 @@ class Declaration(Value):
 
     def __post_init__(self) -> None:
         until: object = self.until
-        if until is None:
+        all_recorded = all(recording(producer.arrivals) is not None for producer in self.producers)
+        # where drawn arrivals take the place of recorded ones, the run stays as long
+        if until is None or (isinstance(until, RecordedEnd) and all_recorded):
             settle(self, until=_recorded_end(self.producers))
         self._check_names()
         self._check_times()
@@ -122,7 +145,8 @@ class Declaration(Value):
 
     def _check_times(self) -> None:
         if self.warm_up >= self.until:
-            raise InvalidValueError(f"warm_up must be < until, got warm_up={self.warm_up!r}, until={self.until!r}")
+            until = self.until.label if isinstance(self.until, RecordedEnd) else repr(self.until)
+            raise InvalidValueError(f"warm_up must be < until, got warm_up={self.warm_up!r}, until={until}")
         for name, held in self._periods():
             if held < self.until * _SMALLEST_TICK:
                 raise InvalidValueError(

@@ -55,7 +55,7 @@ class Trace(Arrivals):
         copies are turned in time by chance, so that their hours and bursts do not coincide. See `ScaledTrace`.
     shift : float, str or timedelta, optional
         How far, at most, a job's copies lie before it under "pattern", s, >= 0; 0: at its own time. By default as far
-        as the job before it, but at most a minute.
+        as the job before it, but at most a minute. One that is longer than the recording is warned of.
     length : float, str or timedelta, optional
         How long was recorded, s, > the last time. By default until just after the last job.
 
@@ -277,6 +277,11 @@ class Trace(Arrivals):
         reach = f"earlier by a random time of at most {duration(SHIFT if self.shift is None else self.shift)}"
         if self.shift is None:
             reach += " and not before the job before it"
+        if self.shift is not None and self.shift >= self.end:
+            return (
+                f"each job comes again, {reach}, which is longer than the recording of {duration(self.end)}, so that "
+                "copies crowd at its start and its hours do not stay (keep='pattern')"
+            )
         when = "at its own time" if self.shift == 0.0 else reach
         return f"each job comes again, {when}, so that the hours of the recording stay (keep='pattern')"
 
@@ -429,6 +434,14 @@ def recording(arrivals: Arrivals) -> Trace | None:
     if isinstance(arrivals, ScaledTrace):
         return arrivals.trace
     return arrivals if isinstance(arrivals, Trace) else None
+
+
+def is_shifted_too_far(arrivals: Arrivals) -> bool:
+    """Whether copies of a recording may lie farther before their jobs than it is long: they crowd at its start."""
+    trace = recording(arrivals)
+    if trace is None or not is_scaled(arrivals):
+        return False
+    return trace.keep == "pattern" and trace.shift is not None and trace.shift >= trace.end
 
 
 def is_scaled(arrivals: Arrivals) -> bool:

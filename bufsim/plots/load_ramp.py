@@ -26,6 +26,7 @@ from bufsim.statistics import Interval
 from bufsim.studies.expressions import Expression, Limit, expression
 from bufsim.studies.expressions import limit as read_limit
 from bufsim.studies.quantities import Quantity, limit_in_words
+from bufsim.studies.what_if import kept_of_recordings
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -113,7 +114,8 @@ class LoadRamp:
         """Draw on `ax`, or on a new figure."""
         ramps, limit = self._ramps, self._limit
         (axes,) = style.axes(ax, 1)
-        about = subjects.about_study(self.study_result, self.confidence)
+        kept = kept_of_recordings(self.study_result.scenarios.values())
+        about = " · ".join(filter(None, [subjects.about_study(self.study_result, self.confidence), kept]))
         if not any(ramp.drawn for ramp in ramps):
             style.head(axes, f"{self._quantity.name} under rising load", subtitle=about)
             style.blank(axes, "The workers are saturated at every load that was run, so that there is no steady value.")

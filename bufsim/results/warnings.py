@@ -14,7 +14,7 @@ from bufsim.model.flush_policy import BufferView
 from bufsim.model.policies import NeverFlush
 from bufsim.model.producers import Producer
 from bufsim.model.rules import INF
-from bufsim.model.traces import recording
+from bufsim.model.traces import is_shifted_too_far, recording
 from bufsim.model.workers import PollingWorkers, Workers, mean_attempts
 from bufsim.results.tallies import BufferTally, QueueTally, Tally
 
@@ -39,7 +39,8 @@ def sentences(simulation: Declaration, tally: Tally) -> list[str]:
     "never due": jobs are left in a buffer whose policy will not come due for them without another arrival. "unstable":
     more work comes to a queue than its workers can do. "large job": a reduced job whose items take `LONG_SERVICE` or
     more, or, when items take no time, at least `MANY_ITEMS` of them. "no jobs": a producer made none, or none did.
-    "arrivals begin late" and "arrivals end": for more than `EMPTY` of what is counted no job can come.
+    "arrivals begin late" and "arrivals end": for more than `EMPTY` of what is counted no job can come. "copies crowd":
+    a recording is scaled by copies that lie farther before their jobs than it is long.
     """
     warnings: list[str] = []
     for buffer in simulation.buffers:
@@ -49,7 +50,19 @@ def sentences(simulation: Declaration, tally: Tally) -> list[str]:
         if workers is not None:
             warnings.extend(_unstable(name, workers, queue, tally))
             warnings.extend(_large_job(name, workers, queue))
-    return [*warnings, *_no_jobs(simulation, tally), *_without_arrivals(simulation, tally)]
+    shifted = _shifted_too_far(simulation)
+    return [*warnings, *_no_jobs(simulation, tally), *_without_arrivals(simulation, tally), *shifted]
+
+
+def _shifted_too_far(simulation: Declaration) -> Iterator[str]:
+    """Yield which recordings are scaled by copies that crowd at their start."""
+    for producer in simulation.producers:
+        trace = recording(producer.arrivals)
+        if trace is not None and trace.shift is not None and is_shifted_too_far(producer.arrivals):
+            yield (
+                f"copies crowd: shift={duration(trace.shift)} of producer {producer.name!r} is longer than its "
+                f"recording of {duration(trace.end)}, so that copies crowd at its start. Give a shorter shift."
+            )
 
 
 def _never_due(buffer: JobBuffer, kept: BufferTally, until: float) -> Iterator[str]:

@@ -31,6 +31,8 @@ ROUNDING = 1e-12
 NO_PROOF = 3
 """So few runs with the same difference prove nothing: two runs of whole numbers, such as peaks, often have one."""
 
+UNSEEN = "exact bounds over runs"
+"""How the interval of a difference is made that no replication shows, though unseen events may make one."""
 _AT_ONCE = 4096
 """So many pairs are worked out together, whose values lie in memory at once."""
 
@@ -165,7 +167,7 @@ class PairedDifference:
         if self.is_chance:
             return self._no_proof(self.estimate, told)
         if self.unseen:
-            return Interval(0.0, -self.unseen, self.unseen, told, self.n, "exact bounds over runs")
+            return Interval(0.0, -self.unseen, self.unseen, told, self.n, UNSEEN)
         reach = critical_value(level, self.n) * math.sqrt(self.variance / self.n)
         return Interval(self.estimate, self.estimate - reach, self.estimate + reach, told, self.n, method)
 

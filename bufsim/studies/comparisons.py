@@ -184,17 +184,29 @@ def compare(
         return Comparisons(())
     # of each pair both bounds hold, and those of all pairs together
     level = 1.0 - (1.0 - confidence) / (2.0 * len(gaps))
-    gaps = [_known(gap, measured, expression, level) for expression, gap in zip(rows, gaps, strict=True)]
+    gaps = [known_difference(gap, measured, expression, level) for expression, gap in zip(rows, gaps, strict=True)]
     lower = [expression.better != "higher" for expression in rows]
     limits = [margins[expression] for expression in rows]
     judged = judge(gaps, confidence=confidence, margins=limits, lower_is_better=lower)
     return Comparisons(tuple(map(Compared, rows, judged)))
 
 
-def _known(
+def known_difference(
     gap: PairedDifference, measured: Callable[[Expression, str], Evaluation], expression: Expression, level: float
 ) -> PairedDifference:
-    """The difference, with what is known of one that is the same in every replication."""
+    """The difference, with what is known of one that is the same in every replication.
+
+    Parameters
+    ----------
+    gap : PairedDifference
+        Of two scenarios in an expression.
+    measured : callable
+        From the expression and a scenario to its estimate over the replications.
+    expression : Expression
+        What is compared.
+    level : float
+        With which confidence the events that no run saw are bounded.
+    """
     if not gap.is_chance and not gap.is_constant_zero:
         return gap
     first, second = measured(expression, gap.first), measured(expression, gap.second)

@@ -25,6 +25,7 @@ from bufsim.studies.loss_rule import LOSES, WAY_OUT, loss_sentence
 from bufsim.studies.quantities import limit_in_words
 from bufsim.studies.scenarios import Option, in_words, option_name, options
 from bufsim.studies.study_numbers import StudyNumbers
+from bufsim.studies.what_if import kept_of_recordings
 
 
 def _verdict_counts(judged: Sequence[JudgedOption]) -> str:
@@ -466,6 +467,9 @@ def recommend(
     # what is done today, at the load that counts
     today = next((option.base() for option in choices if option.name == baseline), study.baseline)
     choice, notes = _look_again(study, question, follow_up, option, today)
+    looked_at = [study.scenarios[name] for option in choices for name in option.names]
+    kept = kept_of_recordings([*looked_at, *(looked_at[0].scaled(arrivals=scale) for scale in follow_up.scales)])
+    notes += (f"{_capitalised(kept)}.",) if kept else ()
     return Recommendation(
         question, origin, judged, selection, choice, _headroom(study, question, follow_up, option), notes
     )

@@ -11,7 +11,9 @@ import pandas as pd
 from bufsim.errors import InvalidValueError
 from bufsim.simulation import Simulation
 from bufsim.statistics import Interval, paired_difference
+from bufsim.statistics.comparisons import UNSEEN, PairedDifference
 from bufsim.studies.answers import Answer
+from bufsim.studies.comparisons import known_difference
 from bufsim.studies.estimates import UndefinedError
 from bufsim.studies.expressions import Expression, Limit, LimitVerdict
 from bufsim.studies.limit_checks import check_limits, joint
@@ -49,7 +51,8 @@ class Effect:
     @property
     def moves(self) -> bool:
         """Whether the metric is another in any replication."""
-        return any(end != 0.0 for gap in (self.lower, self.higher) for end in (gap.low, gap.estimate, gap.high))
+        gaps = [gap for gap in (self.lower, self.higher) if gap.method != UNSEEN]
+        return any(end != 0.0 for gap in gaps for end in (gap.low, gap.estimate, gap.high))
 
     @property
     def reach(self) -> float:
@@ -233,7 +236,8 @@ def _otherwise(
             base, other = (result.measured(expression, name).values() for name in (BASE, OTHERWISE))
         except UndefinedError:
             continue
-        found.append(OtherKeep(scaling, expression, paired_difference(other, base).interval(confidence), verdict))
+        gap = paired_difference(other, base, names=(OTHERWISE, BASE))
+        found.append(OtherKeep(scaling, expression, _interval(gap, result, expression, confidence), verdict))
     return tuple(found)
 
 
@@ -260,11 +264,17 @@ def _effect(
 ) -> Effect:
     names = _names(variation)
     base = result.measured(expression, BASE).values()
-    exact = all(map(result.is_deterministic, (BASE, *names)))
-    values = [result.measured(expression, name).values() for name in names]
-    gaps = [paired_difference(one, base, exact=exact).interval(confidence) for one in values]
+    pairs = [paired_difference(result.measured(expression, name).values(), base, names=(name, BASE)) for name in names]
+    gaps = [_interval(gap, result, expression, confidence) for gap in pairs]
     lower, higher = (joint(check_limits(limits, [name], result.measured, confidence=confidence)) for name in names)
     return Effect(variation, expression, gaps[0], gaps[1], (lower, higher))
+
+
+def _interval(gap: PairedDifference, result: StudyResult, expression: Expression, confidence: float) -> Interval:
+    """The interval of a difference; of one that no replication shows as far as unseen events may make one."""
+    # the bounds of both scenarios hold together
+    level = 1.0 - (1.0 - confidence) / 2.0
+    return known_difference(gap, result.measured, expression, level).interval(confidence)
 
 
 def _names(variation: Variation) -> tuple[str, str]:

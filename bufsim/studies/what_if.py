@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -208,6 +208,22 @@ def scaling_sentences(simulation: Simulation) -> list[str]:
         for name, trace in traces.items()
         if trace is not None
     ]
+
+
+def kept_of_recordings(simulations: Iterable[Simulation]) -> str:
+    """What stays of the recordings that are scaled in any model, in a few words; "" where none is scaled.
+
+    Examples
+    --------
+    >>> from bufsim import FlushEvery, JobBuffer
+    >>> log = Producer("log", Trace([0.5, 2.0, 3.0]))
+    >>> simulation = Simulation(producers=[log], buffers=[JobBuffer("search", policy=FlushEvery("1s"))])
+    >>> kept_of_recordings([simulation]), kept_of_recordings([simulation, simulation.scaled(arrivals=2)])
+    ('', "recorded jobs scaled with keep='pattern'")
+    """
+    scaled = [p.arrivals for simulation in simulations for p in simulation.producers if is_scaled(p.arrivals)]
+    kept = sorted({repr(trace.keep) for trace in map(recording, scaled) if trace is not None})
+    return f"recorded jobs scaled with keep={' and '.join(kept)}" if kept else ""
 
 
 SHARE = 0.1

@@ -333,6 +333,19 @@ def test_a_second_run_into_a_folder_replaces_the_tables_of_the_first(tmp_path: P
     assert 2700 < len(read(tmp_path / "run" / f"jobs.{second}")) < 3300
 
 
+def test_a_comparison_replaces_the_tables_of_a_run_in_its_folder_and_the_other_way_round(tmp_path: Path) -> None:
+    model = ["--arrivals", "poisson:5", "--policy", "age(5s)", "--until", "20s", "--seed", "1", "--quiet"]
+    output = ["--no-pictures", "--out", str(tmp_path), "--format", "csv"]
+    run, compared = ["run", *model, *output], ["compare", *model, "--policy", "age(2s)", "-n", "2", *output]
+    of_run = sorted(["summary.csv", *(f"run/{table}.csv" for table in TABLES)])
+    of_comparison = ["differences.csv", "intervals.csv", "replications.csv"]
+    for command, left in ((run, of_run), (compared, of_comparison), (run, of_run)):
+        (tmp_path / "mine.csv").write_text("a user's own")
+        (tmp_path / "pareto.png").write_text("a picture of a command before it, or of the user's own")
+        assert main(command) == 0
+        assert [name for name in files(tmp_path) if not name.endswith(".png")] == sorted(["mine.csv", *left])
+
+
 def test_a_second_run_leaves_no_pictures_of_the_first(tmp_path: Path) -> None:
     model = ["--arrivals", "poisson:5", "--policy", "age(5s)", "--until", "20s", "--seed", "1", "--quiet"]
     (tmp_path / "waits-notes.png").write_text("a user's own, in a folder that no command has written into")

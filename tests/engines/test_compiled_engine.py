@@ -140,9 +140,8 @@ def test_a_flush_takes_the_time_that_is_given_for_it(engine: Engine, record: Rec
 @pytest.mark.parametrize("record", RECORDED)
 @pytest.mark.parametrize("given", [1, 2])
 def test_too_few_given_flush_times_are_an_error(engine: Engine, record: RecordLevel, given: int) -> None:
-    message = (
-        f"^flush times of buffer 'search' must be at least {given + 1} values for this run, got {given}; give more"
-    )
+    needed = f"at least {given + 1} values for this run, got {given}: row {given} is missing; give more"
+    message = f"^flush times of buffer 'search' must be {needed}"
     with pytest.raises(InvalidValueError, match=message):
         given_flush_times([0.5, 2.0][:given]).run(SEED, engine=engine, record=record)
 

@@ -140,7 +140,10 @@ def test_of_an_array_of_ones_own_the_values_between_are_its_own(own, one, other)
     if last <= len(own):
         assert draws.between(first, last).tolist() == own[first:]
     else:
-        with pytest.raises(InvalidValueError, match=f"must be at least {last} values for this run, got {len(own)};"):
+        with pytest.raises(
+            InvalidValueError,
+            match=f"at least {last} values for this run, got {len(own)}: row {len(own)} is missing",
+        ):
             draws.between(first, last)
 
 
@@ -173,7 +176,7 @@ def test_an_array_of_ones_own_is_taken_as_it_is():
 def test_an_array_that_is_too_short_says_how_many_are_needed():
     with pytest.raises(
         InvalidValueError,
-        match=r"^service times of queue 'q' must be at least 3 values for this run, got 2; give more, or have .*$",
+        match=r"^service times of queue 'q' must be at least 3 values for this run, got 2: row 2 is missing; give .*$",
     ):
         Draws([0.1, 0.2], None, WHAT).at_least(3)
 

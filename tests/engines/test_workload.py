@@ -298,7 +298,7 @@ class TestDraws:
         ],
     )
     def test_that_are_too_few_say_what_they_are(self, purpose, what):
-        with pytest.raises(InvalidValueError, match=f"^{what} must be at least 2 values for this run, got 1; "):
+        with pytest.raises(InvalidValueError, match=f"^{what} must be at least 2 values .* got 1: row 1 is missing; "):
             workload().draws("q", purpose, 1, np.array([1.0])).at_least(2)
 
     def test_of_an_attempt_before_the_first_are_an_error(self):

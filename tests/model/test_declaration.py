@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import pickle
+from dataclasses import replace
 
 import pytest
 
@@ -237,6 +238,26 @@ def test_a_run_of_recorded_arrivals_ends_by_itself_with_its_last_job_in_it() -> 
     assert Simulation(producers=[Producer("log", Trace([1.0], length="1min"))], buffers=[ALL]).until == 60.0
     assert Simulation(producers=[LOG.scaled(3)], buffers=[ALL]).run(seed=1).metric("arrivals_jobs") == 9
     assert Simulation(producers=[Producer("p", Bulk(Trace([1.0, 4.0]), 2))], buffers=[ALL]).until > 4.0
+
+
+def test_other_recordings_end_the_run_anew_unless_its_end_was_given() -> None:
+    longer = [Producer("log", Trace([1.0, 2.0, 7.5]))]
+    derived, given = Simulation(producers=[LOG], buffers=[ALL]), Simulation(producers=[LOG], buffers=[ALL], until=3.75)
+    assert replace(derived, producers=longer).until == math.nextafter(7.5, 8.0)
+    assert replace(pickle.loads(pickle.dumps(derived)), producers=longer).until == math.nextafter(7.5, 8.0)
+    assert replace(derived.with_policy(FlushAtSize(2)), producers=longer).until == math.nextafter(7.5, 8.0)
+    assert replace(derived, producers=longer).run(seed=1, engine="compiled").metric("arrivals_jobs") == 3
+    assert replace(given, producers=longer).until == 3.75
+    # drawn arrivals come for as long as the recording did
+    assert replace(derived, producers=[EMAILS]).until == derived.until
+    assert replace(derived, until=9.0, producers=longer).until == 9.0
+
+
+def test_the_end_of_a_recording_is_exact_in_code_and_short_for_people() -> None:
+    simulation = Simulation(producers=[LOG], buffers=[ALL])
+    assert "until=3.5000000000000004" in repr(simulation)
+    with pytest.raises(InvalidValueError, match=r"^warm_up must be < until, got warm_up=4\.0, until=3\.5$"):
+        replace(simulation, warm_up=4.0)
 
 
 def test_the_longest_of_several_recordings_ends_the_run() -> None:

@@ -19,8 +19,16 @@ from bufsim import (
     InvalidValueError,
     PollingWorkers,
     PushWorkers,
+    Trace,
 )
 from bufsim.model.workers import mean_attempts, service_source
+
+
+@pytest.mark.parametrize("wrong", [[True], np.array([True]), [1.0, True], [1j], np.array([0.5 + 0j])])
+def test_truth_values_and_complex_numbers_are_no_times(wrong):
+    for takes_times in (GivenTimes, Trace, lambda wrong: GivenTimes([[0.5], wrong[-1:]])):
+        with pytest.raises(InvalidTypeError, match="times must be a sequence of numbers, got"):
+            takes_times(wrong)
 
 
 def test_the_defaults_are_those_of_vendures_strategies() -> None:

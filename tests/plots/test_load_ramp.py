@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from bufsim_tests import models
+from matplotlib.text import Text
 
-from bufsim import Deterministic, FlushAfterAge, FlushAtSize, Poisson, PushWorkers
+from bufsim import Deterministic, FlushAfterAge, FlushAtSize, Poisson, PushWorkers, Trace
 from bufsim.errors import InvalidValueError
 from bufsim.plots.load_ramp import crossings
 from bufsim.statistics import Interval
 from bufsim.studies.expressions import metric
+from bufsim.studies.study import Study
 
 
 def texts(ax):
@@ -29,6 +32,25 @@ def test_the_frame_is_the_metric_at_each_load():
     assert frame["scenario"].tolist()[1] == models.at_load(FlushAtSize(2), 2)
     # one worker does 3 jobs a second
     assert frame["saturated"].tolist() == [False, False, True] * 2
+
+
+def test_recorded_jobs_are_said_to_be_scaled_and_how():
+    model = models.timed([1.0, 2.0, 4.0], FlushAtSize(1), until=10.0)
+    for keep in ("pattern", "independent"):
+        log = replace(model.producers[0], arrivals=Trace([1.0, 2.0, 4.0], keep=keep))
+        recorded = replace(model, producers=[log])
+        study = Study(recorded, policy=[FlushAtSize(1), FlushAtSize(2)], arrivals_scale=[1, 2], seed=1)
+        result = study.run(2, progress=False)
+        shown = " ".join(text.get_text() for text in result.plot.load_ramp("flush_rate").figure.findobj(Text))
+        # the line is too long for the picture, and broken
+        assert "seed 1 · recorded jobs scaled" in shown
+        assert f"with keep={keep!r}" in shown
+        told = result.recommend(minimise="flush_rate", fresh=0).sentences()
+        assert f"  Recorded jobs scaled with keep={keep!r}." in told
+    drawn = models.ramp_study()
+    shown = [text.get_text() for text in drawn.plot.load_ramp("mean_wait").figure.findobj(Text)]
+    assert not any("recorded" in text for text in shown)
+    assert "keep=" not in drawn.recommend(minimise="flush_rate", fresh=0).sentence()
 
 
 def test_a_line_crosses_a_limit_where_it_is_straight_on_log_axes():

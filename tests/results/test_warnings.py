@@ -208,3 +208,17 @@ def test_arrivals_that_begin_late_are_named_with_the_way_out():
     assert text.startswith("arrivals begin late: none can come before 5,000 s, which is 98 % of what is counted")
     assert text.endswith("read it with origin='first'.")
     assert model(late, until=5100.0, warm_up=5000.0).run(seed=1).warnings() == []
+
+
+def test_copies_that_may_lie_farther_back_than_the_recording_is_long_are_warned_of():
+    def warned(shift, factor):
+        log = Producer("log", Trace([float(second) for second in range(1, 60)], shift=shift, length="1min"))
+        simulation = Simulation(producers=[log], buffers=[JobBuffer("b", policy=FlushEvery(5.0))])
+        return [text for text in simulation.scaled(arrivals=factor).run(seed=1).warnings() if "copies" in text]
+
+    (text,) = warned("2min", 2)
+    said = "copies crowd: shift=2 min of producer 'log' is longer than its recording of 1 min, so that copies crowd"
+    assert text == f"{said} at its start. Give a shorter shift."
+    assert warned("59s", 2) == warned("2min", 1) == warned(None, 2) == []
+    assert "which is longer than the recording of 1 min" in Trace([1.0], shift="2min", length="1min").scaling
+    assert "longer than the recording" not in Trace([1.0], shift="10s", length="1min").scaling

@@ -130,3 +130,18 @@ def test_the_other_way_to_scale_recorded_jobs_stands_beside_the_one_that_was_use
     assert (row["difference"], row["limits"]) == (-30.0, "undecided")
     as_recorded = Simulation(producers=[Producer("log", burst)], buffers=[buffer])
     assert sensitivity(as_recorded, [lost], seed=1, replications=2, progress=False).otherwise == ()
+
+
+def test_a_loss_that_no_run_saw_under_the_other_scaling_is_bounded() -> None:
+    # room for ten times what is in the buffer: nothing is lost, though the copies are drawn
+    buffer = JobBuffer("b", policy=FlushEvery(10.0), capacity=Capacity(200))
+    log = Producer("log", Trace([float(second) for second in range(1, 101)]))
+    simulation = Simulation(producers=[log], buffers=[buffer]).scaled(arrivals=2)
+    found = sensitivity(simulation, [expression("lost_share")], seed=1, replications=3, progress=False)
+    (gap,) = [other.difference for other in found.otherwise]
+    # at 97.5 % each, for both hold together, up to so large a share of runs may lose all of their jobs
+    most = 1.0 - 0.025 ** (1.0 / 3.0)
+    assert (gap.estimate, gap.low, gap.high) == pytest.approx((0.0, -most, most))
+    assert "lost_share differs by 0.0 [-0.7, 0.7]" in " ".join(found.sentences())
+    # nor does that make an assumption one that moves it
+    assert found.moving(expression("lost_share")) == ()
