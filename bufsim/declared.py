@@ -175,7 +175,6 @@ Probability = Annotated[float, checks.probability]
 Text = Annotated[str, checks.text]
 Flag = Annotated[bool, instance(bool, "True or False")]
 Count = Annotated[int, lambda name, given: checks.integer(name, given, at_least=1)]
-Whole = Annotated[int, lambda name, given: checks.integer(name, given, at_least=0)]
 # durations in seconds, sizes in bytes, and what may be either, all of them also as in "15min" or "64 MiB"
 Duration = Annotated[Wide[Seconds, float], _duration]
 Period = Annotated[Wide[Seconds, float], period]

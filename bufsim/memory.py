@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import mmap
+import os
 import weakref
 from functools import cache
 from typing import Any
@@ -37,6 +38,20 @@ def empty(shape: int | tuple[int, ...], dtype: npt.DTypeLike = np.float64) -> np
     if size < _LARGE or not can_lend():
         return np.empty(shape, kind)
     return np.asarray(_Loan(_taken(-(-size // _PAGE) * _PAGE)))[:size].view(kind).reshape(shape)
+
+
+def physical() -> float:
+    """Bytes of memory that this machine has; inf where the system does not say.
+
+    Examples
+    --------
+    >>> physical() > 2**20
+    True
+    """
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, OSError, ValueError):
+        return math.inf
 
 
 def counted(n: int) -> npt.NDArray[np.int64]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from bufsim import checks
 from bufsim.checks import Seconds
+from bufsim.engines import demand
 from bufsim.engines.randomness import fresh_seed
 from bufsim.engines.workload import Workload
 from bufsim.model.declaration import Declaration
@@ -129,7 +130,9 @@ class Simulation(Declaration):
         >>> model.run().flushes.cause.tolist()
         ['manual']
         """
-        return _model(self, self._workload(seed, replication), "all")
+        workload = self._workload(seed, replication)
+        demand.check(self, engine="simpy", record="all")
+        return _model(self, workload, "all")
 
     def run(
         self,
@@ -171,11 +174,22 @@ class Simulation(Declaration):
 
         checks.one_of("engine", engine, ("simpy", "compiled", "auto"))
         checks.one_of("record", record, RECORD_LEVELS)
-        return run_on(self, self._workload(seed, replication), engine=engine, record=record)
+        workload = self._workload(seed, replication)
+        demand.check(self, engine=engine_of(self, engine), record=record)
+        return run_on(self, workload, engine=engine, record=record)
 
     def _workload(self, seed: int | None, replication: int) -> Workload:
         seed = fresh_seed() if seed is None else checks.seed("seed", seed)
         return Workload(self.producers, seed=seed, until=self.until, replication=replication)
+
+
+def engine_of(simulation: Simulation, engine: Engine) -> Literal["simpy", "compiled"]:
+    """The engine that runs a simulation: for "auto" the compiled one if that can."""
+    from bufsim.engines import compiled_engine
+
+    return (
+        "simpy" if engine == "simpy" or (engine == "auto" and not compiled_engine.can_run(simulation)) else "compiled"
+    )
 
 
 def run_on(simulation: Simulation, workload: Workload, *, engine: Engine, record: RecordLevel) -> Result:
@@ -191,7 +205,7 @@ def run_on(simulation: Simulation, workload: Workload, *, engine: Engine, record
     from bufsim.engines import compiled_engine
     from bufsim.results.result import Result
 
-    if engine == "simpy" or (engine == "auto" and not compiled_engine.can_run(simulation)):
+    if engine_of(simulation, engine) == "simpy":
         return _model(simulation, workload, record).run()
     if record == "all":
         return Result.of(simulation, workload, "compiled", compiled_engine.run(simulation, workload))

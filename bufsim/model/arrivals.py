@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bufsim import memory
-from bufsim.checks import integer, positive
+from bufsim.checks import LARGEST, integer, positive
 from bufsim.declared import Duration, NotNegative, Period, Positive, Value, Wide, default, value
 from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.model.distributions import (
@@ -121,6 +121,20 @@ class Arrivals(Value, ABC):
     @abstractmethod
     def scaled(self, factor: float) -> Arrivals:
         """Return an arrival process with `factor` times as many arrivals."""
+
+    def expected(self, until: float) -> float:
+        """Jobs before `until`, about; 0 where the rate is not known."""
+        jobs = self.mean_rate * until
+        return jobs if jobs >= 0.0 else 0.0
+
+    def drawn(self, until: float) -> float:
+        """What is drawn to make the jobs before `until`, about: no less than they are."""
+        return self.expected(until)
+
+    @property
+    def at_once(self) -> float:
+        """Jobs that come at one instant, at least."""
+        return 1.0
 
     @property
     def span(self) -> tuple[float, float]:
@@ -343,7 +357,10 @@ class Bulk(Arrivals):
             if isinstance(self.size, int):
                 yield np.full(BLOCK, self.size, dtype=np.int64)
             else:
-                yield np.maximum(np.rint(sample(self.size, generator, BLOCK)), 1.0).astype(np.int64)
+                sizes = np.maximum(np.rint(sample(self.size, generator, BLOCK)), 1.0)
+                if sizes.max() > LARGEST:
+                    raise InvalidValueError(f"size of a bulk must be <= {LARGEST:,}, got {float(sizes.max())!r}")
+                yield sizes.astype(np.int64)
 
     @property
     def mean_rate(self) -> float:
@@ -355,6 +372,24 @@ class Bulk(Arrivals):
         if isinstance(self.size, Constant):
             return self.arrivals.mean_rate * max(1, round(self.size.value))
         return math.nan
+
+    def expected(self, until: float) -> float:
+        """The bulks, times their mean size."""
+        return self.arrivals.expected(until) * self.at_once
+
+    def drawn(self, until: float) -> float:
+        """What is drawn for the bulks, or their jobs if these are more."""
+        return max(self.arrivals.drawn(until), self.expected(until))
+
+    @property
+    def at_once(self) -> float:
+        """The mean size of a bulk; of a size whose mean changes by rounding no more than that."""
+        if isinstance(self.size, int):
+            return float(self.size)
+        size = mean(self.size)
+        if isinstance(self.size, Geometric | Constant):
+            return max(1.0, size)
+        return max(1.0, size - 0.5) if math.isfinite(size) else 1.0
 
     @property
     def span(self) -> tuple[float, float]:
@@ -463,6 +498,10 @@ class Bursty(Arrivals):
             integral = np.cumsum(np.concatenate(([reached], lengths * rates)))
             yield ends, integral, rates
             now, reached = float(ends[-1]), float(integral[-1])
+
+    def drawn(self, until: float) -> float:
+        """The jobs, or the phases if these are more."""
+        return max(self.expected(until), 2.0 * until / (self.mean_high + self.mean_low))
 
     @property
     def mean_rate(self) -> float:

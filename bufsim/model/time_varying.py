@@ -264,6 +264,10 @@ class TimeVarying(Arrivals):
             )
         return rates
 
+    def drawn(self, until: float) -> float:
+        """Arrivals at `max_rate`, also those that are thrown away."""
+        return self.max_rate * until
+
     @property
     def mean_rate(self) -> float:
         """The mean of a `Sinusoid` or a repeated `StepRate`; nan for other functions."""

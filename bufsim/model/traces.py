@@ -285,6 +285,10 @@ class Trace(Arrivals):
         when = "at its own time" if self.shift == 0.0 else reach
         return f"each job comes again, {when}, so that the hours of the recording stay (keep='pattern')"
 
+    def expected(self, until: float) -> float:
+        """The recorded jobs before `until`."""
+        return float(np.searchsorted(self.times, until))
+
     def blocks(self, generator: np.random.Generator, until: float) -> Iterator[FloatArray]:
         """Yield the recorded times before `until` in blocks; draws nothing."""
         return _slices(self.times, until)
@@ -417,6 +421,16 @@ class ScaledTrace(Arrivals):
             return 0.0, self.trace.end
         first = self.trace.times[:1] if self.factor <= 1.0 else self._earliest(self.trace.times[:1])
         return float(first[0]), self.trace.end
+
+    def expected(self, until: float) -> float:
+        """The factor times the recorded jobs before `until`; of turned copies those of the whole, in proportion."""
+        if self.trace.keep == "independent":
+            return self.drawn(until) * min(1.0, until / self.trace.end)
+        return self.factor * self.trace.expected(until)
+
+    def drawn(self, until: float) -> float:
+        """The jobs of all copies."""
+        return self.factor * len(self.trace)
 
     def blocks(self, generator: np.random.Generator, until: float) -> Iterator[FloatArray]:
         """Yield the arrival times before `until` in blocks; all copies lie in memory."""

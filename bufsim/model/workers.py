@@ -16,7 +16,6 @@ from bufsim.declared import (
     Positive,
     Text,
     Value,
-    Whole,
     Wide,
     default,
     value,
@@ -76,8 +75,9 @@ def _backoff(name: str, given: Any) -> Backoff:
     return given if isinstance(given, Backoff) else Backoff(given)
 
 
-_MOST_WORKERS = 1_000_000
+_MOST_WORKERS = _MOST_RETRIES = 1_000_000
 Concurrency = Annotated[int, lambda name, given: checks.integer(name, given, at_least=1, at_most=_MOST_WORKERS)]
+Retries = Annotated[int, lambda name, given: checks.integer(name, given, at_least=0, at_most=_MOST_RETRIES)]
 Service = Annotated[
     Wide[DistributionLike | npt.ArrayLike | Seconds | GivenTimes, Distribution | GivenTimes],
     _service,
@@ -104,7 +104,7 @@ class PushWorkers(Value):
     failure : float, or array of bool
         Probability that an attempt fails; an array says which do, as that of `service` gives their times.
     retries : int
-        Attempts after the first, ≥ 0. A job that fails for good has a finish.
+        Attempts after the first, 0 to 1,000,000. A job that fails for good has a finish.
     backoff : Backoff, or a duration for a constant one
         The wait before a failed job goes back to the queue's tail.
 
@@ -120,7 +120,7 @@ class PushWorkers(Value):
     service: Service = default(Constant(0.0))
     per_item: Duration = default(0.0)
     failure: Failure = default(0.0)
-    retries: Whole = 0
+    retries: Retries = 0
     backoff: AnyBackoff = default(Backoff(0.0))
 
 
@@ -152,7 +152,7 @@ class PollingWorkers(Value):
     service: Service = default(Constant(0.0))
     per_item: Duration = default(0.0)
     failure: Failure = default(0.0)
-    retries: Whole = 0
+    retries: Retries = 0
     backoff: AnyBackoff = default(Backoff(0.0))
     poll_interval: Period = default(0.2)
 
@@ -176,8 +176,10 @@ def mean_attempts(workers: Workers) -> float:
     """Return how often a job is tried in the mean, by what is declared."""
     if isinstance(workers.failure, GivenFailures):
         failures = workers.failure.failures.reshape(len(workers.failure.failures), -1)
-        # of one column it is that of each attempt
-        last = failures.shape[1] - 1
-        again = np.cumprod([failures[:, min(number, last)] for number in range(workers.retries)], axis=0)
-        return 1.0 + float(again.sum()) / len(failures)
-    return sum(workers.failure**number for number in range(workers.retries + 1))
+        again = np.cumprod(failures[:, : workers.retries], axis=1)
+        # the last column is that of all later attempts
+        later = max(workers.retries - failures.shape[1], 0)
+        return 1.0 + float(again.sum() + later * again[:, -1].sum()) / len(failures) if workers.retries else 1.0
+    if workers.failure == 1.0:
+        return 1.0 + workers.retries
+    return (1.0 - workers.failure ** (workers.retries + 1)) / (1.0 - workers.failure)

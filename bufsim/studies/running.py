@@ -19,7 +19,7 @@ from time import monotonic
 from typing import TypeVar
 
 from bufsim import checks
-from bufsim.engines import compiled_engine
+from bufsim.engines import compiled_engine, demand
 from bufsim.engines.compilation import telling
 from bufsim.errors import BufsimError, InvalidTypeError, MissingExtraError, quoted
 from bufsim.results.tallies import Tally
@@ -372,6 +372,8 @@ class ReplicationRunner:
         self.scenarios = scenarios
         self.seed = seed
         self.engines = {name: engine_for(simulation, engine) for name, simulation in scenarios.items()}
+        for name, simulation in scenarios.items():
+            demand.check(simulation, engine=self.engines[name], record="summary")
         self._parts = {name: parts_of(simulation) for name, simulation in scenarios.items()}
         self.tallies: dict[str, dict[int, Tally]] = {name: {} for name in scenarios}
         self.errors: list[Outcome] = []

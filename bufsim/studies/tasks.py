@@ -8,12 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bufsim import checks
-from bufsim.engines import compiled_engine
 from bufsim.engines.compilation import compiled, silent, telling
 from bufsim.engines.lowering import check_lowered
 from bufsim.engines.workload import Jobs, Workload
 from bufsim.results.tallies import Tally
-from bufsim.simulation import Engine, Simulation, run_on
+from bufsim.simulation import Engine, Simulation, engine_of, run_on
 
 PATIENCE = 0.5
 """A worker hands over what it has done after so long, s: more than that is never lost, and the bar moves."""
@@ -102,9 +101,7 @@ def engine_for(simulation: Simulation, engine: Engine) -> Engine:
     if engine == "compiled":
         check_lowered(simulation)
         compiled()
-    if engine != "auto":
-        return engine
-    return "compiled" if compiled_engine.can_run(simulation) else "simpy"
+    return engine_of(simulation, engine)
 
 
 def parts_of(simulation: Simulation) -> tuple[str, ...]:
