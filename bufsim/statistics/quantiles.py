@@ -164,7 +164,9 @@ def quantile_interval_from_counts(
     How many independent observations the jobs are worth follows from how much the replications differ. Where few
     flushes have a job beyond the quantile, replications may happen to differ little, and the jobs then seem to be worth
     more than they are: without a cap, p99.9 of waits in 300 flushes has a closed interval in a tenth of studies, which
-    covers some 40 %. Waits of one flush belong together, so that jobs are never worth more than their flushes.
+    covers some 40 %. Waits of one flush belong together, so that jobs are never worth more than their flushes. So do
+    the levels between two flushes: of p99 of the buffer size in 30 cycles, and p99.9 in 300, a tenth to a quarter of
+    intervals would close, and cover 48 to 85 %.
 
     References
     ----------
@@ -181,9 +183,18 @@ def quantile_interval_from_counts(
 
 
 def quantile_interval(
-    amounts: Amounts, q: float, *, counts: bool = True, flushes: float = math.inf, confidence: float = 0.95
+    amounts: Amounts,
+    q: float,
+    *,
+    counts: bool = True,
+    flushes: float = math.inf,
+    of: str = "flushes",
+    confidence: float = 0.95,
 ) -> Interval:
-    """The q-quantile over the jobs (or the time) of all replications: see `quantile_interval_from_counts`."""
+    """The q-quantile over the jobs (or the time) of all replications: see `quantile_interval_from_counts`.
+
+    `of` is the word for what `flushes` counts.
+    """
     share, level = inner_probability("q", q), inner_probability("confidence", confidence)
     grid, sums = amounts.values, amounts.totals
     inversion = _invert(amounts, share, level)
@@ -192,15 +203,15 @@ def quantile_interval(
     few = (1.0 - share) ** worth > failure, share**worth > failure
     low = -math.inf if inversion.low is None or few[0] else float(grid[inversion.low])
     high = math.inf if inversion.high is None or few[1] else float(grid[inversion.high])
-    needed_of = "flushes " if worth >= flushes else ""
-    note = _open_note(low, high, _source(worth, jobs, flushes), share, level, needed_of) if any(few) else ""
+    needed_of = f"{of} " if worth >= flushes else ""
+    note = _open_note(low, high, _source(worth, jobs, flushes, of), share, level, needed_of) if any(few) else ""
     note = note or _unbounded_note(inversion, level)
     return Interval(float(grid[inversion.estimate]), low, high, level, sums.size, "inverted ratio test", note)
 
 
-def _source(worth: float, jobs: float, flushes: float) -> str:
+def _source(worth: float, jobs: float, flushes: float, of: str) -> str:
     if worth >= flushes:
-        return f"{jobs:,.0f} jobs in {flushes:,.0f} flushes" if jobs > flushes else f"{flushes:,.0f} flushes"
+        return f"{jobs:,.0f} jobs in {flushes:,.0f} {of}" if math.inf > jobs > flushes else f"{flushes:,.0f} {of}"
     if worth >= jobs:
         return f"{jobs:,.0f} jobs"
     observed = f"{jobs:,.0f} jobs" if math.isfinite(jobs) else "levels"

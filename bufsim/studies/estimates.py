@@ -92,8 +92,9 @@ class Measured:
 
     Of a largest value that is the same in every run, a note says how large a share of runs may have another.
 
-    For a quantile jobs are worth as many independent observations as there were flushes, at most. Where these are too
-    few its interval is open, and a note says how many are needed; not so where nothing is drawn.
+    For a quantile, of jobs or of a level over time, there are as many independent observations as there were flushes,
+    at most. Where these are too few its interval is open, and a note says how many are needed; not so where nothing is
+    drawn.
     """
 
     metric: Metric
@@ -156,12 +157,13 @@ class Measured:
         """The metric with the interval that the spread of the replications gives."""
         if self.metric.quantile is not None:
             # seconds are no observations, and where nothing is drawn a few jobs tell as much as many
-            counts_jobs = self.metric.average != "time-weighted" and not self.is_deterministic
+            cycles, of = self._cycles()
             return quantile_interval(
                 self._amounts(),
                 self.metric.quantile.q,
-                counts=counts_jobs,
-                flushes=self._flushes() if counts_jobs else math.inf,
+                counts=self.metric.average != "time-weighted" and math.isfinite(cycles),
+                flushes=cycles,
+                of=of,
                 confidence=confidence,
             )
         sums = self._sums()
@@ -176,6 +178,15 @@ class Measured:
     def is_deterministic(self) -> bool:
         """Whether nothing is drawn at random in the scenario."""
         return is_deterministic(self.tallies, self.simulation)
+
+    def _cycles(self) -> tuple[float, str]:
+        """How many observations a quantile is worth at most, and what they are: flushes, or of a level also runs."""
+        if self.is_deterministic:
+            return math.inf, "flushes"
+        flushes, runs = self._flushes(), len(self.tallies)
+        # a level that is never flushed is another in every run
+        is_by_run = self.metric.average == "time-weighted" and runs > flushes
+        return (runs, "runs") if is_by_run else (flushes, "flushes")
 
     def _flushes(self) -> int:
         """The flushes in which the jobs came that the metric is about; a job that no buffer collects came by itself."""

@@ -204,8 +204,17 @@ def test_a_high_quantile_of_waits_is_refused_with_the_flushes_that_are_needed():
     assert math.isfinite(result.interval("p90_wait", "A").high)
     assert f"in {flushes} flushes (368 flushes needed)" in result.check("p99_wait <= 1min").sentences()[0]
     assert result.check("p99_wait <= 1min").verdict("A") == "undecided"
-    # seconds at a level are none of them
-    assert math.isfinite(result.interval("p99_buffer_size", "A").high)
+    # nor do the levels between so few flushes tell how high they may rise
+    level = result.interval("p99_buffer_size", "A")
+    assert (level.high, level.note) == (math.inf, f"no upper bound at 95 % from {flushes} flushes (368 flushes needed)")
+    assert math.isfinite(result.interval("p90_buffer_size", "A").high)
+
+
+def test_a_level_that_is_never_flushed_is_worth_as_many_as_there_were_runs():
+    result = Study({"A": drawn(NeverFlush(), rate=1.0, until=30.0)}, seed=3).run(40, progress=False)
+    # by hand: ln 0.025 / ln 0.9 = 35.01
+    assert math.isfinite(result.interval("p90_buffer_size", "A").high)
+    assert result.interval("p95_buffer_size", "A").note == "no upper bound at 95 % from 40 runs (72 runs needed)"
 
 
 def test_a_sum_with_a_quantile_that_has_no_bound_has_none_either():
