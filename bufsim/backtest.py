@@ -12,6 +12,7 @@ import pandas as pd
 
 from bufsim import checks
 from bufsim.errors import InvalidValueError, quoted
+from bufsim.files import as_path
 from bufsim.model import trace_reading
 from bufsim.model.policies import FlushAt
 from bufsim.results.result import Result
@@ -210,7 +211,7 @@ def read_log(
     InvalidValueError
         If a column is missing, or a value is wrong; the message says in which row.
     """
-    table = trace_reading.from_file(Path(path))
+    table = trace_reading.from_file(as_path(path))
     name = time or ("start" if "start" in table.frame else "time")
     starts = trace_reading.seconds(table, name, unit, origin)
     if origin is None and not pd.api.types.is_numeric_dtype(table.column(name)):

@@ -101,9 +101,14 @@ def text(name: str, value: object) -> str:
         raise InvalidTypeError(f"{name} must be a str, got {quoted(value)}")
     if not value:
         raise InvalidValueError(f"{name} must not be empty; give it a name")
-    if any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise InvalidValueError(f"{name} must be text that UTF-8 can hold, got {quoted(value)}; leave surrogates out")
+    encodable(name, value)
     return value
+
+
+def encodable(name: str, value: object) -> None:
+    """Raise if a text is none that UTF-8 can hold, as half of a pair of surrogates."""
+    if isinstance(value, str) and not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise InvalidValueError(f"{name} must be text that UTF-8 can hold, got {quoted(value)}; leave surrogates out")
 
 
 def unique(name: str, values: Iterable[str], *, way_out: str = "rename one") -> None:
@@ -141,7 +146,7 @@ def did_you_mean(value: object, names: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest name, or an empty str."""
     import difflib  # late: slow to import, and for errors only
 
-    near = difflib.get_close_matches(str(value), list(names), n=1)
+    near = difflib.get_close_matches(value if isinstance(value, str) else quoted(value), list(names), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

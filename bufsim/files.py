@@ -18,7 +18,7 @@ from uuid import uuid4
 
 import pandas as pd
 
-from bufsim.errors import InvalidValueError, quoted
+from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 
 _LONGEST = 80
 DAMAGE = (
@@ -98,6 +98,19 @@ def check_replaceable(path: Path) -> None:
         raise InvalidValueError(f"{quoted(str(path))} is {kind}, which is not replaced; give the name of a file")
 
 
+def as_path(path: object) -> Path:
+    """The path that a file's name gives.
+
+    Examples
+    --------
+    >>> as_path("jobs.csv").suffix
+    '.csv'
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise InvalidTypeError(f"path must be the name of a file such as 'jobs.csv', got {quoted(path)}")
+    return Path(path)
+
+
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Context in which a file is read: that there is none, or that it cannot be read, is one sentence.
@@ -109,8 +122,7 @@ def reading(path: Path) -> Iterator[None]:
     Traceback (most recent call last):
     bufsim.errors.InvalidValueError: the file 'nowhere.csv' cannot be read: No such file or directory; give another
     """
-    if "\0" in str(path):
-        raise InvalidValueError(f"a file's name must not hold the character 0, got {quoted(str(path))}")
+    check_name(path)
     try:
         yield
     except OSError as error:

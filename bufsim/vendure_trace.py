@@ -9,6 +9,7 @@ import pandas as pd
 
 from bufsim.checks import Seconds
 from bufsim.errors import InvalidValueError, quoted
+from bufsim.files import as_path
 from bufsim.model import trace_reading
 from bufsim.model.reducers import PRODUCT, VARIANTS
 from bufsim.model.traces import Keep, Trace
@@ -101,12 +102,12 @@ def read_flushes(path: str | Path) -> pd.DataFrame:
 
 def has_flushes(path: str | Path) -> bool:
     """Whether a path is that of flushes as a Vendure server recorded them: a directory, or a file with its columns."""
-    given = Path(path)
+    given = as_path(path)
     return not given.is_file() or {"t_ms", "buffer_id"} <= set(trace_reading.from_file(given).frame.columns)
 
 
 def _file(path: str | Path, name: str) -> Path:
-    given = Path(path)
+    given = as_path(path)
     found = given / name if given.is_dir() else given
     if not found.is_file():
         raise InvalidValueError(f"path must be {name} or the directory that holds it, got {quoted(str(path))}")

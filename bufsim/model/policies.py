@@ -372,7 +372,8 @@ class FlushCron(FlushPolicy):
     start: Annotated[dt.datetime, instance(dt.datetime, "a datetime")]
 
     def __post_init__(self) -> None:
-        if self.start.utcoffset() is None:
+        # that of pandas which is missing is not equal to itself
+        if self.start != self.start or self.start.utcoffset() is None:
             raise InvalidValueError(f"start must know its time zone, got {quoted(self.start)}; give it a tzinfo")
         from cronsim import CronSimError  # imported late: most models have no cron
 

@@ -52,7 +52,7 @@ def times(times: object) -> FloatArray:
 
 def column(name: str, values: Sequence[Any] | npt.NDArray[Any], n: int) -> tuple[Any, ...]:
     """Return one value a job as a tuple of Python's own objects."""
-    if isinstance(values, str) or not hasattr(values, "__len__"):
+    if isinstance(values, str | type) or not hasattr(values, "__len__"):
         raise InvalidTypeError(f"{name} must be a sequence with one value a job, got {_listed(values)}")
     if len(values) != n:
         raise InvalidValueError(f"{name} must have one value a job, got {len(values)} values for {n} times")
@@ -77,6 +77,7 @@ def keys(keys: tuple[Any, ...]) -> tuple[Hashable, ...]:
             raise InvalidTypeError(
                 f"keys[{row}] must be hashable, got {quoted(key)}; give its id, or a tuple"
             ) from None
+        checks.encodable(f"keys[{row}]", key)
     return tuple(None if _missing(key) else key for key in keys)
 
 
@@ -101,6 +102,7 @@ def queues(queues: tuple[Any, ...]) -> tuple[str, ...]:
     for row, queue in enumerate(queues):
         if not isinstance(queue, str) or not queue:
             raise InvalidValueError(f"queues[{row}] must be a queue's name, got {quoted(queue)}")
+        checks.encodable(f"queues[{row}]", queue)
     return queues
 
 
@@ -326,12 +328,25 @@ def _numeric(column: pd.Series[Any]) -> pd.Series[Any]:
     if _has_truth_values(column):
         return pd.Series(np.full(len(column), np.nan))
     if column.dtype == object:
-        column = column.map(lambda cell: np.nan if isinstance(cell, bool | np.bool_) else cell)
+        column = _only(column, _may_be_a_number)
     try:
         return pd.to_numeric(column, errors="coerce")
     except OverflowError:
         # whole numbers of more digits than a float has
         return column.map(_float).astype(np.float64)
+
+
+def _only(column: pd.Series[Any], keep: Callable[[object], bool]) -> pd.Series[Any]:
+    """A column of objects without those that are not to be kept; its cells stay what they are."""
+    kept = np.empty(len(column), dtype=object)
+    kept[:] = [cell if keep(cell) else None for cell in column.tolist()]
+    return pd.Series(kept, index=column.index, name=column.name)
+
+
+def _may_be_a_number(cell: object) -> bool:
+    if isinstance(cell, str):
+        return cell.isascii()
+    return bool(pd.api.types.is_scalar(cell)) and not isinstance(cell, bool | np.bool_ | complex | np.complexfloating)
 
 
 def _float(cell: Any) -> float:
@@ -346,7 +361,7 @@ def _float(cell: Any) -> float:
 def _parsed(table: Table, column: pd.Series[Any]) -> pd.Series[Any]:
     """Return a column of text as numbers or, if its first value is no number, as datetimes."""
     numbers = _numeric(column)
-    dated = bool(pd.isna(numbers.iloc[0])) and bool(pd.notna(column.iloc[0]))
+    dated = bool(pd.isna(numbers.iloc[0])) and _is_dated(column.iloc[0])
     values = _dated(column) if dated else numbers
     row = first((values.isna() & column.notna()).to_numpy())
     if row is not None:
@@ -361,7 +376,7 @@ def _parsed(table: Table, column: pd.Series[Any]) -> pd.Series[Any]:
 
 def _dated(column: pd.Series[Any]) -> pd.Series[Any]:
     """Datetimes of a column of text, missing for what is none: pandas would take "now" for the time of the reading."""
-    written = column.map(lambda cell: cell if _is_dated(cell) else None)
+    written = _only(column, _is_dated)
     try:
         return pd.to_datetime(written, errors="coerce", format="ISO8601", utc=True)
     except (TypeError, ValueError, OverflowError):
@@ -369,13 +384,17 @@ def _dated(column: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _is_dated(cell: object) -> bool:
-    return cell.strip()[:4].isdecimal() if isinstance(cell, str) else isinstance(cell, dt.date | np.datetime64)
+    return (
+        cell.isascii() and cell.strip()[:4].isdecimal()
+        if isinstance(cell, str)
+        else isinstance(cell, dt.date | np.datetime64)
+    )
 
 
 def _numbers(table: Table, name: str, column: pd.Series[Any], unit: str, origin: Any) -> FloatArray:
     """Return numbers as seconds; the origin is in the column's unit."""
     values = column.to_numpy(dtype=np.float64, na_value=np.nan) if column.hasnans else column.to_numpy()
-    if origin == "first":
+    if isinstance(origin, str) and origin == "first":
         origin = values[0]
     if origin is not None:
         if isinstance(origin, bool) or not isinstance(origin, int | float | np.number):
@@ -399,7 +418,11 @@ def _since(name: str, column: pd.Series[Any], unit: str, origin: Any) -> FloatAr
     try:
         if isinstance(origin, str) and origin != "first" and not origin.strip()[:1].isdecimal():
             raise ValueError("it names no date")
-        start = column.iloc[0] if origin is None or origin == "first" else pd.Timestamp(origin)
+        start = (
+            column.iloc[0]
+            if origin is None or (isinstance(origin, str) and origin == "first")
+            else pd.Timestamp(origin)
+        )
         passed = (column - start).to_numpy(dtype="timedelta64[ns]")
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidTypeError(

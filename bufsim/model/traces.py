@@ -17,6 +17,7 @@ import pandas as pd
 from bufsim.checks import NBytes, Seconds, positive
 from bufsim.declared import OptionalDuration, OptionalPeriod, Positive, Wide, default, instance, settle, value
 from bufsim.errors import InvalidValueError, quoted
+from bufsim.files import as_path
 from bufsim.formats import duration
 from bufsim.model import trace_reading
 from bufsim.model.arrivals import Arrivals, Bulk, before
@@ -177,7 +178,7 @@ class Trace(Arrivals):
         InvalidValueError
             As `from_frame`; for a CSV file the message also says on which line.
         """
-        table = trace_reading.from_file(Path(path))
+        table = trace_reading.from_file(as_path(path))
         return cls._from_table(
             table, time, unit, key, nbytes, queue, origin, {"keep": keep, "shift": shift, "length": length}
         )

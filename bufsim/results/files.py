@@ -169,6 +169,8 @@ def read(path: Path) -> Stored:
     """
     _pyarrow("parquet")
     with reading(path), path.open("rb") as file:
+        if not path.is_file():
+            raise InvalidValueError(f"{path} is no result that bufsim has saved: it is no regular file")
         try:
             with zipfile.ZipFile(file) as archive:
                 about = json.loads(_part(archive, _DESCRIPTION))

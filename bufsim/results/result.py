@@ -18,7 +18,8 @@ import pandas as pd
 from bufsim import checks
 from bufsim.engines.recording import Recording
 from bufsim.engines.workload import Workload
-from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError, harmless
+from bufsim.files import as_path
 from bufsim.formats import duration, number
 from bufsim.model.declaration import Declaration
 from bufsim.results import files, metrics, warnings
@@ -505,7 +506,7 @@ class Result:
         simulation : Simulation, optional
             What ran, which the file knows as text only; it must have this text.
         """
-        stored = files.read(Path(path))
+        stored = files.read(as_path(path))
         about = stored.about
         if simulation is not None and repr(simulation) != about["simulation"]:
             raise InvalidValueError(f"simulation must be that of {path}, {about['simulation']}, got {simulation!r}")
@@ -532,7 +533,7 @@ class Result:
         return ResultPlots(self)
 
     def __repr__(self) -> str:
-        return text(*self._displayed())
+        return harmless(text(*self._displayed()), keep="\n")
 
     def _repr_html_(self) -> str:
         return page(*self._displayed())

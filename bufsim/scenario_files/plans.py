@@ -11,6 +11,7 @@ from typing import Any
 
 from bufsim import checks, spelling, vendure_trace
 from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
+from bufsim.files import as_path
 from bufsim.model.flush_policy import FlushPolicy
 from bufsim.scenario_files.scenario import document, scenario
 from bufsim.spelling import build, naming
@@ -104,7 +105,7 @@ def read_plan(
     InvalidValueError, InvalidTypeError
         If it cannot be read, has an unknown key, or asks nothing that can be answered; the message says where.
     """
-    path = Path(path)
+    path = as_path(path)
     declared, name = document(path), str(path)
     requested = declared.get("plan")
     if not isinstance(requested, Mapping):

@@ -15,6 +15,7 @@ import pandas as pd
 from bufsim import checks, vendure_trace
 from bufsim.backtest import read_log
 from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
+from bufsim.files import as_path
 from bufsim.model.arrivals import Arrivals
 from bufsim.model.buffers import CollectAll, CollectQueues, FlushTime, JobBuffer, Storage
 from bufsim.model.given import GivenFailures, GivenTimes
@@ -266,6 +267,7 @@ def _words(role: str, name: str, value: object, *, written: str = "") -> str:
     return words
 
 
+_MOST_BYTES = 2**24
 Document = Mapping[str, Any]
 _LISTS = ("producer", "buffer", "workers")
 _TABLES = ("simulation", "storage", "stops", "backtest", "plan")
@@ -299,14 +301,25 @@ def read_scenario(path: str | Path) -> Scenario:
 def document(path: str | Path) -> dict[str, Any]:
     """The contents of a TOML file, not yet checked against the model."""
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        with as_path(path).open("rb") as file:
+            # bounded: a device such as /dev/zero has no end
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise InvalidValueError(f"the scenario file {str(path)!r} must have at most {_MOST_BYTES:,} bytes")
+        # line ends as a text file has them
+        return tomllib.loads(content.decode("utf-8").replace("\r\n", "\n"))
     except FileNotFoundError:
         raise InvalidValueError(f"there is no scenario file {str(path)!r}") from None
     except OSError as error:
         raise InvalidValueError(f"the scenario file {str(path)!r} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise InvalidValueError(f"{path} is not TOML: it must be text in UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
+    except InvalidValueError:
+        raise
+    except RecursionError:
+        raise InvalidValueError(f"{path} is not TOML that can be read: it is nested too deep") from None
+    except ValueError as error:
+        # also a number of more than 4,300 digits
         raise InvalidValueError(f"{path} is not TOML: {error}") from None
 
 

@@ -82,7 +82,7 @@ def try_all(read: Callable[[Any], object], inputs: Iterable[Any]) -> tuple[int, 
         try:
             ends[not ending(lambda given=given: read(given))] += 1
         except RawError as error:
-            wrong.append(f"{error} <- {repr(given)[:400]}")
+            wrong.append(f"{error} <- {_shown(given)}")
     if wrong:
         raise RawError(f"{len(wrong)} of {len(wrong) + sum(ends.values())} end otherwise:\n" + "\n".join(wrong[:40]))
     return ends[True], ends[False]
@@ -94,6 +94,16 @@ _SHORT = (
     ", = ; : . | & ' \" \\ \0 \u202e \ud800 \U0001f4a5 \xe9 30s 1h30min 1e99999s 64MiB 1e400MiB 3m 5parsecs NaN "
     "NaT <NA> lambda __class__ __import__ % %s {0} $x$ <b> =1+1 # // ../.. /dev/zero"
 )
+
+
+def _shown(given: object) -> str:
+    try:
+        return repr(given)[:400]
+    except ValueError:
+        # a number of more than 4,300 digits
+        return f"{type(given).__name__} with a huge number"
+
+
 UGLY = [
     *_SHORT.split(" "),
     *("\n", "\t", "\u2028", " ", "9" * 400, "9" * 5000, "0." + "0" * 400 + "1", "x" * 10_000),
