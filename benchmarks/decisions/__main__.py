@@ -37,7 +37,7 @@ def main(words: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m benchmarks.decisions", description=__doc__)
     made.add_argument("--repetitions", type=int, default=200, help="studies of each problem (200)")
-    made.add_argument("--problem", type=int, nargs="+", choices=NUMBERS, metavar="N", help="1 to 13; all")
+    made.add_argument("--problem", type=int, nargs="+", choices=NUMBERS, metavar="N", help="1 to 14; all")
     made.add_argument("--executor", type=int, default=2, help="processes (2)")
     made.add_argument("--seed", type=int, default=FIRST_SEED, help=f"the first root seed ({FIRST_SEED})")
     return made

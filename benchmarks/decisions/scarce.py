@@ -1,4 +1,4 @@
-"""Problems 11 to 13, where runs tell little: rare events, few batches, and replications that are skewed.
+"""Problems 11 to 14, where runs tell little: rare events, few batches, replications that are skewed, and atoms.
 
 Their truths are closed forms, given beside. What an interval that knows nothing of this would say is scored too, as
 "before": Student's t over replications, and jobs that count each by itself.
@@ -136,6 +136,45 @@ def _waits(seed: int, service: Distribution, scv: float, name: str) -> Seen:
     }
 
 
+# 14: an age of 3 s ends most waits, so that p50 and p90 are that age, whatever is drawn: in a buffer that has 19 of 20
+# jobs, of which 1 of 1.3 is the oldest of its batch. The rest wait for less, or for up to 5 s in another buffer. Some
+# study in 500 has one of these in the bin of 3 s.
+
+AGE, LONGER, APART, AGE_RUNS = 3.0, 5.0, 0.01, 10
+
+
+def _ages(seed: int) -> Seen:
+    models = {"A": AGE, "B": AGE, "C": AGE + APART}
+    result = Study({name: _flushed_at_age(age, key) for key, (name, age) in enumerate(models.items())}, seed=seed).run(
+        AGE_RUNS, progress=False
+    )
+    seen: Seen = {}
+    for quantile in ("p50_wait", "p90_wait"):
+        interval, wait = result.interval(quantile, "A"), metric(quantile)
+        seen[f"is exact: {quantile}"] = float(math.isclose(interval.low, AGE) and math.isclose(interval.high, AGE))
+        seen[f"passes {quantile} <= 3 s"] = float(result.check(wait <= AGE).verdict("A") == "pass")
+        seen[f"falsely passes {quantile} <= 2.999 s"] = float(result.check(wait <= 0.9997 * AGE).verdict("A") == "pass")
+    compared = result.compare("p50_wait", "p90_wait", pairs=[("A", "B"), ("A", "C")]).table()
+    verdicts = compared.set_index(["metric", "second"])["verdict"]
+    for quantile in ("p50_wait", "p90_wait"):
+        seen[f"falsely tells {quantile} apart"] = float(verdicts[f"{quantile}_s", "B"] != "identical")
+        seen[f"tells {quantile} apart from 3.01 s"] = float(verdicts[f"{quantile}_s", "C"] == "better")
+        before = TIMES.middles[TIMES.index(np.array([AGE]))[0]]
+        seen[f"before: passes {quantile} <= 3 s"] = float(before <= AGE)
+    return seen
+
+
+def _flushed_at_age(age: float, key: int) -> bs.Simulation:
+    # other arrivals in each, so that what they have in common is the age alone
+    rates = {f"often {key}": 0.1, f"seldom {key}": 0.1 / 19.0}
+    policies = dict(zip(rates, (bs.FlushAfterAge(age), bs.FlushAfterAge(LONGER)), strict=True))
+    return bs.Simulation(
+        producers=[bs.Producer(name, bs.Poisson(rate), queue=name) for name, rate in rates.items()],
+        buffers=[bs.JobBuffer(name, policy=rule, collect=bs.CollectQueues([name])) for name, rule in policies.items()],
+        until=2000.0,
+    )
+
+
 def _study(
     producers: list[bs.Producer], buffers: list[bs.JobBuffer], seed: int, runs: int, **more: object
 ) -> StudyResult:
@@ -177,6 +216,23 @@ SCARCE: Mapping[int, Problem] = {
             "before: covers mean_queue_wait": ANY,
             "before: falsely passes a limit of mean_queue_wait": ANY,
             "before: passes four times the wait": ANY,
+        },
+    ),
+    14: Problem(
+        _ages,
+        {
+            "is exact: p50_wait": (0.98, 1.0),
+            "is exact: p90_wait": (0.98, 1.0),
+            "passes p50_wait <= 3 s": (0.98, 1.0),
+            "passes p90_wait <= 3 s": (0.98, 1.0),
+            "falsely passes p50_wait <= 2.999 s": (0.0, 0.0),
+            "falsely passes p90_wait <= 2.999 s": (0.0, 0.0),
+            "falsely tells p50_wait apart": (0.0, 0.0),
+            "falsely tells p90_wait apart": (0.0, 0.0),
+            "tells p50_wait apart from 3.01 s": (0.98, 1.0),
+            "tells p90_wait apart from 3.01 s": (0.98, 1.0),
+            "before: passes p50_wait <= 3 s": ANY,
+            "before: passes p90_wait <= 3 s": ANY,
         },
     ),
 }

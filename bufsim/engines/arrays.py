@@ -69,9 +69,10 @@ class Accumulators:
     buffers, queues, levels, samples : arrays of records
         As `kernel.state` declares them: the counts of buffers and queues, and what is kept of levels and durations.
     counts : array of int64
-        Rows lost by cause; for each buffer rows lost and flushes by cause, and batch sizes; durations; all by bins.
+        Rows lost by cause; for each buffer rows lost and flushes by cause, and batch sizes; durations; all by bins,
+        with the bits of the least and the largest value in each.
     seconds : array of float64
-        The time at each value of a level, and integrals.
+        The time at each value of a level, the least and the largest in each bin, and integrals.
     flushes : dict of arrays, or None
         The columns of the flushes, as in `recording.Recording`, if they are kept.
     buffer_ids, queue_names, causes : sequence of str
@@ -133,7 +134,7 @@ def _levels(lowered: Lowered) -> tuple[Records[Level], int]:
 def _give_room(run: Run, levels: Records[Level], of_buffers: int) -> int:
     """Tell levels where the times at each value, and the series, stand; return where they end."""
     spread = [index for kind in (tallies.SIZE, tallies.EXPOSED) for index in range(kind, of_buffers, tallies.OF_BUFFER)]
-    room = tallies.EXACT + bins.SIZES.last + 1
+    room = tallies.EXACT + bins.ROOM * (bins.SIZES.last + 1)
     levels["spread"][spread] = True
     levels["exact"][spread] = np.arange(len(spread)) * room
     levels["bins"][spread] = np.arange(len(spread)) * room + tallies.EXACT
@@ -150,12 +151,13 @@ def _counts(lowered: Lowered, causes: int) -> tuple[Records[Sample], int]:
     for buffer in lowered.buffers:
         buffer["lost_first"], end = end, end + len(LOSS_CAUSES)
         buffer["causes_first"], end = end, end + causes
-        buffer["batches_first"], end = end, end + bins.SIZES.last + 1
+        buffer["batches_first"], end = end, end + bins.ROOM * (bins.SIZES.last + 1)
     buffers = len(lowered.buffers)
     lowered.run[0]["queue_samples"] = buffers
     samples = records(Sample, buffers + 2 * len(lowered.queues))
-    samples["bins"] = end + np.arange(len(samples)) * (bins.TIMES.last + 1)
-    return samples, end + len(samples) * (bins.TIMES.last + 1)
+    room = bins.ROOM * (bins.TIMES.last + 1)
+    samples["bins"] = end + np.arange(len(samples)) * room
+    return samples, end + len(samples) * room
 
 
 def recording_state(lowered: Lowered, jobs: Jobs) -> State:

@@ -26,6 +26,9 @@ _MANTISSA, _BIAS = 52, 1023
 class Bins(NamedTuple):
     """A grid: bin 0 for zeros, bin 1 for (0, 2^low), 2^bits bins an octave up to 2^high, and a last one from there on.
 
+    Bins of durations begin a hair below their round numbers: a wait that an age of 3 s ends comes out as 3 s ± 10⁻¹³ s,
+    and is to lie in one bin.
+
     Parameters
     ----------
     shift : int
@@ -34,22 +37,37 @@ class Bins(NamedTuple):
         What is taken off the leading bits, so that the first octave begins at bin 2.
     last : int
         The last bin.
+    hair : int
+        By so many doubles the bins begin below round numbers.
     """
 
     shift: int
     offset: int
     last: int
+    hair: int
 
     @classmethod
-    def of_octaves(cls, bits: int, low: int, high: int) -> Bins:
+    def of_octaves(cls, bits: int, low: int, high: int, hair: int) -> Bins:
         """Return the grid of the octaves in [2^low, 2^high)."""
-        return cls(_MANTISSA - bits, ((_BIAS + low) << bits) - 2, ((high - low) << bits) + 2)
+        return cls(_MANTISSA - bits, ((_BIAS + low) << bits) - 2, ((high - low) << bits) + 2, hair)
 
 
-TIMES = Bins.of_octaves(9, -30, 30)
+NARROW = 1 << 35
+"""Values are nearly the same where at most so many doubles lie between them: 1/256 of a bin of `TIMES`."""
+WIDE = -(1 << 62)
+"""This is added to the count of a bin as soon as its values are not nearly the same."""
+
+TIMES = Bins.of_octaves(9, -30, 30, NARROW // 2)
 """Seconds, from 1 ns to 34 years, in bins of at most 1/512 of their values."""
-SIZES = Bins.of_octaves(7, 0, 62)
+SIZES = Bins.of_octaves(7, 0, 62, 0)
 """Numbers of jobs: exact below 256, above in bins of at most 1/128 of their values."""
+
+SHORT, LONG = 2.0**-29, 2.0**29
+"""Durations between these lie in octaves of `TIMES`, s."""
+_ALL_BITS = (1 << TIMES.last.bit_length()) - 1
+
+ROOM = 3
+"""So many numbers are kept of each bin: its count, and the least and the largest value in it."""
 
 SERIES = 128
 """Into so many equal bins [0, `until`) is cut, to judge a warm-up."""
@@ -58,12 +76,18 @@ SERIES = 128
 def index(bits: Any, grid: Bins) -> Any:
     """Return the bin of a number ≥ 0 of which these are the bits, an int64 or an array of them."""
     # of the two that compete, one is 0 for a zero and 1 for what is below the first octave
-    return np.minimum(np.maximum((bits >> grid.shift) - grid.offset, bits != 0), grid.last)
+    return np.minimum(np.maximum(((bits + grid.hair) >> grid.shift) - grid.offset, bits != 0), grid.last)
+
+
+def usual_index(bits: Any) -> Any:
+    """Return the bin, on `TIMES`, of a duration between `SHORT` and `LONG` of which these are the bits."""
+    # that no bit is lost tells the compiler that it is no negative index
+    return (((bits + TIMES.hair) >> TIMES.shift) - TIMES.offset) & _ALL_BITS
 
 
 def first_of(number: Any, grid: Bins) -> Any:
     """Return the bits of the least value in a bin of an octave, or in each of an array of them."""
-    return (number + grid.offset) << grid.shift
+    return ((number + grid.offset) << grid.shift) - grid.hair
 
 
 def of_time(seconds: float) -> int:

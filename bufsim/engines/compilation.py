@@ -50,6 +50,7 @@ APART: set[object] = {
     buffers.start_flush,
     empty_ticks.close_gap,
     tallies.change_buffer_level,
+    tallies.note_ends,
     tallies.note_mark,
 }
 

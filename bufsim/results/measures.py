@@ -85,7 +85,7 @@ class Grid:
     -----
     The middle of a bin differs from any value in it by at most a share of 2^−(bits + 1) of the value: by 1/1024 < 0.1 %
     on `TIMES`; on `SIZES` by 0 below 256 and by at most 1/256 < 0.4 % above. Values in (0, 2^low) count as 2^(low − 1),
-    values from 2^high on as the largest.
+    values from 2^high on as the largest. Where all values in a bin are nearly the same a histogram knows them.
 
     Examples
     --------
@@ -110,13 +110,11 @@ class Grid:
             index[part] = bins.index(bits[part], self.bins)
         return index
 
-    def counts(self, values: npt.NDArray[np.float64 | np.int64]) -> npt.NDArray[np.int64]:
-        """Return how many values lie in each bin."""
-        return np.bincount(self.index(values), minlength=self.size)
-
-    def weights(self, values: npt.NDArray[np.float64 | np.int64], weights: Floats) -> Floats:
-        """Return the sum of the weights of the values in each bin."""
-        return np.bincount(self.index(values), weights=weights, minlength=self.size).astype(np.float64, copy=False)
+    @cached_property
+    def singles(self) -> int:
+        """The number of bins, at the beginning, that have room for one value alone."""
+        # whole numbers have bins of their own up to where as many bins as they are make an octave
+        return int(self.index(np.array([2.0 ** (53 - self.bins.shift)]))[0]) if self.whole else 1
 
     @cached_property
     def edges(self) -> Floats:
@@ -134,30 +132,14 @@ class Grid:
         middles[0] = 0.0
         return middles
 
-    def quantile(self, counts: Numbers, q: float, *, first: int = 0, largest: float = math.inf) -> float:
-        """Return the q-quantile: the middle of the bin of the least value with at least a share q at or below it.
-
-        Parameters
-        ----------
-        counts : array
-            Counts, or weights such as seconds, of the bins from `first` on.
-        q : float
-            In (0, 1].
-        first : int
-            The bin of counts[0].
-        largest : float
-            The largest value, where it is known: no quantile is above it.
-
-        Returns
-        -------
-        float
-            nan without counts.
-        """
-        total = np.cumsum(counts)
-        if not len(total) or not total[-1] > 0:
-            return math.nan
-        index = int(np.searchsorted(total, q * float(total[-1]) * _SLACK, side="left"))
-        return min(float(self.middles[first + index]), largest)
+    @cached_property
+    def room(self) -> tuple[Floats, Floats]:
+        """The least and the largest value that each bin has room for."""
+        low, high = self.edges[:-1].copy(), self.edges[1:].copy()
+        if self.whole:
+            return np.ceil(low), np.ceil(high) - 1.0
+        low[1] = high[0] = 0.0
+        return low, high
 
 
 TIMES = Grid(bins.TIMES, whole=False)
@@ -171,6 +153,7 @@ class Histogram:
     """The counts, or weights such as seconds, of a grid's bins that are not empty.
 
     Whole numbers are held in the narrowest type that holds them: the histograms of many runs lie in memory together.
+    Where all values in a bin are nearly the same (up to `bins.NARROW`), such as waits that an age ends, they are known.
 
     Parameters
     ----------
@@ -178,60 +161,114 @@ class Histogram:
         The bins that are not empty, ascending.
     amounts : array of int8 to int64, or of float64
         One number for each of them.
+    narrow : array of int8 to int64
+        Those of them whose values are nearly the same, but for those that have room for one value alone.
+    least, most : array of float64
+        The least and the largest value in each of these.
 
     Examples
     --------
-    >>> Histogram.of(np.array([0, 0, 5, 0, 1]))
-    Histogram(bins=array([2, 4], dtype=int8), amounts=array([5, 1], dtype=int8))
+    >>> kept = Histogram.of(TIMES, np.array([3.0, 3.0, 3.0, 5.0, 5.001]))
+    >>> kept.amounts, kept.least, kept.most
+    (array([3, 2], dtype=int8), array([3.]), array([3.]))
     """
 
     bins: npt.NDArray[np.signedinteger]
     amounts: Numbers
+    narrow: npt.NDArray[np.signedinteger]
+    least: Floats
+    most: Floats
 
     def __post_init__(self) -> None:
-        for name in ("bins", "amounts"):
+        for name in ("bins", "amounts", "narrow"):
             object.__setattr__(self, name, _narrow(getattr(self, name)))
 
     @classmethod
-    def of(cls, counts: Numbers) -> Histogram:
-        """Return the histogram of all bins of a grid."""
-        some = np.flatnonzero(counts)
-        return cls(some, counts[some])
+    def of(cls, grid: Grid, values: npt.NDArray[np.float64 | np.int64], weights: Floats | None = None) -> Histogram:
+        """Return the histogram of values ≥ 0, each of which counts 1, or its weight ≥ 0."""
+        if weights is not None:
+            values, weights = values[weights > 0.0], weights[weights > 0.0]
+        values = np.asarray(values, np.float64)
+        index = grid.index(values)
+        amounts: Numbers = np.bincount(index, weights, grid.size)
+        least, most = np.full(grid.size, math.inf), np.zeros(grid.size)
+        if index.max(initial=0) >= grid.singles:
+            np.minimum.at(least, index, values)
+            np.maximum.at(most, index, values)
+        some = np.flatnonzero(amounts)
+        return cls.of_ends(some, amounts[some], least[some], most[some], singles=grid.singles)
 
-    @property
-    def first(self) -> int:
-        """The first bin that is not empty; 0 if all are."""
-        return int(self.bins[0]) if len(self.bins) else 0
-
-    @property
-    def counts(self) -> Numbers:
-        """The numbers of all bins from the first that is not empty to the last."""
-        if not len(self.bins):
-            return np.zeros(0, np.result_type(self.amounts, np.int64))
-        counts = np.zeros(int(self.bins[-1]) - self.first + 1, np.result_type(self.amounts, np.int64))
-        # a type that is wide enough for the difference
-        counts[self.bins.astype(np.intp) - self.first] = self.amounts
-        return counts
+    @classmethod
+    def of_ends(
+        cls, some: npt.NDArray[np.signedinteger], amounts: Numbers, least: Floats, most: Floats, *, singles: int
+    ) -> Histogram:
+        """Return the histogram of the bins that are not empty, with the ends of the values in each."""
+        near = most.view(np.int64) - least.view(np.int64) <= bins.NARROW
+        near &= some >= singles
+        return cls(some, amounts, some[near], least[near], most[near])
 
     def quantile(self, grid: Grid, q: float, *, largest: float = math.inf) -> float:
-        """Return the q-quantile; see `Grid.quantile`."""
-        return grid.quantile(self.counts, q, first=self.first, largest=largest)
+        """Return the q-quantile: the least value with at least a share q at or below it, as far as its bin tells.
+
+        Parameters
+        ----------
+        grid : Grid
+            The histogram's.
+        q : float
+            In (0, 1].
+        largest : float
+            The largest value, where it is known: no quantile is above it.
+
+        Returns
+        -------
+        float
+            The middle of its bin; where all values in the bin are nearly the same, that of these nearest to it. nan
+            without counts.
+        """
+        total = np.cumsum(self.amounts, dtype=np.result_type(self.amounts, np.int64))
+        if not len(total) or not total[-1] > 0:
+            return math.nan
+        index = int(np.searchsorted(total, q * float(total[-1]) * _SLACK, side="left"))
+        least, most = self.ends(grid)
+        middle = float(grid.middles[self.bins[index]])
+        return min(max(middle, float(least[index])), float(most[index]), largest)
+
+    def ends(self, grid: Grid) -> tuple[Floats, Floats]:
+        """The least and the largest value that each of the bins may hold."""
+        least, most = (room[self.bins] for room in grid.room)
+        at = np.searchsorted(self.bins, self.narrow)
+        least[at], most[at] = self.least, self.most
+        return least, most
+
+    @classmethod
+    def together(cls, parts: Sequence[Histogram]) -> Histogram:
+        """Return the histogram of all of several together, on the same grid."""
+        bins = np.concatenate([part.bins for part in parts], dtype=np.intp, casting="unsafe")
+        amounts = np.concatenate([part.amounts for part in parts])
+        narrow = np.concatenate([part.narrow for part in parts], dtype=np.intp, casting="unsafe")
+        both: Numbers = np.bincount(bins, weights=amounts)
+        if amounts.dtype.kind == "i":
+            both = both.astype(np.int64)
+        least, most = np.full(len(both), math.inf), np.zeros(len(both))
+        np.minimum.at(least, narrow, np.concatenate([part.least for part in parts]))
+        np.maximum.at(most, narrow, np.concatenate([part.most for part in parts]))
+        # a bin is wide if it is not narrow in each
+        wide = np.bincount(bins, minlength=len(both)) > np.bincount(narrow, minlength=len(both))
+        least[wide], most[wide] = 0.0, math.inf
+        some = np.flatnonzero(both)
+        return cls.of_ends(some, both[some], least[some], most[some], singles=0)
 
     def __add__(self, other: Histogram) -> Histogram:
         """Return the histogram of both together, on the same grid."""
-        ends = [int(part.bins[-1]) + 1 for part in (self, other) if len(part.bins)]
-        both = np.zeros(max(ends, default=0), np.result_type(self.amounts, other.amounts, np.int64))
-        for part in (self, other):
-            both[part.bins] += part.amounts
-        return Histogram.of(both)
+        return Histogram.together([self, other])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Histogram):
             return NotImplemented
-        return np.array_equal(self.bins, other.bins) and np.array_equal(self.amounts, other.amounts)
+        return all(np.array_equal(getattr(self, name), getattr(other, name)) for name in self.__slots__)
 
     def __hash__(self) -> int:
-        return hash((self.bins.tobytes(), self.amounts.tobytes()))
+        return hash(tuple(getattr(self, name).tobytes() for name in self.__slots__))
 
 
 def _narrow(numbers: Numbers) -> Numbers:
@@ -277,13 +314,13 @@ class Sample:
     def of(cls, durations: Floats) -> Sample:
         """The sample of these durations, s, each ≥ 0."""
         if not len(durations):
-            return cls(0, 0.0, 0.0, 0.0, Histogram.of(np.zeros(0, np.int64)))
+            return cls(0, 0.0, 0.0, 0.0, Histogram.of(TIMES, durations))
         return cls(
             len(durations),
             float(durations.sum()),
             float((durations * durations).sum()),
             float(durations.max()),
-            Histogram.of(TIMES.counts(durations)),
+            Histogram.of(TIMES, durations),
         )
 
     def __add__(self, other: Sample) -> Sample:
@@ -338,7 +375,10 @@ class LevelDistribution:
         """Return the distribution with so many seconds, spent at 0, left out."""
         if not seconds:
             return self
-        amounts = self.time_at.amounts.astype(np.float64) - np.where(self.time_at.bins == 0, seconds, 0.0)
+        at = self.time_at
+        amounts = at.amounts.astype(np.float64) - np.where(at.bins == 0, seconds, 0.0)
         # the seconds at 0 are a sum of their own, and may come out a rounding below those that are left out
         some = amounts > 1e-9 * seconds
-        return replace(self, time_at=Histogram(self.time_at.bins[some], amounts[some]))
+        left = np.isin(at.narrow, at.bins[some])
+        kept = Histogram(at.bins[some], amounts[some], at.narrow[left], at.least[left], at.most[left])
+        return replace(self, time_at=kept)

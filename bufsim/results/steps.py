@@ -70,7 +70,7 @@ def distribution(steps: Steps, window: Window) -> LevelDistribution:
     weighted = values * spans
     integral = float(weighted.sum())
     weighted *= values
-    time_at = Histogram.of(SIZES.weights(values, spans))
+    time_at = Histogram.of(SIZES, values, spans)
     return LevelDistribution(integral, float(weighted.sum()), int(values.max()), time_at)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +18,17 @@ from bufsim.engines.recording import LOSS_CAUSES
 from bufsim.engines.workload import Workload
 from bufsim.model.declaration import Declaration
 from bufsim.results import records
-from bufsim.results.measures import SIZES, Floats, Histogram, Level, LevelDistribution, Sample, Window
+from bufsim.results.measures import (
+    SIZES,
+    TIMES,
+    Floats,
+    Grid,
+    Histogram,
+    Level,
+    LevelDistribution,
+    Sample,
+    Window,
+)
 from bufsim.results.steps import Series
 from bufsim.results.tallies import BufferLevels, BufferTally, QueueLevels, QueueTally, Tally
 
@@ -121,10 +132,19 @@ class _Parts:
         record, seconds = self.levels[index], self.counted.seconds
         exact = seconds[record.exact : record.exact + min(record.peak + 1, tallies.EXACT)]
         values = np.arange(len(exact), dtype=np.float64)
-        time_at = seconds[record.bins : record.bins + bins.SIZES.last + 1] + SIZES.weights(values, exact)
+        time_at = Histogram.of(SIZES, values, exact)
+        if record.peak >= tallies.EXACT:
+            time_at += self._large(record.bins)
         weighted = values * exact
         integral, squares = float(record.integral + weighted.sum()), float(record.squares + (weighted * values).sum())
-        return LevelDistribution(integral, squares, getattr(record, peak), Histogram.of(time_at))
+        return LevelDistribution(integral, squares, getattr(record, peak), time_at)
+
+    def _large(self, first: int) -> Histogram:
+        """Return the time at the values of a level that have no place of their own."""
+        seconds, behind = self.counted.seconds, first + SIZES.size
+        some = np.flatnonzero(seconds[first:behind])
+        least, most = seconds[behind : behind + 2 * SIZES.size].reshape(-1, 2)[some].T
+        return Histogram.of_ends(some, seconds[first:behind][some], least, most, singles=SIZES.singles)
 
     def series(self, index: int) -> Series:
         """Return a level's time averages."""
@@ -150,9 +170,20 @@ class _Parts:
         """Return what is kept of a sample."""
         record = self.samples[index]
         # most runs leave some samples empty: their bins are not searched
-        bins_of_it = bins.TIMES.last + 1 if record.count else 0
-        counts = self.counted.counts[record.bins : record.bins + bins_of_it]
-        return Sample(record.count, record.total, record.squares, record.largest, Histogram.of(counts))
+        histogram = self.histogram(record.bins, TIMES) if record.count else Histogram.of(TIMES, np.zeros(0))
+        return Sample(record.count, record.total, record.squares, record.largest, histogram)
+
+    def histogram(self, first: int, grid: Grid) -> Histogram:
+        """Return what `kernel.tallies.count_in_bin` has counted."""
+        counts, behind = self.counts(first, grid.size), first + grid.size
+        some = np.flatnonzero(counts)
+        amounts = counts[some]
+        least, most = self.counts(behind, 2 * grid.size).view(np.float64).reshape(-1, 2)[some].T
+        # what is wide has gone on without its ends
+        most = np.where(amounts < 0, math.inf, most)
+        return Histogram.of_ends(
+            some, np.where(amounts < 0, amounts - bins.WIDE, amounts), least, most, singles=grid.singles
+        )
 
     def counts(self, first: int, n: int) -> Any:
         """Return `n` of the counts."""
@@ -166,7 +197,7 @@ def _buffer(parts: _Parts, index: int) -> BufferTally:
         **counts_of(BufferCounts, b),
         lost=tuple(parts.counts(b.lost_first, len(LOSS_CAUSES)).tolist()),
         causes={cause: count for cause, count in by_cause if count},
-        batches=Histogram.of(parts.counts(b.batches_first, bins.SIZES.last + 1)),
+        batches=parts.histogram(b.batches_first, SIZES),
         waits=parts.sample(index),
         left=b.jobs,
         left_nbytes=b.held_nbytes,

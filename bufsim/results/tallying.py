@@ -129,7 +129,7 @@ class Buffers:
             batch_jobs=int(batch.sum()),
             batch_squares=int((batch * batch).sum()),
             largest_batch=int(batch.max(initial=0)),
-            batches=Histogram.of(SIZES.counts(batch)),
+            batches=Histogram.of(SIZES, batch),
             ended=len(ended),
             ended_jobs=int(record.flush_jobs[ended].sum()),
             reduced_jobs=int(reduced.sum()),

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bufsim import formats
-from bufsim.checks import positive, probability
+from bufsim.checks import positive
 from bufsim.errors import InvalidValueError
+from bufsim.statistics.families import holm
 from bufsim.statistics.intervals import (
+    SLACK,
     FloatArray,
     Interval,
     critical_value,
@@ -25,9 +27,9 @@ from bufsim.statistics.intervals import (
 from bufsim.statistics.replications import replications_for_power
 
 T = TypeVar("T")
+Reach = tuple[float, float]
+"""How far a value may lie below and above the mean of its replications, because it is known to its bin alone."""
 
-# Differences this small, relative to the values, come from the order of float sums, not from the model.
-ROUNDING = 1e-12
 NO_PROOF = 3
 """So few runs with the same difference prove nothing: two runs of whole numbers, such as peaks, often have one."""
 
@@ -88,6 +90,9 @@ class PairedDifference:
         Means and sample variances of either.
     exact : bool
         Whether nothing is drawn at random in either scenario, so that even two replications are proof.
+    below, above : float
+        How far the difference may lie below and above its estimate, because values are known to their bins alone: a
+        quantile lies somewhere in the bin of its histogram.
     unseen : float
         How large the difference may be though every replication gave the same to both: by events that none, or few,
         of them saw. Its bound holds with the confidence that is asked for.
@@ -103,7 +108,20 @@ class PairedDifference:
     first_variance: float
     second_variance: float
     exact: bool = False
+    below: float = 0.0
+    above: float = 0.0
     unseen: float = 0.0
+
+    @property
+    def least(self) -> float:
+        """The difference nearest to 0 that the bins of the values allow."""
+        return min(max(0.0, self.estimate - self.below), self.estimate + self.above)
+
+    @property
+    def is_in_one_bin(self) -> bool:
+        """Whether the values are not told apart: they lie in one bin, with less noise than that is wide."""
+        spread = critical_value(0.95, self.n) * math.sqrt(self.variance / self.n)
+        return self.least == 0.0 and spread <= self.below + self.above and self.below + self.above > 0.0
 
     @property
     def is_constant_zero(self) -> bool:
@@ -113,17 +131,17 @@ class PairedDifference:
     @property
     def is_chance(self) -> bool:
         """Whether it is a difference that all of a few replications have, which may be by chance."""
-        return self.variance == 0.0 and self.estimate != 0.0 and self.n <= NO_PROOF and not self.exact
+        return self.variance == 0.0 and self.least != 0.0 and self.n <= NO_PROOF and not self.exact
 
     @property
     def t(self) -> float:
         """The t statistic against 0; 0 where a constant difference proves nothing."""
-        return 0.0 if self.is_chance else statistic(self.estimate, self.variance, self.n)
+        return 0.0 if self.is_chance else statistic(self.least, self.variance, self.n)
 
     @property
     def is_identical(self) -> bool:
-        """Whether every replication gave the same value to both, up to rounding, and no unseen event may part them."""
-        return self.is_constant_zero and self.unseen == 0.0
+        """Whether every replication gave both the same value, or one in the same bin, and nothing unseen parts them."""
+        return (self.is_constant_zero or self.is_in_one_bin) and self.unseen == 0.0
 
     @property
     def standard_deviation(self) -> float:
@@ -169,7 +187,8 @@ class PairedDifference:
         if self.unseen:
             return Interval(0.0, -self.unseen, self.unseen, told, self.n, UNSEEN)
         reach = critical_value(level, self.n) * math.sqrt(self.variance / self.n)
-        return Interval(self.estimate, self.estimate - reach, self.estimate + reach, told, self.n, method)
+        low, high = self.estimate - self.below - reach, self.estimate + self.above + reach
+        return Interval(self.estimate, low, high, told, self.n, method)
 
     def _no_proof(self, estimate: float, confidence: float) -> Interval:
         low, high = sorted((0.0, 2.0 * estimate))
@@ -200,7 +219,7 @@ class PairedDifference:
             spread = centre**2 - curvature * (self.estimate**2 - square * self.variance)
             root = math.sqrt(max(spread, 0.0))
             low, high = min((centre - root) / curvature, estimate), max((centre + root) / curvature, estimate)
-        return Interval(estimate, low, high, level, self.n, method)
+        return Interval(estimate, low - self.below / size, high + self.above / size, level, self.n, method)
 
     @property
     def covariance_with_size(self) -> float:
@@ -209,12 +228,17 @@ class PairedDifference:
         return sign * (self.first_variance - self.second_variance - self.variance) / 2.0
 
     def replications_to_separate(self, *, power: float = 0.8, confidence: float = 0.95) -> int | None:
-        """The replications that would show a difference as large as the one estimated; None if that is 0."""
-        return replications_for_power(self.estimate, self.standard_deviation, power=power, confidence=confidence)
+        """The replications that would show a difference as large as the one estimated; None if none would."""
+        return replications_for_power(self.least, self.standard_deviation, power=power, confidence=confidence)
 
 
 def paired_difference(
-    first: ArrayLike, second: ArrayLike, *, names: tuple[str, str] = ("first", "second"), exact: bool = False
+    first: ArrayLike,
+    second: ArrayLike,
+    *,
+    names: tuple[str, str] = ("first", "second"),
+    exact: bool = False,
+    reaches: tuple[Reach, Reach] = ((0.0, 0.0), (0.0, 0.0)),
 ) -> PairedDifference:
     """First − second, replication by replication, of two scenarios under common random numbers.
 
@@ -227,6 +251,8 @@ def paired_difference(
         What they are called in verdicts.
     exact : bool, default False
         Whether nothing is drawn at random in either, so that even two replications are proof.
+    reaches : tuple of (float, float), optional
+        How far either may lie below and above its mean, because it is known to its bin alone.
 
     Raises
     ------
@@ -249,11 +275,13 @@ def paired_difference(
             f"{names[0]} and {names[1]} must have the same replications, got {left.size} and {right.size}; "
             "pairing compares values that met the same arrivals"
         )
-    (difference,) = _differences(np.array([left, right]), [0], [1], [names])
+    (difference,) = _differences(np.array([left, right]), [0], [1], [names], reaches)
     return replace(difference, exact=exact)
 
 
-def paired_differences(samples: Mapping[str, ArrayLike], pairs: Sequence[tuple[str, str]]) -> list[PairedDifference]:
+def paired_differences(
+    samples: Mapping[str, ArrayLike], pairs: Sequence[tuple[str, str]], reaches: Mapping[str, Reach] | None = None
+) -> list[PairedDifference]:
     """The `paired_difference` of each pair of scenarios, all worked out together.
 
     Parameters
@@ -262,6 +290,8 @@ def paired_differences(samples: Mapping[str, ArrayLike], pairs: Sequence[tuple[s
         One value per replication and scenario, in the same order of replications.
     pairs : sequence of (str, str)
         The scenarios of each difference.
+    reaches : mapping of str to (float, float), optional
+        How far each scenario may lie below and above its mean, because it is known to its bin alone.
 
     Examples
     --------
@@ -274,27 +304,49 @@ def paired_differences(samples: Mapping[str, ArrayLike], pairs: Sequence[tuple[s
         sizes = {name: sample.size for name, sample in values.items()}
         raise InvalidValueError(f"samples must have the same replications in every scenario, got {sizes}")
     table, row = np.array(list(values.values())), {name: index for index, name in enumerate(values)}
+    known = [(reaches or {}).get(name, (0.0, 0.0)) for name in values]
     made: list[PairedDifference] = []
     for start in range(0, len(pairs), _AT_ONCE):
         some = pairs[start : start + _AT_ONCE]
-        made += _differences(table, [row[first] for first, _ in some], [row[second] for _, second in some], some)
+        made += _differences(table, [row[first] for first, _ in some], [row[second] for _, second in some], some, known)
     return made
 
 
 def _differences(
-    table: FloatArray, firsts: Sequence[int], seconds: Sequence[int], names: Sequence[tuple[str, str]]
+    table: FloatArray,
+    firsts: Sequence[int],
+    seconds: Sequence[int],
+    names: Sequence[tuple[str, str]],
+    reaches: Sequence[Reach],
 ) -> list[PairedDifference]:
     """The differences of pairs of rows of a table: each sum is over one row, the same however many pairs there are."""
     left, right = table[firsts], table[seconds]
     gaps = left - right
-    gaps[np.abs(gaps) <= ROUNDING * np.maximum(np.abs(left), np.abs(right))] = 0.0
+    sizes = np.maximum(np.abs(left), np.abs(right))
+    gaps[np.abs(gaps) <= SLACK * sizes] = 0.0
     constant = np.ptp(gaps, axis=1) == 0.0
     estimates = np.where(constant, gaps[:, 0], gaps.mean(axis=1)).tolist()
     variances = np.where(constant, 0.0, gaps.var(axis=1, ddof=1)).tolist()
     means, spreads, n = table.mean(axis=1).tolist(), table.var(axis=1, ddof=1).tolist(), table.shape[1]
+    known = np.array(reaches)
+    # as far as the first may lie below and the second above, and the other way round; rounding apart
+    ends = known[firsts] + known[seconds][:, ::-1]
+    ends[ends.sum(axis=1) <= SLACK * sizes.mean(axis=1)] = 0.0
+    below, above = ends.T.tolist()
     return [
-        PairedDifference(*pair, n, estimate, variance, means[a], means[b], spreads[a], spreads[b])
-        for pair, a, b, estimate, variance in zip(names, firsts, seconds, estimates, variances, strict=True)
+        PairedDifference(
+            *pair,
+            n,
+            estimates[i],
+            variances[i],
+            means[a],
+            means[b],
+            spreads[a],
+            spreads[b],
+            below=below[i],
+            above=above[i],
+        )
+        for i, (pair, a, b) in enumerate(zip(names, firsts, seconds, strict=True))
     ]
 
 
@@ -360,76 +412,9 @@ def _one_sided(difference: PairedDifference, margin: Margin, side: float) -> flo
     if margin.relative:
         share = side * margin.size
         variance += share**2 * difference.second_variance - 2.0 * share * difference.covariance_with_size
-    gap = side * difference.estimate - margin.at(difference.second_mean)
+    farthest = difference.estimate + (difference.above if side > 0.0 else -difference.below)
+    gap = side * farthest - margin.at(difference.second_mean)
     return lower_tail(statistic(gap, max(variance, 0.0), difference.n), difference.n)
-
-
-@dataclass(frozen=True, slots=True)
-class Adjustment:
-    """Adjusted p-values of a family of comparisons, and the level of each printed interval.
-
-    Parameters
-    ----------
-    p_values : tuple of float
-        Adjusted, in the order given.
-    confidences : tuple of float
-        Level of each interval: it excludes 0 exactly where the adjusted p-value is at most 1 − confidence.
-    confidence : float
-        Level of the family.
-    """
-
-    p_values: tuple[float, ...]
-    confidences: tuple[float, ...]
-    confidence: float
-
-    @property
-    def separated(self) -> tuple[bool, ...]:
-        """Which comparisons are separated after adjustment."""
-        return tuple(p <= 1.0 - self.confidence for p in self.p_values)
-
-
-def holm(p_values: Sequence[float], *, confidence: float = 0.95) -> Adjustment:
-    """Holm's step-down adjustment: the chance of naming any difference where there is none is at most 1 − confidence.
-
-    Parameters
-    ----------
-    p_values : sequence of float
-        Raw p-values, one a comparison.
-    confidence : float, default 0.95
-        Level of the family.
-
-    Notes
-    -----
-    Holm's test has no simple intervals: those compatible with it say nothing of a difference but its sign as soon
-    as one comparison is not separated (Strassburger and Bretz). The interval of a comparison is therefore
-    Bonferroni's, at 1 − α/m, wherever that agrees with the verdict, and at 1 − α·p/p_adjusted for the few that
-    Holm separates and Bonferroni does not. The chance of any wrong verdict is at most α; that all intervals hold
-    together lies between 1 − 2α, where one true tie stands among clear differences, and 1 − α (measured with six
-    comparisons at 0.95: 0.91 to 0.96).
-
-    References
-    ----------
-    Holm (1979), A simple sequentially rejective multiple test procedure, Scandinavian J. Statistics 6, 65-70;
-    Strassburger and Bretz (2008), Compatible simultaneous lower confidence bounds, Statistics in Medicine 27,
-    4914-4927.
-
-    Examples
-    --------
-    >>> holm([0.01, 0.04, 0.30]).p_values
-    (0.03, 0.08, 0.3)
-    """
-    level = inner_probability("confidence", confidence)
-    raw = np.array([probability("p_values", p) for p in p_values])
-    if not raw.size:
-        raise InvalidValueError("p_values must not be empty; ask for at least one comparison")
-    # the smallest of m counts m times, the next m − 1 times; none is called surer than one with a smaller p-value
-    order = np.argsort(raw, kind="stable")
-    adjusted = np.empty_like(raw)
-    adjusted[order] = np.minimum(np.maximum.accumulate(raw[order] * np.arange(raw.size, 0, -1)), 1.0)
-    bonferroni = (1.0 - level) / raw.size
-    stepped = (adjusted <= 1.0 - level) & (raw > bonferroni)
-    levels = np.where(stepped, (1.0 - level) * raw / np.where(stepped, adjusted, 1.0), bonferroni)
-    return Adjustment(tuple(map(float, adjusted)), tuple(map(float, 1.0 - levels)), level)
 
 
 Verdict = Literal["better", "worse", "equivalent", "identical", "not separable"]
@@ -448,8 +433,8 @@ class Comparison:
     p_value : float
         Adjusted.
     verdict : {"better", "worse", "equivalent", "identical", "not separable"}
-        Identical: every replication gives both the same value. Equivalent: within the margin, whichever is
-        better. Not separable: none of this was shown.
+        Identical: every replication gives both the same value, or the values lie in one bin of a histogram. Equivalent:
+        within the margin, whichever is better. Not separable: none of this was shown.
     family : int
         Comparisons that the adjustment counts.
     equivalence : Equivalence or None
@@ -482,6 +467,12 @@ class Comparison:
         """The verdict in one sentence, with the interval that it rests on; `unit` follows each number."""
         unit = f" {unit}" if unit else ""
         pair = f"{self.first} and {self.second}"
+        if self.verdict == "identical" and self.difference.is_in_one_bin:
+            ends = (
+                abs(self.difference.estimate - self.difference.below),
+                self.difference.estimate + self.difference.above,
+            )
+            return f"{pair} are identical as far as histograms tell: they differ by less than {max(ends):.2g}{unit}"
         if self.verdict == "identical":
             return f"{pair} are identical: each of {self.difference.n} replications gives both the same value"
         if self.verdict == "equivalent" and self.equivalence is not None:
@@ -494,6 +485,8 @@ class Comparison:
 
     def _needed(self, unit: str) -> str:
         needed = self.replications_needed()
+        if self.difference.least == 0.0 and self.difference.below + self.difference.above > 0.0:
+            return "they lie in one bin of their histograms, in which values are not told apart"
         if self.difference.unseen:
             return f"none of {self.difference.n} replications shows a difference; more would bound it closer"
         if self.difference.is_chance:

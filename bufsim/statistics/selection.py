@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bufsim.errors import InvalidValueError
-from bufsim.statistics.comparisons import Comparison, Margin, PairedDifference, Verdict, holm, paired_difference
+from bufsim.statistics.comparisons import Comparison, Margin, PairedDifference, Reach, Verdict, paired_difference
+from bufsim.statistics.families import holm
 from bufsim.statistics.intervals import (
     FloatArray,
     Interval,
@@ -224,7 +225,12 @@ class Selection:
 
 
 def select_best(
-    samples: Mapping[str, ArrayLike], *, confidence: float = 0.95, lower_is_better: bool = True, exact: bool = False
+    samples: Mapping[str, ArrayLike],
+    *,
+    confidence: float = 0.95,
+    lower_is_better: bool = True,
+    exact: bool = False,
+    reaches: Mapping[str, Reach] | None = None,
 ) -> Selection:
     """The best of several scenarios under common random numbers; the order of listing does not matter.
 
@@ -238,6 +244,8 @@ def select_best(
         Whether a low value is good (a cost) or bad (work saved).
     exact : bool, default False
         Whether nothing is drawn at random.
+    reaches : mapping of str to (float, float), optional
+        How far each scenario may lie below and above its mean, because it is known to its bin alone.
 
     Notes
     -----
@@ -271,7 +279,13 @@ def select_best(
     values = {name: replication_values(name, sample) for name, sample in samples.items()}
     ranked = sorted(values, key=lambda name: (sign * values[name].mean(), name))
     chosen, others = ranked[0], ranked[1:]
-    gaps = {name: paired_difference(values[name], values[chosen], names=(name, chosen), exact=exact) for name in others}
+    known = dict.fromkeys(values, (0.0, 0.0)) | dict(reaches or {})
+    gaps = {
+        name: paired_difference(
+            values[name], values[chosen], names=(name, chosen), exact=exact, reaches=(known[name], known[chosen])
+        )
+        for name in others
+    }
     tied, levels = _eliminate(gaps, 1.0 - level)
     return Selection(
         chosen=chosen,
@@ -324,4 +338,5 @@ def _regret(gaps: Sequence[PairedDifference], sign: float, confidence: float) ->
 def _bound(gap: PairedDifference, sign: float, alpha: float) -> float:
     if gap.is_chance:
         return 2.0 * abs(gap.estimate)
-    return critical_value(1.0 - 2.0 * alpha, gap.n) * sqrt(gap.variance / gap.n) - sign * gap.estimate
+    nearest = min(sign * (gap.estimate - gap.below), sign * (gap.estimate + gap.above))
+    return critical_value(1.0 - 2.0 * alpha, gap.n) * sqrt(gap.variance / gap.n) - nearest

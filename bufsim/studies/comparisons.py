@@ -177,8 +177,9 @@ def compare(
     gaps: list[PairedDifference] = []
     for expression in expressions:
         samples = _samples(expression, needed, measured, where_defined)
+        reaches = {name: measured(expression, name).reach() for name in samples}
         defined = [pair for pair in chosen if pair[0] in samples and pair[1] in samples]
-        gaps += paired_differences(samples, defined)
+        gaps += paired_differences(samples, defined, reaches)
         rows += [expression] * len(defined)
     if not gaps:
         return Comparisons(())

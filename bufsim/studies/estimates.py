@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,9 +21,11 @@ from bufsim.statistics import (
     Interval,
     mean_interval,
     order_statistic_interval,
+    paired_difference,
     ratio_interval,
     ratio_values,
 )
+from bufsim.statistics.comparisons import PairedDifference, Reach
 from bufsim.statistics.intervals import inner_probability, replication_values
 from bufsim.statistics.quantiles import Amounts, quantile_interval, quantile_values
 from bufsim.statistics.rare_events import FEW, constant_in_words, few_in_words, most_runs
@@ -32,7 +35,9 @@ from bufsim.studies.expressions import Expression, Term
 Floats = npt.NDArray[np.float64]
 _NEAR = 32
 _PARTS = 64
-"""So many bins on both sides of a quantile are looked at in so many parts: no interval is as coarse as a bin."""
+"""So many bins on both sides of a quantile are looked at in so many parts."""
+_SMALLEST = 2.0**-30
+"""Durations below this, s, some 1 ns, have one bin."""
 
 
 DETERMINISTIC = "exact: nothing is drawn at random"
@@ -109,9 +114,19 @@ class Measured:
     def values(self) -> Floats:
         """One value per replication whose mean estimates the metric, for comparisons in pairs."""
         if self.metric.quantile is not None:
-            return quantile_values(self._amounts(), self.metric.quantile.q)
+            return quantile_values(self._counts().amounts, self.metric.quantile.q)
         sums = self._sums()
         return self.raw() if sums is None else ratio_values(sums[:, 0], sums[:, 1])
+
+    def reach(self) -> Reach:
+        """How far the metric may lie below and above the mean of its values: a quantile lies somewhere in its bin."""
+        if self.metric.quantile is None:
+            return 0.0, 0.0
+        low, high = self._counts().ends
+        if metrics.QUANTILES[self.metric.quantile.of].grid.whole and low == high:
+            return 0.0, 0.0
+        mean = float(self.values().mean())
+        return max(mean - low, 0.0), max(high - mean, 0.0)
 
     def interval(self, confidence: float = 0.95) -> Interval:
         """The metric over all replications, with its confidence interval."""
@@ -156,16 +171,18 @@ class Measured:
     def _by_spread(self, confidence: float) -> Interval:
         """The metric with the interval that the spread of the replications gives."""
         if self.metric.quantile is not None:
+            counted = self._counts()
             # seconds are no observations, and where nothing is drawn a few jobs tell as much as many
             cycles, of = self._cycles()
-            return quantile_interval(
-                self._amounts(),
+            interval = quantile_interval(
+                counted.amounts,
                 self.metric.quantile.q,
                 counts=self.metric.average != "time-weighted" and math.isfinite(cycles),
                 flushes=cycles,
                 of=of,
                 confidence=confidence,
             )
+            return counted.widened(interval)
         sums = self._sums()
         if sums is not None:
             return ratio_interval(sums[:, 0], sums[:, 1], confidence=confidence)
@@ -200,75 +217,112 @@ class Measured:
         sums = [self.metric.sums(tally, self.of) for tally in self.tallies]
         return None if any(pair is None for pair in sums) else np.array(sums, np.float64)
 
-    def _amounts(self) -> Amounts:
-        """Each replication's amount at or below each point of a grid."""
+    def _counts(self) -> Cumulative:
+        """The amounts of each replication at or below points near the quantile."""
         assert self.metric.quantile is not None
         row = metrics.QUANTILES[self.metric.quantile.of]
         histograms = [row.histogram(self.metric.part(tally, self.of)) for tally in self.tallies]
-        if sum(bool(histogram.amounts.any()) for histogram, _ in histograms) < 2:
+        if sum(len(histogram.bins) > 0 for histogram, _ in histograms) < 2:
             raise InvalidValueError(
                 f"{self.metric.name} needs observations in at least 2 replications, got none in the others; "
                 "lengthen the runs"
             )
         largest = max(largest for _, largest in histograms)
-        return cumulative([histogram for histogram, _ in histograms], row.grid, largest, self.metric.quantile.q)
+        return cumulative(tuple(histogram for histogram, _ in histograms), row.grid, largest, self.metric.quantile.q)
 
 
 # Two replications: of 40 waits each, A has 30 in the bin (1.0, 1.1] s and 10 in (1.1, 1.2], B has 20 and 20. Of all 80,
 # 50 are at or below 1.1 s, so that the median lies in the first bin; the ends of the bins alone tell no more than that.
 # So the bin is split into parts, here five: at 1.02, 1.04, 1.06, 1.08 and 1.10 s there are 6, 12, 18, 24 and 30 of A,
 # and 4, 8, 12, 16 and 20 of B. At 1.08 s it is 40 of 80: that is the estimate, and the ends of its interval are found
-# among such points too. Bins far from the quantile are not split. A bin of whole numbers, as that of 256 and 257 jobs,
-# is split at these numbers; the last bin ends at the largest value that was seen.
-def cumulative(histograms: Sequence[Histogram], grid: Grid, largest: float, q: float) -> Amounts:
+# among such points too. But that the waits lie evenly is only supposed, so that these go on to the ends of their bins,
+# to 1.0 or 1.1 s. If all 50 waits had been 1.07 s, this were the only point of the bin, and exact. Bins far from the
+# quantile are not split. A bin of whole numbers, as that of 256 and 257 jobs, is split at these numbers; the last bin
+# ends at the largest value that was seen.
+@dataclass(frozen=True, slots=True, eq=False)
+class Cumulative:
+    """Points near a quantile, and for each replication the amount at or below each of them.
+
+    Parameters
+    ----------
+    amounts : Amounts
+        The points and the amounts.
+    least, most : array, shape (k,)
+        Between these lies each value of a point's bin.
+    ends : tuple of float
+        Between these lies the quantile over all replications: the ends of its bin.
+    """
+
+    amounts: Amounts
+    least: Floats
+    most: Floats
+    ends: tuple[float, float]
+
+    def widened(self, interval: Interval) -> Interval:
+        """An interval between two points, as far as the ends of their bins: where in a bin values lie is not known."""
+        low, high, note = interval.low, interval.high, interval.note
+        if math.isfinite(low):
+            low = float(self.least[np.searchsorted(self.amounts.values, low)])
+        if math.isfinite(high):
+            high = float(self.most[np.searchsorted(self.amounts.values, high)])
+        if low < high <= _SMALLEST:
+            note = "; ".join(filter(None, (note, "durations below 1 ns are not told apart: it is known to 1 ns")))
+        return replace(interval, low=low, high=high, note=note)
+
+
+@functools.lru_cache(maxsize=32)
+def cumulative(histograms: tuple[Histogram, ...], grid: Grid, largest: float, q: float) -> Cumulative:
     """The points near a quantile, and for each histogram the amount at or below each point.
 
     What lies in a bin is taken to be spread evenly over it: over its whole numbers where the values are whole. Each of
-    these near the q-quantile is a point, or else each of many parts of the bin; no point is above `largest`, where
-    everything is at or below.
+    these near the q-quantile is a point, or else each of many parts of the bin; where all values in it are nearly the
+    same, the largest. No point is above `largest`, where everything is at or below.
     """
-    bins = np.concatenate([histogram.bins for histogram in histograms], dtype=np.intp, casting="unsafe")
-    amounts = np.concatenate([histogram.amounts for histogram in histograms], dtype=np.float64, casting="unsafe")
-    first, last = int(bins.min()), int(bins.max()) + 1
-    bins -= first
-    pooled = np.cumsum(np.bincount(bins, weights=amounts))
-    near = np.abs(np.arange(last - first) - int(np.searchsorted(pooled, q * pooled[-1]))) <= _NEAR
-    points, share, bin_of = _points(grid, first, last, largest, near)
-    # points that fall together, at the largest value, keep the last
+    both = Histogram.together(histograms)
+    least, most = both.ends(grid)
+    most = np.minimum(most, largest)
+    pooled = np.cumsum(both.amounts, dtype=np.float64)
+    # 0.07 * 100 is a little more than 7
+    own = int(np.searchsorted(pooled, q * pooled[-1] * (1.0 - 1e-12)))
+    near = np.abs(both.bins.astype(np.int64) - int(both.bins[own])) <= _NEAR
+    near &= ~np.isin(both.bins, both.narrow)
+    points, share, place = _points(least, most, near, whole=grid.whole)
+    # points that fall together, at a whole number or the largest value, keep the last
     keep = np.append(points[1:] > points[:-1], True)
-    lengths = [len(histogram.bins) for histogram in histograms]
-    at = _lookup(bins, amounts, lengths, near, share[keep], bin_of[keep])
+    points, place = points[keep], place[keep]
+    at = _lookup(histograms, both.bins, near, share[keep], place)
     # seconds, added up in another order, need not make the same total to the last bit
-    return Amounts(points[keep], at(np.array([np.count_nonzero(keep) - 1]))[:, 0], at)
+    amounts = Amounts(points, at(np.array([len(points) - 1]))[:, 0], at)
+    return Cumulative(amounts, least[place], most[place], (float(least[own]), float(most[own])))
 
 
 # Of some 17,000 bins between the shortest wait and the longest one a few thousand are filled, and of these an interval
 # looks at some hundred: the amounts are summed up over the filled ones only, and interpolated where they are needed.
 def _lookup(
-    bins: npt.NDArray[np.intp],
-    amounts: Floats,
-    lengths: Sequence[int],
+    histograms: Sequence[Histogram],
+    filled: npt.NDArray[np.signedinteger],
     near: npt.NDArray[np.bool_],
     share: Floats,
-    bin_of: npt.NDArray[np.intp],
+    place: npt.NDArray[np.intp],
 ) -> Callable[[npt.NDArray[np.intp]], Floats]:
     """The function from points to each histogram's amounts at or below them, at a share of the bin of each."""
-    is_filled = np.bincount(bins) > 0
-    column_of = np.cumsum(is_filled) - 1
-    shape = len(lengths), int(column_of[-1]) + 1
+    bins = np.concatenate([histogram.bins for histogram in histograms], dtype=np.intp, casting="unsafe")
+    amounts = np.concatenate([histogram.amounts for histogram in histograms], dtype=np.float64, casting="unsafe")
+    column_of = np.zeros(int(filled[-1]) + 1, np.intp)
+    column_of[filled] = np.arange(len(filled))
+    shape = len(histograms), len(filled)
     cells = column_of[bins]
-    cells += np.repeat(np.arange(shape[0]) * shape[1], lengths)
+    cells += np.repeat(np.arange(shape[0]) * shape[1], [len(histogram.bins) for histogram in histograms])
     upto = np.asarray(np.bincount(cells, weights=amounts, minlength=math.prod(shape)).reshape(shape), np.float64)
     # only near the quantile does a point lie within its bin
-    start = int(np.count_nonzero(is_filled[: np.argmax(near)]))
-    own = upto[:, start : start + np.count_nonzero(is_filled & near)].copy()
+    own, own_of = upto[:, near], np.cumsum(near) - 1
     np.cumsum(upto, axis=1, out=upto)
 
     def at(positions: npt.NDArray[np.intp]) -> Floats:
-        inside = bin_of[positions]
-        column, split = column_of[inside], (is_filled & near)[inside]
-        found = upto[:, column]
-        part = own[:, column[split] - start]
+        inside = place[positions]
+        split = near[inside]
+        found = upto[:, inside]
+        part = own[:, own_of[inside[split]]]
         found[:, split] = (found[:, split] - part) + part * share[positions[split]]
         return found
 
@@ -276,27 +330,21 @@ def _lookup(
 
 
 def _points(
-    grid: Grid, first: int, last: int, largest: float, near: npt.NDArray[np.bool_]
+    least: Floats, most: Floats, near: npt.NDArray[np.bool_], *, whole: bool
 ) -> tuple[Floats, Floats, npt.NDArray[np.intp]]:
     """The points in bins, ascending, the share of its bin that lies at or below each, and its bin."""
-    # values that are whole fill (low − 1, high], the others (low, high]
-    low, high = grid.edges[first:last], grid.edges[first + 1 : last + 1]
-    if grid.whole:
-        low, high = np.ceil(low) - 1.0, np.ceil(high) - 1.0
-    else:
-        # the bin of zeros holds nothing else, though its edge is the least double above
-        high = np.where(low == 0.0, 0.0, high)
-    high = np.minimum(high, largest)
-    widths = high - low
-    most = np.minimum(widths, _PARTS) if grid.whole else np.where(widths > 0.0, _PARTS, 1)
-    parts = np.where(near, np.maximum(most, 1), 1).astype(np.intp)
-    bins = np.repeat(np.arange(last - first), parts)
-    share = (np.arange(len(bins)) - np.repeat(np.cumsum(parts) - parts, parts) + 1) / parts[bins]
-    points = low[bins] + widths[bins] * share
-    if grid.whole:
+    # values that are whole fill (least − 1, most], the others (least, most]
+    low = least - 1.0 if whole else least
+    widths = most - low
+    parts = np.minimum(widths, _PARTS) if whole else np.where(widths > 0.0, _PARTS, 1)
+    parts = np.where(near, np.maximum(parts, 1), 1).astype(np.intp)
+    place = np.repeat(np.arange(len(least)), parts)
+    share = (np.arange(len(place)) - np.repeat(np.cumsum(parts) - parts, parts) + 1) / parts[place]
+    points = np.where(share == 1.0, most[place], low[place] + widths[place] * share)
+    if whole:
         points = np.floor(points + 1e-9)
-        share = np.divide(points - low[bins], widths[bins], out=np.ones_like(points), where=widths[bins] > 0.0)
-    return points, share, bins
+        share = (points - low[place]) / widths[place]
+    return points, share, place
 
 
 Value = TypeVar("Value")
@@ -369,6 +417,21 @@ class Evaluation:
         """The value over all replications, with its confidence interval; that of a metric is the metric's own."""
         level = inner_probability("confidence", confidence)
         return self._defined(lambda: self._interval(level))
+
+    def reach(self) -> Reach:
+        """How far the value may lie below and above the mean of its values, by the bins of its quantiles."""
+        below = above = 0.0
+        for term in self.expression.terms:
+            ends = [size * abs(term.factor) for size in self._measured(term).reach()]
+            near, far = ends if term.factor > 0.0 else ends[::-1]
+            below, above = below + near, above + far
+        return below, above
+
+    def against(self, other: Evaluation, *, names: tuple[str, str] = ("first", "second")) -> PairedDifference:
+        """The value less that of another scenario, replication by replication."""
+        exact = self.is_deterministic and other.is_deterministic
+        reaches = self.reach(), other.reach()
+        return paired_difference(self.values(), other.values(), names=names, exact=exact, reaches=reaches)
 
     def unseen(self, confidence: float = 0.95) -> tuple[float, float]:
         """Reach below and above the estimate by events that few runs saw; 0 where there are none."""

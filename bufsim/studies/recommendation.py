@@ -13,7 +13,7 @@ import pandas as pd
 from bufsim import checks
 from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.simulation import Simulation
-from bufsim.statistics import Comparison, Interval, Selection, paired_difference, select_best
+from bufsim.statistics import Comparison, Interval, Selection, select_best
 from bufsim.statistics.comparisons import NO_PROOF
 from bufsim.studies.answers import Answer
 from bufsim.studies.comparisons import against, percent, tie_in_words
@@ -462,7 +462,10 @@ def recommend(
         return Recommendation(question, origin, judged, None, None)
     samples = {option.name: study.measured(question.objective, option.base()).values() for option in allowed}
     exact = study.replications <= NO_PROOF and all(study.is_deterministic(option.base()) for option in allowed)
-    selection = select_best(samples, confidence=question.confidence, lower_is_better=question.is_cost, exact=exact)
+    reaches = {option.name: study.measured(question.objective, option.base()).reach() for option in allowed}
+    selection = select_best(
+        samples, confidence=question.confidence, lower_is_better=question.is_cost, exact=exact, reaches=reaches
+    )
     option = next(option for option in allowed if option.name == selection.chosen)
     # what is done today, at the load that counts
     today = next((option.base() for option in choices if option.name == baseline), study.baseline)
@@ -528,11 +531,9 @@ def _choice(numbers: StudyNumbers, question: Question, option: Option, fresh: in
     if today is None or today in names or today not in numbers.finished:
         return choice
     try:
-        todays = numbers.measured(question.objective, today).values()
+        gap = value.against(numbers.measured(question.objective, today), names=(option.name, today))
     except UndefinedError:
         return choice
-    exact = value.is_deterministic and numbers.is_deterministic(today)
-    gap = paired_difference(value.values(), todays, names=(option.name, today), exact=exact)
     gain = gap.relative_interval(confidence) if gap.second_mean else None
     return replace(choice, gain=gain, difference=gap.interval(confidence))
 

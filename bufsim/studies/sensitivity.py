@@ -10,7 +10,7 @@ import pandas as pd
 
 from bufsim.errors import InvalidValueError
 from bufsim.simulation import Simulation
-from bufsim.statistics import Interval, paired_difference
+from bufsim.statistics import Interval
 from bufsim.statistics.comparisons import UNSEEN, PairedDifference
 from bufsim.studies.answers import Answer
 from bufsim.studies.comparisons import known_difference
@@ -233,10 +233,10 @@ def _otherwise(
     found = []
     for expression in expressions:
         try:
-            base, other = (result.measured(expression, name).values() for name in (BASE, OTHERWISE))
+            base = result.measured(expression, BASE)
+            gap = result.measured(expression, OTHERWISE).against(base, names=(OTHERWISE, BASE))
         except UndefinedError:
             continue
-        gap = paired_difference(other, base, names=(OTHERWISE, BASE))
         found.append(OtherKeep(scaling, expression, _interval(gap, result, expression, confidence), verdict))
     return tuple(found)
 
@@ -263,8 +263,8 @@ def _effect(
     result: StudyResult, variation: Variation, expression: Expression, limits: Sequence[Limit], confidence: float
 ) -> Effect:
     names = _names(variation)
-    base = result.measured(expression, BASE).values()
-    pairs = [paired_difference(result.measured(expression, name).values(), base, names=(name, BASE)) for name in names]
+    base = result.measured(expression, BASE)
+    pairs = [result.measured(expression, name).against(base, names=(name, BASE)) for name in names]
     gaps = [_interval(gap, result, expression, confidence) for gap in pairs]
     lower, higher = (joint(check_limits(limits, [name], result.measured, confidence=confidence)) for name in names)
     return Effect(variation, expression, gaps[0], gaps[1], (lower, higher))

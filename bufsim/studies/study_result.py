@@ -160,6 +160,7 @@ class StudyResult(StudyNumbers):
             confidence=question.confidence,
             lower_is_better=is_cost,
             exact=self.replications <= NO_PROOF and all(map(self.is_deterministic, left)),
+            reaches={name: self.measured(objective, name).reach() for name in left},
         )
         left_out = f"left out, since they lose jobs: {some(list(losing.values()))}" if losing else ""
         return replace(selection, unit=objective.unit, left_out=left_out)

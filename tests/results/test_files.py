@@ -14,7 +14,7 @@ from hypothesis import given, settings
 
 from bufsim import InvalidTypeError, InvalidValueError, MissingExtraError, PushWorkers, Result, UniqueByKey
 from bufsim.results.files import FORMAT, built, digest_of, plain
-from bufsim.results.measures import Histogram
+from bufsim.results.measures import SIZES, Histogram
 from bufsim.results.records import SCHEMAS
 
 TABLES = tuple(SCHEMAS)
@@ -228,13 +228,14 @@ class Part:
     by_name: dict[str, Histogram]
 
 
-VALUE = Part(3, 0.1, (1, 2), {"a": Histogram.of(np.array([0, 0, 1, 2])), "b": Histogram.of(np.array([0.5, 2.0]))})
+WEIGHTED = Histogram.of(SIZES, np.array([1, 300]), np.array([0.5, 2.0]))
+VALUE = Part(3, 0.1, (1, 2), {"a": Histogram.of(SIZES, np.array([0, 0, 1, 2])), "b": WEIGHTED})
 
 
 def test_values_come_back_from_json_as_they_were():
     again = built(Part, json.loads(json.dumps(plain(VALUE))))
     assert again == VALUE
-    assert [again.by_name[name].counts.dtype.kind for name in "ab"] == ["i", "f"]
+    assert [again.by_name[name].amounts.dtype.kind for name in "ab"] == ["i", "f"]
 
 
 def test_a_whole_tally_comes_back():

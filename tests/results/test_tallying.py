@@ -31,13 +31,13 @@ def check_sample(sample: Sample, values: list[float]) -> None:
     assert sample.total == close(sum(values))
     assert sample.squares == close(sum(value * value for value in values))
     assert sample.largest == max(values, default=0.0)
-    assert sample.histogram == Histogram.of(TIMES.counts(np.array(values)))
+    assert sample.histogram == Histogram.of(TIMES, np.array(values))
 
 
 def check_distribution(kept: LevelDistribution, spans: list[tuple[int, float]]) -> None:
     assert kept.integral == close(integral(spans))
     assert kept.squares == close(integral(spans, 2))
-    held = {i + kept.time_at.first: span for i, span in enumerate(kept.time_at.counts) if span}
+    held = dict(zip(kept.time_at.bins.tolist(), kept.time_at.amounts.tolist(), strict=True))
     wanted = {int(SIZES.index(np.array([value]))[0]): span for value, span in time_at(spans).items()}
     assert held == close(wanted, abs=1e-12)
 
@@ -75,7 +75,7 @@ def test_flushes_of_a_buffer_are_those_of_its_tables(result: Result) -> None:
         assert kept.batch_jobs == sum(batches)
         assert kept.batch_squares == sum(size * size for size in batches)
         assert kept.largest_batch == max(batches, default=0)
-        assert kept.batches == Histogram.of(SIZES.counts(np.array(batches)))
+        assert kept.batches == Histogram.of(SIZES, np.array(batches))
         assert kept.ended == len(ended)
         assert kept.ended_jobs == sum(flush["batch_size"] for flush in ended)
         assert kept.reduced_jobs == sum(flush["reduced_size"] for flush in ended)

@@ -15,7 +15,8 @@ from statsmodels.stats.weightstats import ttost_paired
 
 from bufsim.errors import InvalidValueError
 from bufsim.statistics import Margin, judge, paired_difference, ratio_values
-from bufsim.statistics.comparisons import equivalence, holm, paired_differences
+from bufsim.statistics.comparisons import equivalence, paired_differences
+from bufsim.statistics.families import holm
 
 
 def test_a_margin_is_absolute_or_a_share_of_the_size_beside_it():
@@ -479,3 +480,54 @@ def test_margins_and_directions_must_be_as_many_as_the_differences():
         judge(gaps, margins=[None, None])
     with pytest.raises(InvalidValueError, match="lower_is_better must be one for all"):
         judge(gaps, lower_is_better=[])
+
+
+def in_bins(gap, spread=0.0, below=0.002, above=0.002, n=10):
+    """A difference of quantiles of which each is known to lie within 2 ms."""
+    noise = spread * np.resize([-1.0, 1.0], n)
+    reaches = (below, above), (below, above)
+    return paired_difference(3.0 + gap + noise, np.full(n, 3.0), reaches=reaches)
+
+
+def test_what_lies_within_one_bin_is_identical_as_far_as_it_is_known():
+    [verdict] = judge([in_bins(0.003, spread=0.0005)])
+    assert verdict.verdict == "identical"
+    assert verdict.p_value == 1.0
+    sentence = verdict.sentence("s")
+    assert sentence == "first and second are identical as far as histograms tell: they differ by less than 0.007 s"
+    assert verdict.replications_needed() is None
+
+
+def test_beyond_the_bins_the_interval_allows_for_them():
+    # by hand: t of 9 degrees of freedom is 2.262; the values are 0.0095 and 0.0105 by turns
+    gap = in_bins(0.01, spread=0.0005)
+    reach = 2.2622 * np.std([0.0095, 0.0105] * 5, ddof=1) / np.sqrt(10)
+    interval = gap.interval()
+    assert (interval.low, interval.high) == pytest.approx((0.01 - 0.004 - reach, 0.01 + 0.004 + reach), rel=1e-4)
+    [verdict] = judge([gap])
+    assert verdict.verdict == "worse"
+    # negative control: with bins twice as wide it is not shown
+    [verdict] = judge([in_bins(0.01, spread=0.0005, below=0.006, above=0.006)])
+    assert verdict.verdict == "identical"
+    relative = gap.relative_interval()
+    assert relative.low * 3.0 == pytest.approx(0.01 - 0.004 - reach, rel=1e-3)
+
+
+def test_where_there_is_more_noise_than_a_bin_is_wide_nothing_is_called_identical():
+    [verdict] = judge([in_bins(0.003, spread=0.03)])
+    assert verdict.verdict == "not separable"
+    assert verdict.sentence("s").endswith("they lie in one bin of their histograms, in which values are not told apart")
+
+
+def test_a_margin_must_hold_wherever_in_their_bins_the_values_lie():
+    assert equivalence(in_bins(0.003, spread=0.0005), Margin(0.01)).holds
+    assert not equivalence(in_bins(0.003, spread=0.0005), Margin(0.006)).holds
+    # negative control: the mean difference alone would hold it
+    assert equivalence(in_bins(0.003, spread=0.0005, below=0.0, above=0.0), Margin(0.006)).holds
+    assert equivalence(in_bins(0.003, spread=0.0005), Margin(0.006)).p_value > 0.5
+
+
+def test_rounding_is_no_difference():
+    assert in_bins(1e-10, below=1e-10, above=1e-10).is_identical
+    assert in_bins(1e-10, below=0.0, above=0.0).is_identical
+    assert not in_bins(1e-7, below=0.0, above=0.0).is_identical

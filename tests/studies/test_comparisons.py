@@ -10,7 +10,7 @@ from bufsim_tests.models import by_name, drawn
 
 from bufsim import Capacity, FlushAfterAge, FlushAtSize, FlushEvery, InvalidValueError, JobBuffer
 from bufsim.statistics import Interval
-from bufsim.statistics.comparisons import holm
+from bufsim.statistics.families import holm
 from bufsim.studies.comparisons import against, percent, tie_in_words
 from bufsim.studies.expressions import cost, metric
 from bufsim.studies.study import Study

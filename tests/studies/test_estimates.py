@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bufsim import (
     Bursty,
+    CollectQueues,
     Deterministic,
     Exponential,
     FlushAfterAge,
@@ -28,8 +29,9 @@ from bufsim import (
 )
 from bufsim.model.arrivals import Arrivals
 from bufsim.results import metrics
-from bufsim.results.measures import SIZES, TIMES, Histogram
+from bufsim.results.measures import SIZES, TIMES, Histogram, rank
 from bufsim.statistics import mean_interval, quantile_interval_from_counts
+from bufsim.statistics.quantiles import quantile_interval
 from bufsim.studies.estimates import Measured, UndefinedError, cumulative, is_deterministic
 from bufsim.studies.expressions import cost, metric
 from bufsim.studies.study import Study
@@ -37,15 +39,15 @@ from bufsim.studies.study import Study
 qs = st.floats(0.01, 0.99)
 
 
-def counted(*args):
+def counted(histograms, grid, largest, q):
     """The points, and the amounts at or below each."""
-    amounts = cumulative(*args)
+    amounts = cumulative(tuple(histograms), grid, largest, q).amounts
     return amounts.values, amounts.table()
 
 
 @given(qs, st.integers(1, 5_000))
 def test_of_whole_numbers_spread_evenly_the_quantile_is_exact(q, n):
-    even = Histogram.of(SIZES.weights(np.arange(float(n)), np.ones(n)))
+    even = Histogram.of(SIZES, np.arange(float(n)), np.ones(n))
     points, table = counted([even, even], SIZES, float(n - 1), q)
     assert (np.diff(points) > 0).all()
     assert (points == np.floor(points)).all()
@@ -58,7 +60,7 @@ def test_of_whole_numbers_spread_evenly_the_quantile_is_exact(q, n):
 @given(qs, st.integers(0, 2**32))
 def test_of_durations_the_quantile_is_as_fine_as_a_part_of_a_bin(q, seed):
     waits = np.sort(np.random.default_rng(seed).exponential(2.0, 20_000))
-    points, table = counted([Histogram.of(TIMES.counts(waits))], TIMES, float(waits[-1]), q)
+    points, table = counted([Histogram.of(TIMES, waits)], TIMES, float(waits[-1]), q)
     at = np.flatnonzero(np.abs(table[0] - q * waits.size) < 200)
     below = np.searchsorted(waits, points[at], side="right")
     # spread evenly over a bin of some 40 waits
@@ -67,10 +69,10 @@ def test_of_durations_the_quantile_is_as_fine_as_a_part_of_a_bin(q, seed):
 
 def test_no_point_is_above_the_largest_value_where_everything_lies():
     waits = np.array([1.0, 5.0, 5.0, 5.0])
-    points, table = counted([Histogram.of(TIMES.counts(waits))], TIMES, 5.0, 0.99)
+    points, table = counted([Histogram.of(TIMES, waits)], TIMES, 5.0, 0.99)
     assert (points[-1], table[0, -1]) == (5.0, 4.0)
     for grid in (SIZES, TIMES):
-        nothing = Histogram.of(grid.weights(np.zeros(3), np.ones(3)))
+        nothing = Histogram.of(grid, np.zeros(3), np.ones(3))
         points, table = counted([nothing, nothing], grid, 0.0, 0.5)
         assert (points.tolist(), table.tolist()) == ([0.0], [[3.0], [3.0]])
 
@@ -79,11 +81,16 @@ def test_no_point_is_above_the_largest_value_where_everything_lies():
 @given(st.lists(st.lists(st.integers(0, 2000), max_size=30), min_size=2, max_size=5), qs)
 def test_amounts_are_looked_up_as_counted_one_by_one_also_where_a_bin_is_empty(samples, q):
     samples[0].append(7)
-    histograms = [Histogram.of(SIZES.weights(np.array(sizes, float), np.ones(len(sizes)))) for sizes in samples]
+    histograms = tuple(Histogram.of(SIZES, np.array(sizes, float), np.ones(len(sizes))) for sizes in samples)
     largest = float(max(size for sizes in samples for size in sizes))
-    amounts = cumulative(histograms, SIZES, largest, q)
+    amounts = cumulative(histograms, SIZES, largest, q).amounts
     # no bin reaches beyond the largest size
     low, high = np.ceil(SIZES.edges[:-1]), np.minimum(np.ceil(SIZES.edges[1:]) - 1.0, largest)
+    seen = np.unique([size for sizes in samples for size in sizes]).astype(float)
+    for index in np.unique(SIZES.index(seen)):
+        if (SIZES.index(seen) == index).sum() == 1:
+            # alone in its bin
+            low[index] = high[index] = seen[SIZES.index(seen) == index][0]
     for place, point in enumerate(amounts.values):
         (index,) = np.flatnonzero((low <= point) & (point <= high))
         share = (point - low[index] + 1.0) / (high[index] - low[index] + 1.0)
@@ -107,28 +114,97 @@ mixed = st.lists(st.one_of(st.just(0.0), st.floats(1e-6, 1e6)), min_size=4, max_
 @given(mixed, halves)
 def test_the_quantile_is_the_least_value_with_the_share_at_or_below_it_also_where_the_share_ends_a_bin(waits, q):
     samples = np.array(waits)
-    histogram = Histogram.of(TIMES.counts(samples))
+    histogram = Histogram.of(TIMES, samples)
     exact = np.quantile(samples, q, method="inverted_cdf")
-    assert histogram.quantile(TIMES, q, largest=samples.max()) == pytest.approx(exact, rel=1 / 1024, abs=0.0)
+    assert histogram.quantile(TIMES, q, largest=samples.max()) == pytest.approx(exact, rel=1 / 1000, abs=0.0)
     points, table = counted([histogram, histogram], TIMES, samples.max(), q)
     estimate = quantile_interval_from_counts(points, table, q).estimate
-    # both are in the bin of that value: at most 1/512 apart, and both are 0 if it is
-    assert estimate == pytest.approx(exact, rel=1 / 512, abs=0.0)
+    # both are in the bin of that value: at most some 1/512 apart, and both are 0 if it is
+    assert estimate == pytest.approx(exact, rel=1 / 511, abs=0.0)
 
 
 def test_half_of_the_waits_being_0_the_median_is_0_and_a_little_more_is_not():
     # a batch of two: the second job does not wait
     waits = np.repeat([0.0, 2.0], 50)
-    histogram = Histogram.of(TIMES.counts(waits))
+    histogram = Histogram.of(TIMES, waits)
     points, table = counted([histogram, histogram], TIMES, 2.0, 0.5)
     assert (points[0], table[0, 0]) == (0.0, 50.0)
     assert (table[0, points < 1.9] == 50.0).all()
     assert quantile_interval_from_counts(points, table, 0.5).estimate == 0.0
-    assert quantile_interval_from_counts(points, table, 0.51).estimate == pytest.approx(2.0, rel=1 / 512)
+    assert quantile_interval_from_counts(points, table, 0.51).estimate == 2.0
     result = Study({"A": drawn(FlushAtSize(2), until=100.0)}, seed=2).run(6, progress=False)
     median = result.interval("p50_wait", "A")
     assert (median.low, median.estimate) == (0.0, 0.0)
     assert (result.values("p50_wait")["A"] == 0.0).all()
+
+
+def ages(*seconds, runs=10, seed=1, until=2000.0):
+    """For each age two buffers: one is flushed at that age and has 19 of 20 jobs, the other at 5 s."""
+    models = {}
+    for age in seconds:
+        producers = [Producer(name, Poisson(rate), queue=name) for name, rate in (("x", 0.1), ("y", 0.1 / 19))]
+        policies = {"x": FlushAfterAge(age), "y": FlushAfterAge(5.0)}
+        buffers = [JobBuffer(name, policy=policy, collect=CollectQueues([name])) for name, policy in policies.items()]
+        models[f"{age!r}#{len(models)}"] = Simulation(producers=producers, buffers=buffers, until=until)
+    return Study(models, seed=seed).run(runs, progress=False)
+
+
+def test_two_ages_are_quantiles_without_error():
+    # 1 of 1.3 jobs is the oldest of its batch and waits for 3 s, the others less; 1 of 20 waits for up to 5 s
+    result = ages(3.0)
+    [name] = result.scenarios
+    for median in (result.interval(f"{quantile}_wait", name) for quantile in ("p50", "p90")):
+        assert (median.low, median.estimate, median.high) == pytest.approx((3.0, 3.0, 3.0), rel=1e-9)
+        assert str(median) == "3 [3, 3]"
+    for limit, verdict in {"p90_wait <= 3s": "pass", "p90_wait <= 2.999s": "fail", "p50_wait >= 3s": "pass"}.items():
+        assert result.check(limit).verdict(name) == verdict
+
+
+def test_models_that_are_both_exact_are_never_called_different():
+    verdicts = []
+    for seed in range(10):
+        compared = ages(3.0, 3.0, 3.01, seed=seed).compare("p50_wait", "p90_wait", pairs="all").table()
+        verdicts += compared["verdict"].tolist()
+    # negative control: 3.01 s is told apart from either
+    assert verdicts == ["identical", "better", "better"] * 20
+    result = ages(3.0, 3.0)
+    [sentence] = result.compare("p90_wait").sentences()
+    assert sentence.endswith("are identical: each of 10 replications gives both the same value")
+    assert result.best(minimise="p90_wait").tie_set == tuple(result.scenarios)
+
+
+def test_where_other_waits_lie_beside_an_age_the_interval_is_the_bin_and_what_lies_in_it_identical():
+    # waits of 2.99 to 3.01 s, by size or age: the bin of their median has room for 3 to 3.0039 s
+    wide = Histogram.of(TIMES, np.linspace(2.99, 3.013, 4000))
+    made = cumulative((wide, wide), TIMES, 3.013, 0.5)
+    interval = made.widened(quantile_interval(made.amounts, 0.5))
+    assert interval.estimate == pytest.approx(3.0015, abs=2e-4)
+    assert (interval.low, interval.high) == pytest.approx((3.0, 3.0 + 1 / 256), rel=1e-5)
+    assert made.ends == (interval.low, interval.high)
+
+
+def test_below_a_nanosecond_the_resolution_is_said():
+    waits = Histogram.of(TIMES, np.array([1e-10, 2e-10, 3e-10] * 50))
+    made = cumulative((waits, waits), TIMES, 3e-10, 0.5)
+    interval = made.widened(quantile_interval(made.amounts, 0.5))
+    assert (interval.low, interval.high) == (0.0, 3e-10)
+    assert interval.note == "durations below 1 ns are not told apart: it is known to 1 ns"
+    # negative control: above, and what is exact
+    for values in ([2e-9, 3e-9, 4e-9], [1e-10] * 3):
+        other = Histogram.of(TIMES, np.array(values * 50))
+        made = cumulative((other, other), TIMES, max(values), 0.5)
+        assert made.widened(quantile_interval(made.amounts, 0.5)).note == ""
+
+
+@given(st.lists(st.lists(st.one_of(st.floats(1.0, 1.01), st.just(3.0)), min_size=8, max_size=30), min_size=2), qs)
+def test_the_quantile_of_all_replications_lies_in_the_bin_that_is_named(runs, q):
+    made = cumulative(tuple(Histogram.of(TIMES, np.array(run)) for run in runs), TIMES, max(map(max, runs)), q)
+    waits = sorted(wait for run in runs for wait in run)
+    exact = waits[rank(q, len(waits))]
+    least, most = made.ends
+    assert least <= exact <= most
+    if exact == 3.0:
+        assert least == most == 3.0
 
 
 def bursty(until):

@@ -64,8 +64,8 @@ def test_a_tally_comes_back_to_the_bit(tally):
 def test_arrays_come_back_in_their_types(tally):
     histogram = tally.buffers["search"].waits.histogram
     again = unpacked(packed(tally)).buffers["search"].waits.histogram
-    assert again.counts.dtype == histogram.counts.dtype
-    assert again.counts.flags.writeable
+    assert again.amounts.dtype == histogram.amounts.dtype
+    assert again.most.flags.writeable
 
 
 def test_a_replication_is_read_under_its_own_key_only(path, tally):

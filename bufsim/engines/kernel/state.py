@@ -201,7 +201,7 @@ class Level(Record):
     peak: int  # over all values
     lasting: int  # over the values that last
     spread: bool  # whether the time at each value is kept
-    exact: int  # in `seconds`: the time at each value below EXACT, and above it by bins
+    exact: int  # in `seconds`: the time at each value below EXACT, and above it by bins, with their ends
     bins: int
     series: int  # in `seconds`: the integral of the whole run up to each edge; −1: not kept
     edge: int
@@ -216,7 +216,7 @@ class Sample(Record):
     total: float
     squares: float
     largest: float
-    bins: int  # in `counts`
+    bins: int  # in `counts`, with their ends
 
 
 class Operation(Record):

@@ -5,6 +5,8 @@ First the parts, levels and samples; then what happens to buffers, and what happ
 
 from __future__ import annotations
 
+import numpy as np
+
 from bufsim.engines import bins
 from bufsim.engines.kernel.records import Records
 from bufsim.engines.kernel.state import (
@@ -101,7 +103,12 @@ def add_time(level: Level, seconds: Floats, value: int, span: float) -> None:
         seconds[level.exact + value] += span
     else:
         number = float(value)
-        seconds[level.bins + bins.of_size(number)] += span
+        place = bins.of_size(number)
+        ends = level.bins + bins.SIZES.last + 1 + 2 * place
+        is_first = seconds[level.bins + place] == 0.0
+        seconds[ends] = number if is_first else min(seconds[ends], number)
+        seconds[ends + 1] = number if is_first else max(seconds[ends + 1], number)
+        seconds[level.bins + place] += span
         level.integral += number * span
         level.squares += number * number * span
 
@@ -193,22 +200,68 @@ def observe(sample: Sample, counts: Ints, duration: float) -> None:
     sample.total += duration
     sample.squares += duration * duration
     sample.largest = max(sample.largest, duration)
-    counts[sample.bins + bins.of_time(duration)] += 1
+    count_in_bin(counts, sample.bins, bins.TIMES, duration)
 
 
 def observe_waits(sample: Sample, counts: Ints, now: float, times: Floats) -> None:
     """Add the time from each of these times, which do not decrease, until now."""
+    n = len(times)
+    while n > 0 and (now - times[n - 1] < bins.SHORT or now - times[0] >= bins.LONG):
+        n -= 1
+        observe(sample, counts, now - times[n])
+    if n > 0:
+        observe_usual_waits(sample, counts, now, times[:n])
+
+
+def observe_usual_waits(sample: Sample, counts: Ints, now: float, times: Floats) -> None:
+    """Add waits between `bins.SHORT` and `bins.LONG`: as `observe`, with as few steps for each as can be."""
     total = squares = 0.0
-    to = counts[sample.bins : sample.bins + bins.TIMES.last + 1]
-    for i in range(len(times)):
-        wait = now - times[i]
-        total += wait
-        squares += wait * wait
-        to[bins.of_time(wait)] += 1
+    to, rest = counts[sample.bins : sample.bins + bins.ROOM * (bins.TIMES.last + 1)], times
+    while len(rest) > 0:
+        for i in range(len(rest)):
+            wait = now - rest[i]
+            total += wait
+            squares += wait * wait
+            bits = np.float64(wait).view(np.int64)
+            place = bins.usual_index(bits)
+            count = to[place]
+            to[place] = count + 1
+            # what is seldom stays outside of the loop
+            if count >= 0:
+                break
+        if count >= 0:
+            note_ends(to, place, bins.TIMES.last + 1 + 2 * place, bits)
+        rest = rest[i + 1 :]
     sample.count += len(times)
     sample.total += total
     sample.squares += squares
     sample.largest = max(sample.largest, now - times[0])
+
+
+# Of a bin are kept its count, and behind all counts its least and its largest value as bits, as long as they are nearly
+# the same. Most bins soon hold values that differ: their counts are negative, and a value more costs no more than that.
+
+
+def count_in_bin(to: Ints, first: int, grid: bins.Bins, value: float) -> None:
+    """Count a value, where the bins of a grid stand from `first` on."""
+    bits = np.float64(value).view(np.int64)
+    place = bins.index(bits, grid)
+    count = to[first + place]
+    to[first + place] = count + 1
+    if count >= 0:
+        note_ends(to, first + place, first + grid.last + 1 + 2 * place, bits)
+
+
+def note_ends(to: Ints, place: int, ends: int, bits: np.int64) -> None:
+    """Note the bits of a value that has been counted in a bin whose values were nearly the same."""
+    if to[place] == 1:
+        to[ends] = to[ends + 1] = bits
+    else:
+        to[ends] = min(to[ends], bits)
+        to[ends + 1] = max(to[ends + 1], bits)
+    # the bin of zeros holds nothing else
+    if bits == 0 or to[ends + 1] - to[ends] > bins.NARROW:
+        to[place] += bins.WIDE
 
 
 # --- buffers ----------------------------------------------------------------------------------------------------------
@@ -292,7 +345,7 @@ def count_flush(
     buffer.batch_nbytes += buffer.flight_nbytes
     buffer.largest_nbytes = max(buffer.largest_nbytes, buffer.flight_nbytes)
     tally.counts[buffer.causes_first + cause] += 1
-    tally.counts[buffer.batches_first + bins.of_size(buffer.flight_jobs)] += 1
+    count_in_bin(tally.counts, buffer.batches_first, bins.SIZES, float(buffer.flight_jobs))
     count_waits(run, tally, jobs, rows, buffer, now)
 
 
