@@ -21,7 +21,7 @@ from typing import TypeVar
 from bufsim import checks
 from bufsim.engines import compiled_engine, demand
 from bufsim.engines.compilation import telling
-from bufsim.errors import BufsimError, InvalidTypeError, MissingExtraError, quoted
+from bufsim.errors import BufsimError, InvalidTypeError, InvalidValueError, MissingExtraError, quoted
 from bufsim.results.tallies import Tally
 from bufsim.simulation import Engine, Simulation
 from bufsim.studies import progress as bars
@@ -37,6 +37,8 @@ AT_HAND = 2
 """Chunks that are submitted at once for each worker: what it does, and what it does next."""
 UNKNOWN_WORKERS = 16
 """Workers that an executor is taken to have that does not say it: there are enough chunks for so many."""
+MOST_RUNS = 10_000_000
+"""So many runs a study may have: their tallies lie in memory together."""
 WORTH_A_POOL = 8.0
 """A pool of processes takes seconds to start: with less work left than this, s, it does not pay."""
 
@@ -389,7 +391,7 @@ class ReplicationRunner:
     ) -> None:
         """Run those replications that are not there yet; an interrupt ends it early, and `complete` is False then."""
         check_executor(executor)
-        numbers = list(replications)
+        numbers = self._counted(replications)
         self.complete = False
         # after an interrupt, what is finished is kept, and says that it is a part
         with contextlib.suppress(KeyboardInterrupt), _opened(store) as journal:
@@ -402,10 +404,21 @@ class ReplicationRunner:
                 execute(tasks, executor, functools.partial(self._keep, journal), bar.advance)
             self.complete = True
 
+    def _counted(self, replications: Iterable[int]) -> list[int]:
+        """The replications, if a study may have so many."""
+        most = MOST_RUNS // len(self.scenarios)
+        numbers = list(itertools.islice(replications, most + 1))
+        if len(numbers) > most:
+            raise InvalidValueError(
+                f"a study may have at most {MOST_RUNS:,} runs, and with {len(self.scenarios)} scenarios "
+                f"{most:,} replications, got more; give fewer replications"
+            )
+        return numbers
+
     def effort(self, replications: Iterable[int], executor: int | Executor | None) -> Effort:
         """The effort of those replications that are not there yet, from short runs of some scenarios."""
         check_executor(executor)
-        numbers = list(replications)
+        numbers = self._counted(replications)
         return self._effort(list(self.tasks(numbers)), len(numbers), executor)
 
     def _effort(self, tasks: Sequence[Task], replications: int, executor: int | Executor | None) -> Effort:

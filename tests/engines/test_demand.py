@@ -194,3 +194,14 @@ def test_a_million_retries_are_the_most():
     for kind in (PushWorkers, PollingWorkers):
         with pytest.raises(InvalidValueError, match="retries must be <= 1,000,000, got 1000000000"):
             kind(retries=10**9)
+
+
+@pytest.mark.parametrize("replications", [5_000_001, 10**9, 2**53])
+def test_a_study_of_more_runs_than_memory_holds_is_refused(replications):
+    study = Study({"a": model(), "b": model(until=50.0)}, seed=1)
+    for act in (study.run, study.estimate):
+        with pytest.raises(
+            InvalidValueError,
+            match="at most 10,000,000 runs, and with 2 scenarios 5,000,000 replications, got more; give",
+        ):
+            act(replications)
