@@ -65,7 +65,7 @@ def column(cells: list[Any]) -> pd.Series[Any]:
     whole = np.empty(len(cells), dtype=object)
     for row, cell in enumerate(cells):
         whole[row] = cell
-    return pd.Series(whole)
+    return pd.Series(whole, dtype=object)
 
 
 CASES: dict[str, Callable[[Any], object]] = {

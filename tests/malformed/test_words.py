@@ -54,7 +54,7 @@ def words(n: int, seed: int) -> None:
         taken, refused = try_all(lambda text, role=role: tried(role, text), found)
         ends[0] += taken
         ends[1] += refused
-    assert min(ends) > n // 10
+    assert min(ends) > n // 20
     for read, goods in ((expression, FORMULAS), (limit, LIMITS)):
         try_all(read, mutants(goods, n // 3, seed=seed))
 
