@@ -9,7 +9,6 @@ import numpy as np
 from bufsim.engines import arrays, compilation
 from bufsim.engines.arrays import Accumulators
 from bufsim.engines.compilation import compiled
-from bufsim.engines.kernel.buffers import MOST_RINGS
 from bufsim.engines.kernel.state import (
     DONE,
     MORE_FLUSH_DRAWS,
@@ -29,7 +28,7 @@ from bufsim.engines.randomness import Draws, stop_times
 from bufsim.engines.recording import COMPLETED, Recording
 from bufsim.engines.streaming import Taken, Windows
 from bufsim.engines.workload import Workload
-from bufsim.errors import BufsimError, MissingExtraError, NotLoweredError
+from bufsim.errors import MissingExtraError, NotLoweredError
 from bufsim.model.buffers import JobBuffer
 from bufsim.model.declaration import Declaration
 from bufsim.model.given import GivenTimes
@@ -258,10 +257,5 @@ def _supplied(simulation: Declaration, draws: DrawStore, state: State, status: i
         return draws.for_work(state, int(run["which"]), int(run["attempt"]), int(run["needed"]))
     if status == MORE_ROOM:
         return arrays.with_larger_heap(state)
-    if status == MORE_RETRIES:
-        return arrays.with_more_retries(state)
-    buffer = simulation.buffers[int(run["which"])]
-    raise BufsimError(
-        f"{buffer.policy!r} of buffer {buffer.id!r} was asked {MOST_RINGS} times without an arrival or a flush; "
-        "its due times must move on"
-    )
+    assert status == MORE_RETRIES
+    return arrays.with_more_retries(state)

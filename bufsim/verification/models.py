@@ -13,12 +13,13 @@ import pandas as pd
 
 from bufsim import theory
 from bufsim.engines.workload import Workload
-from bufsim.model.arrivals import Bulk, Poisson
+from bufsim.model.arrivals import Bulk, Deterministic, Poisson
 from bufsim.model.buffers import (
-    Capacity,
     CollectAll,
+    DrainAll,
     FlushTime,
     JobBuffer,
+    Storage,
 )
 from bufsim.model.distributions import Constant, Exponential, Geometric
 from bufsim.model.flush_policy import FlushPolicy
@@ -43,81 +44,115 @@ from bufsim.verification import parts
 from bufsim.verification.findings import Extent, Finding, found
 from bufsim.verification.parts import Chooser
 
-_UNITS = (0.5, 0.5, 0.1, 1 / 3, parts.MINUTE)
+UNITS = (0.5, 0.5, 0.1, 1 / 3, parts.MINUTE)
 
 
-def models(seed: int, count: int) -> Iterator[Simulation]:
-    """Yield so many models, always the same for a seed.
+def models(seed: int, count: int, first: int = 0) -> Iterator[Simulation]:
+    """Yield so many models, from number `first` on, always the same for a seed.
 
     All times are multiples of a unit, of a half or a minute, where sums of floats are exact, or of a tenth or a third,
     where they are not: so that arrivals, flushes, services and stops fall together.
     """
-    for number in range(count):
-        yield _Random(np.random.default_rng([seed, number])).simulation()
+    for number in range(first, first + count):
+        yield model(_Random(np.random.default_rng([seed, number])))
 
 
 class _Random(Chooser):
     def __init__(self, generator: np.random.Generator) -> None:
         self.generator = generator
-        super().__init__(self.among(_UNITS))
+        super().__init__(self.among(UNITS))
 
     def whole(self, low: int, high: int) -> int:
         return int(self.generator.integers(low, high + 1))
 
-    def simulation(self) -> Simulation:
-        producers = [self.producer(name) for name in "pqr"[: self.whole(1, 3)]]
-        reached = {queue for producer in producers for queue in producer.queues}
-        buffers = [self.buffer(name, sorted(reached)) for name in "abc"[: self.whole(1, 3)]]
-        served = [queue for queue in self.among(((), (None,), ("x",), ("y", None))) if queue in (None, *reached)]
-        return Simulation(
-            producers=producers,
-            buffers=buffers,
-            workers=[parts.workers(self, queue) for queue in served],
-            until=self.among((13, 24.5, 30)) * self.unit,
-            storage=parts.storage(self),
-            durable_queue=self.among((True, False, sorted(reached)[:1])),
-            stops=self.among((None, self.stops())),
-        )
 
-    def producer(self, name: str) -> Producer:
-        if self.whole(0, 2):
-            return Producer(name, parts.trace(self))
-        arrivals = self.part(parts.ARRIVALS)
-        if arrivals.has_attributes:
-            return Producer(name, arrivals)
-        nbytes = self.among((0, 2, Geometric(2.0)))
-        return Producer(name, arrivals, queue=self.among(parts.QUEUES), keys=self.part(parts.KEYS), nbytes=nbytes)
+def model(c: Chooser) -> Simulation:
+    """Return a model of parts that are chosen.
 
-    def buffer(self, name: str, queues: Sequence[str]) -> JobBuffer:
-        full = Capacity(
-            jobs=self.among((None, self.whole(1, 4))), nbytes=9, on_full=self.among(("drop_newest", "drop_oldest"))
-        )
-        collect = self.part(parts.COLLECTS)
-        return JobBuffer(
-            name,
-            policy=self.policy(),
-            collect=collect if any(map(collect.takes, queues)) else CollectAll(),
-            reduce=self.part(parts.REDUCES),
-            drain=self.part(parts.DRAINS),
-            capacity=self.among((None, None, full)),
-            flush_time=FlushTime(
-                self.among((Constant(0.0), self.part(parts.SERVICES))), per_job=self.among((0.0, 0.5 * self.unit))
-            ),
-            storage=self.among((None, parts.storage(self))),
-        )
+    One in four is plain: one buffer that keeps every job that comes to it, which the compiled engine runs in shorter
+    ways. One in ten is crowded: jobs come by the dozen to such a buffer, for some dozens of workers.
+    """
+    plain, crowded = c.whole(0, 3) == 0, c.whole(0, 9) == 0
+    loses = not plain and c.whole(0, 2) > 0
+    c.queues = c.among((parts.QUEUES, parts.QUEUES[:1]))
+    producers = [_producer(c, name) for name in "pqr"[: c.among((1, 1, 2, 3))]]
+    if crowded:
+        producers[0] = Producer("p", Bulk(Deterministic(c.time(3, 6)), c.whole(40, 80)), queue=c.among(c.queues))
+    queues = sorted({queue for producer in producers for queue in producer.queues})
+    buffers = [_buffer(c, name, queues, loses) for name in "abcdef"[: c.among((1, 1, 1, 1, 1, 2, 2, 2, 3, 6))]]
+    return Simulation(
+        producers=producers,
+        buffers=[_plain_buffer(c)] if plain or crowded else buffers,
+        workers=[
+            parts.workers(c, queue, concurrency=c.whole(33, 48) if crowded else None) for queue in _served(c, queues)
+        ],
+        until=c.among((13, 24.5, 30)) * c.unit,
+        warm_up=c.among((0.0, 0.0, 4.0, 7.25)) * c.unit,
+        storage=_storage(c, loses),
+        durable_queue=c.among((True, False, False, queues[:1])),
+        stops=c.among((None, _stops(c), Stops(mean_time_between=8.0 * c.unit, downtime=c.unit))) if loses else None,
+    )
 
-    def policy(self) -> FlushPolicy:
-        policy: FlushPolicy = self.part(parts.LEAVES)
-        for _ in range(self.whole(0, 2)):
-            policy = policy | self.part(parts.LEAVES) if self.whole(0, 1) else policy & self.part(parts.LEAVES)
-        if self.whole(0, 3) == 0:
-            policy = policy.checked_every(self.time(1, 4), phase=self.time(0, 3))
-        return policy
 
-    def stops(self) -> Stops:
-        down = self.whole(0, 3)
-        steps = np.cumsum([self.whole(1, 8) + down for _ in range(self.whole(1, 3))])
-        return Stops(at=[int(step) * self.unit for step in steps], downtime=down * self.unit)
+def _served(c: Chooser, queues: Sequence[str]) -> list[str | None]:
+    """Which queues have workers of their own; None: all others."""
+    return c.among(((), (None,), [queue for queue in (None, *queues) if c.whole(0, 1)]))
+
+
+def _producer(c: Chooser, name: str) -> Producer:
+    if c.whole(0, 1):
+        return Producer(name, parts.trace(c))
+    arrivals = c.part(parts.ARRIVALS)
+    if arrivals.has_attributes:
+        return Producer(name, arrivals)
+    nbytes = c.among((0, 2, Geometric(2.0)))
+    keys = c.among((None, c.part(parts.KEYS)))
+    return Producer(name, arrivals, queue=c.among(c.queues), keys=keys, nbytes=nbytes)
+
+
+def _plain_buffer(c: Chooser) -> JobBuffer:
+    fixed = c.among((Constant(0.0), c.part(parts.SERVICES)))
+    return JobBuffer(
+        "a", policy=_policy(c), drain=c.among((DrainAll(), c.part(parts.DRAINS))), flush_time=FlushTime(fixed)
+    )
+
+
+def _buffer(c: Chooser, name: str, queues: Sequence[str], loses: bool) -> JobBuffer:
+    collect = c.part(parts.COLLECTS)
+    return JobBuffer(
+        name,
+        policy=_policy(c),
+        collect=collect if any(map(collect.takes, queues)) else CollectAll(),
+        reduce=c.part(parts.REDUCES),
+        drain=c.part(parts.DRAINS),
+        capacity=c.among((None, parts.capacity(c))) if loses else None,
+        flush_time=FlushTime(
+            c.among((Constant(0.0), c.part(parts.SERVICES))), per_job=c.among((0.0, 0.5 * c.unit, c.unit))
+        ),
+        storage=c.among((None, _storage(c, loses))),
+    )
+
+
+def _storage(c: Chooser, loses: bool) -> Storage:
+    return parts.storage(c) if loses else Storage(durable=c.among((True, False)))
+
+
+def _policy(c: Chooser) -> FlushPolicy:
+    """Return leaves joined by | and &, looked at at all times or on a grid, the whole or the first of them."""
+    period, phase = c.time(1, 4), c.time(0, 3)
+    checked = c.among((None, None, "first", "all"))
+    policy: FlushPolicy = c.part(parts.LEAVES)
+    if checked == "first":
+        policy = policy.checked_every(period, phase=phase)
+    for _ in range(c.whole(0, 2)):
+        policy = policy | c.part(parts.LEAVES) if c.whole(0, 1) else policy & c.part(parts.LEAVES)
+    return policy.checked_every(period, phase=phase) if checked == "all" else policy
+
+
+def _stops(c: Chooser) -> Stops:
+    down = c.whole(0, 3)
+    steps = np.cumsum([c.whole(1, 8) + down for _ in range(c.whole(1, 3))])
+    return Stops(at=[int(step) * c.unit for step in steps], downtime=down * c.unit)
 
 
 CONSERVATION = "conservation"

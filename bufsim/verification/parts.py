@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bufsim.model.arrivals import Arrivals, Bulk, Bursty, Deterministic, Poisson, Renewal
-from bufsim.model.buffers import CollectAll, CollectQueues, Drain, DrainAll, DrainAtMost, Storage
+from bufsim.model.buffers import Capacity, CollectAll, CollectQueues, Drain, DrainAll, DrainAtMost, Storage
 from bufsim.model.distributions import (
     Constant,
     Distribution,
@@ -41,7 +41,7 @@ from bufsim.model.time_varying import Rate, Sinusoid, StepRate, TimeVarying
 from bufsim.model.traces import ScaledTrace, Trace
 from bufsim.model.workers import Backoff, PollingWorkers, PushWorkers, Workers
 
-QUEUES = ("x", "y")
+QUEUES = ("x", "y", "z")
 # what a search index, a cache or nobody has for a key
 KEY_VALUES = (None, "a", 7, "product:1", "product:2", "variants:1,2", "variants:2,3", "variants:")
 # a cron knows minutes: in this unit its ticks meet the others
@@ -56,10 +56,16 @@ class Chooser(ABC):
     ----------
     unit : float
         The distance of the grid of times, s.
+
+    Attributes
+    ----------
+    queues : sequence of str
+        The queues that jobs may name.
     """
 
     def __init__(self, unit: float) -> None:
         self.unit = unit
+        self.queues: Sequence[str] = QUEUES
 
     @abstractmethod
     def whole(self, low: int, high: int) -> int:
@@ -106,7 +112,7 @@ REDUCES: Mapping[type[Reduce], Callable[[Chooser], Reduce]] = {
 }
 COLLECTS: Mapping[type, Callable[[Chooser], Any]] = {
     CollectAll: lambda c: CollectAll(),
-    CollectQueues: lambda c: CollectQueues([c.among(QUEUES)]),
+    CollectQueues: lambda c: CollectQueues([c.among(c.queues)]),
 }
 KEYS: Mapping[type[Keys], Callable[[Chooser], Keys]] = {
     UniformKeys: lambda c: UniformKeys(3),
@@ -141,8 +147,10 @@ ARRIVALS: Mapping[type[Arrivals], Callable[[Chooser], Arrivals]] = {
     Bulk: lambda c: Bulk(c.among((Deterministic(c.unit), Poisson(1.0 / c.unit))), c.among((3, Geometric(2.0)))),
 }
 WORKERS: Mapping[type[Workers], Callable[..., Workers]] = {
-    PushWorkers: lambda c, **options: PushWorkers(c.whole(1, 3), **options),
-    PollingWorkers: lambda c, **options: PollingWorkers(c.whole(1, 3), poll_interval=c.time(1, 3), **options),
+    PushWorkers: lambda c, concurrency, **options: PushWorkers(concurrency, **options),
+    PollingWorkers: lambda c, concurrency, **options: PollingWorkers(
+        concurrency, poll_interval=c.time(1, 3), **options
+    ),
 }
 
 
@@ -159,7 +167,7 @@ def trace(c: Chooser) -> Trace:
     steps = sorted(c.whole(0, 24) for _ in range(c.whole(1, 25)))
     return Trace(
         [step * c.unit for step in steps],
-        queues=[c.among(QUEUES) for _ in steps],
+        queues=[c.among(c.queues) for _ in steps],
         keys=[c.among(KEY_VALUES) for _ in steps],
         nbytes=[c.whole(0, 5) for _ in steps],
     )
@@ -170,7 +178,13 @@ def storage(c: Chooser) -> Storage:
     return Storage(durable=c.among((True, False)), read_delete_window=c.among((0.0, c.time(0, 2))))
 
 
-def workers(c: Chooser, queue: str | None, service: Any = None) -> Workers:
+def capacity(c: Chooser) -> Capacity:
+    """Return a limit in jobs, in bytes, or in both."""
+    jobs, nbytes = c.among(((c.whole(1, 4), None), (None, c.whole(1, 9)), (c.whole(1, 4), c.whole(1, 9))))
+    return Capacity(jobs, nbytes, on_full=c.among(("drop_newest", "drop_oldest")))
+
+
+def workers(c: Chooser, queue: str | None, service: Any = None, concurrency: int | None = None) -> Workers:
     """Return workers of a queue; one time in two none of them fails, and jobs are served in the order of their coming.
 
     Parameters
@@ -181,7 +195,10 @@ def workers(c: Chooser, queue: str | None, service: Any = None) -> Workers:
         The queue.
     service : distribution or array, optional
         The service times; None: one of the built-in ones.
+    concurrency : int, optional
+        How many; None: one to three, or one time in four up to 60.
     """
+    concurrency = c.among((1, 2, 3, c.whole(4, 60))) if concurrency is None else concurrency
     service = c.part(SERVICES) if service is None else service
     options = {"queue": queue, "service": service, "per_item": c.among((0.0, c.unit))}
     if c.whole(0, 1):
@@ -191,5 +208,5 @@ def workers(c: Chooser, queue: str | None, service: Any = None) -> Workers:
             options["failure"] = GivenFailures([[c.among((True, False)) for _ in range(3)] for _ in range(4)] * 500)
         options["retries"] = c.whole(0, 2)
         options["backoff"] = Backoff(c.time(0, 2), factor=c.among((1.0, 2.0)), longest=longest)
-    made: Workers = c.among(list(WORKERS.values()))(c, **options)
+    made: Workers = c.among(list(WORKERS.values()))(c, concurrency, **options)
     return made

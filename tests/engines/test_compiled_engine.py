@@ -10,7 +10,6 @@ import pytest
 
 from bufsim import (
     Backoff,
-    BufsimError,
     CollectQueues,
     Exponential,
     FlushAfterAge,
@@ -31,7 +30,6 @@ from bufsim import (
     Zipf,
 )
 from bufsim.engines import compiled_engine
-from bufsim.engines.kernel import buffers, loop
 from bufsim.engines.recording import Recording
 from bufsim.engines.simpy_engine import Model
 from bufsim.engines.workload import Workload
@@ -173,15 +171,6 @@ def test_given_service_times_need_only_reach_for_the_services_that_start() -> No
 def test_a_flush_time_that_varies_costs_no_draw_too_many() -> None:
     buffer = JobBuffer("b", policy=FlushWhenIdle(0.001), flush_time=FlushTime(Exponential(0.001), per_job=0.0001))
     assert_engines_agree(Simulation(producers=BUSY, buffers=[buffer], until=300.0))
-
-
-def test_a_policy_whose_due_times_do_not_move_on_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    # no built-in policy does so: the first ring is one too many here
-    monkeypatch.setattr(buffers, "MOST_RINGS", 0)
-    buffer = JobBuffer("b", policy=FlushAfterAge(2.0))
-    simulation = Simulation(producers=[Producer("p", Trace([0.5]))], buffers=[buffer], until=9.0)
-    with pytest.raises(BufsimError, match="its due times must move on"):
-        compiled_engine.run(simulation, workload(simulation), kernel_run=loop.run)
 
 
 def test_what_is_at_hand_is_what_follows_from_the_other_columns() -> None:

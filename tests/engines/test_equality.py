@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import pandas as pd
 import pytest
+from bufsim_tests.both_engines import assert_same_tables, engine_differences
 from bufsim_tests.compiled_models import classes, simulations
 from bufsim_tests.models import retries_against_flushes
 from hypothesis import HealthCheck, Phase, given, settings
 
 import bufsim
 from bufsim import Result, Simulation
-from bufsim.engines import compiled_engine
+from bufsim.engines import compiled_engine, simpy_buffers
 from bufsim.engines.kernel import buffers, loop, queues, reduce
 from bufsim.engines.workload import Workload
 from bufsim.model.arrivals import Arrivals
@@ -27,8 +27,9 @@ from bufsim.model.traces import ScaledTrace
 from bufsim.verification.models import models
 
 SEED = 11
-TABLES = ("jobs", "flushes", "buffer_size", "work", "attempts")
 MODELS = 150
+# how many models `pytest -m fuzz` compares, in parts for its processes
+FUZZ_SEED, PARTS, OF_A_PART = 2026, 100, 1_000
 quick = settings(max_examples=60, phases=[Phase.generate, Phase.shrink], suppress_health_check=list(HealthCheck))
 
 
@@ -36,12 +37,6 @@ def uncompiled(simulation: Simulation) -> Result:
     workload = Workload(simulation.producers, seed=SEED, until=simulation.until)
     record = compiled_engine.run(simulation, workload, kernel_run=loop.run)
     return Result.of(simulation, workload, "compiled", record)
-
-
-def assert_same_tables(one: Result, other: Result) -> None:
-    for name in TABLES:
-        pd.testing.assert_frame_equal(getattr(one, name), getattr(other, name), check_exact=True, obj=name)
-        assert getattr(one, name).equals(getattr(other, name)), name
 
 
 def built_in() -> Iterator[type]:
@@ -75,12 +70,30 @@ def test_engines_give_the_same_tables_on_many_models(simulation: Simulation) -> 
     assert_equal_engines(simulation)
 
 
-def test_engines_give_the_same_tables_on_models_of_every_built_in_part() -> None:
+def test_engines_give_the_same_tables_on_models_of_every_built_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    # a ring that comes too early is followed by one in time: the compiled engine does not count them
+    monkeypatch.setattr(simpy_buffers, "MOST_RINGS", 2)
     seen: set[type] = set()
     for simulation in models(SEED, MODELS):
         assert_same_tables(simulation.run(SEED), simulation.run(SEED, engine="compiled"))
         seen.update(classes(simulation))
     assert set(built_in()) - seen == set()
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("part", range(PARTS))
+def test_engines_agree_at_every_record_level_on_a_great_many_models(part: int, capsys: pytest.CaptureFixture) -> None:
+    first, last = part * OF_A_PART, (part + 1) * OF_A_PART
+    for number, simulation in enumerate(models(FUZZ_SEED, OF_A_PART, first), first):
+        again = f"the model is next(models({FUZZ_SEED}, 1, {number})), its seed {FUZZ_SEED}"
+        try:
+            different = list(engine_differences(simulation, FUZZ_SEED))
+        except Exception as error:
+            error.add_note(again)
+            raise
+        assert not different, f"{again}: {different[:3]}"
+    with capsys.disabled():
+        print(f"\npart {part + 1} of {PARTS}: no difference in models {first:,} to {last - 1:,}", flush=True)
 
 
 # --- negative controls: a broken tie rule is caught -------------------------------------------------------------------
@@ -96,7 +109,8 @@ def services_end_before_flushes_are_due(state: Any, now: float) -> int:
 def flushes_of_later_buffers_are_due_first(state: Any, now: float) -> int:
     for buffer in reversed(range(len(state.buffers))):
         if state.buffers[buffer].ring_at == now:
-            return buffers.ring(state, state.buffers[buffer], now)
+            buffers.ring(state, state.buffers[buffer], now)
+            return 0
     return DUE_OR_SERVICE(state, now)
 
 
@@ -111,6 +125,14 @@ def flushes_are_due_before_arrivals(state: Any, before: float, up_to: float) -> 
     if state.jobs.time[state.run[0].job - state.run[0].job_first] == up_to:
         return loop.due_or_service(state, up_to)
     return ARRIVE(state, before, up_to)
+
+
+def differs_uncompiled(simulation: Simulation) -> bool:
+    try:
+        assert_same_tables(simulation.run(SEED), uncompiled(simulation))
+    except AssertionError:
+        return True
+    return False
 
 
 DUE_OR_SERVICE, STOP_OR_FLUSH_END, ARRIVE = loop.due_or_service, loop.stop_or_flush_end, loop.arrive
@@ -128,12 +150,54 @@ BROKEN: dict[str, list[Callable[..., int]]] = {
 def test_a_broken_tie_rule_is_caught(name: str, broken: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, name, broken)
 
-    def differs(simulation: Simulation) -> bool:
-        try:
-            assert_same_tables(simulation.run(SEED), uncompiled(simulation))
-        except AssertionError:
-            return True
-        return False
-
     # one of the rules hangs on a tie that is rare among random models
-    assert differs(retries_against_flushes()) or any(map(differs, models(SEED, MODELS)))
+    assert differs_uncompiled(retries_against_flushes()) or any(map(differs_uncompiled, models(SEED, MODELS)))
+
+
+# --- negative controls: what few models come to -----------------------------------------------------------------------
+
+
+def sift(free: Any, time: float, child: Callable[[int], int]) -> None:
+    at = 0
+    while (below := child(at)) < len(free) and free[below] < time:
+        free[at], at = free[below], below
+    free[at] = time
+
+
+def left_is_first(free: Any, time: float) -> None:
+    sift(free, time, lambda at: 2 * at + 1)
+
+
+def right_is_first(free: Any, time: float) -> None:
+    sift(free, time, lambda at: 2 * at + 2)
+
+
+def last_is_left_out(free: Any, time: float) -> None:
+    last = len(free) - 1
+    sift(free[:last], time, lambda at: 2 * at + 1 + (2 * at + 2 < last and free[2 * at + 2] < free[2 * at + 1]))
+
+
+FREE_AT, KEEP_ALL_RECORDS = queues.free_at, reduce.keep_all_records
+
+
+@pytest.mark.parametrize("broken", [left_is_first, right_is_first, last_is_left_out], ids=lambda one: one.__name__)
+def test_a_broken_heap_of_many_workers_is_caught(broken: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def free_at(free: Any, time: float) -> None:
+        (broken if len(free) > queues.SORTED else FREE_AT)(free, time)
+
+    monkeypatch.setattr(queues, "free_at", free_at)
+    crowded = [one for one in models(SEED, MODELS) if any(pool.concurrency > queues.SORTED for pool in one.workers)]
+    assert any(map(differs_uncompiled, crowded))
+
+
+def test_a_plain_buffer_without_workers_that_forgets_a_job_of_each_batch_is_caught(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(run: Any, tasks: Any, buffer: Any, now: float) -> None:
+        buffer.flight_jobs -= 1
+        KEEP_ALL_RECORDS(run, tasks, buffer, now)
+        buffer.flight_jobs += 1
+
+    monkeypatch.setattr(reduce, "keep_all_records", broken)
+    unserved = [one for one in models(SEED, MODELS) if not one.workers]
+    assert any(map(differs_uncompiled, unserved))

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import tracemalloc
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
+from bufsim_tests.both_engines import tally_differences
 from bufsim_tests.compiled_models import arrivals, distributions, simulations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -38,29 +37,6 @@ from bufsim.results import streamed, warnings
 from bufsim.results.result import Result
 
 
-def differences(counted: Any, recorded: Any, place: str = "tally") -> list[str]:
-    """Where two tallies differ: whole numbers must be equal, and sums of floats to twelve digits."""
-    if dataclasses.is_dataclass(recorded):
-        names = [field.name for field in dataclasses.fields(recorded)]
-        pairs = [(getattr(counted, name), getattr(recorded, name), f"{place}.{name}") for name in names]
-    elif isinstance(recorded, dict):
-        pairs = [(counted.get(k, 0), recorded.get(k, 0), f"{place}[{k!r}]") for k in {**counted, **recorded}]
-    else:
-        return [] if equal(counted, recorded) else [f"{place}: {counted} {recorded}"]
-    return [found for pair in pairs for found in differences(*pair)]
-
-
-def equal(counted: Any, recorded: Any) -> bool:
-    if isinstance(recorded, np.ndarray):
-        # the averages of a series are differences of what has added up before them
-        largest = max(1.0, float(np.abs(recorded).max(initial=0.0)))
-        shapes = np.shape(counted) == recorded.shape
-        return shapes and bool(np.allclose(counted, recorded, rtol=1e-12, atol=1e-12 * largest, equal_nan=True))
-    if isinstance(recorded, float):
-        return math.isclose(counted, recorded, rel_tol=1e-12, abs_tol=1e-12)
-    return bool(counted == recorded)
-
-
 def both(simulation: Simulation, seed: int) -> tuple[Any, Any]:
     """The tally that is counted on the way, and that of all that was recorded."""
 
@@ -73,7 +49,7 @@ def both(simulation: Simulation, seed: int) -> tuple[Any, Any]:
 
 def assert_counted_as_recorded(simulation: Simulation) -> None:
     counted, recorded = both(simulation, 1)
-    assert differences(counted, recorded) == []
+    assert tally_differences(counted, recorded) == []
     assert warnings.sentences(simulation, counted) == warnings.sentences(simulation, recorded)
 
 
@@ -145,7 +121,7 @@ def test_works_that_wait_for_long_are_counted_in_order() -> None:
         )
         counted, recorded = both(simulation, 1)
         assert recorded.queues["default"].completed > 50_000
-        assert differences(counted, recorded) == []
+        assert tally_differences(counted, recorded) == []
 
 
 def test_a_count_that_is_one_off_is_seen() -> None:
@@ -154,7 +130,7 @@ def test_a_count_that_is_one_off_is_seen() -> None:
     simulation = Simulation(producers=[Producer("edits", Poisson(2.0))], buffers=[buffer], until=60.0)
     counted, recorded = both(simulation, 1)
     wrong = dataclasses.replace(recorded.buffers["search"], flushes=recorded.buffers["search"].flushes + 1)
-    assert differences(counted, dataclasses.replace(recorded, buffers={"search": wrong})) != []
+    assert tally_differences(counted, dataclasses.replace(recorded, buffers={"search": wrong})) != []
 
 
 def test_memory_stays_bounded_however_many_jobs_there_are() -> None:

@@ -55,7 +55,6 @@ def absorb(state: State, before: float, up_to: float) -> None:
         tallies.count_climb(run, state.tally, state.jobs, state.rows, buffer, first, end)
     buffer.tail = end - 1
     buffer.jobs += end - first
-    buffer.rings = 0
     run.job = run.row = end
 
 

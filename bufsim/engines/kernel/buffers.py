@@ -7,8 +7,6 @@ import numpy as np
 from bufsim.engines.kernel import empty_ticks, policy, tallies
 from bufsim.engines.kernel.records import Records
 from bufsim.engines.kernel.state import (
-    MORE_FLUSH_DRAWS,
-    RINGS,
     ROW_FLUSH,
     ROW_GONE,
     ROW_LOSS,
@@ -27,8 +25,6 @@ from bufsim.engines.kernel.state import (
 )
 from bufsim.engines.recording import CAPACITY, RACE
 from bufsim.model import rules
-
-MOST_RINGS = 1_000_000
 
 
 def write_size(state: State, buffer: Buffer, now: float) -> None:
@@ -73,7 +69,6 @@ def mark_lost(run: Run, rows: RowWindow, row: int, now: float, cause: int) -> No
 def store(state: State, buffer: Buffer, row: int, nbytes: int, now: float) -> bool:
     """Store a row that arrives, or lose it; return whether the policy must be asked."""
     run = state.run[0]
-    buffer.rings = 0
     if buffer.flushing and now < buffer.race_end:
         lose(run, state.rows, state.tally, buffer, row, now, RACE)
         return False
@@ -138,22 +133,19 @@ def ask(state: State, buffer: Buffer, now: float) -> None:
         policy.set_steps(buffer, state.lists)
 
 
-def ring(state: State, buffer: Buffer, now: float) -> int:
-    """Ask again when the time has come: fire, or wait for the new time; return 0, or a lack."""
-    run = state.run[0]
-    if lacks_flush_draw(run, buffer):
-        return MORE_FLUSH_DRAWS
-    buffer.rings += 1
-    if buffer.rings > MOST_RINGS:
-        run.which = buffer.index
-        return RINGS
-    due = policy.due(run, buffer, state.program, state.stack, state.times, state.jobs, state.rows, now)
+def ring(state: State, buffer: Buffer, now: float) -> None:
+    """Ask again when the time has come: fire, or wait for the new time.
+
+    A new time comes but once for each grid in the policy: a leaf's answer changes only with the buffer, and a grid's no
+    more once the leaf behind it is due. The draw of the flush is at hand: whatever let jobs in asked for it, or the end
+    of the flush before this one.
+    """
+    due = policy.due(state.run[0], buffer, state.program, state.stack, state.times, state.jobs, state.rows, now)
     if due <= now:
         start_flush(state, buffer, now)
     else:
         buffer.ring_at = due
         policy.set_steps(buffer, state.lists)
-    return 0
 
 
 def lacks_flush_draw(run: Run, buffer: Buffer) -> bool:
@@ -192,7 +184,6 @@ def start_flush(state: State, buffer: Buffer, now: float) -> None:
     write_flush(run, rows, state.flushes, buffer, cause, now)
     write_size(state, buffer, now)
     buffer.ring_at = rules.INF
-    buffer.rings = 0
     buffer.last_flush_start = now
     buffer.flushing = True
     buffer.race_end = now + buffer.window

@@ -99,7 +99,8 @@ def due_or_service(state: State, now: float) -> int:
     """Let the first event of the ranks above arrivals happen; return 0, or a lack."""
     for i in range(len(state.buffers)):
         if state.buffers[i].ring_at == now:
-            return buffers.ring(state, state.buffers[i], now)
+            buffers.ring(state, state.buffers[i], now)
+            return 0
     if state.run[0].ends > 0 and state.heap[0].time == now:
         queues.end(state, now)
         return 0

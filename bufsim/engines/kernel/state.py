@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 # what `loop.run` returns: done, or what the caller must do before it calls again; 0 is for going on
-DONE, MORE_JOBS, MORE_FLUSH_DRAWS, MORE_SERVICE_DRAWS, MORE_ROOM, MORE_RETRIES, RINGS = range(1, 8)
+DONE, MORE_JOBS, MORE_FLUSH_DRAWS, MORE_SERVICE_DRAWS, MORE_ROOM, MORE_RETRIES = range(1, 7)
 
 # opcodes of policies: those of leaves are in `model.rules`
 ANY, ALL, CHECKED = range(-3, 0)
@@ -144,7 +144,6 @@ class Buffer(Record, BufferCounts):
     flight_jobs: int
     flight_nbytes: int
     started: int  # flushes, in the whole run
-    rings: int
     next_size: int
     next_bytes: int
     must_ask: bool
