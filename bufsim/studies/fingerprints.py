@@ -14,6 +14,7 @@ import dataclasses
 import dis
 import functools
 import hashlib
+import io
 import math
 import pickle
 import re
@@ -77,11 +78,15 @@ class _Reader:
 
     An object that holds itself is digested as "again, so many levels up". What lies within such a ring has a digest
     that depends on where the ring was entered, and so is not remembered: of ``a = [b]`` and ``b = [a]``, where a is
-    read first, b is digested as [2 levels up] and forgotten, a as [[2 levels up]] and remembered.
+    read first, b is digested as [2 levels up] and forgotten, a as [[2 levels up]] and remembered. When b is read then,
+    a must be read anew, since alone b is [[2 levels up]]: what is remembered of a ring holds where none of it is open.
     """
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[object, bytes]] = {}
+        self._known: dict[int, tuple[object, bytes, frozenset[int]]] = {}
+        """By the id of an object: the object, its digest, and the ids of what is in a ring with it."""
+        self._loose: list[int] = []
+        """The ids of what has been read and not remembered, in the ring that is being read."""
         self._open: list[int] = []
         self._back = math.inf
         """The outermost open object that what was just read points back to, by its place among the open ones."""
@@ -90,14 +95,15 @@ class _Reader:
         """The digest of a value."""
         if type(value) in _PLAIN:
             return _hashed([f"{type(value).__name__} {value!r}".encode("utf-8", "surrogatepass")])
-        if id(value) in self._known:
-            return self._known[id(value)][1]
+        known = self._known.get(id(value))
+        if known and known[2].isdisjoint(self._open):
+            return known[1]
         if id(value) in self._open:
             depth = self._open.index(id(value))
             self._back = min(self._back, depth)
             return _hashed([b"again", str(len(self._open) - depth).encode()])
         outer, self._back = self._back, math.inf
-        depth = len(self._open)
+        depth, loose = len(self._open), len(self._loose)
         self._open.append(id(value))
         head, members = _read(value)
         digests = map(self.digest, members)
@@ -105,8 +111,11 @@ class _Reader:
         self._open.pop()
         if self._back >= depth:
             # all of it lies within: the digest is the same wherever it is met. Held, so that its id stays its own
-            self._known[id(value)] = value, digest
+            self._known[id(value)] = value, digest, frozenset(self._loose[loose:])
             self._back = math.inf
+            del self._loose[loose:]
+        else:
+            self._loose.append(id(value))
         self._back = min(self._back, outer)
         return digest
 
@@ -129,8 +138,10 @@ _HOLDING: Mapping[type, Callable[[Any], object]] = {
 def _read(value: object) -> tuple[bytes, Iterable[object]]:
     """A value's own bytes, and the values that it holds."""
     kind = type(value)
-    if isinstance(value, np.ndarray) and value.dtype != object:
+    if isinstance(value, np.ndarray) and kind is np.ndarray and not value.dtype.hasobject:
         return f"array {value.dtype.str} {value.shape} ".encode() + value.tobytes(), ()
+    if isinstance(value, np.ndarray) and kind is np.ndarray and value.dtype == object:
+        return f"array of objects {value.shape}".encode(), value.ravel().tolist()
     if isinstance(value, tuple | list) and kind in (tuple, list):
         if all(type(member) in _PLAIN for member in value):
             return f"{kind.__name__} {value!r}".encode("utf-8", "surrogatepass"), ()
@@ -193,13 +204,25 @@ def _written(value: object) -> bytes:
             return text.encode("utf-8", "surrogatepass")
     else:
         try:
-            return pickle.dumps(value, protocol=5)
+            return _pickled(value)
         except Exception:  # whatever it raises, it cannot be written
             pass
     raise InvalidValueError(
         f"{text} cannot be told from another of its kind, so that a store would not see a change of it; "
         "use numbers, texts, arrays and dataclasses in its place, or leave store out"
     )
+
+
+def _pickled(value: object) -> bytes:
+    """A value as it is pickled, if possible without telling which of its parts are one object."""
+    file = io.BytesIO()
+    pickler = pickle.Pickler(file, protocol=5)
+    pickler.fast = True
+    try:
+        pickler.dump(value)
+    except (ValueError, RecursionError):  # it holds itself
+        return pickle.dumps(value, protocol=5)
+    return file.getvalue()
 
 
 # functions, classes and modules

@@ -89,14 +89,15 @@ def model(c: Chooser) -> Simulation:
         until=c.among((13, 24.5, 30)) * c.unit,
         warm_up=c.among((0.0, 0.0, 4.0, 7.25)) * c.unit,
         storage=_storage(c, loses),
-        durable_queue=c.among((True, False, False, queues[:1])),
+        durable_queue=c.among((True, False, not loses, queues[:1] if loses else True)),
         stops=c.among((None, _stops(c), Stops(mean_time_between=8.0 * c.unit, downtime=c.unit))) if loses else None,
     )
 
 
 def _served(c: Chooser, queues: Sequence[str]) -> list[str | None]:
     """Which queues have workers of their own; None: all others."""
-    return c.among(((), (None,), [queue for queue in (None, *queues) if c.whole(0, 1)]))
+    some: Sequence[str | None] = [queue for queue in (None, *queues) if c.whole(0, 1)]
+    return list(c.among(((), (None,), some)))
 
 
 def _producer(c: Chooser, name: str) -> Producer:

@@ -192,6 +192,18 @@ class Failing(FlushPolicy):
         return "Failing()"
 
 
+class FailsAtTimes(FlushPolicy):
+    """A policy that cannot be asked about a first job that comes in the first 0.07 s."""
+
+    def due(self, view):
+        if view.last_flush_start == -math.inf and view.oldest_at < 0.07:
+            raise RuntimeError("too soon")
+        return -math.inf
+
+    def __repr__(self):
+        return "FailsAtTimes()"
+
+
 def drawn(policy: FlushPolicy = POLICIES[0], *, rate: float = 10.0, until: Any = 60.0, **options: Any) -> Simulation:
     """Return a simulation with one producer, one buffer and workers, which all draw."""
     options.setdefault("producers", [Producer("edits", Poisson(rate), nbytes=Exponential(100.0))])

@@ -180,6 +180,7 @@ def last_is_left_out(free: Any, time: float) -> None:
 FREE_AT, KEEP_ALL_RECORDS = queues.free_at, reduce.keep_all_records
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", [left_is_first, right_is_first, last_is_left_out], ids=lambda one: one.__name__)
 def test_a_broken_heap_of_many_workers_is_caught(broken: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def free_at(free: Any, time: float) -> None:

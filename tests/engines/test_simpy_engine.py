@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import functools
+import operator
 from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from random import Random
 
 import pytest
 from bufsim_tests.generated import SEED, expected, rows_of, simulations
 from bufsim_tests.models import batches, column, columns, producer, retries_against_flushes, simulate, timed
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bufsim import (
     Capacity,
@@ -33,6 +39,7 @@ from bufsim import (
 )
 from bufsim.engines import order
 from bufsim.engines.workload import Workload
+from bufsim.model.flush_policy import AllOf, AnyOf, BufferView, CheckedEvery
 
 # --- the oracle -------------------------------------------------------------------------------------------------------
 
@@ -54,6 +61,59 @@ def test_the_engine_gives_the_rows_of_the_oracle(simulation: Simulation) -> None
 @given(simulations())
 def test_the_engine_gives_the_rows_of_the_oracle_on_many_models(simulation: Simulation) -> None:
     assert_rows_of_the_oracle(simulation)
+
+
+@dataclass(frozen=True)
+class OwnLeaf(FlushPolicy):
+    """A leaf of a user's own, which says nothing of itself and answers as a built-in one."""
+
+    like: FlushPolicy
+
+    def due(self, view: BufferView) -> float:
+        return self.like.due(view)
+
+    def __repr__(self) -> str:
+        return repr(self.like)
+
+
+@dataclass(frozen=True)
+class OwnDrain(Drain):
+    like: Drain
+
+    def count(self, nbytes: Sequence[int]) -> int:
+        return self.like.count(nbytes)
+
+
+def with_own_leaves(policy: FlushPolicy, is_own: Callable[[], bool]) -> FlushPolicy:
+    if isinstance(policy, AnyOf | AllOf):
+        join = operator.or_ if isinstance(policy, AnyOf) else operator.and_
+        return functools.reduce(join, [with_own_leaves(member, is_own) for member in policy.members])
+    if isinstance(policy, CheckedEvery):
+        return with_own_leaves(policy.policy, is_own).checked_every(policy.period, phase=policy.phase)
+    return OwnLeaf(policy) if is_own() else policy
+
+
+def with_own_parts(buffer: JobBuffer, is_own: Callable[[], bool]) -> JobBuffer:
+    """Return the buffer with some of its parts in a user's stead, which do the same."""
+    return replace(
+        buffer,
+        policy=with_own_leaves(buffer.policy, is_own),
+        drain=OwnDrain(buffer.drain) if is_own() else buffer.drain,
+        collect=(lambda job, like=buffer.collect: like(job)) if is_own() else buffer.collect,
+        # of another reduce of the user's own it is not known which job carries which
+        reduce=list if buffer.reduce == KeepAll() and is_own() else buffer.reduce,
+    )
+
+
+@settings(max_examples=60)
+@given(simulations(), st.randoms(use_true_random=False))
+def test_parts_of_a_users_own_among_built_in_ones_give_the_rows_of_the_oracle(
+    simulation: Simulation, random: Random
+) -> None:
+    own = [with_own_parts(buffer, lambda: random.random() < 0.5) for buffer in simulation.buffers]
+    given_rows, expected_rows = rows_of(replace(simulation, buffers=own).run(seed=SEED)), expected(simulation)
+    for table in ("flushes", "buffer_size", "work", "attempts", "jobs"):
+        assert given_rows[table] == expected_rows[table], table
 
 
 def test_the_generated_models_meet_what_they_are_made_for() -> None:

@@ -47,6 +47,8 @@ def test_with_as_many_as_needed_both_ends_exist_and_with_one_fewer_not(q, confid
     enough = order_statistic_interval(np.arange(float(max(needed, 2))), q, confidence=confidence)
     assert math.isfinite(enough.low)
     assert math.isfinite(enough.high)
+    # a note says which end is open: where both are closed there is none
+    assert enough.note == ""
     if needed > 2:
         fewer = order_statistic_interval(np.arange(float(needed - 1)), q, confidence=confidence)
         assert math.isinf(fewer.high) or math.isinf(fewer.low)

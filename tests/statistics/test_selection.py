@@ -227,6 +227,25 @@ def test_where_high_values_are_good_the_same_is_chosen_with_signs_changed():
     assert high.rivals[0].difference.estimate == pytest.approx(-low.rivals[0].difference.estimate)
 
 
+def test_the_levels_of_the_elimination_are_those_of_all_pairs_of_what_is_left():
+    # five rivals of "0", whose p-values are written down: mean = t·sd/√n, where the noise has the mean 0 and the sd 1.
+    # six left: 0.05/15 = 0.0033, "1" leaves; five: 0.05/10 = 0.005, "2" leaves; four: 0.05/6 = 0.0083, "3" and "4"
+    # leave; two: 0.05 over the five comparisons that are printed = 0.01, "5" stays
+    n, p_values = 10, [0.002, 0.004, 0.006, 0.008, 0.02]
+    noise = np.random.default_rng(150).normal(size=(6, n))
+    noise = (noise - noise.mean(axis=1, keepdims=True)) / noise.std(axis=1, ddof=1, keepdims=True)
+    means = [stats.t.isf(p / 2.0, n - 1) / np.sqrt(n) for p in p_values]
+    samples = {"0": noise[0]} | {str(i + 1): noise[0] + noise[i + 1] + mean for i, mean in enumerate(means)}
+    made = select_best(samples)
+    assert made.tie_set == ("0", "5")
+    levels = dict(zip("12345", [0.05 / 15, 0.05 / 10, 0.05 / 6, 0.05 / 6, 0.05 / 5], strict=True))
+    for rival in made.rivals:
+        half = stats.t.isf(levels[rival.first] / 2.0, n - 1) / np.sqrt(n)
+        mean = means[int(rival.first) - 1]
+        assert (rival.interval.low, rival.interval.high) == pytest.approx((mean - half, mean + half))
+        assert rival.p_value == pytest.approx(p_values[int(rival.first) - 1] * 0.05 / levels[rival.first])
+
+
 def test_one_scenario_is_its_own_winner():
     made = select_best({"only": [1.0, 2.0, 3.0]})
     assert (made.winner, made.rivals, made.regret) == ("only", (), 0.0)

@@ -130,6 +130,54 @@ def test_a_trace_that_is_read_twice_is_the_same():
     assert fingerprint(one) == fingerprint(two)
 
 
+def texts(*, one_object):
+    """Two equal texts, as one object or as two."""
+    first = "".join(["ab", " cd"])
+    return [first, first if one_object else "".join(["ab", " cd"])]
+
+
+@pytest.mark.parametrize(
+    "hold",
+    [
+        list,
+        tuple,
+        lambda texts: dict(enumerate(texts)),
+        lambda texts: np.array(texts, object),
+        lambda texts: np.array([texts, texts], object),
+        lambda texts: np.array([(texts,), (1.5,)], object),
+        lambda texts: pd.Series(texts, dtype=object),
+        lambda texts: pd.DataFrame({"key": pd.Series(texts, dtype=object), "n": [1, 2]}),
+        lambda texts: Trace([0.0, 1.0], keys=texts, data=texts),
+    ],
+)
+def test_equal_are_equal_whichever_of_their_parts_are_one_object(hold):
+    one, two = texts(one_object=True), texts(one_object=False)
+    assert one[0] is one[1]
+    assert two[0] is not two[1]
+    assert fingerprint(hold(one)) == fingerprint(hold(two))
+    assert fingerprint(hold(["ab cd", "ab ce"])) != fingerprint(hold(one))
+
+
+def ring(*labels):
+    """A list a label, each of which holds the next, and the last the first."""
+    made = [[label] for label in labels]
+    for inner, outer in zip(made, [made[-1], *made[:-1]], strict=True):
+        outer.append(inner)
+    return made
+
+
+def test_equal_rings_are_equal_wherever_else_they_have_been_met():
+    one, two = ring("a", "b", "c"), ring("a", "b", "c")
+    assert fingerprint(one[0]) == fingerprint(two[0])
+    # alone, or after another member of the same ring
+    assert fingerprints({"a": one[0], "b": one[1]}) == fingerprints({"b": two[1], "a": two[0]})
+    assert fingerprints({"b": one[1], "a": one[0]})["a"] == fingerprint(two[0])
+    held = [np.array([one[0], 1], object), np.array([two[0], 1], object)]
+    assert fingerprint(held[0]) == fingerprint(held[1])
+    for other in (ring("a", "b"), ring("a", "b", "d"), ring("b", "a", "c"), ring("a", "b", "c")[1:]):
+        assert fingerprint(other[0]) != fingerprint(one[0])
+
+
 def test_functions_that_call_each_other_are_the_same_from_wherever_they_are_read():
     text = """
         def even(n):

@@ -117,6 +117,31 @@ def test_what_is_not_drawn_at_random_is_called_exact_and_what_happens_to_be_the_
     assert peak.sentence() == "drawn keeps peak buffer size ≤ 5 jobs: 4 [4, 4] jobs"
 
 
+def test_the_cells_of_the_table_are_what_they_are_called():
+    kept = limit("mean_wait <= 2s")
+    undecided = check(1.8, 2.4, runs_beyond=4)
+    undefined = LimitCheck(kept, "b", "undecided", None, 0, "no jobs")
+    rows = LimitChecks((undecided, undefined)).table().to_dict("records")
+    assert rows[0] == {
+        **{
+            "scenario": "a",
+            "limit": "mean_wait_s <= 2 s",
+            "verdict": "undecided",
+            "estimate": 2.1,
+            "low": 1.8,
+            "high": 2.4,
+        },
+        **{"unit": "s", "bound": 2.0, "confidence": 0.95, "n": 30},
+        **{"runs_beyond": 4, "replications_needed": 270, "method": "t", "reason": ""},
+    }
+    numbers = [rows[1].pop(name) for name in ("estimate", "low", "high", "confidence", "replications_needed")]
+    assert all(map(math.isnan, numbers))
+    assert rows[1] == {
+        **{"scenario": "b", "limit": "mean_wait_s <= 2 s", "verdict": "undecided", "unit": "s", "bound": 2.0, "n": 0},
+        **{"runs_beyond": 0, "method": "", "reason": "no jobs"},
+    }
+
+
 def test_all_must_pass_and_one_that_fails_is_enough():
     passes, fails, either = check(1.0, 1.2), check(2.1, 2.2), check(1.9, 2.1)
     assert joint([passes, passes]) == joint([]) == "pass"

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bufsim_tests.models import POLICIES, Failing, OwnSize, bits, drawn, study_of
+from bufsim_tests.models import POLICIES, Failing, FailsAtTimes, OwnSize, bits, drawn, study_of
 
 from bufsim import (
     CollectQueues,
@@ -28,6 +28,7 @@ from bufsim import (
     Simulation,
 )
 from bufsim.engines.randomness import stream
+from bufsim.engines.workload import Workload
 from bufsim.studies import progress as bars
 from bufsim.studies import tasks
 from bufsim.studies.study import Study
@@ -127,6 +128,22 @@ def test_a_failing_scenario_is_reported_with_its_cause_and_stops_nobody_else():
     assert set(result.failures["scenario"]) == {"Failing()"}
     assert set(result.failures["error"].str.partition(" (")[0]) == {"RuntimeError: no idea when"}
     assert result.failures["error"].str.contains("due, line").all()
+
+
+def test_the_runs_of_a_scenario_that_fails_at_times_are_counted_without_those_that_failed():
+    study = study_of(POLICIES[0], FailsAtTimes())
+    often = study.scenarios["FailsAtTimes()"]
+    first = [float(Workload(often.producers, seed=7, until=60.0, replication=n).jobs().time[0]) for n in range(8)]
+    kept = [number for number, time in enumerate(first) if time >= 0.07]
+    assert 2 <= len(kept) <= 6
+    result = study.run(8, progress=False)
+    assert sorted(result.tallies["FailsAtTimes()"]) == kept
+    assert sorted(result.failures["replication"]) == [number for number in range(8) if number not in kept]
+    assert result.replication_counts() == f"{POLICIES[0]!r} 8, FailsAtTimes() {len(kept)}"
+    # it is no basis for a comparison, and takes nothing from the others
+    assert (result.finished, result.replications) == ((repr(POLICIES[0]),), 8)
+    assert "8 replications each" in repr(result)
+    assert "1 scenario failed" in repr(result)
 
 
 def test_the_others_are_as_without_it():

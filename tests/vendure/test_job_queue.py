@@ -67,6 +67,13 @@ def test_a_buffer_that_was_removed_collects_no_more(service: JobBufferService, q
     assert len(queue.jobs) == 1
 
 
+def test_what_is_not_given_is_as_in_vendure(service: JobBufferService) -> None:
+    # no second attempt, no time, no prefix
+    job = JobQueue("q", service).add({"tag": "t"})
+    assert (job.retries, job.created_at) == (0, None)
+    assert JobQueueService(service).create_queue("q").name == "q"
+
+
 @pytest.mark.parametrize(("prefix", "buffered"), [("", True), ("shop-", False)])
 def test_a_prefix_turns_the_built_in_buffers_off(service: JobBufferService, prefix: str, buffered: bool) -> None:
     queues = JobQueueService(service, prefix=prefix)
