@@ -201,7 +201,7 @@ def simulations(draw: st.DrawFn) -> Simulation:
     kept = [buffer for buffer in candidates if any(buffer.collect.takes(queue) for queue in reached)]
     if not kept:
         kept = [JobBuffer("a", policy=candidates[0].policy)]
-    served = draw(st.sampled_from(((), (None,), ("x",), ("y", None), ("x", "y"))))
+    served = draw(st.sampled_from(((), (None,), ("x",), ("y", None), QUEUES)))
     served = tuple(queue for queue in served if queue is None or queue in reached)
     return Simulation(
         producers=made,

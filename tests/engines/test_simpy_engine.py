@@ -119,7 +119,7 @@ def test_parts_of_a_users_own_among_built_in_ones_give_the_rows_of_the_oracle(
 def test_the_generated_models_meet_what_they_are_made_for() -> None:
     seen: Counter[object] = Counter()
 
-    @settings(max_examples=100)
+    @settings(max_examples=250)
     @given(simulations())
     def meet(simulation: Simulation) -> None:
         tables = expected(simulation)
