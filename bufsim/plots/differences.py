@@ -82,7 +82,7 @@ class Differences:
     The thin line is the interval that the verdict rests on, adjusted for all comparisons in the picture (Holm's
     method); the thick one is that of the difference by itself. The mark is filled where a difference is shown. The grey
     band is what does not matter. A difference that is not shown has beside it how many replications would show one as
-    large as the estimate.
+    large as the estimate; one of quantiles of too few flushes, which is open to both edges, how many flushes it needs.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ class Differences:
             _draw_row(axes, row, y)
             _write_verdict(axes, row, y, is_roomy=len(rows) <= _ROOMY)
         axes.spines["left"].set_visible(False)
-        axes.tick_params(axis="y", length=0.0, labelsize=8.0)
+        axes.tick_params(axis="y", length=0.0, pad=6.0, labelsize=8.0)
         # at which level a difference is called equivalent, where one is
         levels = {row.interval.confidence for row in rows if row.compared.verdict == "equivalent"}
         at_margin = f" ({formats.level(levels.pop())} if equivalent)" if levels else ""
@@ -238,7 +238,7 @@ class Differences:
 
     def _set_view(self, ax: Axes) -> None:
         rows = self._rows
-        ends = [end for row in rows for end in (row.interval.low, row.interval.high)]
+        ends = subjects.ends(row.interval for row in rows)
         ends += [0.0, *(sign * row.margin for row in rows for sign in (-1.0, 1.0) if math.isfinite(row.margin))]
         room = 0.06 * (max(ends) - min(ends)) or 1.0
         ax.set_xlim(min(ends) - room, max(ends) + room)
@@ -284,7 +284,7 @@ def _units(compared: Sequence[Compared]) -> list[Unit]:
     """Return for each difference the unit that fits those of its metric."""
     ends: dict[Expression, list[float]] = {}
     for difference in compared:
-        ends.setdefault(difference.expression, []).extend((_raw(difference).low, _raw(difference).high))
+        ends.setdefault(difference.expression, []).extend(subjects.ends([_raw(difference)]))
     return [Quantity.of(difference.expression, ends[difference.expression]).unit for difference in compared]
 
 
@@ -304,8 +304,9 @@ def _draw_row(ax: Axes, row: _Row, y: int) -> None:
         band: dict[str, Any] = {"color": _BAND, "linewidth": 0.0, "zorder": 0.5}
         ax.fill_betweenx([y - 0.5, y + 0.5], -row.margin, row.margin, **band)
     colour = row.first.colour
-    ax.hlines(y, row.interval.low, row.interval.high, color=colour, linewidth=1.0, zorder=3)
-    ax.hlines(y, row.raw.low, row.raw.high, color=colour, linewidth=3.4, zorder=3)
+    style.span(ax, row.interval.low, row.interval.high, y, color=colour, linewidth=1.0, zorder=3)
+    if not row.compared.comparison.difference.unbounded:
+        style.span(ax, row.raw.low, row.raw.high, y, color=colour, linewidth=3.4, zorder=3)
     fill = colour if row.is_separate else "white"
     look: dict[str, Any] = {"marker": "o", "markersize": 6.5, "color": colour, "markerfacecolor": fill, "zorder": 4}
     ax.plot(row.interval.estimate, y, markeredgewidth=1.4, **look)
@@ -314,18 +315,21 @@ def _draw_row(ax: Axes, row: _Row, y: int) -> None:
 def _write_verdict(ax: Axes, row: _Row, y: int, *, is_roomy: bool) -> None:
     """Write the verdict beside the row, and under it, where there is room, what it rests on."""
     verdict = row.compared.verdict
-    needed = f" ({_needed(row.needed)})" if verdict == "not separable" else ""
+    needed = f" ({_needed(row)})" if verdict == "not separable" else ""
     bold: dict[str, Any] = {"color": style.INK, "fontweight": "bold"}
     faint: dict[str, Any] = {"color": style.FAINT}
     texts = [(verdict + needed, bold if row.is_separate else faint)]
     if is_roomy:
-        texts.append((f"{row.interval} {row.unit.name}".rstrip(), faint | {"fontsize": 7.0}))
+        texts.append((f"{subjects.written(row.interval)} {row.unit.name}".rstrip(), faint | {"fontsize": 7.0}))
     for (text, look), va in zip(texts, ("bottom", "top") if is_roomy else ("center",), strict=True):
         note = ax.annotate(text, (1.0, y), (6.0, 0.0), ax.get_yaxis_transform(), "offset points", va=va)
         note.set(**{"fontsize": 8.0, "annotation_clip": False} | look)
 
 
-def _needed(count: int | None) -> str:
+def _needed(row: _Row) -> str:
+    unbounded, count = row.compared.comparison.difference.unbounded, row.needed
+    if unbounded:
+        return unbounded.short
     if count is None:
         return "no n would do"
     return "n > 1 million" if count > _MANY else f"n ≈ {formats.number(count, 2)}"

@@ -210,18 +210,9 @@ class Pareto:
         """Draw both intervals; an end that is open, or out of sight, is an arrow at the edge."""
         x, y = self._at(point)
         look: dict[str, Any] = {"color": colour, "linewidth": 1.1, "zorder": 4}
-        (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
         across, along = self._x.interval(point.x), self._y.interval(point.y)
-        ax.hlines(y, max(across.low, left), min(across.high, right), **look)
-        ax.vlines(x, max(along.low, bottom), min(along.high, top), **look)
-        for marker, is_beyond, at in (
-            ("<", across.low < left, (left, y)),
-            (">", across.high > right, (right, y)),
-            ("v", along.low < bottom, (x, bottom)),
-            ("^", along.high > top, (x, top)),
-        ):
-            if is_beyond:
-                ax.plot(*at, marker=marker, markersize=4.0, color=colour, clip_on=False, zorder=4)
+        style.span(ax, across.low, across.high, y, **look)
+        style.span(ax, along.low, along.high, x, which="y", **look)
 
     def _key(self, chosen: ScenarioSubject | None) -> list[Artist]:
         from matplotlib.lines import Line2D

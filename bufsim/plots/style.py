@@ -211,6 +211,20 @@ def tag(
     )
 
 
+def span(ax: Axes, low: float, high: float, at: float, *, which: Literal["x", "y"] = "x", **look: Any) -> None:
+    """Draw an interval along an axis, at a value of the other; an end that is open, or out of sight, is an arrow.
+
+    The limits of the axes must be set before.
+    """
+    along_x = which == "x"
+    first, last = ax.get_xlim() if along_x else ax.get_ylim()
+    (ax.hlines if along_x else ax.vlines)(at, max(low, first), min(high, last), **look)
+    arrow: dict[str, Any] = {"markersize": 4.0, "clip_on": False} | {key: look[key] for key in ("color", "zorder")}
+    for marker, is_beyond, edge in (("<v", low < first, first), (">^", high > last, last)):
+        if is_beyond:
+            ax.plot(*((edge, at) if along_x else (at, edge)), marker=marker[not along_x], **arrow)
+
+
 def shade_warm_up(ax: Axes, until: float) -> list[Artist]:
     """Shade the warm-up, which no number counts; return its entry of the key."""
     if until <= 0.0:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bufsim import formats
-from bufsim.plots import LoadRamp, LossAtStop, style
+from bufsim.plots import LoadRamp, LossAtStop, style, subjects
 from bufsim.report.draft import About, Draft, interval_of, sign, verdict
 from bufsim.report.markup import Content, Markup, bullets, content, paragraphs, table, tag
 from bufsim.report.options import shown_options, written
@@ -225,7 +225,7 @@ def tornado(
     """Draw how far each assumption, divided and multiplied by a factor, moves a metric from its value as assumed.
 
     The bars are the estimates, the thin lines across their ends the intervals of the differences, each by itself. An
-    assumption that does not move it in any replication has none.
+    assumption that does not move it in any replication has none. Where an end is open the line goes on to the edge.
 
     Parameters
     ----------
@@ -250,6 +250,11 @@ def tornado(
     zero = quantity.scaled(base.estimate)
     for row, effect in enumerate(effects):
         _bars(axes, effect, quantity, zero, row)
+    axes.set_xlim(axes.get_xlim())
+    for row, effect in enumerate(effects):
+        for gap, side in ((effect.lower, -1.0), (effect.higher, 1.0)):
+            low, high = zero + quantity.scaled(gap.low), zero + quantity.scaled(gap.high)
+            style.span(axes, low, high, row + side * _HEIGHT / 2.0, color="black", linewidth=1.4, zorder=3)
     axes.axvline(zero, color=style.INK, linewidth=1.0)
     _limit(axes, limit, quantity)
     axes.set_yticks(range(len(effects)), [f"{effect.variation.name}\n{effect.variation.value}" for effect in effects])
@@ -273,7 +278,8 @@ def _bars(ax: Axes, effect: Effect, quantity: Quantity, zero: float, row: int) -
         shown = quantity.interval(gap)
         y = row + side * _HEIGHT / 2.0
         ax.barh(y, shown.estimate, _HEIGHT, left=zero, color=colour, edgecolor=style.INK, linewidth=0.6, hatch=hatch)
-        ax.plot([zero + shown.low, zero + shown.high], [y, y], color="black", linewidth=1.4, solid_capstyle="butt")
+        # the lines across the ends are drawn when it is known how far all reach
+        ax.update_datalim([(zero + end, y) for end in subjects.ends([shown])])
 
 
 def _limit(ax: Axes, limit: Limit | None, quantity: Quantity) -> None:

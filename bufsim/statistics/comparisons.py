@@ -24,6 +24,7 @@ from bufsim.statistics.intervals import (
     replication_values,
     statistic,
 )
+from bufsim.statistics.quantiles import TooFew, worst_of
 from bufsim.statistics.replications import replications_for_power
 
 T = TypeVar("T")
@@ -96,6 +97,8 @@ class PairedDifference:
     unseen : float
         How large the difference may be though every replication gave the same to both: by events that none, or few,
         of them saw. Its bound holds with the confidence that is asked for.
+    unbounded : TooFew or None
+        Why nothing bounds it, where it is one of quantiles of too few flushes.
     """
 
     first: str
@@ -111,6 +114,7 @@ class PairedDifference:
     below: float = 0.0
     above: float = 0.0
     unseen: float = 0.0
+    unbounded: TooFew | None = None
 
     @property
     def least(self) -> float:
@@ -135,13 +139,13 @@ class PairedDifference:
 
     @property
     def t(self) -> float:
-        """The t statistic against 0; 0 where a constant difference proves nothing."""
-        return 0.0 if self.is_chance else statistic(self.least, self.variance, self.n)
+        """The t statistic against 0; 0 where a constant difference proves nothing, or nothing bounds it."""
+        return 0.0 if self.is_chance or self.unbounded else statistic(self.least, self.variance, self.n)
 
     @property
     def is_identical(self) -> bool:
         """Whether every replication gave both the same value, or one in the same bin, and nothing unseen parts them."""
-        return (self.is_constant_zero or self.is_in_one_bin) and self.unseen == 0.0
+        return (self.is_constant_zero or self.is_in_one_bin) and self.unseen == 0.0 and self.unbounded is None
 
     @property
     def standard_deviation(self) -> float:
@@ -171,6 +175,8 @@ class PairedDifference:
     def interval(self, confidence: float = 0.95, *, method: str = "paired t", family: float | None = None) -> Interval:
         """The t interval of the difference at `confidence`; of a constant one that proves nothing, as far as 0.
 
+        Open at both ends where it is one of quantiles of too few flushes.
+
         Parameters
         ----------
         confidence : float, default 0.95
@@ -182,6 +188,8 @@ class PairedDifference:
         """
         level = inner_probability("confidence", confidence)
         told = level if family is None else family
+        if self.unbounded:
+            return self.unbounded.interval(self.estimate, told, self.n)
         if self.is_chance:
             return self._no_proof(self.estimate, told)
         if self.unseen:
@@ -209,6 +217,8 @@ class PairedDifference:
             raise InvalidValueError(
                 f"a relative difference needs a mean of {self.second!r} other than 0; ask for the absolute one"
             )
+        if self.unbounded:
+            return self.unbounded.interval(self.estimate / abs(self.second_mean), level, self.n)
         if self.is_chance:
             return self._no_proof(self.estimate / abs(self.second_mean), level)
         size, against = abs(self.second_mean), self.covariance_with_size
@@ -228,8 +238,35 @@ class PairedDifference:
         return sign * (self.first_variance - self.second_variance - self.variance) / 2.0
 
     def replications_to_separate(self, *, power: float = 0.8, confidence: float = 0.95) -> int | None:
-        """The replications that would show a difference as large as the one estimated; None if none would."""
+        """The replications that would show a difference as large as the one estimated; None if no number would."""
+        if self.unbounded:
+            return None
         return replications_for_power(self.least, self.standard_deviation, power=power, confidence=confidence)
+
+
+def without_bound(difference: PairedDifference, few: Mapping[str, TooFew]) -> PairedDifference:
+    """The difference, which nothing bounds where either is a quantile of too few flushes.
+
+    Two that vary, and have the same value in every replication, are the same however few flushes they have.
+
+    Parameters
+    ----------
+    difference : PairedDifference
+        Of two scenarios.
+    few : mapping of str to TooFew
+        By scenario, of those that have too few.
+
+    Examples
+    --------
+    >>> from bufsim.statistics.quantiles import too_few
+    >>> difference = paired_difference([2.1, 2.4, 2.0, 2.6], [2.0, 2.2, 1.9, 2.4], names=("A", "B"))
+    >>> print(without_bound(difference, {"B": too_few(0.99, 300)}).interval())
+    0.15 [-inf, inf]
+    """
+    found = {name: few[name] for name in (difference.first, difference.second) if name in few}
+    if not found or (difference.is_constant_zero and difference.first_variance > 0.0):
+        return difference
+    return replace(difference, unbounded=worst_of(found))
 
 
 def paired_difference(
@@ -406,7 +443,7 @@ def _interval(difference: PairedDifference, margin: Margin, level: float) -> Int
 
 def _one_sided(difference: PairedDifference, margin: Margin, side: float) -> float:
     """The p-value of the test that side·(first − second) is less than the margin."""
-    if difference.is_chance:
+    if difference.is_chance or difference.unbounded:
         return 1.0
     variance = difference.variance
     if margin.relative:
@@ -487,6 +524,8 @@ class Comparison:
         needed = self.replications_needed()
         if self.difference.least == 0.0 and self.difference.below + self.difference.above > 0.0:
             return "they lie in one bin of their histograms, in which values are not told apart"
+        if self.difference.unbounded:
+            return str(self.difference.unbounded)
         if self.difference.unseen:
             return f"none of {self.difference.n} replications shows a difference; more would bound it closer"
         if self.difference.is_chance:

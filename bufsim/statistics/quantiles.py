@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -88,6 +88,70 @@ def _open_note(low: float, high: float, source: str, q: float, confidence: float
     return (
         f"no {' and no '.join(ends)} bound at {formats.level(confidence)} from {source} ({needed:,} {needed_of}needed)"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class TooFew:
+    """Too few flushes to bound a quantile, whose interval is therefore open.
+
+    Parameters
+    ----------
+    count, needed : int
+        How many there are, and how many it needs.
+    of : str
+        What they are: "flushes", or "runs".
+    note : str
+        Which bound they cannot give, as the note of an interval says it.
+    scenario : str
+        Whose they are; "" where it is not said.
+    """
+
+    count: int
+    needed: int
+    of: str
+    note: str
+    scenario: str = ""
+
+    @property
+    def shortage(self) -> float:
+        """How many times as many it needs."""
+        return self.needed / self.count if self.count else math.inf
+
+    @property
+    def short(self) -> str:
+        """What is needed, in few words."""
+        return f"{self.needed:,} {self.of} needed"
+
+    def interval(self, estimate: float, confidence: float, n: int) -> Interval:
+        """The interval of what nothing bounds, open at both ends, with the reason."""
+        return Interval(estimate, -math.inf, math.inf, confidence, n, f"too few {self.of}", str(self))
+
+    def __str__(self) -> str:
+        return f"{self.scenario} has {self.note}" if self.scenario else self.note
+
+
+def too_few(q: float, count: int, *, of: str = "flushes", confidence: float = 0.95) -> TooFew | None:
+    """The reason why so many flushes cannot bound the q-quantile at both ends; None if they can.
+
+    Examples
+    --------
+    >>> print(too_few(0.99, 300))
+    no upper bound at 95 % from 300 flushes (368 flushes needed)
+    >>> too_few(0.99, 368) is None
+    True
+    """
+    share, level = inner_probability("q", q), inner_probability("confidence", confidence)
+    failure = (1.0 - level) / 2.0
+    low = -math.inf if (1.0 - share) ** count > failure else 0.0
+    high = math.inf if share**count > failure else 0.0
+    note = _open_note(low, high, f"{count:,} {of}", share, level, f"{of} ")
+    return TooFew(count, observations_needed(share, confidence=level), of, note) if note else None
+
+
+def worst_of(few: Mapping[str, TooFew]) -> TooFew:
+    """Of several scenarios that have too few flushes the one that lacks most."""
+    scenario = max(few, key=lambda name: few[name].shortage)
+    return replace(few[scenario], scenario=scenario)
 
 
 @dataclass(frozen=True, slots=True)

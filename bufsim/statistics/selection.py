@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from bufsim.errors import InvalidValueError
-from bufsim.statistics.comparisons import Comparison, Margin, PairedDifference, Reach, Verdict, paired_difference
+from bufsim.statistics.comparisons import (
+    Comparison,
+    Margin,
+    PairedDifference,
+    Reach,
+    Verdict,
+    paired_difference,
+    without_bound,
+)
 from bufsim.statistics.families import holm
 from bufsim.statistics.intervals import (
     FloatArray,
@@ -22,6 +30,7 @@ from bufsim.statistics.intervals import (
     mean_interval,
     replication_values,
 )
+from bufsim.statistics.quantiles import TooFew, worst_of
 
 Place = Literal["on the front", "not separable", "dominated"]
 
@@ -59,6 +68,7 @@ def pareto_front(
     confidence: float = 0.95,
     lower_is_better: bool | Sequence[bool] = True,
     exact: bool = False,
+    few: Sequence[Mapping[str, TooFew]] = (),
 ) -> tuple[ParetoPoint, ...]:
     """The places of scenarios with respect to the Pareto front of their means, under common random numbers.
 
@@ -72,6 +82,8 @@ def pareto_front(
         For all objectives, or for each.
     exact : bool, default False
         Whether nothing is drawn at random.
+    few : sequence of mapping of str to TooFew, optional
+        For each objective the scenarios in which it is a quantile of too few flushes: nothing is shown of them there.
 
     Returns
     -------
@@ -99,8 +111,9 @@ def pareto_front(
     names = list(tables)
     if len(names) < 2:
         raise InvalidValueError(f"samples must hold at least 2 scenarios, got {len(names)}")
-    gaps = {(a, b): _gaps(a, b, tables, signs, exact) for a in names for b in names if a != b}
-    return _points(names, tables, gaps, confidence)
+    lacking = few or [{}] * len(signs)
+    gaps = {(a, b): _gaps(a, b, tables, signs, exact, lacking) for a in names for b in names if a != b}
+    return _points(names, tables, gaps, confidence, lacking)
 
 
 def _points(
@@ -108,6 +121,7 @@ def _points(
     tables: Mapping[str, FloatArray],
     gaps: Mapping[tuple[str, str], Sequence[PairedDifference]],
     confidence: float,
+    few: Sequence[Mapping[str, TooFew]],
 ) -> tuple[ParetoPoint, ...]:
     threats = {a: min((_dominated(gaps[a, b]), b) for b in names if b != a) for a in names}
     adjustment = holm([min(1.0, threats[a][0] * (len(names) - 1)) for a in names], confidence=confidence)
@@ -115,19 +129,32 @@ def _points(
     for index, name in enumerate(names):
         worse = any(_is_behind(gaps[name, other]) for other in names if other != name)
         place: Place = "dominated" if adjustment.separated[index] else "not separable" if worse else "on the front"
-        intervals = tuple(mean_interval(row, confidence=confidence) for row in tables[name])
+        intervals = tuple(
+            _interval(row, confidence, lacking.get(name)) for row, lacking in zip(tables[name], few, strict=True)
+        )
         rival = threats[name][1] if worse else None
         points.append(ParetoPoint(name, intervals, place, rival, adjustment.p_values[index]))
     return tuple(points)
 
 
+def _interval(values: FloatArray, confidence: float, few: TooFew | None) -> Interval:
+    """The interval of a mean, open where it is that of a quantile of too few flushes."""
+    interval = mean_interval(values, confidence=confidence)
+    return interval if few is None else few.interval(interval.estimate, interval.confidence, interval.n)
+
+
 def _gaps(
-    a: str, b: str, tables: Mapping[str, FloatArray], signs: Sequence[float], exact: bool
+    a: str,
+    b: str,
+    tables: Mapping[str, FloatArray],
+    signs: Sequence[float],
+    exact: bool,
+    few: Sequence[Mapping[str, TooFew]],
 ) -> list[PairedDifference]:
     """Losses of a − losses of b, an objective each."""
     return [
-        paired_difference(sign * left, sign * right, names=(a, b), exact=exact)
-        for sign, left, right in zip(signs, tables[a], tables[b], strict=True)
+        without_bound(paired_difference(sign * left, sign * right, names=(a, b), exact=exact), lacking)
+        for sign, left, right, lacking in zip(signs, tables[a], tables[b], few, strict=True)
     ]
 
 
@@ -201,6 +228,13 @@ class Selection:
         """The single best scenario; None unless every other is separated from it."""
         return self.chosen if len(self.tie_set) == 1 else None
 
+    @property
+    def open(self) -> str:
+        """Why some are not separable from the chosen one however many replications: too few flushes; "" if none is."""
+        gaps = [rival.difference for rival in self.rivals if rival.first in self.tie_set]
+        few = {gap.unbounded.scenario: gap.unbounded for gap in gaps if gap.unbounded}
+        return str(worst_of(few)) if few else ""
+
     def sentence(self, unit: str | None = None) -> str:
         """The selection in one sentence: the best, or the one with the best mean and what is not separable from it.
 
@@ -214,7 +248,8 @@ class Selection:
         if self.winner is not None:
             return f"{self.chosen} is the best, with {shown}{left_out}"
         others = ", ".join(self.tie_set[1:])
-        return f"{self.chosen} has the best mean, {shown}; not separable from it: {others}{left_out}"
+        why = f"; {self.open}" if self.open else ""
+        return f"{self.chosen} has the best mean, {shown}; not separable from it: {others}{why}{left_out}"
 
     def __str__(self) -> str:
         return self.sentence()
@@ -231,6 +266,7 @@ def select_best(
     lower_is_better: bool = True,
     exact: bool = False,
     reaches: Mapping[str, Reach] | None = None,
+    few: Mapping[str, TooFew] | None = None,
 ) -> Selection:
     """The best of several scenarios under common random numbers; the order of listing does not matter.
 
@@ -246,6 +282,8 @@ def select_best(
         Whether nothing is drawn at random.
     reaches : mapping of str to (float, float), optional
         How far each scenario may lie below and above its mean, because it is known to its bin alone.
+    few : mapping of str to TooFew, optional
+        The scenarios in which the value is a quantile of too few flushes: they are not separable from any.
 
     Notes
     -----
@@ -280,17 +318,19 @@ def select_best(
     ranked = sorted(values, key=lambda name: (sign * values[name].mean(), name))
     chosen, others = ranked[0], ranked[1:]
     known = dict.fromkeys(values, (0.0, 0.0)) | dict(reaches or {})
-    gaps = {
+    lacking = dict(few or {})
+    pairs = {
         name: paired_difference(
             values[name], values[chosen], names=(name, chosen), exact=exact, reaches=(known[name], known[chosen])
         )
         for name in others
     }
+    gaps = {name: without_bound(pair, lacking) for name, pair in pairs.items()}
     tied, levels = _eliminate(gaps, 1.0 - level)
     return Selection(
         chosen=chosen,
         tie_set=(chosen, *tied),
-        estimate=mean_interval(values[chosen], confidence=level),
+        estimate=_interval(values[chosen], level, lacking.get(chosen)),
         rivals=tuple(_rival(gaps[name], name not in tied, levels[name], level, len(others)) for name in others),
         regret=_regret([gaps[name] for name in tied], sign, level),
         confidence=level,
@@ -336,6 +376,8 @@ def _regret(gaps: Sequence[PairedDifference], sign: float, confidence: float) ->
 
 
 def _bound(gap: PairedDifference, sign: float, alpha: float) -> float:
+    if gap.unbounded:
+        return inf
     if gap.is_chance:
         return 2.0 * abs(gap.estimate)
     nearest = min(sign * (gap.estimate - gap.below), sign * (gap.estimate + gap.above))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Literal
 
@@ -14,8 +14,9 @@ import pandas as pd
 from bufsim import checks, formats
 from bufsim.errors import InvalidValueError, quoted
 from bufsim.statistics import Comparison, Interval, Margin, judge, pareto_front
-from bufsim.statistics.comparisons import NO_PROOF, PairedDifference, paired_differences
+from bufsim.statistics.comparisons import NO_PROOF, PairedDifference, paired_differences, without_bound
 from bufsim.statistics.intervals import FloatArray
+from bufsim.statistics.quantiles import TooFew, worst_of
 from bufsim.statistics.selection import Place
 from bufsim.studies.answers import Answer
 from bufsim.studies.estimates import Evaluation, UndefinedError
@@ -179,7 +180,8 @@ def compare(
         samples = _samples(expression, needed, measured, where_defined)
         reaches = {name: measured(expression, name).reach() for name in samples}
         defined = [pair for pair in chosen if pair[0] in samples and pair[1] in samples]
-        gaps += paired_differences(samples, defined, reaches)
+        few = too_few({name: measured(expression, name) for name in samples}, confidence)
+        gaps += [without_bound(gap, few) for gap in paired_differences(samples, defined, reaches)]
         rows += [expression] * len(defined)
     if not gaps:
         return Comparisons(())
@@ -190,6 +192,11 @@ def compare(
     limits = [margins[expression] for expression in rows]
     judged = judge(gaps, confidence=confidence, margins=limits, lower_is_better=lower)
     return Comparisons(tuple(map(Compared, rows, judged)))
+
+
+def too_few(values: Mapping[str, Evaluation], confidence: float) -> dict[str, TooFew]:
+    """The scenarios whose value is a quantile of too few flushes, with how many it needs."""
+    return {name: few for name, value in values.items() if (few := value.too_few(confidence))}
 
 
 def known_difference(
@@ -208,7 +215,7 @@ def known_difference(
     level : float
         With which confidence the events that no run saw are bounded.
     """
-    if not gap.is_chance and not gap.is_constant_zero:
+    if gap.unbounded or not (gap.is_chance or gap.is_constant_zero):
         return gap
     first, second = measured(expression, gap.first), measured(expression, gap.second)
     if gap.is_chance:
@@ -279,6 +286,8 @@ def tie_in_words(tie: Comparison, unit: str) -> str:
     """The text of a tie: the rival, its difference, and the replications that would show it."""
     if tie.verdict == "identical":
         return f"{tie.first} (the same in every replication)"
+    if tie.difference.unbounded:
+        return f"{tie.first} (difference {tie.interval} {unit}".rstrip() + f"), since {tie.difference.unbounded}"
     needed = tie.replications_needed()
     more = "no number of replications would show it"
     if needed is not None:
@@ -296,7 +305,8 @@ def against(difference: Interval, unit: str, today: str, deterministic: bool) ->
     if deterministic and difference.low == difference.high == 0.0:
         return f"the same as today's {today}"
     if difference.low <= 0.0 <= difference.high:
-        return f"not separable from today's {today} (difference {difference}{unit})"
+        why = f", since {difference.note}" if difference.note else ""
+        return f"not separable from today's {today} (difference {difference}{unit}){why}"
     if difference.low > 0.0:
         return f"{_text(difference, deterministic)}{unit} more than today's {today}"
     less = replace(difference, estimate=-difference.estimate, low=-difference.high, high=-difference.low)
@@ -344,11 +354,15 @@ class Front(Answer):
         The objectives.
     points : tuple of FrontPoint
         In the study's order.
+    open : mapping of Expression to TooFew
+        The objectives that are quantiles of too few flushes, each with the scenario that lacks most: in such a one a
+        scenario that has too few neither dominates nor is dominated.
     """
 
     x: Expression
     y: Expression
     points: tuple[FrontPoint, ...]
+    open: Mapping[Expression, TooFew] = field(default_factory=dict)
 
     def named(self, place: Place) -> tuple[str, ...]:
         """The scenarios at a place."""
@@ -362,6 +376,7 @@ class Front(Answer):
             f"On the front of {' and '.join(axes)}: {', '.join(self.named('on the front'))}.",
             *([f"Not separable from it: {', '.join(near)}."] if near else []),
             f"Dominated: {len(self.named('dominated'))} of {len(self.points)}.",
+            *(f"Open: {axis.name}, since {worst}." for axis, worst in self.open.items()),
         ]
 
     def table(self) -> pd.DataFrame:
@@ -397,7 +412,9 @@ def front(
     points = []
     few = any(table.shape[1] <= NO_PROOF for table in samples.values())
     exact = few and all(evaluate(x, name).is_deterministic for name in scenarios)
-    for point in pareto_front(samples, confidence=confidence, lower_is_better=lower, exact=exact):
+    found = [too_few({name: evaluate(axis, name) for name in scenarios}, confidence) for axis in (x, y)]
+    for point in pareto_front(samples, confidence=confidence, lower_is_better=lower, exact=exact, few=found):
         ends = [evaluate(axis, point.name).interval(confidence) for axis in (x, y)]
         points.append(FrontPoint(point.name, point.place, ends[0], ends[1], point.dominated_by))
-    return Front(x, y, tuple(points))
+    worst = {axis: worst_of(few) for axis, few in zip((x, y), found, strict=True) if few}
+    return Front(x, y, tuple(points), worst)

@@ -25,9 +25,9 @@ from bufsim.statistics import (
     ratio_interval,
     ratio_values,
 )
-from bufsim.statistics.comparisons import PairedDifference, Reach
+from bufsim.statistics.comparisons import PairedDifference, Reach, without_bound
 from bufsim.statistics.intervals import inner_probability, replication_values
-from bufsim.statistics.quantiles import Amounts, quantile_interval, quantile_values
+from bufsim.statistics.quantiles import Amounts, TooFew, quantile_interval, quantile_values, too_few
 from bufsim.statistics.rare_events import FEW, constant_in_words, few_in_words, most_runs
 from bufsim.studies.chances import draws, impossible, most_ticks
 from bufsim.studies.expressions import Expression, Term
@@ -98,8 +98,8 @@ class Measured:
     Of a largest value that is the same in every run, a note says how large a share of runs may have another.
 
     For a quantile, of jobs or of a level over time, there are as many independent observations as there were flushes,
-    at most. Where these are too few its interval is open, and a note says how many are needed; not so where nothing is
-    drawn.
+    at most. Where these are too few its interval is open, and so is the difference from another scenario, and a note
+    says how many are needed; not so where nothing is drawn.
     """
 
     metric: Metric
@@ -195,6 +195,15 @@ class Measured:
     def is_deterministic(self) -> bool:
         """Whether nothing is drawn at random in the scenario."""
         return is_deterministic(self.tallies, self.simulation)
+
+    def too_few(self, confidence: float) -> TooFew | None:
+        """Why so few flushes cannot bound a quantile; None where they can, and of any other metric."""
+        if self.metric.quantile is None:
+            return None
+        cycles, of = self._cycles()
+        if math.isinf(cycles):
+            return None
+        return too_few(self.metric.quantile.q, int(cycles), of=of, confidence=confidence)
 
     def _cycles(self) -> tuple[float, str]:
         """How many observations a quantile is worth at most, and what they are: flushes, or of a level also runs."""
@@ -427,11 +436,20 @@ class Evaluation:
             below, above = below + near, above + far
         return below, above
 
-    def against(self, other: Evaluation, *, names: tuple[str, str] = ("first", "second")) -> PairedDifference:
+    def against(
+        self, other: Evaluation, *, names: tuple[str, str] = ("first", "second"), confidence: float = 0.95
+    ) -> PairedDifference:
         """The value less that of another scenario, replication by replication."""
         exact = self.is_deterministic and other.is_deterministic
         reaches = self.reach(), other.reach()
-        return paired_difference(self.values(), other.values(), names=names, exact=exact, reaches=reaches)
+        gap = paired_difference(self.values(), other.values(), names=names, exact=exact, reaches=reaches)
+        both = zip(names, (self, other), strict=True)
+        return without_bound(gap, {name: few for name, one in both if (few := one.too_few(confidence))})
+
+    def too_few(self, confidence: float = 0.95) -> TooFew | None:
+        """Why so few flushes cannot bound a quantile among the terms, of several the one that lacks most; or None."""
+        found = [few for term in self.expression.terms if (few := self._measured(term).too_few(confidence))]
+        return max(found, key=lambda few: few.shortage, default=None)
 
     def unseen(self, confidence: float = 0.95) -> tuple[float, float]:
         """Reach below and above the estimate by events that few runs saw; 0 where there are none."""

@@ -16,7 +16,7 @@ from bufsim.simulation import Simulation
 from bufsim.statistics import Comparison, Interval, Selection, select_best
 from bufsim.statistics.comparisons import NO_PROOF
 from bufsim.studies.answers import Answer
-from bufsim.studies.comparisons import against, percent, tie_in_words
+from bufsim.studies.comparisons import against, percent, tie_in_words, too_few
 from bufsim.studies.estimates import UndefinedError, deterministic_text
 from bufsim.studies.expressions import Limit
 from bufsim.studies.judging import JudgedOption, Question, judge_options, some
@@ -460,11 +460,15 @@ def recommend(
     allowed = [option.option for option in judged if option.verdict == "pass"]
     if not allowed:
         return Recommendation(question, origin, judged, None, None)
-    samples = {option.name: study.measured(question.objective, option.base()).values() for option in allowed}
+    values = {option.name: study.measured(question.objective, option.base()) for option in allowed}
     exact = study.replications <= NO_PROOF and all(study.is_deterministic(option.base()) for option in allowed)
-    reaches = {option.name: study.measured(question.objective, option.base()).reach() for option in allowed}
     selection = select_best(
-        samples, confidence=question.confidence, lower_is_better=question.is_cost, exact=exact, reaches=reaches
+        {name: value.values() for name, value in values.items()},
+        confidence=question.confidence,
+        lower_is_better=question.is_cost,
+        exact=exact,
+        reaches={name: value.reach() for name, value in values.items()},
+        few=too_few(values, question.confidence),
     )
     option = next(option for option in allowed if option.name == selection.chosen)
     # what is done today, at the load that counts
@@ -531,7 +535,8 @@ def _choice(numbers: StudyNumbers, question: Question, option: Option, fresh: in
     if today is None or today in names or today not in numbers.finished:
         return choice
     try:
-        gap = value.against(numbers.measured(question.objective, today), names=(option.name, today))
+        todays = numbers.measured(question.objective, today)
+        gap = value.against(todays, names=(option.name, today), confidence=confidence)
     except UndefinedError:
         return choice
     gain = gap.relative_interval(confidence) if gap.second_mean else None

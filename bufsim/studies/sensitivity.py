@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +53,8 @@ class Effect:
     def moves(self) -> bool:
         """Whether the metric is another in any replication."""
         gaps = [gap for gap in (self.lower, self.higher) if gap.method != UNSEEN]
-        return any(end != 0.0 for gap in gaps for end in (gap.low, gap.estimate, gap.high))
+        # an open end says nothing
+        return any(end != 0.0 and math.isfinite(end) for gap in gaps for end in (gap.low, gap.estimate, gap.high))
 
     @property
     def reach(self) -> float:
@@ -234,7 +236,7 @@ def _otherwise(
     for expression in expressions:
         try:
             base = result.measured(expression, BASE)
-            gap = result.measured(expression, OTHERWISE).against(base, names=(OTHERWISE, BASE))
+            gap = result.measured(expression, OTHERWISE).against(base, names=(OTHERWISE, BASE), confidence=confidence)
         except UndefinedError:
             continue
         found.append(OtherKeep(scaling, expression, _interval(gap, result, expression, confidence), verdict))
@@ -264,7 +266,9 @@ def _effect(
 ) -> Effect:
     names = _names(variation)
     base = result.measured(expression, BASE)
-    pairs = [result.measured(expression, name).against(base, names=(name, BASE)) for name in names]
+    pairs = [
+        result.measured(expression, name).against(base, names=(name, BASE), confidence=confidence) for name in names
+    ]
     gaps = [_interval(gap, result, expression, confidence) for gap in pairs]
     lower, higher = (joint(check_limits(limits, [name], result.measured, confidence=confidence)) for name in names)
     return Effect(variation, expression, gaps[0], gaps[1], (lower, higher))

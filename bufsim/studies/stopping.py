@@ -136,7 +136,8 @@ class Goals:
         if selection is None or selection.winner is not None:
             return
         if self.indifference is None:
-            yield f"{', '.join(selection.tie_set)} are not separable"
+            why = f": {selection.open}" if selection.open else ""
+            yield f"{', '.join(selection.tie_set)} are not separable{why}"
         elif not selection.is_settled(self.indifference):
             yield f"{selection.chosen} may be more than {self.indifference} from the best of {len(selection.tie_set)}"
 

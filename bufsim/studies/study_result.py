@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from bufsim.simulation import Engine, Simulation
 from bufsim.statistics import Selection, select_best
 from bufsim.statistics.comparisons import NO_PROOF
-from bufsim.studies.comparisons import Comparisons, Front, Pairs, compare, front
+from bufsim.studies.comparisons import Comparisons, Front, Pairs, compare, front, too_few
 from bufsim.studies.estimates import UndefinedError
 from bufsim.studies.expressions import Expression, Limit, all_limits, expression, one_objective
 from bufsim.studies.judging import Question, some
@@ -155,12 +155,14 @@ class StudyResult(StudyNumbers):
             raise UndefinedError(f"none is the best, since all lose jobs: {some(list(losing.values()))}", WAY_OUT)
         if len(self.finished) > 1:
             self._check_paired()
+        values = {name: self.measured(objective, name) for name in left}
         selection = select_best(
-            {name: self.measured(objective, name).values() for name in left},
+            {name: value.values() for name, value in values.items()},
             confidence=question.confidence,
             lower_is_better=is_cost,
             exact=self.replications <= NO_PROOF and all(map(self.is_deterministic, left)),
-            reaches={name: self.measured(objective, name).reach() for name in left},
+            reaches={name: value.reach() for name, value in values.items()},
+            few=too_few(values, question.confidence),
         )
         left_out = f"left out, since they lose jobs: {some(list(losing.values()))}" if losing else ""
         return replace(selection, unit=objective.unit, left_out=left_out)

@@ -34,10 +34,10 @@ def rows(printed: str, start: str) -> list[list[str]]:
 
 
 def test_policies_stand_in_rows_and_their_differences_below(capsys: Printed) -> None:
-    assert main([*TWO, "-n", "10"]) == 0
+    assert main([*TWO, "-n", "20"]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith(
-        "poisson:10 until 2min: 2 policies, 10 replications each under common random numbers, seed 1, "
+        "poisson:10 until 2min: 2 policies, 20 replications each under common random numbers, seed 1, "
     )
     assert "p99 wait, s" in printed
     assert rows(printed, "A  size(40) | age(5s)")[0][1] == "40 [40, 40]"
@@ -46,8 +46,25 @@ def test_policies_stand_in_rows_and_their_differences_below(capsys: Printed) -> 
     assert re.search(r"better, n≈\d+, .\d", printed)
     told = " ".join(printed.split())
     assert re.search("n≈ the replications that would show it, and . how many times as many without pairing", told)
-    assert "Paired differences over 10 replications. The intervals of policies hold at 95 % each" in printed
+    assert "Paired differences over 20 replications. The intervals of policies hold at 95 % each" in printed
     assert "at 95 % together (Holm over 4 comparisons)" in " ".join(printed.split())
+
+
+def test_a_difference_of_quantiles_says_how_many_flushes_it_needs(capsys: Printed, tmp_path: Path) -> None:
+    # some 30 flushes a run under size(40), of 368 that p99 needs
+    asked = [*TWO, "-n", "2", "--metric", "p99_wait", "--metric", "p50_wait"]
+    assert main([*asked, "--out", str(tmp_path), "--format", "csv"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert re.search(
+        r"size\(40\) \| age\(5s\) has no upper bound at 95 % from \d+ flushes \(368 flushes needed\)", told
+    )
+    table = pd.read_csv(tmp_path / "differences.csv")
+    assert table["verdict"].tolist() == ["not separable", "better"]
+    assert table.loc[0, ["low", "high"]].tolist() == [float("-inf"), float("inf")]
+    assert (tmp_path / "differences.png").stat().st_size > 0
+    found = pd.DataFrame(answer(capsys, *asked)["differences"])
+    assert found.loc[0, ["low", "high"]].isna().all()
+    assert found.loc[1, ["low", "high"]].notna().all()
 
 
 def test_the_numbers_are_those_of_the_study(capsys: Printed) -> None:

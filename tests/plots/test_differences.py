@@ -93,3 +93,21 @@ def test_noisy_intervals_are_those_of_paired_differences_alone_and_by_bonferroni
 def test_a_pair_that_is_none_is_an_error():
     with pytest.raises(InvalidValueError, match="pairs must be 'all' or hold pairs of two scenarios, got 'size 2'"):
         models.exact_study().plot.differences(pairs=["size 2"])
+
+
+def test_a_quantile_of_too_few_flushes_is_open_to_both_edges_and_says_how_many_it_needs():
+    # 4 runs of some 15 and 60 flushes, of 368 that p99 needs; a median needs 6
+    scenarios = {name: models.drawn(FlushAtSize(size), rate=1.0, until=300.0) for name, size in (("A", 20), ("B", 5))}
+    result = models.Study(scenarios, seed=3, baseline="A").run(4, progress=False)
+    ax = result.plot.differences(["p99_wait", "p50_wait"])
+    left, right = ax.get_xlim()
+    frame = result.plot.differences.frame(["p99_wait", "p50_wait"])
+    assert frame["verdict"].tolist() == ["not separable", "better"]
+    assert np.isinf(frame[["low", "high", "raw_low", "raw_high"]].to_numpy()).all(axis=1).tolist() == [True, False]
+    assert (bars(ax, 1.0)[0], len(bars(ax, 3.4))) == ((left, right), 1)
+    assert left < frame["low"][1] < frame["high"][1] < right
+    arrows = {line.get_marker(): line.get_xydata().tolist() for line in ax.lines if line.get_marker() in "<>"}
+    assert arrows == {"<": [[left, 0.0]], ">": [[right, 0.0]]}
+    texts = [text.get_text() for text in ax.texts]
+    assert "not separable (368 flushes needed)" in texts
+    assert any(text.endswith(" [open, open] %") for text in texts)

@@ -15,8 +15,9 @@ from statsmodels.stats.weightstats import ttost_paired
 
 from bufsim.errors import InvalidValueError
 from bufsim.statistics import Margin, judge, paired_difference, ratio_values
-from bufsim.statistics.comparisons import equivalence, paired_differences
+from bufsim.statistics.comparisons import equivalence, paired_differences, without_bound
 from bufsim.statistics.families import holm
+from bufsim.statistics.quantiles import too_few
 
 
 def test_a_margin_is_absolute_or_a_share_of_the_size_beside_it():
@@ -531,3 +532,27 @@ def test_rounding_is_no_difference():
     assert in_bins(1e-10, below=1e-10, above=1e-10).is_identical
     assert in_bins(1e-10, below=0.0, above=0.0).is_identical
     assert not in_bins(1e-7, below=0.0, above=0.0).is_identical
+
+
+def test_what_has_too_few_flushes_is_neither_different_nor_equivalent():
+    pair = paired_difference([1.0, 1.1, 0.9], [5.0, 5.2, 5.1], names=("A", "B"))
+    gap = without_bound(pair, {"B": too_few(0.99, 40)})
+    for interval in (gap.interval(), gap.relative_interval()):
+        assert (interval.low, interval.high, interval.method) == (-math.inf, math.inf, "too few flushes")
+        assert interval.note == "B has no upper bound at 95 % from 40 flushes (368 flushes needed)"
+    assert gap.relative_interval().estimate == pytest.approx((1.0 - 5.1) / 5.1)
+    assert (gap.p_value, gap.replications_to_separate()) == (1.0, None)
+    assert not equivalence(gap, Margin(100.0)).holds
+    # a few runs with the same difference are no proof, and have no bound either
+    constant = without_bound(paired_difference([1.0, 2.0], [2.0, 3.0], names=("A", "B")), {"A": too_few(0.99, 2)})
+    assert (constant.interval().low, constant.interval().high) == (-math.inf, math.inf)
+    # another scenario's flushes do not matter
+    assert without_bound(pair, {"C": too_few(0.99, 40)}) is pair
+
+
+def test_values_that_are_the_same_without_varying_may_differ_beyond_too_few_flushes():
+    few = {"A": too_few(0.99, 40)}
+    atom = without_bound(paired_difference([3.0] * 4, [3.0] * 4, names=("A", "B")), few)
+    assert [one.verdict for one in judge([atom])] == ["not separable"]
+    same = without_bound(paired_difference([3.0, 3.1], [3.0, 3.1], names=("A", "B")), few)
+    assert [one.verdict for one in judge([same])] == ["identical"]

@@ -17,7 +17,7 @@ from bufsim.statistics import (
     quantile_interval_from_counts,
     quantile_values_from_counts,
 )
-from bufsim.statistics.quantiles import observations_needed
+from bufsim.statistics.quantiles import observations_needed, too_few, worst_of
 
 
 def counted(samples):
@@ -356,3 +356,17 @@ def test_of_as_many_batches_as_needed_the_cap_takes_nothing_and_the_interval_hol
         )
     held = [truth in quantile_interval_from_counts(*counted(batched(rng, batches=200)), 0.999) for _ in range(60)]
     assert np.mean(held) > 0.85
+
+
+@pytest.mark.parametrize(("q", "needed"), [(0.5, 6), (0.9, 36), (0.99, 368), (0.999, 3688), (0.01, 368)])
+def test_flushes_are_too_few_where_all_may_lie_on_one_side_of_the_quantile(q, needed):
+    # by hand: the least n with max(q, 1 - q)^n <= 0.025
+    few = too_few(q, needed - 1)
+    assert max(q, 1.0 - q) ** (needed - 1) > 0.025 >= max(q, 1.0 - q) ** needed
+    assert (few.needed, few.short) == (needed, f"{needed:,} flushes needed")
+    assert too_few(q, needed) is None
+
+
+def test_of_several_the_one_that_lacks_most_is_named():
+    worst = worst_of({"A": too_few(0.99, 40), "B": too_few(0.99, 10), "C": too_few(0.99, 0)})
+    assert str(worst) == "C has no lower and no upper bound at 95 % from 0 flushes (368 flushes needed)"

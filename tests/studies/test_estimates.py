@@ -293,6 +293,100 @@ def test_a_level_that_is_never_flushed_is_worth_as_many_as_there_were_runs():
     assert result.interval("p95_buffer_size", "A").note == "no upper bound at 95 % from 40 runs (72 runs needed)"
 
 
+# A has some 15 flushes a run, B some 60: in 4 runs both are fewer than the 368 that p99 needs (ln 0.025 / ln 0.99)
+FEW = {name: drawn(FlushAtSize(size), rate=1.0, until=300.0) for name, size in (("A", 20), ("B", 5))}
+ENOUGH = {name: replace(simulation, until=10_000.0) for name, simulation in FEW.items()}
+
+
+def test_the_difference_of_two_high_quantiles_needs_as_many_flushes_as_each():
+    result = Study(FEW, seed=3).run(4, progress=False)
+    flushes = sum(tally.all_buffers.flushes for tally in result.tallies["A"].values())
+    why = f"A has no upper bound at 95 % from {flushes} flushes (368 flushes needed)"
+    compared = result.compare("p99_wait")
+    (high,) = compared.rows
+    assert (high.verdict, high.comparison.p_value) == ("not separable", 1.0)
+    assert (high.comparison.interval.low, high.comparison.interval.high) == (-math.inf, math.inf)
+    assert (compared.table()["low"].iloc[0], compared.table()["high"].iloc[0]) == (-math.inf, math.inf)
+    # B has four times as many flushes, but too few as well: the one that lacks most is named
+    assert re.search(r"A and B are not separable: they differ by \S+ \[-inf, inf\] s; ", high.sentence())
+    assert high.sentence().endswith(f"; {why}")
+    assert math.isnan(compared.table()["replications_needed"].iloc[0])
+    for margin in ("50 %", "1h"):
+        assert result.compare("p99_wait", margin=margin).rows[0].verdict == "not separable"
+    # a term of a sum is as open
+    assert result.compare(metric("p99_wait") + metric("mean_wait")).rows[0].sentence().endswith(why)
+    # negative controls: a median needs 6 flushes, and of longer runs there are enough
+    assert result.compare("p50_wait").rows[0].verdict == "worse"
+    (longer,) = Study(ENOUGH, seed=3).run(4, progress=False).compare("p99_wait").rows
+    assert (longer.verdict, longer.comparison.difference.unbounded) == ("worse", None)
+    assert math.isfinite(longer.comparison.interval.low)
+
+
+def test_no_constant_difference_of_high_quantiles_is_shown_by_too_few_flushes():
+    # by hand: some 60 jobs come far from each other, so that every wait is 3 s in one, and 5 s in the other
+    ages = {name: drawn(FlushAfterAge(age), rate=5e-4, until=20_000.0) for name, age in (("3 s", 3.0), ("5 s", 5.0))}
+    result = Study(ages, seed=1).run(6, progress=False)
+    (high,), (median,) = (result.compare(name).rows for name in ("p99_wait", "p50_wait"))
+    assert (high.comparison.difference.estimate, high.verdict) == (-2.0, "not separable")
+    assert (median.comparison.difference.estimate, median.verdict) == (-2.0, "better")
+
+
+def test_the_same_policy_twice_is_identical_however_few_flushes_it_has():
+    result = Study({"A": FEW["A"], "again": FEW["A"]}, seed=3).run(4, progress=False)
+    assert result.compare("p99_wait").rows[0].verdict == "identical"
+
+
+def test_what_draws_nothing_needs_no_flushes():
+    scenarios = {
+        name: Simulation(
+            producers=[Producer("edits", Deterministic("1s"))],
+            buffers=[JobBuffer("search", policy=FlushAtSize(size))],
+            until=60.0,
+        )
+        for name, size in (("A", 20), ("B", 5))
+    }
+    (high,) = Study(scenarios, seed=3).run(4, progress=False).compare("p99_wait").rows
+    # by hand: of 20 jobs a second apart the first waits 19 s, of 5 the first 4 s
+    assert (high.verdict, round(high.comparison.difference.estimate)) == ("worse", 15)
+
+
+def test_nothing_is_the_best_by_a_quantile_of_too_few_flushes():
+    few, enough = (Study(scenarios, seed=3, baseline="A").run(4, progress=False) for scenarios in (FEW, ENOUGH))
+    best = few.best(minimise="p99_wait")
+    assert (best.chosen, best.winner, best.tie_set) == ("B", None, ("B", "A"))
+    assert re.search(
+        "not separable from it: A; A has no upper bound at 95 % from .* [(]368 flushes needed[)]$", str(best)
+    )
+    assert (best.estimate.high, best.regret) == (math.inf, math.inf)
+    found = few.recommend(minimise="p99_wait", fresh=4)
+    assert [tie.first for tie in found.ties] == ["A"]
+    assert "B is one of 2 with the lowest p99_wait_s" in found.sentence()
+    assert "% less than today's" not in found.sentence()
+    assert re.search(
+        r"not separable from today's A \(difference \S+ \[-inf, inf\] s\), since A has no", found.sentence()
+    )
+    # negative control
+    assert enough.best(minimise="p99_wait").winner == "B"
+    sentence = enough.recommend(minimise="p99_wait", fresh=4).sentence()
+    assert "B has the lowest p99_wait_s" in sentence
+    assert "% less than today's A" in sentence
+
+
+def test_nothing_is_dominated_in_a_quantile_of_too_few_flushes():
+    few, enough = (Study(scenarios, seed=3).run(4, progress=False) for scenarios in (FEW, ENOUGH))
+    front = few.pareto("p99_wait", "mean_buffer_size_jobs")
+    assert [point.place for point in front.points] == ["not separable", "on the front"]
+    assert re.match("Open: p99_wait_s, since A has no upper bound at 95 % from .* flushes", front.sentences()[-1])
+    found = enough.pareto("p99_wait", "mean_buffer_size_jobs")
+    assert [point.place for point in found.points] == ["dominated", "on the front"]
+    assert not any("Open" in sentence for sentence in found.sentences())
+
+
+def test_a_study_that_stops_before_a_quantile_has_its_flushes_says_how_many_it_needs():
+    found = Study(FEW, seed=3).run_until(minimise="p99_wait", first=4, most=4, progress=False)
+    assert re.search("B, A are not separable: A has no upper bound .* flushes needed", found.missing[0])
+
+
 def test_a_sum_with_a_quantile_that_has_no_bound_has_none_either():
     result = Study({"A": drawn(FlushAtSize(20), rate=1.0, until=300.0)}, seed=3).run(4, progress=False)
     alone = result.interval("p99_wait", "A")
