@@ -238,10 +238,15 @@ class PairedDifference:
         return sign * (self.first_variance - self.second_variance - self.variance) / 2.0
 
     def replications_to_separate(self, *, power: float = 0.8, confidence: float = 0.95) -> int | None:
-        """The replications that would show a difference as large as the one estimated; None if no number would."""
+        """The replications that would show a difference as large as the one estimated; None if none would.
+
+        Of a constant one, unless nothing is drawn at random, the fewest that are proof.
+        """
         if self.unbounded:
             return None
-        return replications_for_power(self.least, self.standard_deviation, power=power, confidence=confidence)
+        needed = replications_for_power(self.least, self.standard_deviation, power=power, confidence=confidence)
+        is_constant = needed is not None and self.variance == 0.0 and not self.exact
+        return NO_PROOF + 1 if is_constant else needed
 
 
 def without_bound(difference: PairedDifference, few: Mapping[str, TooFew]) -> PairedDifference:
@@ -369,6 +374,8 @@ def _differences(
     # as far as the first may lie below and the second above, and the other way round; rounding apart
     ends = known[firsts] + known[seconds][:, ::-1]
     ends[ends.sum(axis=1) <= SLACK * sizes.mean(axis=1)] = 0.0
+    # histograms that vary from run to run, and agree in every one, are the same jobs' waits
+    ends[constant & (gaps[:, 0] == 0.0) & (left.var(axis=1) > 0.0)] = 0.0
     below, above = ends.T.tolist()
     return [
         PairedDifference(

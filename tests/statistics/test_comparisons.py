@@ -97,6 +97,10 @@ def test_a_constant_difference_in_up_to_three_replications_is_no_proof():
     (verdict,) = judge([made])
     assert verdict.verdict == "not separable"
     assert verdict.sentence().endswith("the same difference in 3 replications is no proof; run more")
+    # with as many as it names the difference is shown, and with one fewer it is not
+    assert verdict.replications_needed() == 4
+    assert judge([paired_difference([40.0] * 4, [41.0] * 4)])[0].verdict == "better"
+    assert judge([paired_difference([40.0] * 3, [41.0] * 3, exact=True)])[0].replications_needed() == 2
 
 
 def test_two_runs_of_whole_numbers_never_name_a_difference_that_is_not_there():
