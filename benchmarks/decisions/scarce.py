@@ -102,7 +102,7 @@ def _flushed_at_size(seed: int, until: float) -> StudyResult:
 def _by_jobs(result: StudyResult) -> Interval:
     kept = [tally.all_buffers.waits for tally in result.tallies["A"].values()]
     largest = max(waits.largest for waits in kept)
-    return quantile_interval(cumulative([waits.histogram for waits in kept], TIMES, largest, HIGH), HIGH)
+    return quantile_interval(cumulative(tuple(waits.histogram for waits in kept), TIMES, largest, HIGH).amounts, HIGH)
 
 
 # 13: a queue at load 0.6 whose service times have a squared coefficient of variation of 16: by Pollaczek and Khinchine.
