@@ -95,8 +95,8 @@ class PairedDifference:
         How far the difference may lie below and above its estimate, because values are known to their bins alone: a
         quantile lies somewhere in the bin of its histogram.
     unseen : float
-        How large the difference may be though every replication gave the same to both: by events that none, or few,
-        of them saw. Its bound holds with the confidence that is asked for.
+        How far the difference may be from its estimate by events that none, or few, of the replications saw. Its bound
+        holds with the confidence that is asked for, and replaces that of the replications' spread.
     unbounded : TooFew or None
         Why nothing bounds it, where it is one of quantiles of too few flushes.
     """
@@ -140,7 +140,9 @@ class PairedDifference:
     @property
     def t(self) -> float:
         """The t statistic against 0; 0 where a constant difference proves nothing, or nothing bounds it."""
-        return 0.0 if self.is_chance or self.unbounded else statistic(self.least, self.variance, self.n)
+        if self.is_chance or self.unbounded or self.unseen:
+            return 0.0
+        return statistic(self.least, self.variance, self.n)
 
     @property
     def is_identical(self) -> bool:
@@ -193,7 +195,8 @@ class PairedDifference:
         if self.is_chance:
             return self._no_proof(self.estimate, told)
         if self.unseen:
-            return Interval(0.0, -self.unseen, self.unseen, told, self.n, UNSEEN)
+            low, high = self.estimate - self.unseen, self.estimate + self.unseen
+            return Interval(self.estimate, low, high, told, self.n, UNSEEN)
         reach = critical_value(level, self.n) * math.sqrt(self.variance / self.n)
         low, high = self.estimate - self.below - reach, self.estimate + self.above + reach
         return Interval(self.estimate, low, high, told, self.n, method)
@@ -222,6 +225,8 @@ class PairedDifference:
         if self.is_chance:
             return self._no_proof(self.estimate / abs(self.second_mean), level)
         size, against = abs(self.second_mean), self.covariance_with_size
+        if self.unseen:  # the second itself may be 0
+            return Interval(self.estimate / size, -math.inf, math.inf, level, self.n, UNSEEN)
         curvature = size**2 - square * self.second_variance
         estimate, low, high = self.estimate / size, -math.inf, math.inf
         if curvature > 0.0:
@@ -242,7 +247,7 @@ class PairedDifference:
 
         Of a constant one, unless nothing is drawn at random, the fewest that are proof.
         """
-        if self.unbounded:
+        if self.unbounded or self.unseen:
             return None
         needed = replications_for_power(self.least, self.standard_deviation, power=power, confidence=confidence)
         is_constant = needed is not None and self.variance == 0.0 and not self.exact
@@ -452,6 +457,9 @@ def _one_sided(difference: PairedDifference, margin: Margin, side: float) -> flo
     """The p-value of the test that side·(first − second) is less than the margin."""
     if difference.is_chance or difference.unbounded:
         return 1.0
+    if difference.unseen:
+        far = math.inf if margin.relative else side * difference.estimate + difference.unseen
+        return 0.0 if far < margin.size else 1.0
     variance = difference.variance
     if margin.relative:
         share = side * margin.size
@@ -533,6 +541,8 @@ class Comparison:
             return "they lie in one bin of their histograms, in which values are not told apart"
         if self.difference.unbounded:
             return str(self.difference.unbounded)
+        if self.difference.unseen and not self.difference.is_constant_zero:
+            return f"too few of {self.difference.n} replications saw such an event; more would bound it closer"
         if self.difference.unseen:
             return f"none of {self.difference.n} replications shows a difference; more would bound it closer"
         if self.difference.is_chance:

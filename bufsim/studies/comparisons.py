@@ -202,7 +202,7 @@ def too_few(values: Mapping[str, Evaluation], confidence: float) -> dict[str, To
 def known_difference(
     gap: PairedDifference, measured: Callable[[Expression, str], Evaluation], expression: Expression, level: float
 ) -> PairedDifference:
-    """The difference, with what is known of one that is the same in every replication.
+    """The difference, with what is known of one that is the same in every replication, or of events that few saw.
 
     Parameters
     ----------
@@ -215,13 +215,15 @@ def known_difference(
     level : float
         With which confidence the events that no run saw are bounded.
     """
-    if gap.unbounded or not (gap.is_chance or gap.is_constant_zero):
+    if gap.unbounded:
         return gap
     first, second = measured(expression, gap.first), measured(expression, gap.second)
     if gap.is_chance:
         return replace(gap, exact=first.is_deterministic and second.is_deterministic)
-    (below_first, above_first), (below_second, above_second) = first.unseen(level), second.unseen(level)
-    return replace(gap, unseen=max(above_first + below_second, above_second + below_first))
+    if gap.is_constant_zero or (first.counts_few_events(level) and second.counts_few_events(level)):
+        (below_first, above_first), (below_second, above_second) = first.unseen(level), second.unseen(level)
+        return replace(gap, unseen=max(above_first + below_second, above_second + below_first))
+    return gap
 
 
 def _samples(

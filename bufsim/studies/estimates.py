@@ -463,6 +463,10 @@ class Evaluation:
                 below, above = below + moved.estimate - moved.low, above + moved.high - moved.estimate
         return below, above
 
+    def counts_few_events(self, confidence: float = 0.95) -> bool:
+        """Whether it is made of nothing but events that few runs saw."""
+        return all(self._measured(term).by_few_events(confidence) is not None for term in self.expression.terms)
+
     def over_runs(self, q: float, confidence: float = 0.95) -> Interval:
         """The value that a share q of single runs stay at or below, with its confidence interval."""
         share, level = inner_probability("q", q), inner_probability("confidence", confidence)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from bufsim_tests.comparing import compare
 from bufsim_tests.models import by_name, drawn
+from scipy import stats
 
 from bufsim import Capacity, FlushAfterAge, FlushAtSize, FlushEvery, InvalidValueError, JobBuffer
 from bufsim.statistics import Interval
@@ -286,3 +287,32 @@ def test_of_losses_that_nobody_saw_the_difference_is_bounded_and_not_called_iden
     assert [row.verdict for row in whole.compare("lost_share", "mean_buffer_size").rows] == 2 * ["identical"]
     (row,) = result.compare("lost_share", margin=0.5).rows
     assert row.verdict == "equivalent"
+
+
+def test_a_difference_of_losses_that_few_runs_saw_is_bounded_as_they_are_and_not_by_its_spread():
+    # of 10 runs none and a few lose jobs: as many of all runs may as Clopper and Pearson say, and then all their jobs
+    def run(small):
+        model = drawn(rate=5.0, until=200.0)
+        rooms = {"big": 1000, "small": small}
+        buffers = {
+            name: JobBuffer("search", policy=FlushEvery(10.0), capacity=Capacity(jobs=jobs))
+            for name, jobs in rooms.items()
+        }
+        models = {name: replace(model, buffers=[buffer]) for name, buffer in buffers.items()}
+        return Study(models, seed=1).run(10, progress=False)
+
+    result = run(62)
+    seen = result.values("lost_share").gt(0.0).sum().to_dict()
+    assert seen["big"] == 0
+    assert 0 < seen["small"] < 5
+    (row,) = result.compare("lost_share", margin=0.01).rows
+    interval = row.comparison.interval
+    assert row.verdict == "not separable"
+    most = {name: stats.beta.ppf(0.975, seen[name] + 1, 10 - seen[name]) for name in seen}
+    assert interval.high - interval.estimate == pytest.approx(max(most.values()), abs=0.005)
+    assert "too few of 10 replications saw such an event" in row.sentence()
+    # negative controls: within a margin beyond the bounds, and where every run loses jobs in one and none in the other
+    (row,) = result.compare("lost_share", margin=0.9).rows
+    assert row.verdict == "equivalent"
+    (row,) = run(45).compare("lost_share", baseline="big").rows
+    assert row.verdict == "worse"
