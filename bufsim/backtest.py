@@ -258,6 +258,11 @@ def _check(simulation: Simulation, flushes: pd.DataFrame) -> None:
         if column in flushes and flushes[column].isna().any():
             row = int(np.flatnonzero(flushes[column].isna())[0])
             raise InvalidValueError(f"{column} of flushes must be there in every row, is missing in row {row}")
+        if column in flushes and column != "buffer" and flushes[column].dtype.kind not in "iuf":
+            raise InvalidValueError(
+                f"{column} of flushes must hold numbers, times in s, got {flushes[column].dtype}; of datetimes take "
+                "the seconds since the one that is 0 s of the model's jobs"
+            )
     if flushes.duplicated(["buffer", "start"]).any():
         raise InvalidValueError("start of flushes must differ between the flushes of one buffer; merge their rows")
     ids = [buffer.id for buffer in simulation.buffers]

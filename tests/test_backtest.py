@@ -122,6 +122,11 @@ def test_jobs_during_a_flush_can_be_left_for_the_next() -> None:
             record((1.0, 0.0, 1), buffer="bb"),
             "the recorded buffer 'bb' is not in the model, whose buffers are 'b'; did",
         ),
+        (
+            record((1.0, 0.0, 1)).assign(start=pd.Timestamp("2026-03-01")),
+            "start of flushes must hold numbers, times in s",
+        ),
+        (record((1.0, 0.0, 1)).assign(batch_size="one"), "batch_size of flushes must hold numbers, times in s, got"),
         (record((10.0, 0.0, 1)), "until must be later than the last recorded flush at 10.0 s, got 10.0"),
     ],
 )
