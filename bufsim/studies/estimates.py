@@ -441,8 +441,8 @@ class Evaluation:
     ) -> PairedDifference:
         """The value less that of another scenario, replication by replication."""
         exact = self.is_deterministic and other.is_deterministic
-        reaches = self.reach(), other.reach()
-        gap = paired_difference(self.values(), other.values(), names=names, exact=exact, reaches=reaches)
+        values = self.values(), other.values()  # first: what has none says so
+        gap = paired_difference(*values, names=names, exact=exact, reaches=(self.reach(), other.reach()))
         both = zip(names, (self, other), strict=True)
         return without_bound(gap, {name: few for name, one in both if (few := one.too_few(confidence))})
 

@@ -133,7 +133,9 @@ def test_an_option_without_a_value_is_undefined_and_the_report_comes_out(
     html = tmp_path / "report" / "plan.html"
     assert main(["plan", str(file), "-o", str(html)]) == code
     captured = capsys.readouterr()
-    assert captured.err == ""
+    # a slow machine shows how far it is
+    lines = [line.strip() for line in re.split(r"[\r\n]", captured.err)]
+    assert [line for line in lines if line and not line.startswith("replications:")] == []
     numbers = pd.read_csv(html.with_suffix(".csv"))
     (row,) = (
         numbers.query("section == 'all scenarios' and subject == 'FlushAtSize(99999)' and load == 1")
