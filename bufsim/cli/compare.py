@@ -27,7 +27,8 @@ from bufsim.spelling import naming
 from bufsim.statistics import Interval
 from bufsim.studies.comparisons import Compared, Comparisons
 from bufsim.studies.estimates import UndefinedError
-from bufsim.studies.expressions import Expression, expression
+from bufsim.studies.expressions import Expression
+from bufsim.studies.formulas import expression
 from bufsim.studies.quantities import Quantity
 from bufsim.studies.scenarios import grid
 from bufsim.studies.study import Study

@@ -18,7 +18,8 @@ from bufsim.plots import style, subjects
 from bufsim.plots.subjects import ScenarioSubject
 from bufsim.statistics import Interval
 from bufsim.studies.comparisons import Compared, compare
-from bufsim.studies.expressions import Expression, expression
+from bufsim.studies.expressions import Expression
+from bufsim.studies.formulas import expression
 from bufsim.studies.quantities import Quantity
 
 if TYPE_CHECKING:

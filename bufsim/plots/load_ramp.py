@@ -23,8 +23,9 @@ from bufsim.plots.subjects import ScenarioSubject
 from bufsim.results import warnings
 from bufsim.results.metrics import find
 from bufsim.statistics import Interval
-from bufsim.studies.expressions import Expression, Limit, expression
-from bufsim.studies.expressions import limit as read_limit
+from bufsim.studies.expressions import Expression, Limit
+from bufsim.studies.formulas import expression
+from bufsim.studies.formulas import limit as read_limit
 from bufsim.studies.quantities import Quantity, limit_in_words
 from bufsim.studies.what_if import kept_of_recordings
 

@@ -16,7 +16,8 @@ from bufsim.plots import placing, style, subjects
 from bufsim.plots.subjects import ScenarioSubject
 from bufsim.results.losses import loss_text
 from bufsim.studies.comparisons import FrontPoint, front
-from bufsim.studies.expressions import Expression, Limit, LimitVerdict, expression
+from bufsim.studies.expressions import Expression, Limit, LimitVerdict
+from bufsim.studies.formulas import expression
 from bufsim.studies.limit_checks import check_limits, joint
 from bufsim.studies.quantities import Quantity
 

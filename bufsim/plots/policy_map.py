@@ -18,7 +18,8 @@ from bufsim.plots import style, subjects
 from bufsim.plots.closed_forms import size_and_age
 from bufsim.plots.subjects import ScenarioSubject, is_wide, log_axis
 from bufsim.statistics import Interval
-from bufsim.studies.expressions import Expression, Limit, LimitVerdict, expression, metric
+from bufsim.studies.expressions import Expression, Limit, LimitVerdict, metric
+from bufsim.studies.formulas import expression
 from bufsim.studies.limit_checks import check_limits, joint
 from bufsim.studies.loss_rule import is_seen_to_lose
 from bufsim.studies.quantities import Quantity, limit_in_words

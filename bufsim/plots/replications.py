@@ -21,7 +21,8 @@ from bufsim.results.tallies import Tally
 from bufsim.statistics import Interval, Margin, replications_for_half_width
 from bufsim.statistics.intervals import critical_value
 from bufsim.studies.estimates import Evaluation, UndefinedError
-from bufsim.studies.expressions import Expression, expression, margin
+from bufsim.studies.expressions import Expression
+from bufsim.studies.formulas import expression, margin
 from bufsim.studies.quantities import Quantity
 
 if TYPE_CHECKING:

@@ -17,8 +17,9 @@ from bufsim.plots.subjects import ScenarioSubject
 from bufsim.results import metrics
 from bufsim.statistics import Interval, order_statistic_interval
 from bufsim.studies.comparisons import compare
-from bufsim.studies.expressions import Expression, expression
+from bufsim.studies.expressions import Expression
 from bufsim.studies.expressions import metric as as_expression
+from bufsim.studies.formulas import expression
 from bufsim.studies.quantities import Quantity
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from bufsim.plots import style
 from bufsim.results.causes import short
 from bufsim.results.result import Result
 from bufsim.statistics import Interval
-from bufsim.studies.expressions import Limit, limit
+from bufsim.studies.expressions import Limit
+from bufsim.studies.formulas import limit
 from bufsim.studies.quantities import Quantity
 from bufsim.studies.scenarios import labels as scenario_labels
 from bufsim.studies.scenarios import options, without_common

@@ -17,7 +17,8 @@ from bufsim.plots import placing, style, subjects
 from bufsim.plots.closed_forms import saved_by_batch
 from bufsim.plots.subjects import ScenarioSubject
 from bufsim.statistics import Interval
-from bufsim.studies.expressions import Expression, expression, metric
+from bufsim.studies.expressions import Expression, metric
+from bufsim.studies.formulas import expression
 from bufsim.studies.quantities import PERCENT, Quantity
 from bufsim.studies.scenarios import differ_in_one
 

@@ -21,7 +21,8 @@ from bufsim.results.losses import can_lose
 from bufsim.results.metrics import SHOWN_OF_LOSS
 from bufsim.statistics import Interval
 from bufsim.studies.estimates import DETERMINISTIC, UndefinedError
-from bufsim.studies.expressions import Expression, LimitVerdict, expression
+from bufsim.studies.expressions import Expression, LimitVerdict
+from bufsim.studies.formulas import expression
 from bufsim.studies.plan import PlanAnswer
 from bufsim.studies.quantities import Quantity, limit_in_words
 from bufsim.studies.scenarios import in_words, label

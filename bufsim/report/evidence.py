@@ -10,7 +10,7 @@ from bufsim.plots.closed_forms import by_rate
 from bufsim.report.draft import About, Draft, interval_of
 from bufsim.report.markup import Content, Markup, bullets, content, table, tag
 from bufsim.results.result import versions_of
-from bufsim.studies.expressions import expression
+from bufsim.studies.formulas import expression
 from bufsim.studies.warnings import study_warnings
 
 _SECTION = "8 evidence"

@@ -19,7 +19,7 @@ from bufsim.files import replacing
 from bufsim.report.draft import COLUMNS, Draft, Source, csv_text
 from bufsim.report.page import page
 from bufsim.results.result import versions_of
-from bufsim.studies.expressions import expression
+from bufsim.studies.formulas import expression
 from bufsim.studies.plan import PlanAnswer
 from bufsim.studies.scenarios import option_name
 

@@ -15,7 +15,7 @@ from bufsim.plots import style
 from bufsim.report.draft import About, Draft, interval_of
 from bufsim.report.markup import Content, Markup, bullets, content, table, tag
 from bufsim.simulation import Simulation
-from bufsim.studies.expressions import expression
+from bufsim.studies.formulas import expression
 from bufsim.studies.scenarios import options
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from bufsim.plots import Differences, Pareto, PolicyMap
 from bufsim.report.draft import About, Draft, sign, verdict
 from bufsim.report.markup import BREAK, Content, Markup, content, table, tag
 from bufsim.results.losses import SURVIVORS
-from bufsim.studies.expressions import Expression, Limit, expression
+from bufsim.studies.expressions import Expression, Limit
+from bufsim.studies.formulas import expression
 from bufsim.studies.judging import JudgedOption
 from bufsim.studies.limit_checks import LimitCheck, nearest
 from bufsim.studies.quantities import Quantity

@@ -16,7 +16,7 @@ from bufsim.report.short_list import SingleRuns
 from bufsim.results.losses import SURVIVORS, loss_text
 from bufsim.results.metrics import REPORTED_AT_A_STOP, REPORTED_UNDER_STRESS
 from bufsim.studies.expressions import Expression, Limit
-from bufsim.studies.expressions import expression as read_expression
+from bufsim.studies.formulas import expression as read_expression
 from bufsim.studies.limit_checks import check_limits, joint
 from bufsim.studies.plan import PLANNED
 from bufsim.studies.quantities import Quantity, limit_in_words

@@ -14,7 +14,8 @@ from bufsim.report.options import shown_options, written
 from bufsim.results.metrics import REPORTED_FLUSHES, REPORTED_USE, Line
 from bufsim.results.result import Result
 from bufsim.simulation import Engine
-from bufsim.studies.expressions import Expression, expression
+from bufsim.studies.expressions import Expression
+from bufsim.studies.formulas import expression
 from bufsim.studies.plan import PlanAnswer
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from bufsim.model.flush_policy import FlushPolicy
 from bufsim.scenario_files.scenario import document, scenario
 from bufsim.spelling import build, naming
 from bufsim.spelling.words import Role, Word
-from bufsim.studies.expressions import Expression, cost, expression
+from bufsim.studies.expressions import Expression, cost
+from bufsim.studies.formulas import expression
 from bufsim.studies.plan import Plan
 from bufsim.studies.scenarios import policy_grid
 from bufsim.studies.varied import choices, read

@@ -21,7 +21,7 @@ from bufsim.statistics.selection import Place
 from bufsim.studies.answers import Answer
 from bufsim.studies.estimates import Evaluation, UndefinedError
 from bufsim.studies.expressions import Expression
-from bufsim.studies.expressions import margin as read_margin
+from bufsim.studies.formulas import margin as read_margin
 from bufsim.studies.scenarios import in_words
 
 Word = Literal["better", "worse", "higher", "lower", "equivalent", "identical", "not separable"]

@@ -18,7 +18,8 @@ from bufsim.results.losses import can_lose
 from bufsim.results.metrics import SHOWN_OF_LOSS
 from bufsim.simulation import Engine, Simulation
 from bufsim.statistics.intervals import inner_probability
-from bufsim.studies.expressions import Expression, Limit, limit, metric, one_objective
+from bufsim.studies.expressions import Expression, Limit, metric
+from bufsim.studies.formulas import limit, one_objective
 from bufsim.studies.loss_rule import is_allowed
 from bufsim.studies.progress import Progress
 from bufsim.studies.recommendation import Recommendation

@@ -98,7 +98,7 @@ def limit_in_words(limit: Limit) -> str:
 
     Examples
     --------
-    >>> from bufsim.studies.expressions import limit
+    >>> from bufsim.studies.formulas import limit
     >>> limit_in_words(limit("p99_wait <= 2s"))
     'p99 wait ≤ 2 s'
     """

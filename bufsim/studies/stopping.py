@@ -13,8 +13,9 @@ from bufsim.statistics import Look, Margin, Selection, SequentialPlan, too_wide
 from bufsim.studies.answers import Answer
 from bufsim.studies.comparisons import Comparisons, Pairs
 from bufsim.studies.estimates import UndefinedError
-from bufsim.studies.expressions import Expression, expression, one_objective
-from bufsim.studies.expressions import margin as read_margin
+from bufsim.studies.expressions import Expression
+from bufsim.studies.formulas import expression, one_objective
+from bufsim.studies.formulas import margin as read_margin
 from bufsim.studies.loss_rule import is_allowed
 from bufsim.studies.study_numbers import IncompleteError
 from bufsim.studies.study_result import StudyResult

@@ -19,7 +19,8 @@ from bufsim.results.tallies import Tally
 from bufsim.simulation import Simulation
 from bufsim.statistics import Interval
 from bufsim.studies.estimates import Evaluation, Floats, UndefinedError, is_deterministic
-from bufsim.studies.expressions import Expression, expression
+from bufsim.studies.expressions import Expression
+from bufsim.studies.formulas import expression
 from bufsim.studies.running import ReplicationRunner
 from bufsim.studies.scenarios import Coordinates
 

@@ -13,7 +13,8 @@ from bufsim.statistics import Selection, select_best
 from bufsim.statistics.comparisons import NO_PROOF
 from bufsim.studies.comparisons import Comparisons, Front, Pairs, compare, front, too_few
 from bufsim.studies.estimates import UndefinedError
-from bufsim.studies.expressions import Expression, Limit, all_limits, expression, one_objective
+from bufsim.studies.expressions import Expression, Limit
+from bufsim.studies.formulas import all_limits, expression, one_objective
 from bufsim.studies.judging import Question, some
 from bufsim.studies.limit_checks import LimitChecks, check_limits
 from bufsim.studies.loss_rule import WAY_OUT, is_allowed

@@ -37,7 +37,7 @@ from bufsim.results.records import SCHEMAS
 from bufsim.results.result import Result
 from bufsim.simulation import Simulation
 from bufsim.studies.estimates import Evaluation
-from bufsim.studies.expressions import expression
+from bufsim.studies.formulas import expression
 from bufsim.studies.study import Study
 from bufsim.studies.study_result import StudyResult
 from bufsim.verification import parts

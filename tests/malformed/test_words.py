@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bufsim import spelling
 from bufsim.spelling import build
-from bufsim.studies.expressions import expression, limit
+from bufsim.studies.formulas import expression, limit
 
 WORDS = {
     "policy": (

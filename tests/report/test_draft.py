@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 from bufsim.report import draft
 from bufsim.report.draft import COLUMNS, About, Numbers
 from bufsim.statistics import Interval
-from bufsim.studies.expressions import expression
+from bufsim.studies.formulas import expression
 from bufsim.studies.quantities import Quantity
 
 WAIT = expression("mean_wait")

@@ -37,7 +37,7 @@ from bufsim.engines.recording import LOSS_CAUSES
 from bufsim.results import metrics
 from bufsim.results.causes import FAMILIES
 from bufsim.results.metrics import METRICS, Line, Metric, Quantile, find
-from bufsim.studies.expressions import expression
+from bufsim.studies.formulas import expression
 from bufsim.studies.study import Study
 
 #: the buffer holds 1 job on [1, 2), 2 on [2, 4), 3 at 4; 1 on [6, 9), 2 on [9, 11)

@@ -20,7 +20,8 @@ from bufsim import (
 )
 from bufsim.scenario_files import load_scenario
 from bufsim.scenario_files.plans import read_plan
-from bufsim.studies.expressions import cost, expression, limit
+from bufsim.studies.expressions import cost
+from bufsim.studies.formulas import expression, limit
 
 SEASON = Path(__file__).parents[2] / "data" / "scenarios" / "plan-next-season.toml"
 MODEL = """\

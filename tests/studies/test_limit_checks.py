@@ -19,7 +19,8 @@ from bufsim import (
     Trace,
 )
 from bufsim.statistics import Interval, mean_interval
-from bufsim.studies.expressions import limit, metric
+from bufsim.studies.expressions import metric
+from bufsim.studies.formulas import limit
 from bufsim.studies.limit_checks import LimitCheck, LimitChecks, joint
 from bufsim.studies.study import Study
 

@@ -20,7 +20,7 @@ from bufsim import (
 )
 from bufsim.plots import Pareto
 from bufsim.studies.estimates import UndefinedError
-from bufsim.studies.expressions import expression, limit
+from bufsim.studies.formulas import expression, limit
 from bufsim.studies.loss_rule import implied_limit, loss_terms
 from bufsim.studies.plan import Plan
 from bufsim.studies.study import Study

@@ -25,7 +25,7 @@ from bufsim import (
     Storage,
 )
 from bufsim.studies import running
-from bufsim.studies.expressions import limit
+from bufsim.studies.formulas import limit
 from bufsim.studies.plan import PLANNED, Plan, PlanAnswer
 
 TODAY = FlushAfterAge(5.0)

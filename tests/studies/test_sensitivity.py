@@ -16,7 +16,7 @@ from bufsim import (
     Trace,
 )
 from bufsim.studies import running, tasks
-from bufsim.studies.expressions import expression, limit
+from bufsim.studies.formulas import expression, limit
 from bufsim.studies.sensitivity import BASE, Sensitivity, sensitivity
 
 MODEL = edits(Poisson(10.0), policy=FlushAtSize(20), workers=[PushWorkers(1, service="50ms")], until=200.0)
