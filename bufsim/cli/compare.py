@@ -21,7 +21,7 @@ from bufsim.model.reducers import KeepAll
 from bufsim.plots.style import need_matplotlib
 from bufsim.plots.subjects import ends
 from bufsim.results.losses import can_lose
-from bufsim.results.metrics import SHOWN_OF_LOSS, shown_of_comparison
+from bufsim.results.shown import SHOWN_OF_LOSS, shown_of_comparison
 from bufsim.simulation import Simulation
 from bufsim.spelling import naming
 from bufsim.statistics import Interval

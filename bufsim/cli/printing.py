@@ -19,7 +19,7 @@ import pandas as pd
 
 from bufsim.errors import LONGEST, InvalidValueError, MissingExtraError, harmless, quoted, shortened
 from bufsim.files import replacing, without_formulas
-from bufsim.results import metrics
+from bufsim.results import metrics, shown
 from bufsim.results.records import SCHEMAS
 from bufsim.results.result import Result
 
@@ -191,11 +191,10 @@ def _plain(value: Any) -> Any:
 
 _SUFFIXES = ("parquet", "csv")
 FORMATS = ("auto", *_SUFFIXES)
-# of `bufsim run`, and of `bufsim compare`
 _OF_COMMANDS = ("summary", "intervals")
+"""The tables by which a folder is known as one that `bufsim run` or `bufsim compare` has written into."""
 _TABLES = ("summary", "run", "backtest", "intervals", "differences", "replications")
 _PICTURES = ("buffer_size", "batch_sizes", "waits", "loss_at_stop", "queue", "differences", "pareto")
-"""The tables by which a folder is known as one that a command has written into."""
 
 
 class Folder:
@@ -285,7 +284,7 @@ def _uniform(table: pd.DataFrame) -> pd.DataFrame:
 
 def table(results: Mapping[str, Result]) -> pd.DataFrame:
     """Return the summary's metrics, a row each, and the runs, a column each; of all buffers and queues together."""
-    names = [name for line in metrics.SHOWN_OF_RUN for name in line.metrics]
+    names = [name for line in shown.SHOWN_OF_RUN for name in line.metrics]
     frame = pd.DataFrame({label: [result.metric(name) for name in names] for label, result in results.items()}, names)
     return frame.rename_axis(index="metric")
 
@@ -295,7 +294,7 @@ def text(summary: pd.DataFrame) -> str:
     served = bool(summary.loc["utilisation"].notna().any())
     values = summary.to_dict(orient="index")
     lines = [["", *map(str, summary.columns)]]
-    for line in metrics.SHOWN_OF_RUN:
+    for line in shown.SHOWN_OF_RUN:
         if served or not line.served:
             cells = [[metrics.find(name).written(value) for value in values[name].values()] for name in line.metrics]
             lines.append([line.label, *(" / ".join(cell) for cell in zip(*cells, strict=True))])

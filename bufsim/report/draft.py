@@ -18,7 +18,7 @@ from bufsim.files import without_formulas
 from bufsim.plots.style import need_matplotlib
 from bufsim.report.markup import Content, Markup, content, tag
 from bufsim.results.losses import can_lose
-from bufsim.results.metrics import SHOWN_OF_LOSS
+from bufsim.results.shown import SHOWN_OF_LOSS
 from bufsim.statistics import Interval
 from bufsim.studies.estimates import DETERMINISTIC, UndefinedError
 from bufsim.studies.expressions import Expression, LimitVerdict

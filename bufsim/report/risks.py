@@ -14,7 +14,7 @@ from bufsim.report.markup import Content, Markup, bullets, content, paragraphs, 
 from bufsim.report.options import shown_options, written
 from bufsim.report.short_list import SingleRuns
 from bufsim.results.losses import SURVIVORS, loss_text
-from bufsim.results.metrics import REPORTED_AT_A_STOP, REPORTED_UNDER_STRESS
+from bufsim.results.shown import REPORTED_AT_A_STOP, REPORTED_UNDER_STRESS
 from bufsim.studies.expressions import Expression, Limit
 from bufsim.studies.formulas import expression as read_expression
 from bufsim.studies.limit_checks import check_limits, joint

@@ -11,8 +11,8 @@ from bufsim.plots import BatchSizes, BufferSize, Waits
 from bufsim.report.draft import About, Draft
 from bufsim.report.markup import Content, Markup, content, table, tag
 from bufsim.report.options import shown_options, written
-from bufsim.results.metrics import REPORTED_FLUSHES, REPORTED_USE, Line
 from bufsim.results.result import Result
+from bufsim.results.shown import REPORTED_FLUSHES, REPORTED_USE, Line
 from bufsim.simulation import Engine
 from bufsim.studies.expressions import Expression
 from bufsim.studies.formulas import expression

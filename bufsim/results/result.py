@@ -22,7 +22,7 @@ from bufsim.errors import InvalidTypeError, InvalidValueError, harmless
 from bufsim.files import as_path
 from bufsim.formats import duration, number
 from bufsim.model.declaration import Declaration
-from bufsim.results import files, metrics, warnings
+from bufsim.results import files, metrics, shown, warnings
 from bufsim.results.contents import RECORD_LEVELS, TABLES_OF, Contents, FromRecording, Kept, RecordLevel, reduced
 from bufsim.results.losses import loss_warnings
 from bufsim.results.measures import Floats, Window, rank
@@ -58,20 +58,20 @@ def header(seed: int, replication: int, engine: str, tally: Tally) -> str:
 
 def buffer_table(tally: Tally, metric: MetricOf) -> Table:
     """Return the buffers, and the rows of their table."""
-    return _table(metrics.SHOWN_OF_BUFFER, tally.buffers, metric)
+    return _table(shown.SHOWN_OF_BUFFER, tally.buffers, metric)
 
 
 def queue_table(tally: Tally, metric: MetricOf) -> Table:
     """Return the queues that have workers, and the rows of their table."""
     queues = {name: queue for name, queue in tally.queues.items() if queue.concurrency}
-    return _table(metrics.SHOWN_OF_QUEUE if queues else (), queues, metric)
+    return _table(shown.SHOWN_OF_QUEUE if queues else (), queues, metric)
 
 
-def _table(lines: Sequence[metrics.Line], parts: Mapping[str, Any], metric: MetricOf) -> Table:
+def _table(lines: Sequence[shown.Line], parts: Mapping[str, Any], metric: MetricOf) -> Table:
     rows = []
     for line in lines:
         cells = [
-            " / ".join(metrics.find(shown).written(metric(shown, name)) for shown in line.metrics)
+            " / ".join(metrics.find(row).written(metric(row, name)) for row in line.metrics)
             or _OTHER_CELLS[line.label](part)
             for name, part in parts.items()
         ]

@@ -15,7 +15,7 @@ from bufsim.engines.randomness import fresh_seed
 from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.model.flush_policy import FlushPolicy
 from bufsim.results.losses import can_lose
-from bufsim.results.metrics import SHOWN_OF_LOSS
+from bufsim.results.shown import SHOWN_OF_LOSS
 from bufsim.simulation import Engine, Simulation
 from bufsim.statistics.intervals import inner_probability
 from bufsim.studies.expressions import Expression, Limit, metric

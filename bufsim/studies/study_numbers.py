@@ -14,7 +14,7 @@ import pandas as pd
 from bufsim import checks
 from bufsim.errors import InvalidValueError
 from bufsim.results.losses import SURVIVORS, can_lose, loss_text
-from bufsim.results.metrics import shown_of_study
+from bufsim.results.shown import shown_of_study
 from bufsim.results.tallies import Tally
 from bufsim.simulation import Simulation
 from bufsim.statistics import Interval

@@ -34,9 +34,9 @@ from bufsim import (
 from bufsim.cli import printing
 from bufsim.cli.main import main
 from bufsim.engines.recording import LOSS_CAUSES
-from bufsim.results import metrics
+from bufsim.results import metrics, shown
 from bufsim.results.causes import FAMILIES
-from bufsim.results.metrics import METRICS, Line, Metric, Quantile, find
+from bufsim.results.metrics import METRICS, Metric, Quantile, find
 from bufsim.studies.formulas import expression
 from bufsim.studies.study import Study
 
@@ -432,16 +432,16 @@ def test_only_what_has_no_unit_reads_in_per_cent():
 
 
 def test_what_is_shown_by_default_are_metrics():
-    lines = [*metrics.SHOWN_OF_BUFFER, *metrics.SHOWN_OF_QUEUE, *metrics.SHOWN_OF_RUN]
+    lines = [*shown.SHOWN_OF_BUFFER, *shown.SHOWN_OF_QUEUE, *shown.SHOWN_OF_RUN]
     assert all(line.label for line in lines)
-    lines += [*metrics.REPORTED_FLUSHES, *metrics.REPORTED_USE]
+    lines += [*shown.REPORTED_FLUSHES, *shown.REPORTED_USE]
     names = [name for line in lines for name in line.metrics]
-    names += [*metrics.shown_of_study(loses=True), *metrics.REPORTED_AT_A_STOP, *metrics.REPORTED_UNDER_STRESS]
+    names += [*shown.shown_of_study(loses=True), *shown.REPORTED_AT_A_STOP, *shown.REPORTED_UNDER_STRESS]
     for flag in (True, False):
-        names += metrics.shown_of_comparison(takes_time=flag, reduces=flag, loses=flag)
+        names += shown.shown_of_comparison(takes_time=flag, reduces=flag, loses=flag)
     assert set(names) <= set(METRICS)
-    assert metrics.shown_of_comparison(takes_time=False, reduces=False, loses=True)[0] == "lost_share"
-    assert not any("lost" in name for name in metrics.shown_of_study(loses=False))
+    assert shown.shown_of_comparison(takes_time=False, reduces=False, loses=True)[0] == "lost_share"
+    assert not any("lost" in name for name in shown.shown_of_study(loses=False))
 
 
 def test_a_row_more_is_a_metric_everywhere(monkeypatch, capsys):
@@ -455,8 +455,8 @@ def test_a_row_more_is_a_metric_everywhere(monkeypatch, capsys):
         lambda b, _: b.arrivals**2,
     )
     monkeypatch.setitem(METRICS, row.name, row)
-    monkeypatch.setattr(metrics, "SHOWN_OF_BUFFER", (*metrics.SHOWN_OF_BUFFER, Line((row.name,), "squared")))
-    monkeypatch.setattr(metrics, "SHOWN_OF_RUN", (*metrics.SHOWN_OF_RUN, Line((row.name,), "squared, all")))
+    monkeypatch.setattr(shown, "SHOWN_OF_BUFFER", (*shown.SHOWN_OF_BUFFER, shown.Line((row.name,), "squared")))
+    monkeypatch.setattr(shown, "SHOWN_OF_RUN", (*shown.SHOWN_OF_RUN, shown.Line((row.name,), "squared, all")))
     assert RESULT.metric("squared_arrivals") == 25.0
     assert RESULT.summary().set_index("metric").loc[row.name, "value"] == 25.0
     assert re.search(r"\nsquared +25\n", f"{RESULT!r}\n")
