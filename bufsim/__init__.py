@@ -21,6 +21,7 @@ from bufsim.model.flush_policy import BufferView, FlushPolicy
 from bufsim.model.given import GivenFailures, GivenTimes
 from bufsim.model.policies import (
     FlushAfterAge,
+    FlushAfterGap,
     FlushAt,
     FlushAtBytes,
     FlushAtSize,
@@ -65,6 +66,7 @@ __all__ = [
     "DrainAtMost",
     "Exponential",
     "FlushAfterAge",
+    "FlushAfterGap",
     "FlushAt",
     "FlushAtBytes",
     "FlushAtSize",

@@ -38,6 +38,7 @@ FIELDS = {
     "DrainAtMost": {"n": OTHER, "nbytes": SIZE},
     "Exponential": {"mean": EITHER},
     "FlushAfterAge": {"age": DURATION},
+    "FlushAfterGap": {"gap": DURATION},
     "FlushAt": {"times": [DURATION]},
     "FlushAtBytes": {"nbytes": SIZE},
     "FlushAtSize": {"size": OTHER},

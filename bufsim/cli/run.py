@@ -62,7 +62,7 @@ compared with the recorded one, and once under the flush policy that the file, o
 """
 _EXAMPLES = """\
 flush policies in words, joined by | (the first due) and & (all due):
-  size(200)  bytes(64 MiB)  age(30s)  idle(2s)  every(15min)  at(1.0, 2.5)  never
+  size(200)  bytes(64 MiB)  age(30s)  idle(2s)  gap(10s)  every(15min)  at(1.0, 2.5)  never
   cron('*/15 * * * *', start='2026-03-29T00:00:00+01:00')  size(100).checked_every(5s)
   size(500) & age(0s) takes whole requests: jobs that come at one instant are not split, as size(500) alone does
 

@@ -228,6 +228,52 @@ class FlushWhenIdle(FlushPolicy):
 
 
 @value
+class FlushAfterGap(FlushPolicy):
+    """Due when the last flush started at least `gap` seconds ago, or there was none.
+
+    Alone it is a throttle: at once when it has been quiet, else `gap` after the last flush. Under ``&`` it is a hard
+    limit on flushes per time: ``(FlushAtSize(100) | FlushAfterAge("5s")) & FlushAfterGap("1s")``, in words
+    ``(size(100) | age(5s)) & gap(1s)``.
+
+    Parameters
+    ----------
+    gap : float, str or timedelta
+        The least time from the start of a flush to that of the next, s, ≥ 0.
+
+    Examples
+    --------
+    >>> first = BufferView(now=7.0, size=2, nbytes=0, oldest_at=3.0, newest_at=7.0)
+    >>> later = BufferView(now=7.0, size=2, nbytes=0, oldest_at=3.0, newest_at=7.0, last_flush_start=2.5)
+    >>> FlushAfterGap("10s").due(first), FlushAfterGap("10s").due(later)
+    (-inf, 12.5)
+    """
+
+    word = "gap"
+    family = "gap"
+    reads = frozenset({"last_flush_start"})
+
+    gap: Duration
+
+    def due(self, view: BufferView) -> float:
+        """Return last_flush_start + gap: −inf before the first flush."""
+        return rules.after(view.last_flush_start, self.gap)
+
+    def lowered(self, until: float) -> rules.Operation:
+        """Return the same due time as data."""
+        return rules.Operation(rules.GAP, self.gap)
+
+    @property
+    def label(self) -> str:
+        """The policy in few words."""
+        return f"gap {formats.duration(self.gap, digits=6)}"
+
+    @property
+    def phrase(self) -> str:
+        """The rest of a sentence that begins with "flush"."""
+        return f"once the last flush started {formats.duration(self.gap)} ago"
+
+
+@value
 class FlushEvery(FlushPolicy):
     """Due at the first tick at or after the oldest job's arrival and later than the last flush's start.
 
@@ -428,5 +474,15 @@ def _cron_times(cron: FlushCron, until: float) -> tuple[float, ...]:
     return tuple(times)
 
 
-LEAVES = (FlushAtSize, FlushAtBytes, FlushAfterAge, FlushWhenIdle, FlushEvery, FlushAt, FlushCron, NeverFlush)
+LEAVES = (
+    FlushAtSize,
+    FlushAtBytes,
+    FlushAfterAge,
+    FlushWhenIdle,
+    FlushAfterGap,
+    FlushEvery,
+    FlushAt,
+    FlushCron,
+    NeverFlush,
+)
 """All leaves that bufsim has, in the order in which messages list their words."""

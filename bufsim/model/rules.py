@@ -15,7 +15,7 @@ NO_LIMIT = 2**62
 MOST_PERIODS = 2.0**52
 
 # the rules by which a leaf is due; `leaf_due` of the kernel has a branch for each
-NEVER, SIZE, BYTES, AGE, IDLE, EVERY, EVERY_START, EVERY_END, TIMES = range(9)
+NEVER, SIZE, BYTES, AGE, IDLE, EVERY, EVERY_START, EVERY_END, TIMES, GAP = range(10)
 TICK_RULES = frozenset({EVERY, EVERY_START, EVERY_END, TIMES})
 
 

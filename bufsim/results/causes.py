@@ -37,8 +37,9 @@ AGE = Family("age", "#E69F00", "^", "the oldest job was old enough")
 CLOCK = Family("clock", "#009E73", "s", "a tick had come")
 IDLE = Family("idle", "#C490E4", "D", "no job had arrived for long enough")
 BYTES = Family("bytes", "#6B3A1E", "P", "the buffer had bytes enough")
+GAP = Family("gap", "#882255", "v", "the last flush was long enough ago")
 OTHER = Family("other", "#B0B0B0", "*", "somebody called flush, or a policy of the user's own was due")
-FAMILIES = (SIZE, AGE, CLOCK, IDLE, BYTES, OTHER)
+FAMILIES = (SIZE, AGE, CLOCK, IDLE, BYTES, GAP, OTHER)
 
 # A result knows its causes as they were recorded: as text, the leaves' reprs, also where it was loaded without its
 # simulation. This is the one place that goes from such a text to what the leaf's class declares: bufsim's own leaves by

@@ -14,7 +14,7 @@ from bufsim import formats
 from bufsim.checks import did_you_mean, text
 from bufsim.engines.recording import LOSS_CAUSES
 from bufsim.errors import InvalidValueError
-from bufsim.results.causes import AGE, BYTES, CLOCK, IDLE, OTHER, SIZE, Family, family
+from bufsim.results.causes import AGE, BYTES, CLOCK, GAP, IDLE, OTHER, SIZE, Family, family
 from bufsim.results.losses import REASONS
 from bufsim.results.measures import SIZES, TIMES, Grid, Histogram
 from bufsim.results.records import TableName
@@ -285,7 +285,7 @@ SHARES_BY_CAUSE: tuple[Metric, ...] = tuple(
     _buffer(f"flushes_by_{kind.name}_share", "", "flush-weighted", None,
         f"Share of the flushes that started because {kind.because}", _share_by(kind), percent=True, most=1.0,
         event=Event(f"flush because {kind.because}", (kind.name,), lambda b, span: 1.0, "flush for another reason"))
-    for kind in (SIZE, BYTES, AGE, IDLE, CLOCK, OTHER)
+    for kind in (SIZE, BYTES, AGE, IDLE, GAP, CLOCK, OTHER)
 )
 _ROWS: tuple[Metric | Quantiles, ...] = (
     # name, unit, average, better, meaning, function

@@ -27,6 +27,7 @@ from bufsim.model.flush_policy import FlushPolicy
 from bufsim.model.given import GivenFailures, GivenTimes
 from bufsim.model.policies import (
     FlushAfterAge,
+    FlushAfterGap,
     FlushAt,
     FlushAtBytes,
     FlushAtSize,
@@ -90,6 +91,7 @@ LEAVES: Mapping[type[FlushPolicy], Callable[[Chooser], FlushPolicy]] = {
     FlushAtBytes: lambda c: FlushAtBytes(c.whole(1, 9)),
     FlushAfterAge: lambda c: FlushAfterAge(c.time(0, 5)),
     FlushWhenIdle: lambda c: FlushWhenIdle(c.time(0, 5)),
+    FlushAfterGap: lambda c: FlushAfterGap(c.time(0, 5)),
     FlushEvery: lambda c: c.among((_on_the_clock, _since_a_flush))(c),
     FlushAt: lambda c: FlushAt(sorted({c.time(0, 24) for _ in range(c.whole(1, 6))})),
     FlushCron: lambda c: FlushCron(c.among(("* * * * *", "*/2 * * * *", "1-59/3 * * * *")), _CRON_START),

@@ -6,6 +6,7 @@ import math
 import pickle
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from bufsim import (
     BufferView,
     FlushAfterAge,
+    FlushAfterGap,
     FlushAt,
     FlushAtBytes,
     FlushAtSize,
@@ -30,6 +32,7 @@ from bufsim import (
     NeverFlush,
     Producer,
     Simulation,
+    Stops,
     Trace,
 )
 
@@ -63,6 +66,11 @@ def test_after_age_is_due_so_long_after_the_oldest_job(t: float, v: BufferView) 
 @given(times, views())
 def test_when_idle_is_due_so_long_after_the_newest_job(t: float, v: BufferView) -> None:
     assert FlushWhenIdle(t).due(v) == v.newest_at + t
+
+
+@given(times, views())
+def test_after_a_gap_is_due_at_once_the_first_time_then_so_long_after_the_last_start(t: float, v: BufferView) -> None:
+    assert FlushAfterGap(t).due(v) == (v.last_flush_start + t if v.last_flush_start >= 0.0 else -INF)
 
 
 @given(periods, times, views())
@@ -158,6 +166,34 @@ def test_an_age_and_an_idle_time_of_0_are_allowed() -> None:
     assert FlushWhenIdle(0).due(VIEW) == 7.0
 
 
+def flushed(policy: FlushPolicy, *times: float, **options: Any) -> list[tuple[float, int]]:
+    """The start and the batch size of each flush."""
+    buffer = JobBuffer("b", policy=policy, flush_time=options.pop("flush_time", 0.0))
+    simulation = Simulation(producers=[Producer("p", Trace(times))], buffers=[buffer], until=20.0, **options)
+    table = simulation.run(1).flushes
+    return list(zip(table["start"].tolist(), table["batch_size"].tolist(), strict=True))
+
+
+def test_a_gap_alone_is_a_throttle_from_start_to_start() -> None:
+    # at once where it has been quiet; after the instant's arrivals where the last start is long ago
+    assert flushed(FlushAfterGap(3), 1.0, 2.0, 2.5, 9.0, 9.0) == [(1.0, 1), (4.0, 2), (9.0, 2)]
+    # a flush of 2 s counts from its start, one of 4 s holds the next up
+    assert flushed(FlushAfterGap(3), 1.0, 2.0, flush_time=2.0) == [(1.0, 1), (4.0, 1)]
+    assert flushed(FlushAfterGap(3), 1.0, 2.0, flush_time=4.0) == [(1.0, 1), (5.0, 1)]
+
+
+def test_a_gap_is_a_hard_limit_on_flushes_under_and() -> None:
+    either = FlushAtSize(2) | FlushAfterAge(5)
+    assert flushed(either & FlushAfterGap(4), 1.0, 1.0, 1.5, 1.5, 6.0) == [(1.0, 2), (5.0, 2), (11.0, 1)]
+    # negative control: without it the second pair goes at once
+    assert flushed(either, 1.0, 1.0, 1.5, 1.5, 6.0) == [(1.0, 2), (1.5, 2), (11.0, 1)]
+
+
+def test_a_restart_forgets_the_gap() -> None:
+    stops = Stops(at=[1.5], downtime=0.5)
+    assert flushed(FlushAfterGap(9), 1.0, 2.0, stops=stops) == [(1.0, 1), (2.0, 1)]
+
+
 # --- errors -----------------------------------------------------------------------------------------------------------
 
 
@@ -174,6 +210,7 @@ def test_an_age_and_an_idle_time_of_0_are_allowed() -> None:
         (lambda: FlushAfterAge("soon"), "age must be a number with a unit, such as '30s', '15min' or '1h30min', "),
         (lambda: FlushWhenIdle(-0.5), "idle must be >= 0, got -0.5"),
         (lambda: FlushWhenIdle(math.nan), "idle must be finite, got nan"),
+        (lambda: FlushAfterGap(-1), "gap must be >= 0, got -1.0"),
         (lambda: FlushEvery(0), "period must be > 0, got 0.0"),
         (lambda: FlushEvery(-5), "period must be > 0, got -5.0"),
         (lambda: FlushEvery(math.nan), "period must be finite, got nan"),

@@ -8,10 +8,19 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
-from bufsim import FlushAfterAge, FlushAt, FlushAtBytes, FlushAtSize, FlushEvery, FlushPolicy, FlushWhenIdle
+from bufsim import (
+    FlushAfterAge,
+    FlushAfterGap,
+    FlushAt,
+    FlushAtBytes,
+    FlushAtSize,
+    FlushEvery,
+    FlushPolicy,
+    FlushWhenIdle,
+)
 from bufsim.model.policies import FlushCron
 from bufsim.plots.style import POLICY_COLOURS
-from bufsim.results.causes import AGE, BYTES, CLOCK, FAMILIES, IDLE, OTHER, SIZE, Causes, family, short
+from bufsim.results.causes import AGE, BYTES, CLOCK, FAMILIES, GAP, IDLE, OTHER, SIZE, Causes, family, short
 
 # what people without red or green receptors see of linear RGB: G. M. Machado, M. M. Oliveira, L. A. F. Fernandes,
 # "A physiologically-based model for simulation of color vision deficiency", IEEE TVCG 15 (2009), severity 1
@@ -42,6 +51,7 @@ class FlushOnFridays(FlushPolicy):
         (FlushCron("0 3 * * *", dt.datetime(2024, 1, 1, tzinfo=dt.UTC)), CLOCK),
         (FlushWhenIdle(5.0), IDLE),
         (FlushAtBytes(100), BYTES),
+        (FlushAfterGap(5.0), GAP),
         (FlushOnFridays(), OTHER),
     ],
     ids=str,

@@ -12,6 +12,7 @@ from bufsim_tests.models import producer, rows, simulate, timed
 from bufsim import (
     Capacity,
     FlushAfterAge,
+    FlushAfterGap,
     FlushAtBytes,
     FlushAtSize,
     FlushEvery,
@@ -265,6 +266,7 @@ KINDS = {
     "bytes": FlushAtBytes(500),
     "age": FlushAfterAge(2.0),
     "idle": FlushWhenIdle(0.3),
+    "gap": FlushAfterGap(0.7),
     "clock": FlushEvery(3.0),
 }
 

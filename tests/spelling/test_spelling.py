@@ -22,6 +22,7 @@ POLICIES = {
     "every(5s, anchor=flush_end)": bs.FlushEvery(5.0, anchor="flush_end"),
     "every(5s, anchor='flush_start')": bs.FlushEvery(5.0, anchor="flush_start"),
     "idle(2s)": bs.FlushWhenIdle(2.0),
+    "(size(9) | age(5s)) & gap(10s)": (bs.FlushAtSize(9) | bs.FlushAfterAge(5.0)) & bs.FlushAfterGap(10.0),
     "age(1h30min)": bs.FlushAfterAge(5400.0),
     "age(1 h 30 min)": bs.FlushAfterAge(5400.0),
     "age(2.5e-1 s)": bs.FlushAfterAge(0.25),
@@ -61,9 +62,10 @@ def test_a_policy_reads_as_it_is_written(text: str, policy: bs.FlushPolicy) -> N
 SECONDS = st.floats(0.001, 1e6)
 LEAVES = st.one_of(
     st.builds(bs.FlushAtSize, st.integers(1, 10**9)),
-    st.builds(bs.FlushAtBytes, st.integers(1, 2**60)),
+    st.builds(bs.FlushAtBytes, st.integers(1, 2**53)),
     st.builds(bs.FlushAfterAge, SECONDS),
     st.builds(bs.FlushWhenIdle, SECONDS),
+    st.builds(bs.FlushAfterGap, SECONDS),
     st.builds(bs.FlushEvery, SECONDS, phase=SECONDS),
     st.builds(bs.FlushEvery, SECONDS, anchor=st.sampled_from(["flush_start", "flush_end"])),
     st.builds(lambda times: bs.FlushAt(sorted(times)), st.sets(SECONDS, min_size=1, max_size=4)),
@@ -103,7 +105,7 @@ def test_any_text_is_a_policy_or_a_clear_error(text: str) -> None:
     assert outcome(text).startswith("policy")
 
 
-KNOWN = "size, bytes, age, idle, every, at, cron, never, checked_every, checked"
+KNOWN = "size, bytes, age, idle, gap, every, at, cron, never, checked_every, checked"
 NO_NEGATION = "there is no 'not': a due time has no negation"
 SUMMER = "2026-03-29T00:00:00"
 ZONE = "cron('* * * * *', datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone(datetime.timedelta({}))))"

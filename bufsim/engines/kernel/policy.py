@@ -71,6 +71,8 @@ def leaf_due(buffer: Buffer, operation: Operation, times: Floats, oldest_at: flo
         return rules.after(oldest_at, operation.seconds)
     if op == rules.IDLE:
         return rules.after(newest_at, operation.seconds)
+    if op == rules.GAP:
+        return rules.after(buffer.last_flush_start, operation.seconds)
     if op == rules.EVERY:
         return rules.every(oldest_at, buffer.last_flush_start, operation.seconds, operation.phase)
     if op == rules.EVERY_START:

@@ -60,4 +60,4 @@ def test_the_kernel_gives_the_due_time_of_every_declared_leaf(leaf: FlushPolicy)
 def test_every_rule_is_one_of_a_declared_leaf() -> None:
     """Else the test above would not see whether the kernel has a branch for it."""
     declared = {operation.rule for leaf in MADE if (operation := leaf.lowered(UNTIL)) is not None}
-    assert declared == set(range(rules.TIMES + 1))
+    assert declared == set(range(rules.GAP + 1))
