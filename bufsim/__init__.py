@@ -3,47 +3,47 @@
 import importlib
 import typing
 
-from bufsim.errors import BufsimError, InvalidTypeError, InvalidValueError, MissingExtraError, NotLoweredError
-from bufsim.model.arrivals import Bulk, Bursty, Deterministic, Poisson, Renewal
-from bufsim.model.buffers import (
-    Capacity,
-    CollectAll,
-    CollectQueues,
-    Drain,
-    DrainAll,
-    DrainAtMost,
-    FlushTime,
-    JobBuffer,
-    Storage,
-)
-from bufsim.model.distributions import Constant, Distribution, Exponential, Gamma, Geometric, LogNormal, Uniform
-from bufsim.model.flush_policy import BufferView, FlushPolicy
-from bufsim.model.given import GivenFailures, GivenTimes
-from bufsim.model.policies import (
-    FlushAfterAge,
-    FlushAfterGap,
-    FlushAt,
-    FlushAtBytes,
-    FlushAtSize,
-    FlushCron,
-    FlushEvery,
-    FlushWhenIdle,
-    NeverFlush,
-)
-from bufsim.model.producers import Producer, UniformKeys, Zipf
-from bufsim.model.reducers import KeepAll, Merge, SearchIndexReduce, UniqueByKey
-from bufsim.model.stops import Stops
-from bufsim.model.time_varying import Sinusoid, StepRate, TimeVarying
-from bufsim.model.traces import Trace
-from bufsim.model.workers import Backoff, PollingWorkers, PushWorkers
-from bufsim.simulation import Simulation
-
 if typing.TYPE_CHECKING:
     from bufsim import theory
+    from bufsim.errors import BufsimError, InvalidTypeError, InvalidValueError, MissingExtraError, NotLoweredError
+    from bufsim.model.arrivals import Bulk, Bursty, Deterministic, Poisson, Renewal
+    from bufsim.model.buffers import (
+        Capacity,
+        CollectAll,
+        CollectQueues,
+        Drain,
+        DrainAll,
+        DrainAtMost,
+        FlushTime,
+        JobBuffer,
+        Storage,
+    )
+    from bufsim.model.distributions import Constant, Distribution, Exponential, Gamma, Geometric, LogNormal, Uniform
+    from bufsim.model.flush_policy import BufferView, FlushPolicy
+    from bufsim.model.given import GivenFailures, GivenTimes
+    from bufsim.model.policies import (
+        FlushAfterAge,
+        FlushAfterGap,
+        FlushAt,
+        FlushAtBytes,
+        FlushAtSize,
+        FlushCron,
+        FlushEvery,
+        FlushWhenIdle,
+        NeverFlush,
+    )
+    from bufsim.model.producers import Producer, UniformKeys, Zipf
+    from bufsim.model.reducers import KeepAll, Merge, SearchIndexReduce, UniqueByKey
+    from bufsim.model.stops import Stops
+    from bufsim.model.time_varying import Sinusoid, StepRate, TimeVarying
+    from bufsim.model.traces import Trace
+    from bufsim.model.workers import Backoff, PollingWorkers, PushWorkers
     from bufsim.results.result import Result
     from bufsim.scenario_files import load_scenario
+    from bufsim.simulation import Simulation
     from bufsim.studies.expressions import cost, metric
     from bufsim.studies.scenarios import policy_grid
+    from bufsim.studies.store import salvage
     from bufsim.studies.study import Study
     from bufsim.studies.study_result import StudyResult
 
@@ -116,27 +116,67 @@ __all__ = [
     "theory",
 ]
 
-
-_LATE = {
-    "Result": "bufsim.results.result",
-    "Study": "bufsim.studies.study",
-    "StudyResult": "bufsim.studies.study_result",
-    "cost": "bufsim.studies.expressions",
-    "load_scenario": "bufsim.scenario_files",
-    "metric": "bufsim.studies.expressions",
-    "policy_grid": "bufsim.studies.scenarios",
-    "salvage": "bufsim.studies.store",
-    "theory": "bufsim.theory",
+_MODULES = {
+    "bufsim.errors": ("BufsimError", "InvalidTypeError", "InvalidValueError", "MissingExtraError", "NotLoweredError"),
+    "bufsim.model.arrivals": ("Bulk", "Bursty", "Deterministic", "Poisson", "Renewal"),
+    "bufsim.model.buffers": (
+        "Capacity",
+        "CollectAll",
+        "CollectQueues",
+        "Drain",
+        "DrainAll",
+        "DrainAtMost",
+        "FlushTime",
+        "JobBuffer",
+        "Storage",
+    ),
+    "bufsim.model.distributions": (
+        "Constant",
+        "Distribution",
+        "Exponential",
+        "Gamma",
+        "Geometric",
+        "LogNormal",
+        "Uniform",
+    ),
+    "bufsim.model.flush_policy": ("BufferView", "FlushPolicy"),
+    "bufsim.model.given": ("GivenFailures", "GivenTimes"),
+    "bufsim.model.policies": (
+        "FlushAfterAge",
+        "FlushAfterGap",
+        "FlushAt",
+        "FlushAtBytes",
+        "FlushAtSize",
+        "FlushCron",
+        "FlushEvery",
+        "FlushWhenIdle",
+        "NeverFlush",
+    ),
+    "bufsim.model.producers": ("Producer", "UniformKeys", "Zipf"),
+    "bufsim.model.reducers": ("KeepAll", "Merge", "SearchIndexReduce", "UniqueByKey"),
+    "bufsim.model.stops": ("Stops",),
+    "bufsim.model.time_varying": ("Sinusoid", "StepRate", "TimeVarying"),
+    "bufsim.model.traces": ("Trace",),
+    "bufsim.model.workers": ("Backoff", "PollingWorkers", "PushWorkers"),
+    "bufsim.simulation": ("Simulation",),
+    "bufsim.results.result": ("Result",),
+    "bufsim.scenario_files": ("load_scenario",),
+    "bufsim.studies.expressions": ("cost", "metric"),
+    "bufsim.studies.scenarios": ("policy_grid",),
+    "bufsim.studies.study": ("Study",),
+    "bufsim.studies.study_result": ("StudyResult",),
+    "bufsim.studies.store": ("salvage",),
 }
-"""Names that nobody needs to declare a simulation, and the module of each: imported when first asked for."""
+"""The public names by the module that has them, which is imported when one of them is first asked for."""
+_PLACES = {name: module for module, names in _MODULES.items() for name in names} | {"theory": "bufsim.theory"}
 
 
 def __getattr__(name: str) -> object:
     """Return a name that is imported when it is asked for."""
-    if name not in _LATE:
+    if name not in _PLACES:
         raise AttributeError(f"module 'bufsim' has no attribute {name!r}")
-    module = importlib.import_module(_LATE[name])
-    value: object = module if _LATE[name] == f"bufsim.{name}" else getattr(module, name)
+    module = importlib.import_module(_PLACES[name])
+    value: object = module if _PLACES[name] == f"bufsim.{name}" else getattr(module, name)
     globals()[name] = value
     return value
 

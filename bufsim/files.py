@@ -13,12 +13,13 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import pandas as pd
-
 from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LONGEST = 80
 DAMAGE = (
@@ -158,12 +159,16 @@ def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
     >>> list(without_formulas(pd.DataFrame({"buffer": ["=1+1", "a-b"]}))["buffer"])
     ["'=1+1", 'a-b']
     """
+    import pandas as pd
+
     texts = [name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name].dtype)]
     changed = {name: table[name].astype(object).map(_no_formula) for name in texts if _has_formula(table[name])}
     return table.assign(**changed) if changed else table
 
 
 def _has_formula(column: pd.Series[Any]) -> bool:
+    import pandas as pd
+
     values = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column.dropna().unique()
     return any(_no_formula(value) is not value for value in values)
 

@@ -165,6 +165,23 @@ def test_import_bufsim_loads_nothing_heavy() -> None:
     assert loaded.stdout.strip() == "[]"
 
 
+def test_the_help_of_the_command_line_needs_none_of_what_commands_need() -> None:
+    code = (
+        "import sys; from bufsim.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "finally: print(sorted({'numpy', 'pandas', 'matplotlib', 'bufsim.cli.run'} & set(sys.modules)))"
+    )
+
+    def loaded(*words: str) -> str:
+        told = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True).stdout
+        assert told.startswith("usage: bufsim")
+        return told.splitlines()[-1]
+
+    assert loaded("--help") == "[]"
+    # negative control: the help of a command has that command's options
+    assert loaded("run", "--help") == "['bufsim.cli.run', 'numpy', 'pandas']"
+
+
 def test_every_module_has_a_place() -> None:
     assert {wing(name) for name in MODULES} - {*WINGS, *OPEN_TO_ALL} == {"", "__main__"}
 

@@ -20,6 +20,11 @@ def test_a_star_import_gives_the_public_names_and_no_more() -> None:
     assert set(given) - {"__builtins__"} == set(NAMES)
 
 
+def test_a_name_that_there_is_not_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'bufsim' has no attribute 'Flush'"):
+        _ = bufsim.Flush
+
+
 def test_what_is_in_the_package_is_public_or_a_module() -> None:
     others = {name for name in vars(bufsim) if not name.startswith("_")} - set(NAMES)
     assert {name for name in others if not isinstance(getattr(bufsim, name), ModuleType)} == set()

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from bufsim import checks, formats, spelling
 from bufsim.cli import inputs
-from bufsim.cli.printing import DONE, FORMATS, Command, Console, Folder, columns
+from bufsim.cli.command import DONE, Command, Console
+from bufsim.cli.printing import FORMATS, Folder, columns
 from bufsim.engines.randomness import fresh_seed
 from bufsim.errors import InvalidValueError
 from bufsim.model.buffers import FlushTime
@@ -430,6 +431,4 @@ def _write(folder: Folder, result: StudyResult, comparisons: Comparisons, metric
     folder.table("replications", result.metrics(*metrics))
 
 
-COMMAND = Command(
-    "compare", "compare flush policies, and say how sure that is", _DESCRIPTION, _EXAMPLES, _add_options, _run
-)
+COMMAND = Command(_DESCRIPTION, _EXAMPLES, _add_options, _run)

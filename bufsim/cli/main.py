@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import sys
 import traceback
 from collections.abc import Sequence
 
-from bufsim.cli import compare, inputs, metrics, plan, run, verify
-from bufsim.cli.printing import INTERRUPTED, OWN_FAULT, WRONG_INPUT, Command, Parser, write
-from bufsim.engines.compilation import silent, telling
+from bufsim.cli.command import INTERRUPTED, OWN_FAULT, WRONG_INPUT, Command, Parser, write
 from bufsim.errors import BufsimError, message
-from bufsim.studies.estimates import UndefinedError
 
-COMMANDS: tuple[Command, ...] = (run.COMMAND, compare.COMMAND, plan.COMMAND, metrics.COMMAND, verify.COMMAND)
-"""All commands, in the order in which --help lists them. A new one is a module with a `Command`, and its name here."""
+COMMANDS = {
+    "run": "run a model once, and write tables and pictures",
+    "compare": "compare flush policies, and say how sure that is",
+    "plan": "choose a policy for a load, under limits, and write a report",
+    "metrics": "list what can be compared and limited",
+    "verify": "check on this machine what bufsim claims of itself",
+}
+"""All commands, and what each does, in the order in which --help lists them. A new one is a module with a `COMMAND`,
+and a line here; it is imported when it is called, since what it needs takes longer to load than to say what there is.
+"""
 
 _EXIT_CODES = """\
 exit codes:
@@ -35,13 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments : sequence of str, optional
         What stands behind ``bufsim`` on the command line; None takes it from there.
     """
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = _parser(words).parse_args(words)
     command: Command = options.command
     try:
         with _quiet(options.quiet):
             return command.run(options)
     except KeyboardInterrupt:
-        return _say(f"interrupted; {inputs.left(options)}", INTERRUPTED)
+        from bufsim.cli.inputs import left
+
+        return _say(f"interrupted; {left(options)}", INTERRUPTED)
     except Exception as error:
         if options.debug:
             write(sys.stderr, traceback.format_exc())
@@ -50,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _failed(error: Exception) -> int:
     """Say in one sentence why a command failed, and return its exit code."""
+    from bufsim.studies.estimates import UndefinedError
+
     if isinstance(error, UndefinedError):
         return _say(f"error: {error.text}", WRONG_INPUT)
     if isinstance(error, BufsimError):
@@ -64,7 +75,11 @@ def _failed(error: Exception) -> int:
 
 def _quiet(quiet: bool) -> contextlib.AbstractContextManager[None]:
     """Context in which the engine does not say that it compiles, if that is asked."""
-    return telling(silent) if quiet else contextlib.nullcontext()
+    if not quiet:
+        return contextlib.nullcontext()
+    from bufsim.engines.compilation import silent, telling
+
+    return telling(silent)
 
 
 def _say(text: str, code: int) -> int:
@@ -72,7 +87,8 @@ def _say(text: str, code: int) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser of all commands, with the options of the one that is called."""
     parser = Parser(
         prog="bufsim",
         description="Simulates job buffers, so that you can choose a flush policy with evidence.",
@@ -81,8 +97,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"bufsim {_version()}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add_to(commands)
+    called = next((word for word in words if word in COMMANDS), None)
+    for name, summary in COMMANDS.items():
+        own = commands.add_parser(name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter)
+        if name == called:
+            command: Command = importlib.import_module(f"bufsim.cli.{name}").COMMAND
+            command.add_to(own)
     return parser
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bufsim.cli.printing import DONE, Command, Console
+from bufsim.cli.command import DONE, Command, Console
 from bufsim.results.metrics import METRICS
 
 _DESCRIPTION = """\
@@ -35,6 +35,4 @@ def _run(options: argparse.Namespace) -> int:
     return DONE
 
 
-COMMAND = Command(
-    "metrics", "list what can be compared and limited", _DESCRIPTION, _EXAMPLES, _add_options, _run, without_seed=""
-)
+COMMAND = Command(_DESCRIPTION, _EXAMPLES, _add_options, _run, without_seed="")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bufsim.cli import inputs
-from bufsim.cli.printing import Command, Console
+from bufsim.cli.command import Command, Console
 from bufsim.errors import InvalidValueError, quoted
 from bufsim.report.draft import Source
 from bufsim.report.files import browser, write_pdf, write_report
@@ -155,6 +155,4 @@ def _filled(sentence: str) -> str:
     return textwrap.fill(whole, 110, subsequent_indent=f"{indent}  ").replace(_KEPT, " ")
 
 
-COMMAND = Command(
-    "plan", "choose a policy for a load, under limits, and write a report", _DESCRIPTION, _EXAMPLES, _add_options, _run
-)
+COMMAND = Command(_DESCRIPTION, _EXAMPLES, _add_options, _run)

@@ -12,7 +12,8 @@ import numpy as np
 
 from bufsim.backtest import Backtest, backtest
 from bufsim.cli import inputs, printing
-from bufsim.cli.printing import DONE, FORMATS, Command, Console, Folder
+from bufsim.cli.command import DONE, Command, Console
+from bufsim.cli.printing import FORMATS, Folder
 from bufsim.engines.randomness import fresh_seed
 from bufsim.files import file_name
 from bufsim.plots.style import need_matplotlib
@@ -138,4 +139,4 @@ def _tell_runs(console: Console, folder: Folder, results: dict[str, Result]) -> 
     return {"engine": result.engine, "runs": metrics.to_dict(), "warnings": warnings}
 
 
-COMMAND = Command("run", "run a model once, and write tables and pictures", _DESCRIPTION, _EXAMPLES, _add_options, _run)
+COMMAND = Command(_DESCRIPTION, _EXAMPLES, _add_options, _run)

@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import textwrap
 
-from bufsim.cli.printing import DONE, NOTHING_QUALIFIES, Command, Console
+from bufsim.cli.command import DONE, NOTHING_QUALIFIES, Command, Console
 from bufsim.verification.claims import CLAIMS
 from bufsim.verification.findings import Extent, Finding
 
@@ -48,12 +48,4 @@ def line(finding: Finding) -> str:
     return textwrap.fill(finding.checked, _WIDTH, initial_indent=head, subsequent_indent=" " * len(head))
 
 
-COMMAND = Command(
-    "verify",
-    "check on this machine what bufsim claims of itself",
-    _DESCRIPTION,
-    _EXAMPLES,
-    _add_options,
-    _run,
-    without_seed="it is 1",
-)
+COMMAND = Command(_DESCRIPTION, _EXAMPLES, _add_options, _run, without_seed="it is 1")

@@ -8,20 +8,24 @@ import math
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import KW_ONLY, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from bufsim.checks import NBytes, Seconds, positive
 from bufsim.declared import OptionalDuration, OptionalPeriod, Positive, Wide, default, instance, settle, value
 from bufsim.errors import InvalidValueError, quoted
 from bufsim.files import as_path
 from bufsim.formats import duration
-from bufsim.model import trace_reading
+from bufsim.model import trace_columns
 from bufsim.model.arrivals import Arrivals, Bulk, before
 from bufsim.model.distributions import BLOCK, FloatArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bufsim.model import trace_reading
 
 IntArray = npt.NDArray[np.int64]
 Keep = Literal["pattern", "independent"]
@@ -31,7 +35,7 @@ SHIFT = 60.0
 
 
 def _times(name: str, given: object) -> FloatArray:
-    return trace_reading.times(given)
+    return trace_columns.times(given)
 
 
 @value(eq=False)
@@ -90,14 +94,14 @@ class Trace(Arrivals):
                 f"got {quoted(self.length)}"
             )
         for name, checked in (
-            ("keys", trace_reading.keys),
-            ("nbytes", trace_reading.nbytes),
-            ("queues", trace_reading.queues),
+            ("keys", trace_columns.keys),
+            ("nbytes", trace_columns.nbytes),
+            ("queues", trace_columns.queues),
             ("data", tuple),
         ):
             given = getattr(self, name)
             if given is not None:
-                settle(self, **{name: checked(trace_reading.column(name, given, len(self.times)))})
+                settle(self, **{name: checked(trace_columns.column(name, given, len(self.times)))})
 
     @classmethod
     def from_frame(
@@ -144,6 +148,8 @@ class Trace(Arrivals):
         >>> Trace.from_frame(pd.DataFrame({"t": [1500, 2500], "id": [7, 7]}), time="t", unit="ms", key="id")
         Trace(<2 times, 1.5 .. 2.5 s, with keys>)
         """
+        from bufsim.model import trace_reading
+
         table = trace_reading.from_frame(df)
         return cls._from_table(
             table, time, unit, key, nbytes, queue, origin, {"keep": keep, "shift": shift, "length": length}
@@ -178,6 +184,8 @@ class Trace(Arrivals):
         InvalidValueError
             As `from_frame`; for a CSV file the message also says on which line.
         """
+        from bufsim.model import trace_reading
+
         table = trace_reading.from_file(as_path(path))
         return cls._from_table(
             table, time, unit, key, nbytes, queue, origin, {"keep": keep, "shift": shift, "length": length}
@@ -195,6 +203,8 @@ class Trace(Arrivals):
         origin: Any,
         scaling: dict[str, Any],
     ) -> Trace:
+        from bufsim.model import trace_reading
+
         return cls(
             trace_reading.seconds(table, time, unit, origin),
             keys=None if key is None else table.column(key).tolist(),

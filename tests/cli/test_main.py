@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 
 from bufsim.cli import main, metrics
-from bufsim.cli.printing import Command, write
+from bufsim.cli.command import Command, write
 
 SMALL = ["run", "--arrivals", "poisson:80", "--policy", "size(200) | age(30s)", "--until", "1min", "--seed", "1"]
-# the function of that name hides the module
-COMMANDS_IN = "bufsim.cli.main"
 Printed = pytest.CaptureFixture[str]
 
 
@@ -69,7 +67,7 @@ def failing(error: Exception) -> Command:
     def run(options: object) -> int:
         raise error
 
-    return Command("metrics", "", "", "", metrics.COMMAND.add_options, run, without_seed="")
+    return Command("", "", metrics.COMMAND.add_options, run, without_seed="")
 
 
 @pytest.mark.parametrize(
@@ -78,7 +76,7 @@ def failing(error: Exception) -> Command:
 def test_a_fault_of_its_own_is_one_sentence_and_exit_code_3(
     error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: Printed
 ) -> None:
-    monkeypatch.setattr(sys.modules[COMMANDS_IN], "COMMANDS", (failing(error),))
+    monkeypatch.setattr(metrics, "COMMAND", failing(error))
     assert main(["metrics"]) == 3
     told = capsys.readouterr().err
     assert told.startswith(f"bufsim: a fault of bufsim's own, {type(error).__name__}: ")
@@ -89,7 +87,7 @@ def test_a_fault_of_its_own_is_one_sentence_and_exit_code_3(
 
 
 def test_too_little_memory_is_the_inputs_fault(monkeypatch: pytest.MonkeyPatch, capsys: Printed) -> None:
-    monkeypatch.setattr(sys.modules[COMMANDS_IN], "COMMANDS", (failing(MemoryError()),))
+    monkeypatch.setattr(metrics, "COMMAND", failing(MemoryError()))
     assert main(["metrics"]) == 2
     assert "needs more memory than there is" in capsys.readouterr().err
 
