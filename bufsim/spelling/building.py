@@ -112,9 +112,10 @@ class _Builder:
     def _plain(self, name: str, role: Role, node: Node) -> object:
         value = node.value if isinstance(node, Literal) else node
         if not role.plain or isinstance(value, Node):
-            words = ", ".join(role.words)
+            one_of = f", one of {', '.join(role.words)}" if len(role.words) > 1 else ""
             text = "a list" if isinstance(value, Node) else quoted(value)
-            raise InvalidTypeError(f"{name} must be {_a(role.what)}, one of {words}, got {text}{node.where}")
+            way_out = f"; write for example {role.example!r}" if role.example else ""
+            raise InvalidTypeError(f"{name} must be {_a(role.what)}{one_of}, got {text}{node.where}{way_out}")
         with naming(name, node.where):
             return _measured(name, role, value, self.base)
 
@@ -191,6 +192,9 @@ def _measured(name: str, role: Role, value: object, base: Path) -> object:
 
 
 def _a(what: str) -> str:
+    """What is due, with its article: "an arrival process", "workers"."""
+    if what.split()[0].endswith("s"):
+        return what
     return f"{'an' if what[0] in 'aeiou' else 'a'} {what}"
 
 

@@ -155,6 +155,8 @@ class Role:
         Whether a TOML text is a name, and not words to be read.
     path : bool
         Whether a text is the path of a file.
+    example : str
+        How one is written, for the message that refuses a plain value.
     """
 
     what: str
@@ -164,6 +166,7 @@ class Role:
     plain: bool = False
     names: bool = False
     path: bool = False
+    example: str = ""
 
     @cached_property
     def known(self) -> Mapping[str, Word]:
@@ -249,19 +252,21 @@ ROLES: dict[str, Role] = {
     "bytes": Role("size", measure="bytes", plain=True),
     "flag": Role("flag", plain=True),
     "path": Role("path of a file", plain=True, path=True),
-    "policy": Role("flush policy", _POLICIES),
+    "policy": Role("flush policy", _POLICIES, example="size(200) | age(30s)"),
     "moment": Role("datetime", {"datetime.datetime": Word(datetime, {"tzinfo": "zone"})}, plain=True, names=True),
-    "zone": Role("time zone", _ZONES),
-    "offset": Role("offset from UTC", {"datetime.timedelta": Word(timedelta)}),
-    "arrivals": Role("arrival process", _ARRIVALS),
-    "rate": Role("rate", _RATES),
+    "zone": Role("time zone", _ZONES, example="datetime.timezone.utc"),
+    "offset": Role(
+        "offset from UTC", {"datetime.timedelta": Word(timedelta)}, example="datetime.timedelta(seconds=3600)"
+    ),
+    "arrivals": Role("arrival process", _ARRIVALS, example="poisson(80)"),
+    "rate": Role("rate", _RATES, example="sinusoid(60, 20, 24h)"),
     "times": Role("distribution of times", _TIMES, measure="seconds", plain=True),
     "sizes": Role("distribution of sizes", _SIZES, measure="bytes", plain=True),
     "counts": Role("distribution of numbers", _distributions("counts", "plain"), plain=True),
     "service": Role("service time", _TIMES | _GIVEN, measure="seconds", plain=True),
     "given_times": Role("distribution of times", _TIMES | _GIVEN, measure="seconds", plain=True),
     "failure": Role("probability", {"given": Word(GivenFailures, {"failures": "flag"}, gathers=True)}, plain=True),
-    "keys": Role("law of keys", {"zipf": Word(Zipf), "uniform": Word(UniformKeys)}),
+    "keys": Role("law of keys", {"zipf": Word(Zipf), "uniform": Word(UniformKeys)}, example="zipf(9000, 0.9)"),
     "collect": Role(
         "collect", {"all": Word(CollectAll), "queues": Word(CollectQueues, gathers=True)}, plain=True, names=True
     ),
@@ -273,13 +278,17 @@ ROLES: dict[str, Role] = {
             "merge": Word(Merge),
             "search_index": Word(SearchIndexReduce),
         },
+        example="unique_by_key",
     ),
     "ported": Role(
         "ported buffer",
         {"search_index": Word(vendure.SearchIndexJobBuffer), "collections": Word(vendure.CollectionJobBuffer)},
+        example="search_index",
     ),
-    "drain": Role("drain", {"all": Word(DrainAll), "at_most": Word(DrainAtMost)}, table="at_most"),
-    "capacity": Role("capacity", {"capacity": Word(Capacity)}, table="capacity"),
+    "drain": Role(
+        "drain", {"all": Word(DrainAll), "at_most": Word(DrainAtMost)}, table="at_most", example="at_most(100)"
+    ),
+    "capacity": Role("capacity", {"capacity": Word(Capacity)}, table="capacity", example="capacity(500)"),
     "flush_time": Role(
         "flush time",
         {"flush_time": Word(FlushTime, {"fixed": "given_times"}), **_TIMES},
@@ -287,7 +296,11 @@ ROLES: dict[str, Role] = {
         measure="seconds",
         plain=True,
     ),
-    "workers": Role("workers", {"push": Word(PushWorkers, _WORKERS), "polling": Word(PollingWorkers, _WORKERS)}),
+    "workers": Role(
+        "workers",
+        {"push": Word(PushWorkers, _WORKERS), "polling": Word(PollingWorkers, _WORKERS)},
+        example="push(4)",
+    ),
     "backoff": Role("back-off", {"backoff": Word(Backoff)}, table="backoff", measure="seconds", plain=True),
     "storage": Role(
         "storage",
@@ -297,7 +310,10 @@ ROLES: dict[str, Role] = {
             "durable": Word(durable),
         },
         table="storage",
+        example="durable",
     ),
-    "strategy": Role("storage strategy", _STORAGE_STRATEGIES),
-    "stops": Role("stops", {"stops": Word(Stops, {"at": "seconds"})}, table="stops"),
+    "strategy": Role("storage strategy", _STORAGE_STRATEGIES, example="in_memory"),
+    "stops": Role(
+        "stops", {"stops": Word(Stops, {"at": "seconds"})}, table="stops", example="stops(mean_time_between=24h)"
+    ),
 }

@@ -12,6 +12,7 @@ import bufsim as bs
 from bufsim import spelling
 from bufsim.errors import InvalidTypeError, InvalidValueError
 from bufsim.model.distributions import Scaled
+from bufsim.spelling.words import ROLES
 
 BERLIN = ZoneInfo("Europe/Berlin")
 POLICIES = {
@@ -175,6 +176,24 @@ def test_a_wrong_policy_says_where_and_what_is_known(text: str, message: str) ->
 def test_a_policy_must_be_a_text() -> None:
     with pytest.raises(InvalidTypeError, match=r"policy must be a flush policy, one of size, bytes, .*, got 5"):
         spelling.policy(5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", [name for name, role in ROLES.items() if role.words and not role.plain])
+def test_a_number_where_none_will_do_is_refused_with_what_will(name: str) -> None:
+    example = ROLES[name].example
+    with pytest.raises(InvalidTypeError, match=rf", got 500; write for example {re.escape(repr(example))}$"):
+        spelling.build(name, 500, name="it")
+    assert spelling.build(name, example, name="it") is not None
+
+
+def test_what_a_number_stands_for_is_named_without_a_list_of_one() -> None:
+    wrong = {
+        "capacity": "it must be a capacity, got 500; write for example 'capacity(500)'",
+        "workers": "it must be workers, one of push, polling, got 500; write for example 'push(4)'",
+    }
+    for name, message in wrong.items():
+        with pytest.raises(InvalidTypeError, match=re.escape(message)):
+            spelling.build(name, 500, name="it")
 
 
 ARRIVALS = {
