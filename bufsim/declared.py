@@ -24,6 +24,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable
+from types import FunctionType
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -142,7 +143,7 @@ def instance(kind: Any, what: str) -> Rule:
 def call(made: Any) -> str:
     """Return the call that makes a dataclass: arguments without a default by position, the others by name.
 
-    Arguments that have their default are left out.
+    Arguments that have their default are left out. Classes and functions are written by their names.
     """
     parts = []
     for field in dataclasses.fields(made):
@@ -150,10 +151,17 @@ def call(made: Any) -> str:
             continue
         held = getattr(made, field.name)
         if field.default is dataclasses.MISSING and not field.kw_only:
-            parts.append(repr(held))
+            parts.append(_code(held))
         elif held != field.default or field.default is dataclasses.MISSING:
-            parts.append(f"{field.name}={held!r}")
+            parts.append(f"{field.name}={_code(held)}")
     return f"{type(made).__name__}({', '.join(parts)})"
+
+
+def _code(held: object) -> str:
+    # a lambda has no name, nor has what is made within a function one that is known outside
+    if isinstance(held, type | FunctionType) and "<" not in held.__qualname__:
+        return held.__qualname__
+    return repr(held)
 
 
 def _duration(name: str, given: object) -> float:

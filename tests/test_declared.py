@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields, replace
 from typing import Annotated, Literal
 
@@ -68,6 +69,22 @@ def test_a_value_is_frozen_slotted_hashable_and_compared_by_its_fields() -> None
     assert not hasattr(one, "__dict__")
     with pytest.raises(FrozenInstanceError):
         one.length = 3.0  # type: ignore[misc]
+
+
+def test_a_class_and_a_function_are_written_by_their_names() -> None:
+    @value
+    class Holder(Value):
+        make: Callable[..., object]
+        other: Callable[..., object] = dict
+
+    for make in (list, Shelf, _pair):
+        assert repr(Holder(make)) == f"Holder({make.__name__})"
+        assert eval(repr(Holder(make)), {"Holder": Holder, **globals()}) == Holder(make)
+        assert eval(repr(Holder(dict, make)), {"Holder": Holder, **globals()}) == Holder(dict, make)
+        assert repr(Holder(dict, make)) == f"Holder(dict, other={make.__name__})"
+    # what has no name to be found by is shown as Python does
+    for make in (lambda: None, Holder):
+        assert repr(Holder(make)) == f"Holder({make!r})"
 
 
 def test_a_value_survives_pickling_copying_and_replacing_and_its_repr_evaluates() -> None:
