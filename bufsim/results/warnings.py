@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import numpy as np
 
 from bufsim.formats import duration, number, percent
 from bufsim.model.arrivals import Arrivals, Deterministic
-from bufsim.model.buffers import JobBuffer
+from bufsim.model.buffers import JobBuffer, Storage
 from bufsim.model.declaration import Declaration
 from bufsim.model.flush_policy import BufferView
 from bufsim.model.policies import NeverFlush
@@ -40,7 +41,8 @@ def sentences(simulation: Declaration, tally: Tally) -> list[str]:
     more work comes to a queue than its workers can do. "large job": a reduced job whose items take `LONG_SERVICE` or
     more, or, when items take no time, at least `MANY_ITEMS` of them. "no jobs": a producer made none, or none did.
     "arrivals begin late" and "arrivals end": for more than `EMPTY` of what is counted no job can come. "copies crowd":
-    a recording is scaled by copies that lie farther before their jobs than it is long.
+    a recording is scaled by copies that lie farther before their jobs than it is long. "unused storage": that of the
+    simulation, where each buffer has one of its own.
     """
     warnings: list[str] = []
     for buffer in simulation.buffers:
@@ -50,8 +52,17 @@ def sentences(simulation: Declaration, tally: Tally) -> list[str]:
         if workers is not None:
             warnings.extend(_unstable(name, workers, queue, tally))
             warnings.extend(_large_job(name, workers, queue))
-    shifted = _shifted_too_far(simulation)
-    return [*warnings, *_no_jobs(simulation, tally), *_without_arrivals(simulation, tally), *shifted]
+    warnings += [*_no_jobs(simulation, tally), *_without_arrivals(simulation, tally)]
+    return [*warnings, *_shifted_too_far(simulation), *_unused_storage(simulation)]
+
+
+def _unused_storage(simulation: Declaration) -> Iterator[str]:
+    """Yield that the simulation's storage holds no jobs, unless it is the default."""
+    if simulation.storage != Storage() and all(buffer.storage is not None for buffer in simulation.buffers):
+        yield (
+            f"unused storage: {simulation.storage!r} of the simulation holds no jobs, since each buffer has a storage "
+            "of its own. Leave it out, or leave out those of the buffers that shall lie in it."
+        )
 
 
 def _shifted_too_far(simulation: Declaration) -> Iterator[str]:
@@ -175,4 +186,7 @@ def _longest_gap(arrivals: Arrivals) -> float:
 
 def _time(seconds: float) -> str:
     """A moment in words; one of a clock that counts from long ago in full."""
+    if seconds < sys.float_info.min:
+        # the double next to 0: a recording whose jobs are all at 0 ends there
+        return "0 s"
     return duration(seconds) if seconds < _LONG_AGO else f"{seconds:.15g} s"

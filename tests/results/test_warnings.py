@@ -21,6 +21,7 @@ from bufsim import (
     PushWorkers,
     Simulation,
     StepRate,
+    Storage,
     TimeVarying,
     Trace,
 )
@@ -222,3 +223,26 @@ def test_copies_that_may_lie_farther_back_than_the_recording_is_long_are_warned_
     assert warned("59s", 2) == warned("2min", 1) == warned(None, 2) == []
     assert "which is longer than the recording of 1 min" in Trace([1.0], shift="2min", length="1min").scaling
     assert "longer than the recording" not in Trace([1.0], shift="10s", length="1min").scaling
+
+
+def test_a_recording_whose_jobs_are_all_at_0_ends_at_0():
+    log = Producer("log", Trace([0.0, 0.0]))
+    (text,) = timed(log, FlushAtSize(1), until=5.0).run(seed=1).warnings()
+    assert text.startswith("arrivals end: none can come after 0 s, and the run goes on to 5 s: that is 100 %")
+
+
+@pytest.mark.parametrize("record", ["all", "flushes", "summary"])
+def test_a_storage_of_the_simulation_that_no_buffer_uses_is_named(record):
+    def warned(shared, *own):
+        buffers = [JobBuffer(f"b{i}", policy=FlushEvery(1.0), storage=storage) for i, storage in enumerate(own)]
+        model = Simulation(producers=[Producer("p", Poisson(9.0))], buffers=buffers, until=9.0, storage=shared)
+        return model.run(seed=1, record=record).warnings()
+
+    durable, volatile = Storage(durable=True), Storage()
+    (text,) = warned(durable, volatile, volatile)
+    assert text == (
+        "unused storage: Storage(durable=True) of the simulation holds no jobs, since each buffer has a storage of its "
+        "own. Leave it out, or leave out those of the buffers that shall lie in it."
+    )
+    # negative controls: one buffer lies in it, and the one that nobody has given
+    assert warned(durable, volatile, None) == warned(volatile, durable, durable) == []
