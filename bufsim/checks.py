@@ -5,14 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bufsim import memory
 from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
+from bufsim.formats import nbytes as in_bytes
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -37,6 +40,10 @@ DEEPEST = 50
 """So deep may policies, brackets and tables lie within each other."""
 MOST_PARTS = 1_000
 """Of so many parts a policy is made at most."""
+_MOST_VALUES = 2**38
+"""So many values has a sequence at most, also where the system does not say how much memory it has."""
+_BYTES_OF_AN_OBJECT = 32
+"""So many bytes takes a number of Python in a list, at least."""
 
 
 def finite(name: str, value: object) -> float:
@@ -120,10 +127,40 @@ def unique(name: str, values: Iterable[str], *, way_out: str = "rename one") -> 
         seen.add(value)
 
 
+def fits(name: str, values: object, *, each: int = _BYTES_OF_AN_OBJECT) -> None:
+    """Raise if memory cannot hold what a sequence yields, such as a range, at so many bytes each."""
+    try:
+        count: float = len(values)  # type: ignore[arg-type]  # an iterator does not say how many it yields
+    except TypeError:
+        return
+    except OverflowError:
+        count = math.inf
+    room = memory.physical()
+    if count > min(_MOST_VALUES, room / each):
+        held = f"the {in_bytes(room)} of memory of this machine" if room < math.inf else "memory"
+        values_in_words = f"{count:,.0f}" if count < math.inf else f"more than {sys.maxsize:,}"
+        raise InvalidValueError(f"{name} must fit into {held}, got {values_in_words} values; give fewer")
+
+
+def several(name: str, value: object, *, kind: str) -> tuple[Any, ...]:
+    """Return the members of a list; `kind` says of what it is one."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise InvalidTypeError(f"{name} must be {kind}, got {quoted(value)}; write [{quoted(value)}]")
+    fits(name, value)
+    return tuple(value)
+
+
+def several_seconds(name: str, value: object, *, kind: str) -> tuple[float, ...]:
+    """Return the members of a list as seconds, >= 0."""
+    given = several(name, value, kind=kind)
+    return tuple(not_negative(f"{name}[{i}]", seconds(f"{name}[{i}]", member)) for i, member in enumerate(given))
+
+
 def names(name: str, value: object, *, kind: str = "a list of names", way_out: str) -> tuple[str, ...]:
     """Return one name, or several that differ, as a tuple; `way_out` says what to do where there is none."""
     if not isinstance(value, Iterable):
         raise InvalidTypeError(f"{name} must be {kind}, got {quoted(value)}")
+    fits(name, value)
     given = (value,) if isinstance(value, str) else tuple(value)
     if not given:
         raise InvalidValueError(f"{name} must not be empty; {way_out}")
@@ -167,6 +204,7 @@ def _is_no_time(value: object) -> bool:
 
 def all_seconds(name: str, values: object) -> object:
     """Return a sequence with texts or timedeltas in it in seconds; anything else as it is, to be checked."""
+    fits(name, values, each=_BYTES_OF_AN_OBJECT if isinstance(values, range) else 8)
     try:
         column = np.asarray(values)
     except ValueError:

@@ -3,9 +3,11 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bufsim import checks
+from bufsim import (
+    CollectQueues,
+    FlushAt,
+    GivenFailures,
+    GivenTimes,
+    Simulation,
+    StepRate,
+    Stops,
+    Trace,
+    checks,
+    memory,
+)
 from bufsim.errors import InvalidTypeError, InvalidValueError
 
 
@@ -301,3 +314,48 @@ def test_what_is_written_as_zero_is_zero() -> None:
 def test_half_a_letter_is_no_text() -> None:
     with pytest.raises(InvalidValueError, match=r"id must be text that UTF-8 can hold, got 'a\\ud800'"):
         checks.text("id", "a\ud800")
+
+
+# --- many values ------------------------------------------------------------------------------------------------------
+
+MANY: dict[str, Callable[[Any], object]] = {
+    "times": Trace,
+    "keys": lambda many: Trace([1.0], keys=many),
+    "nbytes": lambda many: Trace([1.0], nbytes=many),
+    "times of flushes": FlushAt,
+    "at": lambda many: Stops(at=many),
+    "edges": lambda many: StepRate(many, [1.0]),
+    "rates": lambda many: StepRate([0.0, 1.0], many),
+    "given times": GivenTimes,
+    "given failures": GivenFailures,
+    "queues": CollectQueues,
+    "producers": lambda many: Simulation(producers=many, buffers=[], until=1.0),
+}
+
+
+@pytest.mark.parametrize("name", MANY)
+@pytest.mark.parametrize(("many", "count"), [(range(10**18), 10**18), (range(10**20), sys.maxsize)])
+def test_more_values_than_memory_holds_are_refused_before_they_are_counted_out(
+    name: str, many: range, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "physical", lambda: 16e9)
+    with pytest.raises(InvalidValueError) as raised:
+        MANY[name](many)
+    more = "more than " if count == sys.maxsize else ""
+    message = f" must fit into the 16 GB of memory of this machine, got {more}{count:,} values; give fewer"
+    assert str(raised.value) == name.removesuffix(" of flushes") + message
+
+
+def test_how_many_values_fit_is_known_by_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "physical", lambda: 320.0)
+    checks.fits("times", range(10))
+    with pytest.raises(InvalidValueError, match="got 11 values"):
+        checks.fits("times", range(11))
+    checks.fits("times", range(320), each=1)
+    # what does not say how many it yields, as an iterator does
+    checks.fits("times", iter(range(11)))
+    # a system that does not say what it has
+    monkeypatch.setattr(memory, "physical", lambda: math.inf)
+    checks.fits("times", range(11))
+    with pytest.raises(InvalidValueError, match=f"times must fit into memory, got {10**18:,} values; give fewer"):
+        checks.fits("times", range(10**18))

@@ -24,6 +24,7 @@ _SMALLEST_TICK = 2.0**-50
 
 def _some(kind: Any, example: str) -> Rule:
     def rule(name: str, given: object) -> tuple[object, ...]:
+        checks.fits(name, given)
         members = (given,) if isinstance(given, kind) else tuple(given) if isinstance(given, Iterable) else None
         if members is None or not all(isinstance(member, kind) for member in members):
             raise InvalidTypeError(f"{name} must be a list such as [{example}], got {quoted(given)}")

@@ -38,6 +38,7 @@ def _times(name: str, given: Any) -> np.ndarray:
 
 
 def _failures(name: str, given: Any) -> np.ndarray:
+    checks.fits(f"given {name}", given, each=1)
     try:
         failures = np.array(given)
     except ValueError:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from bufsim import checks, formats
 from bufsim.checks import Seconds
 from bufsim.declared import Count, Duration, Period, Size, Text, Wide, default, instance, value
-from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
+from bufsim.errors import InvalidValueError, quoted
 from bufsim.model import rules
 from bufsim.model.flush_policy import BufferView, FlushPolicy
 
@@ -338,11 +338,7 @@ class FlushEvery(FlushPolicy):
 
 
 def _increasing(name: str, given: object) -> tuple[float, ...]:
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise InvalidTypeError(f"{name} must be a list of numbers, got {quoted(given)}; write [{quoted(given)}]")
-    times = tuple(
-        checks.not_negative(f"{name}[{i}]", checks.seconds(f"{name}[{i}]", time)) for i, time in enumerate(given)
-    )
+    times = checks.several_seconds(name, given, kind="a list of numbers")
     if not times:
         raise InvalidValueError(f"{name} must not be empty; a buffer that is never flushed takes NeverFlush()")
     for i in range(1, len(times)):

@@ -7,15 +7,13 @@ from typing import Annotated
 
 import numpy as np
 
-from bufsim.checks import Seconds, not_negative, seconds
+from bufsim.checks import Seconds, several_seconds
 from bufsim.declared import Duration, OptionalPeriod, Value, Wide, default, either, value
-from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
+from bufsim.errors import InvalidValueError
 
 
 def _times(name: str, given: object) -> tuple[float, ...]:
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise InvalidTypeError(f"{name} must be a list of times, got {quoted(given)}; write [{quoted(given)}]")
-    times = tuple(not_negative(f"{name}[{i}]", seconds(f"{name}[{i}]", time)) for i, time in enumerate(given))
+    times = several_seconds(name, given, kind="a list of times")
     if not times:
         raise InvalidValueError(f"{name} must not be empty; a server that never stops has stops=None")
     return times

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
-from bufsim.checks import Seconds, not_negative, positive, seconds
+from bufsim.checks import Seconds, not_negative, positive, several, several_seconds
 from bufsim.declared import NotNegative, Period, Positive, Rule, Value, Wide, value
 from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.model.arrivals import Arrivals, accumulate, before
@@ -83,20 +83,13 @@ class Sinusoid(Rate):
         return Sinusoid(self.mean * factor, self.amplitude * factor, self.period)
 
 
-def _several(name: str, given: object) -> Sequence[Any]:
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise InvalidTypeError(f"{name} must be a list of numbers, got {quoted(given)}; write [{quoted(given)}]")
-    return tuple(given)
-
-
 def _edges(name: str, given: Sequence[Seconds]) -> tuple[float, ...]:
-    return tuple(
-        not_negative(f"{name}[{i}]", seconds(f"{name}[{i}]", edge)) for i, edge in enumerate(_several(name, given))
-    )
+    return several_seconds(name, given, kind="a list of numbers")
 
 
 def _rates(name: str, given: Sequence[float]) -> tuple[float, ...]:
-    return tuple(not_negative(f"{name}[{i}]", rate) for i, rate in enumerate(_several(name, given)))
+    rates = several(name, given, kind="a list of numbers")
+    return tuple(not_negative(f"{name}[{i}]", rate) for i, rate in enumerate(rates))
 
 
 @value

@@ -44,6 +44,7 @@ def column(name: str, values: Sequence[Any] | npt.NDArray[Any], n: int) -> tuple
     """Return one value a job as a tuple of Python's own objects."""
     if isinstance(values, str | type) or not hasattr(values, "__len__"):
         raise InvalidTypeError(f"{name} must be a sequence with one value a job, got {_listed(values)}")
+    checks.fits(name, values, each=8)
     if len(values) != n:
         raise InvalidValueError(f"{name} must have one value a job, got {len(values)} values for {n} times")
     return tuple(values.tolist() if hasattr(values, "tolist") else values)
