@@ -140,7 +140,10 @@ def add_study_options(parser: argparse.ArgumentParser) -> None:
         "--store", type=Path, metavar="FILE", help="keep each finished replication there, and go on from it next time"
     )
     running.add_argument(
-        "--engine", choices=ENGINES, default="auto", help="all give the same (default: auto, the fastest that can)"
+        "--engine",
+        choices=ENGINES,
+        default="auto",
+        help="both count the same, and sums of seconds agree to 12 digits (default: auto, the fastest that can)",
     )
 
 
