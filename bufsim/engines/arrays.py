@@ -176,7 +176,7 @@ def recording_state(lowered: Lowered, jobs: Jobs) -> State:
         rows=RowWindow(memory.empty((4, copies), np.int64), memory.empty(copies), memory.empty((2, copies), np.int16)),
         sizes=_room_for_sizes(run, len(buffers), 2 * copies + drops + stops + 1),
         flushes=_flushes(copies),
-        tasks=_room_for_tasks(copies),
+        tasks=_room_for_tasks(copies * int(buffers["readers"].max())),
         positions=copies,
         tally=no_tally(),
     )

@@ -57,6 +57,8 @@ class BufferCounts:
         Of those that ended: the sum of batch sizes; sum and maximum of reduced sizes.
     flush_time, longest_flush : float
         Of those that ended: sum and maximum of end − start, s.
+    repeated : int
+        Of those that ended: jobs that further servers had read too, and handed over again, once for each of them.
     empty_ticks : int
         Ticks of the policy in the window that found the buffer empty, see `bufsim.results.empty_ticks`.
     """
@@ -76,6 +78,7 @@ class BufferCounts:
     largest_reduced: Largest
     flush_time: Seconds
     longest_flush: Longest
+    repeated: Count
     empty_ticks: Count
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
@@ -58,10 +58,10 @@ class Program:
         span = (first, len(self.times)) if operation.times else (operation.whole, 0)
         self.rows.append((operation.rule, operation.seconds, operation.phase, *span, cause))
 
-    def ticks(self, policy: FlushPolicy) -> tuple[int, int]:
-        """Append the tick rules of a policy, each once; return where they begin and end."""
+    def ticks(self, operations: Iterable[rules.Operation]) -> tuple[int, int]:
+        """Append tick rules, each once; return where they begin and end."""
         first = len(self.rows)
-        for operation in dict.fromkeys(policy.ticks(self._until)):
+        for operation in dict.fromkeys(operations):
             self.append(operation, -1)
         return first, len(self.rows)
 
@@ -215,7 +215,10 @@ def _buffer(
     first = len(program.rows)
     program.add(buffer.policy)
     last = len(program.rows)
-    ticks = program.ticks(buffer.policy)
+    ticks = program.ticks(buffer.policy.ticks(simulation.until))
+    storage = simulation.storage_of(buffer)
+    callers = _callers(buffer.policy, simulation.until) if storage.read_delete_window > 0.0 else []
+    calls = program.ticks(callers)
     leaves = list(buffer.policy.leaves())
     sizes, steps = (
         lists.add(sorted({leaf.steps[field] for leaf in leaves if field in leaf.steps})) for field in ("size", "nbytes")
@@ -223,7 +226,6 @@ def _buffer(
     drain = buffer.drain if isinstance(buffer.drain, drains.DrainAtMost) else None
     capacity = buffer.capacity
     fixed = buffer.flush_time.fixed
-    storage = simulation.storage_of(buffer)
     return {
         "program_first": first,
         "program_last": last,
@@ -244,6 +246,10 @@ def _buffer(
         "fixed": fixed.value if isinstance(fixed, Constant) else np.nan,
         "per_job": buffer.flush_time.per_job,
         "window": storage.read_delete_window,
+        "calls_first": calls[0],
+        "calls_last": calls[1],
+        "calls_spacing": rules.spacing_of_calls(callers, storage.read_delete_window),
+        "readers": storage.readers,
         "durable": storage.durable,
         "reduce": _REDUCES[type(buffer.reduce)],  # type: ignore[index]  # checked
         "last_flush_start": -rules.INF,
@@ -253,6 +259,11 @@ def _buffer(
         "race_end": -rules.INF,
         "vacant": True,
     }
+
+
+def _callers(policy: FlushPolicy, until: float) -> list[rules.Operation]:
+    """Return the rules at whose ticks a flush is called whatever the buffer holds."""
+    return [cast("rules.Operation", leaf.lowered(until)) for leaf in policy.called_when_empty()]
 
 
 def _queue(simulation: declaration.Declaration, queue: str, lists: Lists, stops: bool) -> dict[str, Any]:

@@ -65,6 +65,12 @@ class BufferState:
         self.last_flush_start = -rules.INF
         self.last_flush_end = -rules.INF
         self.flushing = False
+        # flushes that are called while the buffer is empty: by which leaves, and from when on the next
+        self._callers = tuple(self.policy.called_when_empty()) if self.storage.read_delete_window > 0.0 else ()
+        self._spacing = rules.spacing_of_calls(
+            [leaf.lowered(model.simulation.until) for leaf in self._callers], self.storage.read_delete_window
+        )
+        self._next_call = 0.0
         self._race_end = -rules.INF
         self._flush = -1
         self._flush_rows: list[int] = []
@@ -128,7 +134,7 @@ class BufferState:
         """Store a job that has arrived, or lose it; return whether the policy is to be asked."""
         now = self.env._now
         self._rings = 0
-        if self.flushing and now < self._race_end:
+        if now < self._race_end or (self._callers and not self.rows and not self.flushing and self._is_called()):
             self.recorder.lose((row,), now, RACE)
             return False
         if self._capacity is not None and not self._make_room(row, job):
@@ -147,6 +153,23 @@ class BufferState:
         self._write_nbytes(self.nbytes)
         # the answer stands if it can depend on the oldest job only and this is not the oldest
         return self._every_arrival_counts or size == 1
+
+    def _is_called(self) -> bool:
+        """Return whether a flush that found the buffer empty is under way, and deletes what arrives now."""
+        now, window = self.env._now, self.storage.read_delete_window
+        at = max(self._next_call, now - 2.0 * self._spacing)
+        while (call := self._first_call(at)) < now:
+            self._race_end = call + window
+            if now < self._race_end or self._race_end == call:
+                break
+            at = self._race_end
+        self._next_call = at
+        return now < self._race_end
+
+    def _first_call(self, at: float) -> float:
+        """Return the first tick from `at` on that does not look at the buffer first."""
+        view = BufferView(at, 1, 0, at, at, self.last_flush_start, self.last_flush_end)
+        return min(leaf.due(view) for leaf in self._callers)
 
     def _make_room(self, row: int, job: vendure.Job) -> bool:
         capacity = self.declared.capacity
@@ -213,6 +236,13 @@ class BufferState:
             self._set_ring(due)
 
     # the flush
+
+    def flush_now(self) -> None:
+        """Let a flush that the user calls start; of an empty buffer it deletes what arrives within its window."""
+        if self.rows:
+            self.start_flush("manual")
+        elif not (self._callers and self._is_called()):
+            self._next_call = self._race_end = self.env._now + self.storage.read_delete_window
 
     def start_flush(self, cause: str | None) -> None:
         """Start a flush: take the batch out of the storage. `cause` None means the policy's leaf."""
@@ -301,11 +331,13 @@ class BufferState:
         if event is not self._end_event:
             return
         self.flushing = False
-        self.last_flush_end = self.env._now
+        self.last_flush_end = self._next_call = self.env._now
         self.recorder.flush_end[self._flush] = self.env._now
         self._assignment = None
         enqueued = self.model.service.hand_over(self._batch)
-        tasks = self.model.enqueue(self._flush, enqueued, self._items(enqueued))
+        tasks, *_ = [
+            self.model.enqueue(self._flush, enqueued, self._items(enqueued)) for _ in range(self.storage.readers)
+        ]
         self.recorder.flush_reduced[self._flush] = len(enqueued)
         self._link(enqueued, tasks)
         self._batch, self._flush_rows = vendure.service.Batch(self.id, ()), []
@@ -337,6 +369,7 @@ class BufferState:
         """Lose the batch in flight and, from a volatile storage, what is buffered."""
         now = self.env._now
         self._ring, self._ring_at = None, rules.INF
+        self._race_end = -rules.INF
         if self.flushing:
             self.flushing = False
             self._end_event = None
@@ -349,6 +382,7 @@ class BufferState:
     def restart(self) -> None:
         """Forget the last flush, and ask about what is buffered."""
         self.last_flush_start = self.last_flush_end = -rules.INF
+        self._next_call = self.env._now
         self.ask()
 
 

@@ -271,7 +271,8 @@ class Model(Generic[Outcome]):
     def flush(self, *buffer_ids: str) -> None:
         """Start a flush of the named buffers now, with the cause "manual".
 
-        A buffer that is empty or flushing is left alone, and so is every buffer while the server is down.
+        A buffer that is flushing is left alone, and so is every buffer while the server is down. Of an empty one
+        nothing is taken; where its storage reads, then deletes, what arrives in between is lost.
         """
         known = {buffer.id: buffer for buffer in self.buffers}
         for buffer_id in buffer_ids:
@@ -280,8 +281,8 @@ class Model(Generic[Outcome]):
                     f"flush takes the ids of buffers, {', '.join(map(repr, known))}, got {quoted(buffer_id)}"
                 )
         for buffer_id, buffer in known.items():
-            if buffer_id in buffer_ids and buffer.rows and not buffer.flushing and not self.down:
-                buffer.start_flush("manual")
+            if buffer_id in buffer_ids and not buffer.flushing and not self.down:
+                buffer.flush_now()
 
     def enqueue(self, flush: int, jobs: Sequence[vendure.Job], items: Sequence[int]) -> Sequence[int]:
         """Put jobs, with so many items, at the tails of their queues; return their rows of the work table."""

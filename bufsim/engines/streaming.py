@@ -122,8 +122,8 @@ class Windows:
         if run["marks_rows"]:
             self._move_rows(run, rows)
         if not run["bulk"]:
-            # every row that is alive can become a task
-            self._move_tasks(run, live_rows + rows)
+            # every row that is alive can become a task, one of each server that hands it over
+            self._move_tasks(run, (live_rows + rows) * int(self.state.buffers["readers"].max()))
         if run["keeps_flushes"]:
             self._move_flushes(run, live_rows + rows)
 

@@ -165,19 +165,32 @@ class Storage(Value):
         flight are lost at a stop with either, as recorded.
     read_delete_window : float, str or timedelta
         Between reading a batch and deleting it, s, ≥ 0. A store that reads, then deletes, without a transaction loses
-        the jobs that arrive in between (recorded on SQL and on Redis); the flush takes that much longer.
+        the jobs that arrive in between (recorded on SQL and on Redis); the flush takes that much longer. 0: a flush is
+        atomic, one statement or transaction.
     strategy : callable
         Makes the storage strategy that holds the jobs during a run: a class, or any function without arguments.
+    servers : int
+        How many servers flush this storage, ≥ 1, all at the same times: their clocks agree. Where there is a window
+        between read and delete, each of them reads the batch before another has deleted it, and hands it over, so
+        that its jobs reach the queue once for each server. Where a flush is atomic one of them gets the batch.
 
     Notes
     -----
-    Two things differ from what was recorded of Vendure's own stores (SQL and Redis):
+    With a window a flush that is called while the buffer is empty reads nothing, and deletes what comes within it. Such
+    flushes are called at the ticks of a policy that do not look at the buffer first: those of ``FlushEvery``,
+    ``FlushAt`` and ``FlushCron``, alone or joined by ``|``, not under ``&`` or `checked_every`; ``FlushEvery("5s") &
+    FlushAtSize(1)`` calls none. One takes as long as the window, and the buffer's next flush is called after it. It is
+    no row of the flushes, and no flush from which an anchor counts.
 
-    - An empty buffer is never flushed here, so that such a flush loses nothing. The real ones read and delete at every
-      flush that is called: one that reads nothing deletes what comes within its window. Where a period brings few jobs,
-      a run therefore loses less than the real store and than `bufsim.theory.race_loss_periodic`.
-    - A stop during a flush loses the whole batch here, since jobs reach the queue at the flush's end. Recorded was that
-      of 50 jobs, killed when the queue had accepted k, 50 − k were lost with every strategy: those queued were saved.
+    Servers whose clocks differ by more than the window flush one after another, as one server does at the ticks of
+    both: ``FlushEvery("10s") | FlushEvery("10s", phase=5)``. For what lies between see
+    `bufsim.theory.race_two_flushers`.
+
+    Of a job that several servers hand over, the tables follow the task that is first in the queue.
+
+    One thing differs from what was recorded of Vendure's own stores (SQL and Redis): a stop during a flush loses the
+    whole batch here, since jobs reach the queue at the flush's end. Recorded was that of 50 jobs, killed when the queue
+    had accepted k, 50 − k were lost with every strategy: those queued were saved.
 
     Examples
     --------
@@ -188,6 +201,12 @@ class Storage(Value):
     durable: Flag = False
     read_delete_window: Duration = default(0.0)
     strategy: Annotated[Callable[[], JobBufferStorageStrategy], _strategy] = InMemoryJobBufferStorageStrategy
+    servers: Count = 1
+
+    @property
+    def readers(self) -> int:
+        """The number of servers that get, and hand over, each batch."""
+        return self.servers if self.read_delete_window > 0.0 else 1
 
     @property
     def label(self) -> str:
@@ -195,6 +214,8 @@ class Storage(Value):
         parts = ["durable" if self.durable else "in memory"]
         if self.read_delete_window:
             parts.append(f"read-delete window {formats.duration(self.read_delete_window)}")
+        if self.servers > 1:
+            parts.append(f"{formats.number(self.servers)} servers")
         if self.strategy is not InMemoryJobBufferStorageStrategy:
             parts.append(getattr(self.strategy, "__name__", repr(self.strategy)))
         return ", ".join(parts)

@@ -130,6 +130,17 @@ class FlushPolicy(Value, ABC):
         if operation is not None and operation.rule in rules.TICK_RULES:
             yield operation
 
+    def called_when_empty(self) -> Iterator[FlushPolicy]:
+        """Yield the leaves at whose ticks a flush is called whatever the buffer holds.
+
+        Not those under an ``&`` or a `checked_every`, which look at the buffer first: so ``FlushEvery("5s") &
+        FlushAtSize(1)`` is due as ``FlushEvery("5s")`` is, and does not flush what is empty. A leaf of your own
+        that is a clock yields itself.
+        """
+        operation = self.lowered(0.0)
+        if operation is not None and operation.rule in rules.TICK_RULES:
+            yield self
+
     def leaves(self) -> Iterator[FlushPolicy]:
         """Yield the leaves of which this policy is made, from left to right."""
         return (part for part in self.parts() if not isinstance(part, _Joined | CheckedEvery))
@@ -229,6 +240,11 @@ class AnyOf(_Joined):
     """
 
     members: tuple[FlushPolicy, ...]
+
+    def called_when_empty(self) -> Iterator[FlushPolicy]:
+        """Yield those of all members."""
+        for member in self.members:
+            yield from member.called_when_empty()
 
     @staticmethod
     def _goes_before(due: float, chosen: float) -> bool:

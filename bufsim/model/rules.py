@@ -98,6 +98,18 @@ def checked(now: float, due: float, last_flush_start: float, period: float, phas
     return first_tick(phase, period, now if now > due else due, last_flush_start, 0)
 
 
+def spacing_of_calls(calls: Sequence[Operation | None], window: float) -> float:
+    """Return the period of flushes that are called whatever the buffer holds, if each ends before the next; else inf.
+
+    Of one periodic rule with room between its flushes every tick calls one, so that those long past need not be
+    followed up: the last before a moment is known from the moment.
+    """
+    only = calls[0] if len(calls) == 1 else None
+    if only is None or only.rule == TIMES or only.seconds < 2.0 * window:
+        return INF
+    return only.seconds
+
+
 def flush_end(start: float, window: float, fixed: float, per_job: float, jobs: int) -> float:
     """Return the end of a flush: (start + window) + (fixed + per_job·jobs)."""
     return (start + window) + (fixed + per_job * jobs)

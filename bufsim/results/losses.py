@@ -112,12 +112,18 @@ def _of_buffers(by_buffer: Mapping[str, float], whose: bool) -> str:
 
 
 def loss_warnings(tallies: Sequence[Tally]) -> Iterator[str]:
-    """A sentence on the jobs that were lost in the replications of a model, and one on those that failed for good."""
+    """A sentence each on jobs that were lost in the replications of a model, were repeated, or failed for good."""
     text = loss_text(tallies)
     if text:
         # where no flush took a job there are no waits
         yield (
             f"lost: {text}; {SURVIVORS}" if any(tally.all_buffers.waits.count for tally in tallies) else f"lost: {text}"
+        )
+    repeated = _mean(tally.all_buffers.repeated for tally in tallies)
+    if repeated:
+        yield (
+            f"repeated: {jobs(repeated)}{' a run' if len(tallies) > 1 else ''} reached the queue once more: servers "
+            "that flush a storage at the same times read a batch before one of them has deleted it"
         )
     for name in tallies[0].queues:
         queues = [tally.queues[name] for tally in tallies]

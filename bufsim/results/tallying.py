@@ -138,12 +138,16 @@ class Buffers:
             largest_nbytes=int(taken.max(initial=0)),
             flush_time=float(times.sum()),
             longest_flush=float(times.max(initial=0.0)),
+            repeated=(self._readers(buffer) - 1) * int(record.flush_jobs[ended].sum()),
             waits=self.waits[buffer],
             empty_ticks=self._empty_ticks(buffer, sizes),
             left=sizes.last,
             left_nbytes=nbytes.last,
             levels=self.levels(buffer),
         )
+
+    def _readers(self, buffer: int) -> int:
+        return self.simulation.storage_of(self.simulation.buffers[buffer]).readers
 
     def _causes(self, flushes: Positions) -> dict[str, int]:
         counts = np.bincount(self.record.flush_cause[flushes], minlength=len(self.record.causes)).tolist()

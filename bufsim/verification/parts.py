@@ -177,7 +177,9 @@ def trace(c: Chooser) -> Trace:
 
 def storage(c: Chooser) -> Storage:
     """Return a storage with Vendure's default strategy; half of them have no window between read and delete."""
-    return Storage(durable=c.among((True, False)), read_delete_window=c.among((0.0, c.time(0, 2))))
+    return Storage(
+        durable=c.among((True, False)), read_delete_window=c.among((0.0, c.time(0, 2))), servers=c.among((1, 1, 2, 3))
+    )
 
 
 def capacity(c: Chooser) -> Capacity:

@@ -119,7 +119,8 @@ on_full = st.sampled_from(("drop_newest", "drop_oldest"))
 @cache
 def storages(unit: float) -> st.SearchStrategy[Storage]:
     window = st.sampled_from((0.0, 0.0, 0.0, unit, 2.0 * unit))
-    return st.builds(Storage, durable=st.booleans(), read_delete_window=window)
+    servers = st.sampled_from((1, 1, 2, 3))
+    return st.builds(Storage, durable=st.booleans(), read_delete_window=window, servers=servers)
 
 
 def durable_queues(reached: Collection[str]) -> st.SearchStrategy[bool | list[str]]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count, islice
 
 from bufsim.model.buffers import DrainAtMost, JobBuffer, Storage
 from bufsim.model.declaration import Declaration
-from bufsim.model.flush_policy import BufferView
+from bufsim.model.flush_policy import AnyOf, BufferView, FlushPolicy
+from bufsim.model.policies import FlushAt, FlushCron, FlushEvery
 from bufsim.model.reducers import KeepAll, Merge, UniqueByKey
 from bufsim.model.workers import PollingWorkers, Workers
 
@@ -103,6 +105,9 @@ class Buffer:
     flushes: int = 0
     last_start: float = -math.inf
     last_end: float = -math.inf
+    # a flush that has read nothing, until it has deleted what came meanwhile; and from when on one can be called
+    reads_until: float | None = None
+    idle_from: float = 0.0
 
 
 @dataclass
@@ -176,6 +181,11 @@ class Oracle:
         for buffer in self.buffers:
             if buffer.flush is not None:
                 events.append(((buffer.flush.due_end, FLUSH_END, buffer.index), lambda b=buffer: self.end_flush(b)))
+            if buffer.reads_until is not None:
+                end = (buffer.reads_until, FLUSH_END, buffer.index)
+                events.append((end, lambda b=buffer: self.end_empty_flush(b)))
+            elif self.may_flush_empty(buffer) and (at := self.next_call(buffer)) is not None:
+                events.append(((at, FLUSH_DUE, buffer.index), lambda b=buffer: self.start_empty_flush(b)))
             if buffer.timer is not None:
                 events.append(((buffer.timer, FLUSH_DUE, buffer.index), lambda b=buffer: self.ring(b)))
         for queue in self.queues.values():
@@ -205,7 +215,7 @@ class Oracle:
     def stop(self) -> None:
         self.down = True
         for buffer in self.buffers:
-            buffer.timer = None
+            buffer.timer = buffer.reads_until = None
             if buffer.flush is not None:
                 self.lose(buffer.flush.copies, "in_flight")
                 buffer.flush = None
@@ -226,6 +236,7 @@ class Oracle:
         self.down = False
         for buffer in self.buffers:
             buffer.last_start = buffer.last_end = -math.inf
+            buffer.idle_from = self.now
         for buffer in self.buffers:
             self.ask(buffer)
 
@@ -255,6 +266,9 @@ class Oracle:
 
     def store(self, buffer: Buffer, copy: Copy) -> None:
         if buffer.flush is not None and self.now < buffer.flush.window_end:
+            copy.lose(self.now, "race")
+            return
+        if buffer.reads_until is not None:
             copy.lose(self.now, "race")
             return
         capacity = buffer.declared.capacity
@@ -325,15 +339,41 @@ class Oracle:
         self.write_size(buffer)
 
     def end_flush(self, buffer: Buffer) -> None:
-        flush = buffer.flush
+        flush, storage = buffer.flush, self.storage(buffer)
         groups = reduced(buffer.declared.reduce, flush.copies)
-        for carried, items in groups:
-            work = self.hand_over(flush, carried[0].arrival.queue, items)
-            for copy in carried:
-                copy.work = work
+        for server in range(storage.servers if storage.read_delete_window else 1):
+            for carried, items in groups:
+                work = self.hand_over(flush, carried[0].arrival.queue, items)
+                for copy in carried if server == 0 else ():
+                    copy.work = work
         flush.end, flush.reduced = self.now, len(groups)
-        buffer.flush, buffer.last_end = None, self.now
+        buffer.flush, buffer.last_end, buffer.idle_from = None, self.now, self.now
         self.ask(buffer)
+
+    # --- flushes of what is empty -------------------------------------------------------------------------------------
+
+    def may_flush_empty(self, buffer: Buffer) -> bool:
+        idle = buffer.flush is None and not buffer.copies and not self.down
+        return idle and self.storage(buffer).read_delete_window > 0.0
+
+    def next_call(self, buffer: Buffer) -> float | None:
+        """The next tick of a rule that flushes whatever there is, counted from its first."""
+        calls = []
+        for leaf in leaves_that_do_not_look(buffer.declared.policy):
+            if isinstance(leaf, FlushAt | FlushCron):
+                ticks = iter(leaf.times if isinstance(leaf, FlushAt) else leaf.times(self.model.until))
+            else:
+                since = {"clock": None, "flush_start": buffer.last_start, "flush_end": buffer.last_end}[leaf.anchor]
+                first = leaf.phase if since is None else max(since, 0.0)
+                ticks = (first + k * leaf.period for k in count(0 if since is None else 1))
+            calls += islice((tick for tick in ticks if tick >= buffer.idle_from and tick > buffer.last_start), 1)
+        return min(calls, default=None)
+
+    def start_empty_flush(self, buffer: Buffer) -> None:
+        buffer.reads_until = self.now + self.storage(buffer).read_delete_window
+
+    def end_empty_flush(self, buffer: Buffer) -> None:
+        buffer.reads_until, buffer.idle_from = None, self.now
 
     def write_size(self, buffer: Buffer) -> None:
         self.sizes.append((self.now, buffer.declared.id, len(buffer.copies), nbytes(buffer.copies)))
@@ -467,6 +507,13 @@ def outcome(copy: Copy) -> str:
     if copy.flush is None:
         return "buffered"
     return "in_flight" if copy.flush.end is None else "flushed"
+
+
+def leaves_that_do_not_look(policy: FlushPolicy) -> list[FlushPolicy]:
+    """The clocks that call a flush whatever the buffer holds: no & and no grid asks how much there is."""
+    if isinstance(policy, AnyOf):
+        return [leaf for member in policy.members for leaf in leaves_that_do_not_look(member)]
+    return [policy] if isinstance(policy, FlushEvery | FlushAt | FlushCron) else []
 
 
 def drained(buffer: Buffer) -> list[Copy]:

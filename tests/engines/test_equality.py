@@ -154,6 +154,26 @@ def test_a_broken_tie_rule_is_caught(name: str, broken: Callable[..., int], monk
     assert differs_uncompiled(retries_against_flushes()) or any(map(differs_uncompiled, models(SEED, MODELS)))
 
 
+# --- negative controls: what a store that reads, then deletes, loses and repeats --------------------------------------
+
+
+def no_flush_of_what_is_empty(*of: Any) -> bool:
+    return False
+
+
+def each_batch_once(*of: Any) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "broken"),
+    [(buffers, "is_called", no_flush_of_what_is_empty), (reduce, "repeat", each_batch_once)],
+    ids=["flushes of what is empty", "servers"],
+)
+def test_a_broken_race_is_caught(module: Any, name: str, broken: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, name, broken)
+    assert any(map(differs_uncompiled, models(SEED, MODELS)))
+
+
 # --- negative controls: what few models come to -----------------------------------------------------------------------
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -71,6 +71,9 @@ class OwnLeaf(FlushPolicy):
 
     def due(self, view: BufferView) -> float:
         return self.like.due(view)
+
+    def called_when_empty(self) -> Iterator[FlushPolicy]:
+        return (self for _ in self.like.called_when_empty())
 
     def __repr__(self) -> str:
         return repr(self.like)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from bufsim_tests.models import batches, column, columns, producer, simulate, timed
@@ -12,6 +13,8 @@ from bufsim import (
     FlushAt,
     FlushAtSize,
     FlushEvery,
+    FlushPolicy,
+    FlushWhenIdle,
     JobBuffer,
     NeverFlush,
     Poisson,
@@ -210,6 +213,126 @@ def test_only_the_buffer_that_flushes_loses_to_its_race() -> None:
     buffers = [JobBuffer("a", policy=FlushAtSize(1)), JobBuffer("b", policy=NeverFlush())]
     result = simulate([1.0, 1.5], *buffers, storage=Storage(durable=True, read_delete_window=1.0))
     assert columns(result, "jobs", "buffer", "loss_cause") == [("a", None), ("b", None), ("a", "race"), ("b", None)]
+
+
+# --- a flush that finds the buffer empty ------------------------------------------------------------------------------
+
+
+def race_losses(policy: FlushPolicy, times: list[float], window: float = 0.5, **options: object) -> list[object]:
+    """Return when jobs were lost to a race: the same on both engines, at every record level."""
+    storage = Storage(durable=True, read_delete_window=window)
+    one = simulate(times, policy, storage=storage, **options)
+    found = [at for at, cause in columns(one, "jobs", "lost_at", "loss_cause") if cause == "race"]
+    for result in every_way(times, policy, storage=storage, **options):
+        assert result.metric("lost_race_jobs") == len(found)
+        assert result.metric("flush_count") == len(one.flushes)
+    return found
+
+
+# ticks at 0, 2, 4, ...: each finds the buffer empty, unless a job has come since the last
+EMPTY_FLUSHES = {
+    "what comes within the window of a tick that finds nothing is lost": ([2.25, 2.5], [2.25]),
+    "a job of the tick's own instant is flushed, and those after it are lost to that flush": ([2.0, 2.25], [2.25]),
+    "the first tick counts": ([0.25, 1.0], [0.25]),
+    "a tick that finds a job is a flush, and the next finds nothing": ([1.0, 2.25, 4.25, 4.5], [2.25, 4.25]),
+    "many ticks later": ([60.25, 60.75, 62.5], [60.25]),
+}
+
+
+@pytest.mark.parametrize(("times", "lost"), EMPTY_FLUSHES.values(), ids=EMPTY_FLUSHES)
+def test_a_flush_of_an_empty_buffer_loses_what_comes_within_its_window(times: list[float], lost: list[float]) -> None:
+    assert race_losses(FlushEvery(2.0), times, until=70.0) == lost
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        FlushEvery(2.0) & FlushAtSize(1),
+        FlushAtSize(1).checked_every(2.0),
+        FlushAfterAge(2.0),
+        FlushWhenIdle(2.0) | FlushAtSize(2),
+    ],
+)
+def test_a_policy_that_looks_first_does_not_flush_what_is_empty(policy: FlushPolicy) -> None:
+    assert race_losses(policy, [2.25, 6.25], until=7.0) == []
+
+
+def test_a_flush_is_called_at_the_ticks_of_every_clock_among_others() -> None:
+    policy = FlushEvery(2.0) | FlushAtSize(9) | FlushAt([5.0, 6.5])
+    assert race_losses(policy, [2.25, 5.25, 6.75, 7.25], until=8.0) == [2.25, 5.25, 6.75]
+
+
+def test_one_flush_at_a_time_so_that_ticks_within_a_window_call_none() -> None:
+    # windows [0, 1.5), [2, 3.5), [4, 5.5) ...: the ticks at 1, 3 and 5 s fall into one
+    assert race_losses(FlushEvery(1.0), [0.25, 1.25, 1.75, 2.25], window=1.5, until=2.5) == [0.25, 1.25, 2.25]
+    assert race_losses(FlushEvery(1.0), [3.25], window=1.5, until=4.0) == [3.25]
+    assert race_losses(FlushEvery(1.0), [3.75], window=1.5, until=4.0) == []
+
+
+def test_ticks_count_from_the_last_flush_that_took_something() -> None:
+    # the first flush from 3 to 3.5 s; with its end as anchor the ticks are 6.5 and 9.5 s
+    policy = FlushEvery(3.0, anchor="flush_end")
+    assert race_losses(policy, [1.0, 6.75, 9.75, 12.0], until=12.5) == [6.75, 9.75]
+
+
+def test_a_stop_ends_the_window_of_an_empty_flush_and_none_is_called_while_the_server_is_down() -> None:
+    stops = Stops(at=[2.125, 3.75], downtime=0.0625)
+    assert race_losses(FlushEvery(2.0), [2.25], until=3.0, stops=stops) == []
+    down = Stops(at=[3.75], downtime=0.5)
+    assert race_losses(FlushEvery(2.0), [4.375], until=5.0, stops=down) == []
+
+
+def test_without_a_window_an_empty_flush_loses_nothing() -> None:
+    assert race_losses(FlushEvery(2.0), [2.25, 4.25], window=0.0, until=5.0) == []
+
+
+def test_a_flush_that_the_user_calls_on_an_empty_buffer_deletes_too() -> None:
+    def calls(model: Any) -> Iterator[Any]:
+        yield model.env.timeout(1.0)
+        model.flush("b")
+
+    storage = Storage(durable=True, read_delete_window=0.5)
+    model = timed([1.25, 1.5], JobBuffer("b", policy=NeverFlush()), storage=storage, until=3.0).build(1)
+    model.env.process(calls(model))
+    assert fates(model.run()) == [("lost", 1.25, "race"), ("buffered", None, None)]
+
+
+# --- servers that flush one storage at the same times -----------------------------------------------------------------
+
+
+def served(servers: int, window: float, **options: object) -> Iterator[Result]:
+    storage = Storage(durable=True, read_delete_window=window, servers=servers)
+    return every_way([1.0, 1.5, 2.25, 3.0], JobBuffer("b", policy=FlushEvery(2.0)), storage=storage, **options)
+
+
+def test_servers_that_read_before_one_deletes_hand_over_the_same_jobs() -> None:
+    # flushes at 2 s, of two jobs, and at 4 s, of one: each job reaches the queue three times; that of 2.25 s is lost
+    for result in served(3, 0.5, until=5.0):
+        assert result.metric("repeated_jobs") == 6.0
+        assert result.metric("enqueued_jobs") == 9.0
+        assert result.metric("lost_race_jobs") == 1.0
+        assert result.metric("work_saved_share") == 0.0
+        assert any("repeated: 6 jobs" in sentence for sentence in result.warnings())
+    tables = next(served(3, 0.5, until=5.0))
+    assert columns(tables, "flushes", "batch_size", "reduced_size") == [(2, 2), (1, 1)]
+    assert column(tables, "work", "flush_id") == [0] * 6 + [1] * 3
+    # the tables follow the first server's task
+    assert column(tables, "jobs", "work_id") == [0, 1, None, 6]
+
+
+def test_servers_of_an_atomic_flush_never_get_the_same_job_and_lose_none() -> None:
+    for result in served(3, 0.0, until=5.0):
+        assert [result.metric(name) for name in ("repeated_jobs", "enqueued_jobs", "lost_jobs")] == [0.0, 4.0, 0.0]
+        assert not any("repeated" in sentence for sentence in result.warnings())
+
+
+def test_workers_serve_what_each_server_hands_over() -> None:
+    # two jobs, two servers, one worker: four services of 1 s from 2.5 s on, and the first two are the jobs' own
+    for result in served(2, 0.5, until=20.0, workers=[PushWorkers(1, service=1.0)]):
+        assert result.metric("completed_jobs") == 6.0
+    tables = next(served(2, 0.5, until=20.0, workers=[PushWorkers(1, service=1.0)]))
+    assert column(tables, "work", "finished_at") == [3.5, 4.5, 5.5, 6.5, 7.5, 8.5]
+    assert column(tables, "jobs", "finished_at") == [3.5, 4.5, None, 7.5]
 
 
 # --- conservation -----------------------------------------------------------------------------------------------------

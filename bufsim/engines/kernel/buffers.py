@@ -12,8 +12,10 @@ from bufsim.engines.kernel.state import (
     ROW_LOSS,
     ROW_NEXT,
     Buffer,
+    Floats,
     Flush,
     JobWindow,
+    Operation,
     RowWindow,
     Run,
     SizeColumns,
@@ -69,7 +71,12 @@ def mark_lost(run: Run, rows: RowWindow, row: int, now: float, cause: int) -> No
 def store(state: State, buffer: Buffer, row: int, nbytes: int, now: float) -> bool:
     """Store a row that arrives, or lose it; return whether the policy must be asked."""
     run = state.run[0]
-    if buffer.flushing and now < buffer.race_end:
+    if now < buffer.race_end or (
+        buffer.calls_last > buffer.calls_first
+        and buffer.jobs == 0
+        and not buffer.flushing
+        and is_called(buffer, state.program, state.times, now)
+    ):
         lose(run, state.rows, state.tally, buffer, row, now, RACE)
         return False
     if buffer.limited and not fits(buffer, nbytes):
@@ -89,6 +96,28 @@ def store(state: State, buffer: Buffer, row: int, nbytes: int, now: float) -> bo
     if buffer.jobs == 1 or buffer.always_asked or buffer.limited:
         return True
     return buffer.jobs >= buffer.next_size or buffer.held_nbytes >= buffer.next_bytes
+
+
+def is_called(buffer: Buffer, program: Records[Operation], times: Floats, now: float) -> bool:
+    """Return whether a flush that found the buffer empty is under way, and deletes what arrives now."""
+    at = max(buffer.next_call, now - 2.0 * buffer.calls_spacing)
+    call = first_call(buffer, program, times, at)
+    while call < now:
+        buffer.race_end = call + buffer.window
+        if now < buffer.race_end or buffer.race_end == call:
+            break
+        at = buffer.race_end
+        call = first_call(buffer, program, times, at)
+    buffer.next_call = at
+    return now < buffer.race_end
+
+
+def first_call(buffer: Buffer, program: Records[Operation], times: Floats, at: float) -> float:
+    """Return the first tick from `at` on that does not look at the buffer first."""
+    call = rules.INF
+    for i in range(buffer.calls_first, buffer.calls_last):
+        call = min(call, policy.leaf_due(buffer, program[i], times, at, at))
+    return call
 
 
 def fits(buffer: Buffer, nbytes: int) -> bool:

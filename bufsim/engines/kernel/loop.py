@@ -117,6 +117,7 @@ def stop(state: State, now: float) -> None:
     for i in range(len(state.buffers)):
         buffer = state.buffers[i]
         buffer.ring_at = rules.INF
+        buffer.race_end = -rules.INF
         if buffer.flushing:
             buffer.flushing = False
             buffer.end_at = rules.INF
@@ -154,6 +155,7 @@ def restart(state: State, now: float) -> int:
     for i in range(len(state.buffers)):
         buffer = state.buffers[i]
         buffer.last_flush_start = buffer.last_flush_end = -rules.INF
+        buffer.next_call = now
         if run.tallies:
             empty_ticks.note_vacancy(run, buffer, state.program, state.times, now)
         buffers.ask(state, buffer, now)

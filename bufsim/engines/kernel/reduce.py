@@ -24,6 +24,7 @@ from bufsim.engines.kernel.state import (
     job_of,
     key_of,
     queue_of,
+    queue_of_task,
 )
 from bufsim.model import rules
 
@@ -33,11 +34,11 @@ def end_flush(state: State, buffer: Buffer, now: float) -> int:
     run = state.run[0]
     if buffers.lacks_flush_draw(run, buffer):
         return MORE_FLUSH_DRAWS
-    if queues.lacks_service_draws(run, state.queues, state.spans, buffer.flight_jobs):
+    if queues.lacks_service_draws(run, state.queues, state.spans, buffer.flight_jobs * buffer.readers):
         return MORE_SERVICE_DRAWS
     buffer.end_at = rules.INF
     buffer.flushing = False
-    buffer.last_flush_end = now
+    buffer.last_flush_end = buffer.next_call = now
     first = run.task
     if run.tallies:
         tallies.count_landing(run, state.tally, buffer, now)
@@ -46,12 +47,15 @@ def end_flush(state: State, buffer: Buffer, now: float) -> int:
         keep_all_unserved(run, state.tasks, state.tally, buffer, state.queues[0], now)
     else:
         reduce(state, buffer, now)
+    reduced = run.task - first
+    if not run.bulk:
+        repeat(state, buffer, first, run.task, now)
         queues.enqueue(state, first, now)
     if run.keeps_flushes:
         flush = state.flushes[buffer.flush]
-        flush.end, flush.reduced = now, run.task - first
+        flush.end, flush.reduced = now, reduced
     if run.tallies:
-        tallies.count_end(run, buffer, run.task - first, now)
+        tallies.count_end(run, buffer, reduced, now)
     buffers.ask(state, buffer, now)
     return 0
 
@@ -66,6 +70,16 @@ def reduce(state: State, buffer: Buffer, now: float) -> None:
         merge(state, buffer, now)
     else:
         search_index(state, buffer, now)
+
+
+def repeat(state: State, buffer: Buffer, first: int, last: int, now: float) -> None:
+    """Make the tasks from `first` to `last` once more for each further server; these carry no rows."""
+    run, tasks = state.run[0], state.tasks
+    for _ in range(1, buffer.readers):
+        for task in range(first, last):
+            queue = queue_of_task(run, state.jobs, tasks, task)
+            again = queues.add_task(run, tasks, buffer.flush, queue, buffer.index, now)
+            tasks.whole[TASK_ITEMS, again - run.task_first] = tasks.whole[TASK_ITEMS, task - run.task_first]
 
 
 def keep_all_unserved(run: Run, tasks: TaskWindow, tally: Tally, buffer: Buffer, queue: Queue, now: float) -> None:

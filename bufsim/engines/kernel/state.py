@@ -126,6 +126,10 @@ class Buffer(Record, BufferCounts):
     fixed: float  # NaN where it is drawn
     per_job: float
     window: float  # between read and delete
+    calls_first: int  # in `program`: the ticks at which a flush is called whatever the buffer holds
+    calls_last: int
+    calls_spacing: float  # their period, if each of these flushes ends before the next; else infinity
+    readers: int  # the servers that hand over each batch
     durable: bool
     reduce: int
     # as it stands
@@ -139,6 +143,7 @@ class Buffer(Record, BufferCounts):
     end_at: float
     ring_at: float
     race_end: float
+    next_call: float  # from when on a flush can find the buffer empty
     flush: int  # the present flush, and what is in flight with it
     flight_head: int
     flight_jobs: int
