@@ -300,7 +300,7 @@ def _limit(ax: Axes, limit: Limit | None, quantity: Quantity) -> None:
 
 _LIMITS = "9 limits"
 _NOT_MODELLED = (
-    "One server, and one flush of a buffer at a time: no contention between servers for a shared storage.",
+    "Servers whose clocks differ: one server, or several that flush a shared storage at the same moments.",
     "A policy's effect on the load itself (a server that is slower while it flushes): arrivals are given.",
     "Storage that fails, and a job queue that refuses jobs; a job does not create jobs.",
     "Network, CPU and memory, but for the times and sizes that the plan gives.",

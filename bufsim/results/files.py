@@ -94,7 +94,7 @@ def _hints(kind: type[Any]) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-FORMAT = 5
+FORMAT = 6
 _DESCRIPTION = "result.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 

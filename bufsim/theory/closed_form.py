@@ -85,6 +85,8 @@ QUANTITIES = {
     "p_no_loss": Quantity("1", "share of the stops that lose nothing"),
     "mean_lost_per_flush": Quantity("jobs", "mean number of jobs deleted unread by a flush"),
     "var_lost_per_flush": Quantity("jobs²", "variance of the number of jobs deleted unread by a flush"),
+    "p_once": Quantity("1", "share of all jobs that reach the queue once"),
+    "p_twice": Quantity("1", "share of all jobs that reach the queue twice"),
     "p_loss_in_flush": Quantity("1", "share of the flushes that delete a job unread"),
     "p_drop": Quantity("1", "share of the work that is dropped after the last retry"),
     "mean_attempts": Quantity("1", "mean number of attempts"),

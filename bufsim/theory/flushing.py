@@ -32,7 +32,7 @@ def periodic_with_flush_time(*, rate: float, period: Seconds, fixed: Seconds, pe
     -----
     The time C from one flush's start to the next is T + d₀ + d₁B, and the next batch is Poisson(λC):
     E[C] = (T + d₀)/(1 − λd₁), Var B = λE[C]/(1 − λ²d₁²), Var C = d₁² Var B, W = E[C²]/(2E[C]).
-    ``FlushEvery(period, anchor="flush_end")`` differs where a batch would be empty, which it never flushes.
+    ``FlushEvery(period, anchor="flush_end")`` differs where a batch would be empty: such a flush is no anchor.
 
     Examples
     --------
@@ -438,8 +438,8 @@ def race_loss_periodic(*, rate: float, period: Seconds, window: Seconds) -> dict
     Poisson(λd) jobs are lost a flush, a share d/T of all. The others come in the T − d seconds before a flush:
     W = (T − d)/2.
 
-    Every period counts, also one that brought no job: the real stores delete what comes after an empty read too. A run
-    never flushes an empty buffer, so that only about a share 1 − exp(−λ(T − d)) of its periods lose anything.
+    Every period counts, also one that brought no job: the real stores delete what comes after an empty read too, and so
+    does a run of ``FlushEvery(T)``.
 
     Stops have no part in it. In a run a stop during a flush loses the whole batch; recorded was that the jobs queued
     before it are saved, so that 50 − k of 50 were lost after k were queued. See `bufsim.Storage`.
@@ -461,6 +461,81 @@ def race_loss_periodic(*, rate: float, period: Seconds, window: Seconds) -> dict
         "mean_batch": rate * (period - window),
         "mean_wait": (period - window) / 2.0,
     }
+
+
+@closed_form("intervals of a cycle, derived in the Notes from Vendure's SQL and Redis strategies")
+def race_two_flushers(*, period: Seconds, window: Seconds, offset: Seconds) -> dict[str, float]:
+    """The loss, and the duplicates, of two servers that flush one store which reads, then deletes; even arrivals.
+
+    Parameters
+    ----------
+    period : float
+        T, s between the flushes of each.
+    window : float
+        d, s between read and delete, ≤ T/2.
+    offset : float
+        x, s from a read of the one to the next of the other, ≤ T/2. 0 is what ``Storage(read_delete_window=d,
+        servers=2)`` does in a run.
+
+    Notes
+    -----
+    A job is handed over by each server that reads after its arrival and before the first delete after it. With x < d
+    the order is: read at 0, read at x, delete at d, delete at x + d. Of a cycle the jobs of (x + d, T) are read twice,
+    those of (0, x) once, and those of (x, x + d) are deleted unread: lost d/T, twice (T − d − x)/T, once x/T. With
+    x ≥ d each flushes for itself: lost 2d/T, none twice.
+
+    Examples
+    --------
+    >>> at_once = race_two_flushers(period=10.0, window=1.0, offset=0.0)
+    >>> at_once.loss_fraction, at_once.p_twice
+    (0.1, 0.9)
+    >>> race_two_flushers(period=10.0, window=1.0, offset=5.0).loss_fraction
+    0.2
+    """
+    period, window = _half(period, window)
+    offset = checks.not_negative("offset", offset)
+    if offset > period / 2.0:
+        raise InvalidValueError(
+            f"offset must be <= period / 2 = {period / 2.0!r}, got {offset!r}; count from the other"
+        )
+    share = window / period
+    lost, twice = (share, 1.0 - share - offset / period) if offset < window else (2.0 * share, 0.0)
+    return {"loss_fraction": lost, "p_twice": twice, "p_once": 1.0 - lost - twice}
+
+
+@closed_form("mean over a uniform offset, derived in the Notes")
+def race_two_free_flushers(*, period: Seconds, window: Seconds) -> dict[str, float]:
+    """The loss, and the duplicates, of two servers as in `race_two_flushers` whose clocks know nothing of each other.
+
+    Parameters
+    ----------
+    period : float
+        T, s between the flushes of each.
+    window : float
+        d, s between read and delete, ≤ T/2.
+
+    Notes
+    -----
+    With r = d/T the offset is below d in a share 2r of all cases: lost 2r(1 − r), twice 2r − 3r², once 1 − 4r + 5r².
+
+    Examples
+    --------
+    >>> form = race_two_free_flushers(period=10.0, window=5.0)
+    >>> form.loss_fraction, form.p_twice
+    (0.5, 0.25)
+    """
+    period, window = _half(period, window)
+    share = window / period
+    lost, twice = 2.0 * share * (1.0 - share), 2.0 * share - 3.0 * share**2
+    return {"loss_fraction": lost, "p_twice": twice, "p_once": 1.0 - lost - twice}
+
+
+def _half(period: Seconds, window: Seconds) -> tuple[float, float]:
+    """Return the two, checked: the window takes at most half the period."""
+    period, window = checks.positive("period", period), checks.not_negative("window", window)
+    if window > period / 2.0:
+        raise InvalidValueError(f"window must be <= period / 2 = {period / 2.0!r}, got {window!r}")
+    return period, window
 
 
 @closed_form("mixed Poisson, derived in the Notes")

@@ -64,6 +64,8 @@ EXAMPLES = {
         theory.race_loss_exponential_window(rate=20.0, mean_window=0.05),
         theory.race_loss_periodic(rate=20.0, period=5.0, window=0.05),
         theory.race_loss_size(rate=20.0, size=50, window=0.05),
+        theory.race_two_flushers(period=5.0, window=0.05, offset=0.01),
+        theory.race_two_free_flushers(period=5.0, window=0.05),
         theory.random_flush(rate=4.0, flush_rate=0.5),
         theory.repeating_timer(rate=0.4, period=3.0),
         theory.retries(p_failure=0.4, most=5, first=1.0, factor=2.0, longest=10.0),

@@ -70,6 +70,7 @@ BY_HAND = {
     "arrival_rate_per_s": 0.25,
     "buffered_at_end_jobs": 0,
     "duplicates_jobs": 0,
+    "repeated_jobs": 0,
     "flush_count": 2,
     "flush_rate_per_s": 0.1,
     "empty_tick_count": 0,
