@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Hashable, Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
@@ -298,19 +299,28 @@ def _queue(simulation: declaration.Declaration, queue: str, lists: Lists, stops:
 
 def _keys(keys: Sequence[Hashable], lists: Lists) -> tuple[np.ndarray, int]:
     """Return the kinds of the keys, and where the beginnings of their ids stand in `lists`, for SearchIndexReduce."""
+    kind, members, firsts = _searched(tuple(keys))
+    first, _ = lists.add(members)
+    return kind, lists.add([first + place for place in firsts])[0]
+
+
+# the keys of a recording are the same in all its runs
+@functools.lru_cache(maxsize=4)
+def _searched(keys: tuple[Hashable, ...]) -> tuple[np.ndarray, list[int], list[int]]:
+    """Return the kinds of the keys, the codes of their ids, and where those of each key begin."""
     kind = np.zeros(max(len(keys), 1), np.int8)
     codes: dict[str, int] = {}
+    members: list[int] = []
     firsts = []
     for position, key in enumerate(keys):
         name = key if isinstance(key, str) else ""
-        members = reducers.variant_ids(name) if name.startswith(reducers.VARIANTS) else []
-        firsts.append(lists.add([codes.setdefault(member, len(codes)) for member in members])[0])
+        firsts.append(len(members))
         if name.startswith(reducers.VARIANTS):
+            members += [codes.setdefault(member, len(codes)) for member in reducers.variant_ids(name)]
             kind[position] = state.VARIANTS_KEY
         elif name.startswith(reducers.PRODUCT):
             kind[position] = state.PRODUCT_KEY
-    firsts.append(len(lists.values))
-    return kind, lists.add(firsts)[0]
+    return kind, members, [*firsts, len(members)]
 
 
 def _limit(value: int | None) -> int:

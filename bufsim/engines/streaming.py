@@ -46,7 +46,8 @@ class Windows:
     """
 
     def __init__(self, lowered: Lowered, simulation: Declaration, workload: Workload, taken: Taken | None) -> None:
-        self.state = arrays.counting_state(lowered, len(cause_names(simulation)))
+        self._causes = cause_names(simulation)
+        self.state = arrays.counting_state(lowered, len(self._causes))
         self._simulation = simulation
         self._blocks: Iterator[Jobs] = workload.job_blocks()
         self._taken = taken
@@ -89,7 +90,7 @@ class Windows:
             flushes=None if self._taken is None else flush_columns(state),
             buffer_ids=[buffer.id for buffer in self._simulation.buffers],
             queue_names=workload.queues,
-            causes=cause_names(self._simulation),
+            causes=self._causes,
         )
 
     def _tell(self, run: Run) -> None:

@@ -17,7 +17,8 @@ from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.model.arrivals import Poisson, RunningSum, running_sum
 from bufsim.model.distributions import BLOCK, FloatArray, sample
 from bufsim.model.producers import Producer
-from bufsim.model.traces import ScaledTrace
+from bufsim.model.recorded import recorded
+from bufsim.model.traces import ScaledTrace, slices
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,7 +172,7 @@ class Workload:
         self.queues = tuple(dict.fromkeys(queue for producer in self.producers for queue in producer.queues))
         self.add_up: RunningSum = running_sum
         self._draws: dict[tuple[object, ...], tuple[object, Draws]] = {}
-        self._scaled_rows: dict[int, npt.NDArray[np.intp]] = {}
+        self._expanded: dict[int, tuple[FloatArray, npt.NDArray[np.intp]]] = {}
         self._check_sizes()
 
     def _check_sizes(self) -> None:
@@ -201,7 +202,9 @@ class Workload:
         parts = []
         for code, producer in enumerate(self.producers):
             arrivals, generator = producer.arrivals, self.stream(producer.name, "arrivals")
-            if isinstance(arrivals, Poisson):
+            if isinstance(arrivals, ScaledTrace):
+                times = self._copies(code, arrivals)[0]
+            elif isinstance(arrivals, Poisson):
                 times = arrivals.all_times(generator, self.until, add_up=self.add_up)
             else:
                 times = arrivals.all_times(generator, self.until)
@@ -285,6 +288,8 @@ class Workload:
     def _blocks(self, code: int) -> Iterator[Jobs]:
         """Yield one producer's jobs in blocks."""
         arrivals, generator = self.producers[code].arrivals, self.stream(self.producers[code].name, "arrivals")
+        if isinstance(arrivals, ScaledTrace):
+            return map(self._attributes(code), slices(self._copies(code, arrivals)[0], self.until))
         if isinstance(arrivals, Poisson):
             return map(self._attributes(code), arrivals.blocks(generator, self.until, add_up=self.add_up))
         return map(self._attributes(code), arrivals.blocks(generator, self.until))
@@ -306,8 +311,8 @@ class Workload:
             return _constant(self.queues.index(producer.queue), np.int16)
         assert producer.trace is not None
         assert producer.trace.queues is not None
-        positions = {queue: position for position, queue in enumerate(self.queues)}
-        return self._recorded(code, np.array([positions[queue] for queue in producer.trace.queues], dtype=np.int16))
+        names, codes = recorded(producer.trace).queues
+        return self._recorded(code, np.array([self.queues.index(str(name)) for name in names], np.int16)[codes])
 
     def _key_column(self, code: int) -> _Column:
         producer = self.producers[code]
@@ -335,31 +340,37 @@ class Workload:
 
     def _rows(self, code: int) -> npt.NDArray[np.intp] | None:
         """Return each job's row of a producer's scaled trace; None where the job's number is the row."""
-        producer = self.producers[code]
-        if not isinstance(producer.arrivals, ScaledTrace):
-            return None
-        if code not in self._scaled_rows:
-            generator = self.stream(producer.name, "arrivals")
-            self._scaled_rows[code] = producer.arrivals.expanded(generator, self.until)[1]
-        return self._scaled_rows[code]
+        arrivals = self.producers[code].arrivals
+        return self._copies(code, arrivals)[1] if isinstance(arrivals, ScaledTrace) else None
+
+    def _copies(self, code: int, arrivals: ScaledTrace) -> tuple[FloatArray, npt.NDArray[np.intp]]:
+        """Return the times of a producer's copies of a trace, and each one's row."""
+        if code not in self._expanded:
+            generator = self.stream(self.producers[code].name, "arrivals")
+            self._expanded[code] = arrivals.expanded(generator, self.until)
+        return self._expanded[code]
 
     @cached_property
     def _key_codes(self) -> tuple[Sequence[Hashable], dict[int, npt.NDArray[np.int32]]]:
         """The keys by their codes, and for each producer with recorded keys the codes of its trace's rows."""
         drawn = range(max((producer.keys.n for producer in self.producers if producer.keys is not None), default=0))
-        recorded = {
-            code: producer.trace.keys
+        columns = {
+            code: recorded(producer.trace).keys
             for code, producer in enumerate(self.producers)
             if producer.keys is None and producer.trace is not None and producer.trace.keys is not None
         }
-        if not recorded:
+        if not columns:
             return drawn, {}
+        if len(columns) == 1 and not drawn:
+            ((code, column),) = columns.items()
+            return column.values, {code: column.codes}
         table: dict[Hashable, int] = dict(zip(drawn, drawn, strict=True))
         codes = {
-            code: np.array([-1 if key is None else table.setdefault(key, len(table)) for key in keys], dtype=np.int32)
-            for code, keys in recorded.items()
+            # the last place is that of no key, whose code is -1
+            code: np.array([*(table.setdefault(key, len(table)) for key in keys.values), -1], np.int32)[keys.codes]
+            for code, keys in columns.items()
         }
-        return list(table), codes
+        return tuple(table), codes
 
 
 def _constant(value: int, dtype: npt.DTypeLike) -> _Column:

@@ -18,6 +18,7 @@ from bufsim.declared import NotNegative, Text, Value, Wide, default, settle, val
 from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.model.arrivals import Arrivals, as_arrivals
 from bufsim.model.distributions import DistributionLike, FloatArray, as_distribution
+from bufsim.model.recorded import recorded
 from bufsim.model.traces import Keep, ScaledTrace, Trace, keeping
 
 _MOST_KEYS = 2**31 - 1
@@ -191,7 +192,7 @@ class Producer(Value):
         if self.queue is not None:
             return (self.queue,)
         trace = self.trace
-        return () if trace is None else tuple(dict.fromkeys(trace.queues or ()))
+        return () if trace is None else tuple(map(str, recorded(trace).queues.values))
 
     def scaled(self, factor: float, *, keep: Keep | None = None, shift: Seconds | None = None) -> Producer:
         """The producer with `factor` times as many jobs.

@@ -21,6 +21,7 @@ from bufsim.formats import duration
 from bufsim.model import trace_columns
 from bufsim.model.arrivals import Arrivals, Bulk, before
 from bufsim.model.distributions import BLOCK, FloatArray
+from bufsim.model.recorded import recorded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -302,7 +303,7 @@ class Trace(Arrivals):
 
     def blocks(self, generator: np.random.Generator, until: float) -> Iterator[FloatArray]:
         """Yield the recorded times before `until` in blocks; draws nothing."""
-        return _slices(self.times, until)
+        return slices(self.times, until)
 
     def keeping(self, keep: Keep | None = None, shift: Seconds | None = None) -> Trace:
         """The trace with another `keep` and `shift`; those that are None stay, as far as they fit."""
@@ -400,7 +401,7 @@ class ScaledTrace(Arrivals):
     # the recording.
     def _earlier(self, generator: np.random.Generator) -> FloatArray:
         """The times of the trace, each instant a random time earlier."""
-        instants, positions = np.unique(self.trace.times, return_inverse=True)
+        instants, positions = recorded(self.trace).instants
         earliest = self._earliest(instants)
         earlier = instants - generator.random(len(instants)) * (instants - earliest)
         # not before, by rounding
@@ -445,7 +446,7 @@ class ScaledTrace(Arrivals):
 
     def blocks(self, generator: np.random.Generator, until: float) -> Iterator[FloatArray]:
         """Yield the arrival times before `until` in blocks; all copies lie in memory."""
-        return _slices(self.expanded(generator, until)[0], until)
+        return slices(self.expanded(generator, until)[0], until)
 
     def scaled(self, factor: float, *, keep: Keep | None = None, shift: Seconds | None = None) -> Trace | ScaledTrace:
         """Return the same trace with both factors in one."""
@@ -483,7 +484,7 @@ def keeping(arrivals: Arrivals, keep: Keep | None, shift: Seconds | None = None)
     return arrivals.keeping(keep, shift) if isinstance(arrivals, Trace) else arrivals
 
 
-def _slices(times: FloatArray, until: float) -> Iterator[FloatArray]:
+def slices(times: FloatArray, until: float) -> Iterator[FloatArray]:
     """Yield the times before `until` in slices."""
     for first in range(0, len(times), BLOCK):
         piece = times[first : first + BLOCK]

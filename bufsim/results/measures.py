@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -63,7 +64,8 @@ class Window:
 
 Numbers = npt.NDArray[np.signedinteger] | Floats
 
-_WHOLE = [(kind, int(np.iinfo(kind).max)) for kind in (np.int8, np.int16, np.int32, np.int64)]
+_KINDS = (np.int8, np.int16, np.int32, np.int64)
+_MOST = [int(np.iinfo(kind).max) for kind in _KINDS]
 _AT_ONCE = 2**14
 """So many values, and what is computed on the way to their bins, stay in the processor's cache."""
 _SLACK = 1.0 - 1e-12
@@ -199,6 +201,23 @@ class Histogram:
         return cls.of_ends(some, amounts[some], least[some], most[some], singles=grid.singles)
 
     @classmethod
+    def of_whole(cls, grid: Grid, weights: Floats) -> Histogram:
+        """Return the histogram of the whole numbers 0, 1, 2, ..., each of which counts its weight ≥ 0.
+
+        Examples
+        --------
+        >>> kept = Histogram.of_whole(SIZES, np.array([0.5, 0.0, 2.0]))
+        >>> kept.bins, kept.amounts
+        (array([0, 2], dtype=int8), array([0.5, 2. ]))
+        """
+        some = np.flatnonzero(weights > 0.0)
+        values, index = some.astype(np.float64), _index_of_whole(grid, len(weights))[some]
+        last = np.flatnonzero(np.diff(index, append=-1))
+        first = np.concatenate(([0], last[:-1] + 1)) if len(last) else last
+        amounts: Numbers = np.bincount(index, weights[some])[index[last]]
+        return cls.of_ends(index[last], amounts, values[first], values[last], singles=grid.singles)
+
+    @classmethod
     def of_ends(
         cls, some: npt.NDArray[np.signedinteger], amounts: Numbers, least: Floats, most: Floats, *, singles: int
     ) -> Histogram:
@@ -275,10 +294,24 @@ def _narrow(numbers: Numbers) -> Numbers:
     """Return whole numbers ≥ 0 in the narrowest type that holds them all; others as they are."""
     if numbers.dtype.kind != "i":
         return numbers
-    largest = int(numbers.max(initial=0))
-    narrow = next(kind for kind, most in _WHOLE if largest <= most)
-    narrowed: npt.NDArray[np.signedinteger] = numbers.astype(narrow, copy=False)
+    largest = int(numbers.max()) if len(numbers) else 0
+    kind = _KINDS[bisect.bisect_left(_MOST, largest)]
+    narrowed: npt.NDArray[np.signedinteger] = numbers.astype(kind, copy=False)
     return narrowed
+
+
+EMPTY = Histogram.of(TIMES, np.zeros(0))
+"""The histogram of nothing."""
+
+
+@lru_cache(maxsize=8)
+def _index_up_to(grid: Grid, n: int) -> npt.NDArray[np.int64]:
+    return grid.index(np.arange(n))
+
+
+def _index_of_whole(grid: Grid, n: int) -> npt.NDArray[np.int64]:
+    """Return the bins of the whole numbers below `n`."""
+    return _index_up_to(grid, 1 << max(n - 1, 1).bit_length())[:n]
 
 
 def rank(q: float, n: int) -> int:
@@ -314,7 +347,7 @@ class Sample:
     def of(cls, durations: Floats) -> Sample:
         """The sample of these durations, s, each ≥ 0."""
         if not len(durations):
-            return cls(0, 0.0, 0.0, 0.0, Histogram.of(TIMES, durations))
+            return cls(0, 0.0, 0.0, 0.0, EMPTY)
         return cls(
             len(durations),
             float(durations.sum()),

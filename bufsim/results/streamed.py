@@ -19,6 +19,7 @@ from bufsim.engines.workload import Workload
 from bufsim.model.declaration import Declaration
 from bufsim.results import records
 from bufsim.results.measures import (
+    EMPTY,
     SIZES,
     TIMES,
     Floats,
@@ -132,7 +133,7 @@ class _Parts:
         record, seconds = self.levels[index], self.counted.seconds
         exact = seconds[record.exact : record.exact + min(record.peak + 1, tallies.EXACT)]
         values = np.arange(len(exact), dtype=np.float64)
-        time_at = Histogram.of(SIZES, values, exact)
+        time_at = Histogram.of_whole(SIZES, exact)
         if record.peak >= tallies.EXACT:
             time_at += self._large(record.bins)
         weighted = values * exact
@@ -170,7 +171,7 @@ class _Parts:
         """Return what is kept of a sample."""
         record = self.samples[index]
         # most runs leave some samples empty: their bins are not searched
-        histogram = self.histogram(record.bins, TIMES) if record.count else Histogram.of(TIMES, np.zeros(0))
+        histogram = self.histogram(record.bins, TIMES) if record.count else EMPTY
         return Sample(record.count, record.total, record.squares, record.largest, histogram)
 
     def histogram(self, first: int, grid: Grid) -> Histogram:

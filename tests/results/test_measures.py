@@ -217,3 +217,18 @@ def test_few_counts_take_little_room():
     found = Histogram.of(TIMES, np.random.default_rng(1).exponential(1.0, 1000))
     assert found.bins.nbytes + found.amounts.nbytes <= 3 * 1000
     assert (found.bins.dtype, found.amounts.dtype) == (np.int16, np.int8)
+
+
+def test_weights_of_whole_numbers_are_added_up_bin_by_bin() -> None:
+    # 0 and 255 have bins of their own; above 256 two neighbours share one, such as 256 and 257
+    weights = np.zeros(600)
+    given = {0: 0.5, 255: 1.5, 256: 0.25, 257: 2.0, 599: 4.0}
+    for value, weight in given.items():
+        weights[value] = weight
+    kept = Histogram.of_whole(SIZES, weights)
+    assert kept.amounts.tolist() == [0.5, 1.5, 2.25, 4.0]
+    assert kept.bins.tolist() == [0, *SIZES.index(np.array([255.0, 256.0, 599.0])).tolist()]
+    # of the bin with two values, which are not nearly the same, the ends are not known; of that with one they are
+    assert (kept.least.tolist(), kept.most.tolist()) == ([599.0], [599.0])
+    assert kept == Histogram.of(SIZES, np.array([*given], np.float64), np.array([*given.values()]))
+    assert Histogram.of_whole(SIZES, np.zeros(3)) == Histogram.of_whole(SIZES, np.zeros(0))
