@@ -6,7 +6,7 @@ import importlib.util
 
 import bufsim as bs
 
-for extra in ("numba", "pyarrow", "loky", "tqdm", "distributed"):
+for extra in ("numba", "pyarrow", "loky", "tqdm", "distributed", "sqlalchemy", "redis", "psycopg"):
     assert importlib.util.find_spec(extra) is None, f"{extra} is installed: this is no test of the core alone"
 
 simulation = bs.Simulation(
@@ -25,3 +25,11 @@ except bs.MissingExtraError as error:
     print(f"without numba: {error}")
 else:
     raise AssertionError("engine='compiled' ran without numba")
+
+for strategy in (bs.vendure.SqlJobBufferStorageStrategy, bs.vendure.RedisJobBufferStorageStrategy):
+    try:
+        strategy()
+    except bs.MissingExtraError as error:
+        print(f"without its extra: {error}")
+    else:
+        raise AssertionError(f"{strategy.__name__} was made without the library that it needs")

@@ -5,7 +5,14 @@ import typing
 
 if typing.TYPE_CHECKING:
     from bufsim import theory
-    from bufsim.errors import BufsimError, InvalidTypeError, InvalidValueError, MissingExtraError, NotLoweredError
+    from bufsim.errors import (
+        BufsimError,
+        InvalidTypeError,
+        InvalidValueError,
+        MissingExtraError,
+        NotLoweredError,
+        StoreError,
+    )
     from bufsim.model.arrivals import Bulk, Bursty, Deterministic, Poisson, Renewal
     from bufsim.model.buffers import (
         Capacity,
@@ -100,6 +107,7 @@ __all__ = [
     "StepRate",
     "Stops",
     "Storage",
+    "StoreError",
     "Study",
     "StudyResult",
     "TimeVarying",
@@ -117,7 +125,14 @@ __all__ = [
 ]
 
 _MODULES = {
-    "bufsim.errors": ("BufsimError", "InvalidTypeError", "InvalidValueError", "MissingExtraError", "NotLoweredError"),
+    "bufsim.errors": (
+        "BufsimError",
+        "InvalidTypeError",
+        "InvalidValueError",
+        "MissingExtraError",
+        "NotLoweredError",
+        "StoreError",
+    ),
     "bufsim.model.arrivals": ("Bulk", "Bursty", "Deterministic", "Poisson", "Renewal"),
     "bufsim.model.buffers": (
         "Capacity",

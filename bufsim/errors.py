@@ -30,6 +30,13 @@ class NotLoweredError(BufsimError):
     """A part of a model that the compiled engine cannot take; the message names it and the way out."""
 
 
+class StoreError(BufsimError):
+    """A store of buffered jobs that does not do what it is asked: out of reach, full, closed, of another version.
+
+    The message names the store without the user and the password of its URL.
+    """
+
+
 class MissingExtraError(BufsimError, ImportError):
     """An optional library is not installed; the message names the extra that brings it."""
 

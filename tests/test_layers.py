@@ -155,7 +155,8 @@ def test_the_package_itself_is_imported_by_no_wing_but_for_its_version() -> None
 
 
 def test_import_bufsim_loads_nothing_heavy() -> None:
-    heavy = ("scipy", "matplotlib", "numba", "statsmodels", "pyarrow", "cronsim", "sqlalchemy", "distributed", "loky")
+    heavy = ("scipy", "matplotlib", "numba", "statsmodels", "pyarrow", "cronsim", "distributed", "loky")
+    heavy += ("sqlalchemy", "psycopg", "redis")
     # pandas may load pyarrow on its own account
     code = (
         "import sys, pandas; before = set(sys.modules); import bufsim; "

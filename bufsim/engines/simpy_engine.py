@@ -87,6 +87,14 @@ class RoutedStorage:
         """Take out and return the `at_most` oldest jobs of one buffer, oldest first."""
         return vendure.storage.take_oldest(self._of(buffer_id), buffer_id, at_most)
 
+    def confirm(self, buffer_id: str, jobs: Iterable[vendure.Job]) -> None:
+        """Tell the buffer's storage that jobs which a flush gave have been handed over."""
+        vendure.storage.confirm(self._of(buffer_id), buffer_id, jobs)
+
+    def give_back(self, buffer_id: str, jobs: Iterable[vendure.Job]) -> None:
+        """Tell the buffer's storage that jobs which a flush gave have not been handed over."""
+        vendure.storage.give_back(self._of(buffer_id), buffer_id, jobs)
+
     def _of(self, buffer_id: str) -> vendure.JobBufferStorageStrategy:
         return self._strategies.get(buffer_id, self._shared)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from bufsim.vendure.job import Job, JobState
 from bufsim.vendure.job_buffer import JobBuffer, JobQueueStrategy
 from bufsim.vendure.job_queue import JobQueue, JobQueueService
+from bufsim.vendure.redis_storage import RedisJobBufferStorageStrategy
 from bufsim.vendure.search_buffers import CollectionJobBuffer, SearchIndexJobBuffer, ids_of, number_of_ids
 from bufsim.vendure.service import Batch, JobBufferService
+from bufsim.vendure.sql_storage import SqlJobBufferStorageStrategy
 from bufsim.vendure.storage import (
     InMemoryJobBufferStorageStrategy,
     JobBufferStorageStrategy,
@@ -25,7 +27,9 @@ __all__ = [
     "JobQueueService",
     "JobQueueStrategy",
     "JobState",
+    "RedisJobBufferStorageStrategy",
     "SearchIndexJobBuffer",
+    "SqlJobBufferStorageStrategy",
     "TestingJobBufferStorageStrategy",
     "ids_of",
     "number_of_ids",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -55,7 +56,7 @@ def _mended(data: Any, path: tuple[str, ...], containers: tuple[object, ...]) ->
     if len(path) > MAX_DEPTH:
         return "[max depth reached]"
     if isinstance(data, datetime):
-        return _iso(data)
+        return iso(data)
     if not isinstance(data, dict | list):
         return data
     if any(data is container for container in containers):
@@ -66,7 +67,7 @@ def _mended(data: Any, path: tuple[str, ...], containers: tuple[object, ...]) ->
     return [_mended(value, (*path, str(index)), inside) for index, value in enumerate(data)]
 
 
-def _iso(instant: datetime) -> str:
+def iso(instant: datetime) -> str:
     """`instant` as JavaScript's ``Date.toISOString`` writes it: UTC, milliseconds, Z."""
     if instant.tzinfo is None:
         raise InvalidValueError(
@@ -107,7 +108,8 @@ class Job:
     retries
         How many times the job may be tried again after a failure.
     created_at
-        When the job was made, s. The port has no clock: where Vendure reads one, this stays None.
+        When the job was made, s. The port has no clock: where Vendure reads one, this stays None. A job that comes out
+        of a SQL or Redis storage has an ISO string here and in the next two, as in Vendure.
     state, progress, result, error, attempts
         How far the work has come: a state, a percentage, what came out, what went wrong, starts so far.
     started_at, settled_at
@@ -158,14 +160,14 @@ class Job:
         data: Any = None,
         id: str | int | None = None,  # noqa: A002 - Vendure's name for it
         retries: int = 0,
-        created_at: float | None = None,
+        created_at: float | str | None = None,
         state: JobState = JobState.PENDING,
         progress: float = 0,
         result: Any = None,
         error: Any = None,
         attempts: int = 0,
-        started_at: float | None = None,
-        settled_at: float | None = None,
+        started_at: float | str | None = None,
+        settled_at: float | str | None = None,
         key: Hashable = None,
         nbytes: int = 0,
     ) -> None:
@@ -196,9 +198,12 @@ class Job:
         """Time from the start of the last attempt to settlement, s; 0.0 while the job waits for an attempt.
 
         None if the job has started and not settled: without a clock nobody knows (Vendure takes the time until now).
+        Quirk: nan where one of the two times is an ISO string, as of a job that was stored in SQL or in Redis.
         """
         if self.state in (JobState.PENDING, JobState.RETRYING):
             return 0.0
+        if isinstance(self.started_at, str) or isinstance(self.settled_at, str):
+            return math.nan
         if self.settled_at is None:
             return None
         return self.settled_at - (self.settled_at if self.started_at is None else self.started_at)

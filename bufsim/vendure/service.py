@@ -11,7 +11,7 @@ from bufsim import checks
 from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.vendure.job import Job
 from bufsim.vendure.job_buffer import JobBuffer, JobQueueStrategy
-from bufsim.vendure.storage import JobBufferStorageStrategy, take_oldest
+from bufsim.vendure.storage import JobBufferStorageStrategy, confirm, give_back, take_oldest
 
 logger = logging.getLogger("bufsim.vendure")
 
@@ -152,11 +152,18 @@ class JobBufferService:
         returns nothing iterable, loses the rest of that batch and the batches of all later buffers. A buffer given
         twice loses its jobs in the in-memory storage. An id that is not registered is emptied, and nothing is queued.
         What `reduce` does when it raises: see :meth:`hand_over`.
+
+        A storage that is `acknowledged` loses none of these: a batch that was not handed over whole, or belongs to no
+        registered buffer, goes back.
         """
         flushed = self.storage_strategy.flush(self._ids(buffers))
         queued: list[Job] = []
-        for buffer_id in tuple(self._buffers):
-            queued += self.hand_over(Batch(buffer_id, tuple(flushed.get(buffer_id, ()))))
+        try:
+            for buffer_id in tuple(self._buffers):
+                queued += self.hand_over(Batch(buffer_id, tuple(flushed.pop(buffer_id, ()))))
+        finally:
+            for buffer_id, jobs in flushed.items():
+                give_back(self.storage_strategy, buffer_id, jobs)
         return queued
 
     def take(self, buffer_id: str, at_most: int | None = None) -> Batch:
@@ -201,11 +208,20 @@ class JobBufferService:
         Quirks: `reduce` is not called for an empty batch. A `reduce` that raises is logged, and the batch goes on as
         `reduce` left it in its argument: one that emptied its argument first has lost it. A job queue that raises at
         job *i* ends the hand-over there: jobs before it are queued, the rest is lost.
+
+        A storage that is `acknowledged` is told that the batch was handed over, or else gets it back.
         """
         buffer = self._buffers.get(batch.buffer_id)
-        if buffer is None or not batch.jobs:
+        if not batch.jobs:
             return []
-        return [self.job_queue_strategy.add(job) for job in _reduced(buffer, batch)]
+        queued = None
+        try:
+            if buffer is not None:
+                queued = [self.job_queue_strategy.add(job) for job in _reduced(buffer, batch)]
+        finally:
+            settle = give_back if queued is None else confirm
+            settle(self.storage_strategy, batch.buffer_id, batch.jobs)
+        return queued or []
 
     def _read_collectors(self) -> None:
         self._collectors = tuple((buffer_id, buffer.collect) for buffer_id, buffer in self._buffers.items())

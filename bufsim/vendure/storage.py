@@ -112,12 +112,18 @@ class InMemoryJobBufferStorageStrategy:
 
     def _chosen(self, buffer_ids: Iterable[str] | None) -> Iterable[str]:
         """The ids meant by an argument: all known ones for None, else those given."""
-        if isinstance(buffer_ids, str):
-            # a str is a list of its letters, and would empty the wrong buffers in silence
-            raise InvalidTypeError(
-                f"buffer_ids must be a list of ids, got {quoted(buffer_ids)}; write [{quoted(buffer_ids)}]"
-            )
-        return list(self._buffers) if buffer_ids is None else buffer_ids
+        ids = list_of_ids(buffer_ids)
+        return list(self._buffers) if ids is None else ids
+
+
+def list_of_ids(buffer_ids: Iterable[str] | None) -> list[str] | None:
+    """The ids given as an argument, as a list; None stays None."""
+    if isinstance(buffer_ids, str):
+        # a str is a list of its letters, and would empty the wrong buffers in silence
+        raise InvalidTypeError(
+            f"buffer_ids must be a list of ids, got {quoted(buffer_ids)}; write [{quoted(buffer_ids)}]"
+        )
+    return None if buffer_ids is None else list(buffer_ids)
 
 
 def take_oldest(storage: JobBufferStorageStrategy, buffer_id: str, at_most: int) -> list[Job]:
@@ -133,6 +139,20 @@ def take_oldest(storage: JobBufferStorageStrategy, buffer_id: str, at_most: int)
     for job in jobs[at_most:]:
         storage.add(buffer_id, job)
     return jobs[:at_most]
+
+
+def confirm(storage: JobBufferStorageStrategy, buffer_id: str, jobs: Iterable[Job]) -> None:
+    """Tell a storage that wants to know it that jobs which a flush gave have been handed over."""
+    confirmed = getattr(storage, "confirm", None)
+    if confirmed is not None:
+        confirmed(buffer_id, jobs)
+
+
+def give_back(storage: JobBufferStorageStrategy, buffer_id: str, jobs: Iterable[Job]) -> None:
+    """Tell a storage that wants to know it that jobs which a flush gave have not been handed over."""
+    given_back = getattr(storage, "give_back", None)
+    if given_back is not None:
+        given_back(buffer_id, jobs)
 
 
 class TestingJobBufferStorageStrategy(InMemoryJobBufferStorageStrategy):

