@@ -31,8 +31,14 @@ WINGS = (
     "cli",
 )
 OPEN_TO_ALL = ("errors", "checks", "files", "formats", "memory", "declared")
-# the two arrows that point down: `Result.plot` and `StudyResult.plot` reach the plots late
-LATE = {("bufsim.results.result", "bufsim.plots"), ("bufsim.studies.study_result", "bufsim.plots")}
+# the arrows that point down: results and studies reach their plots late, and what Vendure's plugins are in
+# a model is said in the model's values
+LATE = {
+    ("bufsim.results.result", "bufsim.plots"),
+    ("bufsim.studies.study_result", "bufsim.plots"),
+    ("bufsim.vendure.plugins", "bufsim.model.buffers"),
+    ("bufsim.vendure.plugins", "bufsim.model.workers"),
+}
 
 
 def modules() -> dict[str, Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bufsim.vendure.job import Job, JobState
 from bufsim.vendure.job_buffer import JobBuffer, JobQueueStrategy
 from bufsim.vendure.job_queue import JobQueue, JobQueueService
+from bufsim.vendure.plugins import BullMQJobQueuePlugin, DefaultJobQueuePlugin
 from bufsim.vendure.redis_storage import RedisJobBufferStorageStrategy
 from bufsim.vendure.search_buffers import CollectionJobBuffer, SearchIndexJobBuffer, ids_of, number_of_ids
 from bufsim.vendure.service import Batch, JobBufferService
@@ -17,7 +18,9 @@ from bufsim.vendure.storage import (
 
 __all__ = [
     "Batch",
+    "BullMQJobQueuePlugin",
     "CollectionJobBuffer",
+    "DefaultJobQueuePlugin",
     "InMemoryJobBufferStorageStrategy",
     "Job",
     "JobBuffer",
