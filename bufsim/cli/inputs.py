@@ -15,7 +15,7 @@ _WITHOUT_A_FILE = {
     "keys": ("WORDS", 'what jobs are about: "zipf(9000, 0.9)", "uniform(100)"'),
     "nbytes": ("WORDS", 'size of a job: "1 kB", "lognormal(1 kB, 2)"'),
     "reduce": ("WORDS", "what becomes of a batch: unique_by_key, merge (default: all jobs stay)"),
-    "drain": ("WORDS", 'how much a flush takes: "at_most(100)" (default: all)'),
+    "drain": ("WORDS", 'how much a flush takes: "at_most(100)", "until(100)" (default: all)'),
     "capacity": ("WORDS", 'what the buffer holds: "capacity(2048, on_full=drop_oldest)" (default: no limit)'),
     "flush_time": ("WORDS", 'how long a flush takes: 50ms, "flush_time(50ms, per_job=2ms)" (default: 0)'),
 }

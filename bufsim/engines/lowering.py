@@ -86,7 +86,7 @@ _REDUCES = {
     reducers.SearchIndexReduce: state.SEARCH,
 }
 _COLLECTS = (buffers.CollectAll, buffers.CollectQueues)
-_DRAINS = (drains.DrainAll, drains.DrainAtMost)
+_DRAINS = (drains.DrainAll, drains.DrainAtMost, drains.DrainUntil)
 _WAY_OUT = 'run it with engine="simpy", or use a built-in one'
 
 
@@ -224,7 +224,7 @@ def _buffer(
     sizes, steps = (
         lists.add(sorted({leaf.steps[field] for leaf in leaves if field in leaf.steps})) for field in ("size", "nbytes")
     )
-    drain = buffer.drain if isinstance(buffer.drain, drains.DrainAtMost) else None
+    drain = buffer.drain if isinstance(buffer.drain, drains.DrainAtMost | drains.DrainUntil) else None
     capacity = buffer.capacity
     fixed = buffer.flush_time.fixed
     return {
@@ -240,6 +240,8 @@ def _buffer(
         "bytes_last": steps[1],
         "drain_jobs": _limit(drain.n if drain else None),
         "drain_bytes": _limit(drain.nbytes if drain else None),
+        "drain_reaches": isinstance(drain, drains.DrainUntil),
+        "again": drain.rule if drain else rules.ONCE,
         "limited": capacity is not None,
         "capacity_jobs": _limit(capacity.jobs if capacity else None),
         "capacity_bytes": _limit(capacity.nbytes if capacity else None),

@@ -73,6 +73,7 @@ class BufferState:
         self._next_call = 0.0
         self._race_end = -rules.INF
         self._flush = -1
+        self._cause = ""
         self._flush_rows: list[int] = []
         self._batch = vendure.service.Batch(self.id, ())
         self._end_event: Moment | None = None
@@ -249,10 +250,11 @@ class BufferState:
         now = self.env._now
         if cause is None:
             cause = self._leaf_name()
+        self._cause = cause
         drain = self.declared.drain
         count = len(self.rows)
         if not isinstance(drain, DrainAll):
-            count = checks.integer(f"count of {drain!r}", drain.count(self.sizes), at_least=1)
+            count = checks.integer(f"count of {drain!r}", drain.count(self.sizes, self.nbytes), at_least=1)
         before = self.nbytes
         self._batch, self._flush_rows = self._take(count)
         taken = before - self.nbytes
@@ -341,7 +343,10 @@ class BufferState:
         self.recorder.flush_reduced[self._flush] = len(enqueued)
         self._link(enqueued, tasks)
         self._batch, self._flush_rows = vendure.service.Batch(self.id, ()), []
-        self.ask()
+        if self.rows and self.declared.drain.goes_on(len(self.rows), self.nbytes):
+            self.start_flush(self._cause)
+        else:
+            self.ask()
 
     def _items(self, enqueued: list[vendure.Job]) -> Sequence[int]:
         if self._assignment is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import KW_ONLY
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -71,17 +71,21 @@ class Drain(Value, ABC):
     >>> from dataclasses import dataclass
     >>> @dataclass(frozen=True)
     ... class DrainHalf(Drain):
-    ...     def count(self, nbytes):
-    ...         return (len(nbytes) + 1) // 2
-    >>> DrainHalf().count([10, 20, 30])
+    ...     def count(self, sizes, nbytes):
+    ...         return (len(sizes) + 1) // 2
+    >>> DrainHalf().count([10, 20, 30], 60)
     2
     """
 
     __slots__ = ()
 
     @abstractmethod
-    def count(self, nbytes: Sequence[int]) -> int:
-        """Number of the oldest jobs that a flush takes; `nbytes` are the jobs' sizes, the oldest first."""
+    def count(self, sizes: Sequence[int], nbytes: int) -> int:
+        """Number of the oldest jobs that a flush takes: `sizes` are their bytes, oldest first, `nbytes` their sum."""
+
+    def goes_on(self, jobs: int, nbytes: int) -> bool:
+        """Whether the next flush starts at once, when one has ended and `jobs` jobs of `nbytes` bytes are left."""
+        return False
 
     @property
     def label(self) -> str:
@@ -95,13 +99,13 @@ class DrainAll(Drain):
 
     Examples
     --------
-    >>> DrainAll().count([10, 20, 30])
+    >>> DrainAll().count([10, 20, 30], 60)
     3
     """
 
-    def count(self, nbytes: Sequence[int]) -> int:
+    def count(self, sizes: Sequence[int], nbytes: int) -> int:
         """Return the number of jobs."""
-        return len(nbytes)
+        return len(sizes)
 
     @property
     def label(self) -> str:
@@ -109,8 +113,48 @@ class DrainAll(Drain):
         return "all"
 
 
+_Repeat = Literal["while_full", "until_empty"]
+_REPEATS = {None: rules.ONCE, "while_full": rules.WHILE_FULL, "until_empty": rules.UNTIL_EMPTY}
+_MORE = {None: "", "while_full": ", again while full", "until_empty": ", again until empty"}
+
+
+class _Limited(Drain):
+    """A drain with limits, n jobs and nbytes bytes, which may go on when a flush has ended."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        n: int | None
+        nbytes: OptionalSize
+        repeat: _Repeat | None
+
+    def __post_init__(self) -> None:
+        if self.n is None and self.nbytes is None:
+            raise InvalidValueError(
+                f"{type(self).__name__} needs n or nbytes, got neither; a flush that takes all is DrainAll()"
+            )
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """The most jobs and the most bytes; `rules.NO_LIMIT` where there is none."""
+        most_bytes: int | None = self.nbytes
+        return (
+            rules.NO_LIMIT if self.n is None else self.n,
+            rules.NO_LIMIT if most_bytes is None else most_bytes,
+        )
+
+    @property
+    def rule(self) -> int:
+        """What follows on the end of a flush, as `rules.goes_on` knows it."""
+        return _REPEATS[self.repeat]
+
+    def goes_on(self, jobs: int, nbytes: int) -> bool:
+        """Whether what is left fills a batch, or is any, as `repeat` says."""
+        return rules.goes_on(self.rule, jobs, nbytes, *self.limits)
+
+
 @value
-class DrainAtMost(Drain):
+class DrainAtMost(_Limited):
     """One flush takes the oldest jobs within both limits, at least one; what is left keeps its age.
 
     Parameters
@@ -120,29 +164,65 @@ class DrainAtMost(Drain):
     nbytes : int or str, optional
         The most bytes, ≥ 1; ``"1 MiB"`` is understood. ``FlushAtBytes(b)`` with ``DrainAtMost(nbytes=b)`` is the rule
         "the job that would not fit any more starts the next batch" of Kafka and Vector.
+    repeat : {"while_full", "until_empty"}, optional
+        When a flush ends and the jobs that are left, with those that came meanwhile, reach a limit ("while_full") or
+        are any ("until_empty"), the next flush starts at once, with the cause of the first; else the policy is asked.
 
     Examples
     --------
-    >>> DrainAtMost(nbytes=50).count([10, 20, 30])
+    >>> DrainAtMost(nbytes=50).count([10, 20, 30], 60)
     2
+    >>> DrainAtMost(1000, repeat="until_empty")  # at each tick write everything, 1,000 at once
+    DrainAtMost(n=1000, repeat='until_empty')
     """
 
     n: Count | None = None
     nbytes: OptionalSize = default(None)
+    repeat: _Repeat | None = None
 
-    def __post_init__(self) -> None:
-        if self.n is None and self.nbytes is None:
-            raise InvalidValueError("DrainAtMost needs n or nbytes, got neither; a flush that takes all is DrainAll()")
-
-    def count(self, nbytes: Sequence[int]) -> int:
+    def count(self, sizes: Sequence[int], nbytes: int) -> int:
         """Number of the oldest jobs that fit within both limits, at least one."""
-        most = len(nbytes) if self.n is None else self.n
-        return rules.drain_count(nbytes, 0, len(nbytes), most, rules.NO_LIMIT if self.nbytes is None else self.nbytes)
+        return rules.drain_count(sizes, 0, len(sizes), *self.limits)
 
     @property
     def label(self) -> str:
         """The amount in few words: "at most 512 jobs"."""
-        return f"at most {_most(self.n, self.nbytes)}"
+        return f"at most {_most(self.n, self.nbytes)}{_MORE[self.repeat]}"
+
+
+@value
+class DrainUntil(_Limited):
+    """One flush takes the oldest jobs until a limit is reached: the job that reaches it goes along.
+
+    Under ``DrainAtMost`` a job that exceeds the bytes stays. In jobs alone the two are equal.
+
+    Parameters
+    ----------
+    n : int, optional
+        So many jobs are enough, ≥ 1.
+    nbytes : int or str, optional
+        So many bytes are enough, ≥ 1; ``"475 kB"`` is understood.
+    repeat : {"while_full", "until_empty"}, optional
+        As in `DrainAtMost`.
+
+    Examples
+    --------
+    >>> DrainUntil(nbytes=25).count([10, 20, 30], 60), DrainAtMost(nbytes=25).count([10, 20, 30], 60)
+    (2, 1)
+    """
+
+    n: Count | None = None
+    nbytes: OptionalSize = default(None)
+    repeat: _Repeat | None = None
+
+    def count(self, sizes: Sequence[int], nbytes: int) -> int:
+        """Number of the oldest jobs up to the one that reaches a limit."""
+        return rules.count_until(sizes, 0, len(sizes), *self.limits)
+
+    @property
+    def label(self) -> str:
+        """The amount in few words: "until 475 kB"."""
+        return f"until {_most(self.n, self.nbytes)}{_MORE[self.repeat]}"
 
 
 def _strategy(name: str, given: object) -> object:

@@ -16,6 +16,8 @@ MOST_PERIODS = 2.0**52
 
 # the rules by which a leaf is due; `leaf_due` of the kernel has a branch for each
 NEVER, SIZE, BYTES, AGE, IDLE, EVERY, EVERY_START, EVERY_END, TIMES, GAP = range(10)
+# what follows on the end of a flush: the policy is asked; or the next starts if what is left fills a batch, or is any
+ONCE, WHILE_FULL, UNTIL_EMPTY = range(3)
 TICK_RULES = frozenset({EVERY, EVERY_START, EVERY_END, TIMES})
 
 
@@ -147,3 +149,21 @@ def drain_count(nbytes: Sequence[int], first: int, jobs: int, most_jobs: int, mo
         if total > most_bytes:
             return taken if taken > 0 else 1
     return most
+
+
+def count_until(nbytes: Sequence[int], first: int, jobs: int, most_jobs: int, most_bytes: int) -> int:
+    """Number of the `jobs` jobs from position `first` up to the one that reaches a limit, or of all."""
+    most = jobs if jobs < most_jobs else most_jobs
+    total = 0
+    for taken in range(most):
+        total += nbytes[first + taken]
+        if total >= most_bytes:
+            return taken + 1
+    return most
+
+
+def goes_on(repeat: int, jobs: int, nbytes: int, most_jobs: int, most_bytes: int) -> bool:
+    """Return whether a flush of what is left, `jobs` and their bytes, starts at once when one has ended."""
+    if repeat == UNTIL_EMPTY:
+        return jobs > 0
+    return repeat == WHILE_FULL and (jobs >= most_jobs or nbytes >= most_bytes)

@@ -15,7 +15,16 @@ from bufsim import vendure
 from bufsim.checks import Seconds
 from bufsim.errors import InvalidValueError, quoted
 from bufsim.model.arrivals import Bulk, Bursty, Deterministic, Poisson, Renewal
-from bufsim.model.buffers import Capacity, CollectAll, CollectQueues, DrainAll, DrainAtMost, FlushTime, Storage
+from bufsim.model.buffers import (
+    Capacity,
+    CollectAll,
+    CollectQueues,
+    DrainAll,
+    DrainAtMost,
+    DrainUntil,
+    FlushTime,
+    Storage,
+)
 from bufsim.model.distributions import Constant, Exponential, Gamma, Geometric, LogNormal, Scaled, Uniform
 from bufsim.model.flush_policy import CheckedEvery, FlushPolicy
 from bufsim.model.given import GivenFailures, GivenTimes
@@ -286,7 +295,10 @@ ROLES: dict[str, Role] = {
         example="search_index",
     ),
     "drain": Role(
-        "drain", {"all": Word(DrainAll), "at_most": Word(DrainAtMost)}, table="at_most", example="at_most(100)"
+        "drain",
+        {"all": Word(DrainAll), "at_most": Word(DrainAtMost), "until": Word(DrainUntil)},
+        table="at_most",
+        example="at_most(100)",
     ),
     "capacity": Role("capacity", {"capacity": Word(Capacity)}, table="capacity", example="capacity(500)"),
     "flush_time": Role(

@@ -26,7 +26,8 @@ _LEAF = re.compile(rf"\b(?:{'|'.join(leaf.__name__ for leaf in LEAVES)}){_INSIDE
 _GRID = re.compile(rf"\.checked_every{_INSIDE}")
 # what else is varied: the field, and its value as Python spells it
 _VALUE = re.compile(
-    rf"\b(capacity|drain|storage|flush_time) ((?:Capacity|DrainAll|DrainAtMost|Storage|FlushTime){_INSIDE}|None)"
+    r"\b(capacity|drain|storage|flush_time) "
+    rf"((?:Capacity|DrainAll|DrainAtMost|DrainUntil|Storage|FlushTime){_INSIDE}|None)"
 )
 _JOINTS = re.compile(r"( [|&·] )")
 _MOST = 40

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bufsim.model.arrivals import Arrivals, Bulk, Bursty, Deterministic, Poisson, Renewal
-from bufsim.model.buffers import Capacity, CollectAll, CollectQueues, Drain, DrainAll, DrainAtMost, Storage
+from bufsim.model.buffers import Capacity, CollectAll, CollectQueues, Drain, DrainAll, DrainAtMost, DrainUntil, Storage
 from bufsim.model.distributions import (
     Constant,
     Distribution,
@@ -98,13 +98,8 @@ LEAVES: Mapping[type[FlushPolicy], Callable[[Chooser], FlushPolicy]] = {
 }
 DRAINS: Mapping[type[Drain], Callable[[Chooser], Drain]] = {
     DrainAll: lambda c: DrainAll(),
-    DrainAtMost: lambda c: c.among(
-        (
-            DrainAtMost(c.whole(1, 4)),
-            DrainAtMost(nbytes=c.whole(1, 9)),
-            DrainAtMost(c.whole(1, 4), nbytes=c.whole(1, 9)),
-        )
-    ),
+    DrainAtMost: lambda c: _limited(c, DrainAtMost),
+    DrainUntil: lambda c: _limited(c, DrainUntil),
 }
 REDUCES: Mapping[type[Reduce], Callable[[Chooser], Reduce]] = {
     KeepAll: lambda c: KeepAll(),
@@ -162,6 +157,11 @@ def _on_the_clock(c: Chooser) -> FlushPolicy:
 
 def _since_a_flush(c: Chooser) -> FlushPolicy:
     return FlushEvery(c.time(1, 4), anchor=c.among(("flush_start", "flush_end")))
+
+
+def _limited(c: Chooser, kind: type[DrainAtMost] | type[DrainUntil]) -> Drain:
+    n, nbytes = c.among(((c.whole(1, 4), None), (None, c.whole(1, 9)), (c.whole(1, 4), c.whole(1, 9))))
+    return kind(n, nbytes, repeat=c.among((None, None, "while_full", "until_empty")))
 
 
 def trace(c: Chooser) -> Trace:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count, islice
 
-from bufsim.model.buffers import DrainAtMost, JobBuffer, Storage
+from bufsim.model.buffers import DrainAtMost, DrainUntil, JobBuffer, Storage
 from bufsim.model.declaration import Declaration
 from bufsim.model.flush_policy import AnyOf, BufferView, FlushPolicy
 from bufsim.model.policies import FlushAt, FlushCron, FlushEvery
@@ -323,8 +323,8 @@ class Oracle:
         else:
             buffer.timer = due if due < math.inf else None
 
-    def start_flush(self, buffer: Buffer) -> None:
-        cause = repr(buffer.declared.policy.leaf(self.view(buffer)))
+    def start_flush(self, buffer: Buffer, cause: str | None = None) -> None:
+        cause = cause or repr(buffer.declared.policy.leaf(self.view(buffer)))
         taken = drained(buffer)
         buffer.copies = buffer.copies[len(taken) :]
         time = buffer.declared.flush_time
@@ -348,7 +348,10 @@ class Oracle:
                     copy.work = work
         flush.end, flush.reduced = self.now, len(groups)
         buffer.flush, buffer.last_end, buffer.idle_from = None, self.now, self.now
-        self.ask(buffer)
+        if goes_on(buffer):
+            self.start_flush(buffer, flush.cause)
+        else:
+            self.ask(buffer)
 
     # --- flushes of what is empty -------------------------------------------------------------------------------------
 
@@ -517,8 +520,13 @@ def leaves_that_do_not_look(policy: FlushPolicy) -> list[FlushPolicy]:
 
 
 def drained(buffer: Buffer) -> list[Copy]:
-    """The oldest jobs within both limits, at least one."""
+    """The oldest jobs within both limits, at least one; or those up to the one that reaches a limit."""
     drain = buffer.declared.drain
+    if isinstance(drain, DrainUntil):
+        taken: list[Copy] = []
+        while len(taken) < len(buffer.copies) and not reaches(drain, taken):
+            taken.append(buffer.copies[len(taken)])
+        return taken
     if not isinstance(drain, DrainAtMost):
         return list(buffer.copies)
     most = len(buffer.copies)
@@ -530,6 +538,22 @@ def drained(buffer: Buffer) -> list[Copy]:
             break
         most -= 1
     return buffer.copies[:most]
+
+
+def reaches(drain: DrainAtMost | DrainUntil, copies: list[Copy]) -> bool:
+    """Whether there are jobs enough for a full batch, or bytes."""
+    return (drain.n is not None and len(copies) >= drain.n) or (
+        drain.nbytes is not None and nbytes(copies) >= drain.nbytes
+    )
+
+
+def goes_on(buffer: Buffer) -> bool:
+    """Whether the next flush starts without a question."""
+    drain = buffer.declared.drain
+    repeat = drain.repeat if isinstance(drain, DrainAtMost | DrainUntil) else None
+    if repeat == "while_full":
+        return reaches(drain, buffer.copies)
+    return repeat == "until_empty" and len(buffer.copies) > 0
 
 
 def reduced(reduce: object, copies: list[Copy]) -> list[tuple[list[Copy], int]]:

@@ -36,8 +36,8 @@ class FlushSooner(FlushPolicy):
 
 
 class DrainHalf(Drain):
-    def count(self, nbytes: Sequence[int]) -> int:
-        return (len(nbytes) + 1) // 2
+    def count(self, sizes: Sequence[int], nbytes: int) -> int:
+        return (len(sizes) + 1) // 2
 
     def __repr__(self) -> str:
         return "DrainHalf()"

@@ -83,8 +83,11 @@ class OwnLeaf(FlushPolicy):
 class OwnDrain(Drain):
     like: Drain
 
-    def count(self, nbytes: Sequence[int]) -> int:
-        return self.like.count(nbytes)
+    def count(self, sizes: Sequence[int], nbytes: int) -> int:
+        return self.like.count(sizes, nbytes)
+
+    def goes_on(self, jobs: int, nbytes: int) -> bool:
+        return self.like.goes_on(jobs, nbytes)
 
 
 def with_own_leaves(policy: FlushPolicy, is_own: Callable[[], bool]) -> FlushPolicy:
@@ -506,7 +509,7 @@ def test_a_run_without_jobs_has_empty_tables_and_the_first_sizes() -> None:
 
 
 class DrainNone(Drain):
-    def count(self, nbytes):
+    def count(self, sizes, nbytes):
         return 0
 
     def __repr__(self):

@@ -4,9 +4,11 @@ import math
 import pickle
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError
+from typing import Any
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import bufsim
@@ -17,6 +19,7 @@ from bufsim import (
     Constant,
     DrainAll,
     DrainAtMost,
+    DrainUntil,
     Exponential,
     FlushAfterAge,
     FlushAtSize,
@@ -28,7 +31,11 @@ from bufsim import (
     KeepAll,
     Merge,
     NeverFlush,
+    Producer,
+    Simulation,
+    Stops,
     Storage,
+    Trace,
     vendure,
 )
 from bufsim.vendure import InMemoryJobBufferStorageStrategy, TestingJobBufferStorageStrategy
@@ -236,12 +243,12 @@ sizes = st.lists(st.integers(0, 6), min_size=1, max_size=9)
 
 @given(sizes)
 def test_drain_all_takes_all(nbytes: list[int]) -> None:
-    assert DrainAll().count(nbytes) == len(nbytes)
+    assert DrainAll().count(nbytes, sum(nbytes)) == len(nbytes)
 
 
 @given(sizes, st.integers(1, 12))
 def test_at_most_n_takes_the_n_oldest_or_all(nbytes: list[int], n: int) -> None:
-    assert DrainAtMost(n).count(nbytes) == min(n, len(nbytes))
+    assert DrainAtMost(n).count(nbytes, sum(nbytes)) == min(n, len(nbytes))
 
 
 @given(sizes, st.none() | st.integers(1, 12), st.integers(1, 12))
@@ -249,22 +256,104 @@ def test_within_both_limits_it_takes_the_most_that_fits_and_at_least_one(
     nbytes: list[int], n: int | None, limit: int
 ) -> None:
     fitting = [k for k in range(len(nbytes) + 1) if sum(nbytes[:k]) <= limit and (n is None or k <= n)]
-    assert DrainAtMost(n, limit).count(nbytes) == max(1, max(fitting))
+    assert DrainAtMost(n, limit).count(nbytes, sum(nbytes)) == max(1, max(fitting))
 
 
 def test_a_job_that_fits_no_limit_goes_alone() -> None:
-    assert DrainAtMost(nbytes=10).count([99, 1, 1]) == 1
+    assert DrainAtMost(nbytes=10).count([99, 1, 1], 101) == 1
 
 
 def test_a_job_that_just_fits_is_taken_and_empty_jobs_behind_it_too() -> None:
-    assert DrainAtMost(nbytes=10).count([4, 6, 0, 1]) == 3
+    assert DrainAtMost(nbytes=10).count([4, 6, 0, 1], 11) == 3
+
+
+@given(sizes, st.none() | st.integers(1, 12), st.none() | st.integers(1, 12))
+def test_until_a_limit_is_reached_it_takes_the_job_that_reaches_it(
+    nbytes: list[int], n: int | None, limit: int | None
+) -> None:
+    assume(n is not None or limit is not None)
+    enough = (k for k in range(1, len(nbytes) + 1) if k == n or (limit is not None and sum(nbytes[:k]) >= limit))
+    assert DrainUntil(n, limit).count(nbytes, sum(nbytes)) == next(enough, len(nbytes))
+
+
+@given(sizes, st.integers(1, 12))
+def test_in_jobs_alone_until_is_at_most(nbytes: list[int], n: int) -> None:
+    assert DrainUntil(n).count(nbytes, sum(nbytes)) == DrainAtMost(n).count(nbytes, sum(nbytes))
+
+
+def test_what_is_left_may_be_flushed_at_once() -> None:
+    for kind in (DrainAtMost, DrainUntil):
+        once, full, empty = kind(3, 9), kind(3, 9, repeat="while_full"), kind(3, 9, repeat="until_empty")
+        left = [(0, 0), (1, 0), (2, 8), (2, 9), (3, 0), (4, 20)]
+        assert [once.goes_on(*some) for some in left] == [False] * 6
+        assert [full.goes_on(*some) for some in left] == [False, False, False, True, True, True]
+        assert [empty.goes_on(*some) for some in left] == [False, True, True, True, True, True]
+    assert not DrainAll().goes_on(5, 5)
+
+
+def in_pieces(times: list[float], n: int, fixed: float, enough: float) -> list[tuple[float, int]]:
+    """Flushes by a loop for this alone: at each second n jobs at once, and again while `enough` are left."""
+    flushes: list[tuple[float, int]] = []
+    taken, now, last = 0, 0.0, -1.0
+    while taken < len(times):
+        now = max(now, next(tick for k in range(99) if (tick := float(k)) >= times[taken] and tick > last))
+        goes_on = True
+        while goes_on:
+            size = min(n, sum(time <= now for time in times) - taken)
+            flushes.append((now, size))
+            taken += size
+            last, now = now, now + fixed
+            goes_on = sum(time <= now for time in times) - taken >= enough
+    return [flush for flush in flushes if flush[0] < 30.0]
+
+
+@pytest.mark.parametrize("fixed", [0.0, 0.2890625])
+@pytest.mark.parametrize(("repeat", "enough"), [(None, math.inf), ("while_full", 3), ("until_empty", 1)])
+@pytest.mark.parametrize("kind", [DrainAtMost, DrainUntil])
+def test_a_drain_that_goes_on_equals_a_direct_loop(kind: Any, repeat: Any, enough: float, fixed: float) -> None:
+    others = 0
+    for seed in range(10):
+        times = sorted(np.random.default_rng(seed).uniform(0.0, 25.0, 80).tolist())
+        buffer = JobBuffer("b", policy=FlushEvery(1.0), drain=kind(3, repeat=repeat), flush_time=fixed)
+        simulation = Simulation(producers=[Producer("p", Trace(times))], buffers=[buffer], until=30.0)
+        table = simulation.run(1).flushes
+        flushes = list(zip(table["start"].tolist(), table["batch_size"].tolist(), strict=True))
+        assert flushes == in_pieces(times, 3, fixed, enough)
+        assert set(table["cause"].astype(str)) == {"FlushEvery(1.0)"}
+        others += flushes != in_pieces(times, 3, fixed, 2)
+    assert others == 10  # a negative control: another rule is another result
+
+
+def test_the_cause_of_a_flush_that_goes_on_is_that_of_the_first_and_a_stop_ends_it() -> None:
+    buffer = JobBuffer(
+        "b",
+        policy=FlushAtSize(5) | FlushAfterAge(9.0),
+        drain=DrainAtMost(2, repeat="until_empty"),
+        flush_time=1.0,
+        storage=Storage(durable=True),
+    )
+    producers = [Producer("p", Trace([1.0] * 5 + [2.5]))]
+    result = Simulation(producers=producers, buffers=[buffer], until=20.0).run(1)
+    assert result.flushes[["start", "batch_size"]].values.tolist() == [[1.0, 2], [2.0, 2], [3.0, 2]]
+    assert set(result.flushes["cause"].astype(str)) == {"FlushAtSize(5)"}
+    # the second flush is interrupted; the restart asks the policy, and the two that are left wait for their age
+    stopped = Simulation(producers=producers, buffers=[buffer], until=20.0, stops=Stops(at=[2.25])).run(1)
+    assert stopped.flushes[["start", "batch_size"]].values.tolist() == [[1.0, 2], [2.0, 2], [10.0, 2]]
+    assert stopped.flushes["cause"].astype(str).tolist() == ["FlushAtSize(5)", "FlushAtSize(5)", "FlushAfterAge(9.0)"]
 
 
 def test_they_are_values() -> None:
-    for drain in (DrainAll(), DrainAtMost(5), DrainAtMost(nbytes="1 kB"), DrainAtMost(5, 1000)):
+    for drain in (
+        DrainAll(),
+        DrainAtMost(5),
+        DrainAtMost(nbytes="1 kB"),
+        DrainAtMost(5, 1000),
+        DrainUntil(5, 1000, repeat="while_full"),
+        DrainAtMost(5, repeat="until_empty"),
+    ):
         assert pickle.loads(pickle.dumps(drain)) == drain
         assert hash(pickle.loads(pickle.dumps(drain))) == hash(drain)
-        assert eval(repr(drain), {"DrainAll": DrainAll, "DrainAtMost": DrainAtMost}) == drain
+        assert eval(repr(drain), vars(bufsim)) == drain
     assert repr(DrainAtMost(nbytes="1 kB")) == "DrainAtMost(nbytes=1000)"
 
 
@@ -275,6 +364,16 @@ def test_they_are_values() -> None:
             DrainAtMost,
             InvalidValueError,
             "DrainAtMost needs n or nbytes, got neither; a flush that takes all is DrainAll()",
+        ),
+        (
+            DrainUntil,
+            InvalidValueError,
+            "DrainUntil needs n or nbytes, got neither; a flush that takes all is DrainAll()",
+        ),
+        (
+            lambda: DrainAtMost(1, repeat="always"),
+            InvalidValueError,
+            "repeat must be one of 'while_full', 'until_empty', got 'always'",
         ),
         (lambda: DrainAtMost(0), InvalidValueError, "n must be >= 1, got 0"),
         (lambda: DrainAtMost(nbytes=0), InvalidValueError, "nbytes must be >= 1, got 0"),

@@ -90,6 +90,8 @@ def test_all_that_a_study_varies_is_varied_in_words_or_said_where_else() -> None
         ("capacity None", "no capacity"),
         ("drain DrainAtMost(n=512) · concurrency 2", "drain at most 512 jobs · concurrency 2"),
         ("drain DrainAll()", "drain all"),
+        ("drain DrainUntil(n=9, repeat='while_full')", "drain until 9 jobs, again while full"),
+        ("drain DrainAtMost(n=9, repeat='until_empty')", "drain at most 9 jobs, again until empty"),
         ("storage Storage()", "storage in memory"),
         ("storage Storage(durable=True)", "storage durable"),
         ("flush_time FlushTime(Constant(0.05))", "flush time 50 ms"),

@@ -162,6 +162,15 @@ def ask(state: State, buffer: Buffer, now: float) -> None:
         policy.set_steps(buffer, state.lists)
 
 
+def go_on(state: State, buffer: Buffer, now: float) -> None:
+    """Start the next flush, with the cause of the one that has ended, if the drain goes on; else ask the policy."""
+    if rules.goes_on(buffer.again, buffer.jobs, buffer.held_nbytes, buffer.drain_jobs, buffer.drain_bytes):
+        state.stack[0].leaf = buffer.cause
+        start_flush(state, buffer, now)
+    else:
+        ask(state, buffer, now)
+
+
 def ring(state: State, buffer: Buffer, now: float) -> None:
     """Ask again when the time has come: fire, or wait for the new time.
 
@@ -194,7 +203,10 @@ def drained(run: Run, jobs: JobWindow, rows: RowWindow, buffer: Buffer) -> int:
     row = buffer.head
     for taken in range(most):
         total += bytes_of(run, jobs, job_of(run, rows, row))
-        if total > buffer.drain_bytes:
+        if buffer.drain_reaches:
+            if total >= buffer.drain_bytes:
+                return taken + 1
+        elif total > buffer.drain_bytes:
             return max(taken, 1)
         row = following(run, rows, row)
     return most
@@ -203,7 +215,7 @@ def drained(run: Run, jobs: JobWindow, rows: RowWindow, buffer: Buffer) -> int:
 def start_flush(state: State, buffer: Buffer, now: float) -> None:
     """Start a flush: the batch leaves the buffer. Its cause stands in stack[0].leaf."""
     run, jobs, rows = state.run[0], state.jobs, state.rows
-    cause = state.stack[0].leaf
+    cause = buffer.cause = state.stack[0].leaf
     nbytes = buffer.held_nbytes
     buffer.flight_head, buffer.flight_jobs = buffer.head, drained(run, jobs, rows, buffer)
     buffer.flush = run.flush

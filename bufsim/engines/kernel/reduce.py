@@ -56,7 +56,10 @@ def end_flush(state: State, buffer: Buffer, now: float) -> int:
         flush.end, flush.reduced = now, reduced
     if run.tallies:
         tallies.count_end(run, buffer, reduced, now)
-    buffers.ask(state, buffer, now)
+    if buffer.again == rules.ONCE:
+        buffers.ask(state, buffer, now)
+    else:
+        buffers.go_on(state, buffer, now)
     return 0
 
 

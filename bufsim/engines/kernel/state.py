@@ -119,6 +119,8 @@ class Buffer(Record, BufferCounts):
     bytes_last: int
     drain_jobs: int
     drain_bytes: int
+    drain_reaches: bool  # the job that reaches the bytes goes along, in place of staying where it exceeds them
+    again: int  # what follows on the end of a flush, of `rules`
     limited: bool
     capacity_jobs: int
     capacity_bytes: int
@@ -144,7 +146,8 @@ class Buffer(Record, BufferCounts):
     ring_at: float
     race_end: float
     next_call: float  # from when on a flush can find the buffer empty
-    flush: int  # the present flush, and what is in flight with it
+    flush: int  # the present flush, its cause, and what is in flight with it
+    cause: int
     flight_head: int
     flight_jobs: int
     flight_nbytes: int
