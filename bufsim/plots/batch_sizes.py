@@ -70,6 +70,7 @@ class BatchSizes:
         frame = pd.concat(tables, ignore_index=True).astype(dict.fromkeys(("run", "buffer", "stage"), "category"))
         return frame[["run", "buffer", "stage", "size", "cause", "flushes", "share", "job_share"]]
 
+    @style.closes_what_fails
     def draw(self, ax: Axes | Sequence[Axes] | None = None) -> Axes | npt.NDArray[np.object_]:
         """Draw on `ax`, or on a new figure; return an array of Axes if there are several buffers."""
         groups = subjects.by_part(self._subjects())

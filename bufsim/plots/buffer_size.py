@@ -70,6 +70,7 @@ class BufferSize:
         frame = pd.concat([panel.table() for panel in self._panels()], ignore_index=True)
         return frame.astype({"run": "category", "buffer": "category", "mark": "category", "cause": "category"})
 
+    @style.closes_what_fails
     def draw(self, ax: Axes | Sequence[Axes] | None = None) -> Axes | npt.NDArray[np.object_]:
         """Draw on `ax`, or on a new figure; return an array of Axes if there are several panels."""
         panels = self._panels()
@@ -126,7 +127,9 @@ class _Panel:
         capacity = None if buffer is None else buffer.capacity
         most = None if capacity is None else capacity.jobs if self.unit == "jobs" else capacity.nbytes
         return [
-            (name, float(value)) for name, value in (("capacity", most), ("limit", self.limit)) if value is not None
+            (name, checks.finite(name, value))
+            for name, value in (("capacity", most), ("limit", self.limit))
+            if value is not None
         ]
 
     def stops(self) -> pd.DataFrame:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from bufsim import formats
-from bufsim.errors import InvalidValueError
+from bufsim import checks, formats
+from bufsim.errors import InvalidValueError, quoted
 from bufsim.formats import Unit
 from bufsim.model.flush_policy import FlushPolicy
 from bufsim.plots import style, subjects
@@ -150,6 +150,7 @@ class Differences:
             for row in self._rows
         )
 
+    @style.closes_what_fails
     def draw(self, ax: Axes | None = None) -> Axes:
         """Draw on `ax`, or on a new figure."""
         rows = self._rows
@@ -170,8 +171,9 @@ class Differences:
 
     @cached_property
     def _expressions(self) -> list[Expression]:
-        metrics = [self.metrics] if isinstance(self.metrics, str | Expression) else self.metrics
-        return [expression(metric) for metric in metrics]
+        if isinstance(self.metrics, str | Expression):
+            return [expression(self.metrics)]
+        return [expression(metric) for metric in checks.several("metrics", self.metrics, kind="a list of metrics")]
 
     @property
     def _is_relative(self) -> bool:
@@ -205,11 +207,12 @@ class Differences:
     def _pairs_of(self, shown: Sequence[ScenarioSubject]) -> list[tuple[str, str]] | Literal["all"] | None:
         if self.pairs is None or self.pairs == "all":
             return self.pairs
-        for pair in self.pairs:
-            if isinstance(pair, str | FlushPolicy) or len(pair) != 2:
-                raise InvalidValueError(f"pairs must be 'all' or hold pairs of two scenarios, got {pair!r}")
+        pairs = checks.several("pairs", self.pairs, kind="'all' or a list of pairs of scenarios")
+        for pair in pairs:
+            if not isinstance(pair, list | tuple) or len(pair) != 2:
+                raise InvalidValueError(f"pairs must be 'all' or hold pairs of two scenarios, got {quoted(pair)}")
         result = self.study_result
-        return [(subjects.find(a, shown, result).name, subjects.find(b, shown, result).name) for a, b in self.pairs]
+        return [(subjects.find(a, shown, result).name, subjects.find(b, shown, result).name) for a, b in pairs]
 
     @property
     def _quantities(self) -> list[Quantity]:

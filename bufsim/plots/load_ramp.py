@@ -111,6 +111,7 @@ class LoadRamp:
             for point in ramp.points
         )
 
+    @style.closes_what_fails
     def draw(self, ax: Axes | None = None) -> Axes:
         """Draw on `ax`, or on a new figure."""
         ramps, limit = self._ramps, self._limit

@@ -76,6 +76,7 @@ class LossAtStop:
         frame = pd.concat(tables, ignore_index=True).astype({"run": "category", "part": "category"})
         return frame[["run", "part", "lost", "share", "share_more"]]
 
+    @style.closes_what_fails
     def draw(self, ax: Axes | None = None) -> Axes:
         """Draw on `ax`, or on a new figure."""
         losses = self._losses()

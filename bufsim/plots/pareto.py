@@ -17,7 +17,7 @@ from bufsim.plots.subjects import ScenarioSubject
 from bufsim.results.losses import loss_text
 from bufsim.studies.comparisons import FrontPoint, front
 from bufsim.studies.expressions import Expression, Limit, LimitVerdict
-from bufsim.studies.formulas import expression
+from bufsim.studies.formulas import all_limits, expression
 from bufsim.studies.limit_checks import check_limits, joint
 from bufsim.studies.quantities import Quantity
 
@@ -113,6 +113,7 @@ class Pareto:
             for subject, point in self._points
         )
 
+    @style.closes_what_fails
     def draw(self, ax: Axes | None = None) -> Axes:
         """Draw on `ax`, or on a new figure."""
         limits = self._limits
@@ -155,8 +156,8 @@ class Pareto:
         return Quantity.of(expression(self.y), subjects.ends(point.y for _, point in self._points))
 
     @cached_property
-    def _limits(self) -> list[Limit]:
-        return subjects.read_limits(self.limits)
+    def _limits(self) -> Sequence[Limit]:
+        return all_limits(self.limits)
 
     @cached_property
     def _verdicts(self) -> dict[str, LimitVerdict]:

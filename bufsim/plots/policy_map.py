@@ -19,7 +19,7 @@ from bufsim.plots.closed_forms import size_and_age
 from bufsim.plots.subjects import ScenarioSubject, is_wide, log_axis
 from bufsim.statistics import Interval
 from bufsim.studies.expressions import Expression, Limit, LimitVerdict, metric
-from bufsim.studies.formulas import expression
+from bufsim.studies.formulas import all_limits, expression
 from bufsim.studies.limit_checks import check_limits, joint
 from bufsim.studies.loss_rule import is_seen_to_lose
 from bufsim.studies.quantities import Quantity, limit_in_words
@@ -136,6 +136,7 @@ class PolicyMap:
             for cell in self._cells
         )
 
+    @style.closes_what_fails
     def draw(self, ax: Axes | None = None) -> Axes:
         """Draw on `ax`, or on a new figure."""
         chosen = None
@@ -157,8 +158,8 @@ class PolicyMap:
         return axes
 
     @cached_property
-    def _limits(self) -> list[Limit]:
-        return subjects.read_limits(self.limits)
+    def _limits(self) -> Sequence[Limit]:
+        return all_limits(self.limits)
 
     @cached_property
     def _cells(self) -> list[_Cell]:
@@ -196,8 +197,16 @@ class PolicyMap:
         return size_and_age(policies.pop()) if len(policies) == 1 else None
 
     def _is_shown(self, size: int, age: float) -> bool:
-        ages = None if self.age is None else {checks.seconds("age", value) for value in self.age}
-        return (self.size is None or size in self.size) and (ages is None or age in ages)
+        sizes, ages = self._asked_sizes, self._asked_ages
+        return (sizes is None or size in sizes) and (ages is None or age in ages)
+
+    @cached_property
+    def _asked_sizes(self) -> Sequence[int] | None:
+        return None if self.size is None else checks.several("size", self.size, kind="a list of sizes")
+
+    @cached_property
+    def _asked_ages(self) -> Sequence[float] | None:
+        return None if self.age is None else checks.several_seconds("age", self.age, kind="a list of ages")
 
     @cached_property
     def _rate(self) -> float:

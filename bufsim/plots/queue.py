@@ -63,6 +63,7 @@ class Queue:
         frame = frame.astype(dict.fromkeys(("run", "queue", "mark", "cause"), "category"))
         return frame[["run", "queue", "mark", "time", "jobs", "cause"]]
 
+    @style.closes_what_fails
     def draw(self, ax: Axes | Sequence[Axes] | None = None) -> Axes | npt.NDArray[np.object_]:
         """Draw on `ax`, or on a new figure; return an array of Axes if there are several queues."""
         groups = subjects.by_part(self._subjects())

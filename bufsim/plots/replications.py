@@ -97,6 +97,7 @@ class Replications:
             }
         )
 
+    @style.closes_what_fails
     def draw(self, ax: Axes | None = None) -> Axes:
         """Draw on `ax`, or on a new figure; the Axes below have the replications by themselves."""
         (axes,) = style.axes(ax, 1)

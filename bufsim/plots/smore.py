@@ -104,6 +104,7 @@ class Smore:
             rows.append({"scenario": row.subject.name, "label": row.subject.label, **ends, **about, "n": n})
         return pd.DataFrame(rows)
 
+    @style.closes_what_fails
     def draw(self, ax: Axes | None = None) -> Axes:
         """Draw on `ax`, or on a new figure."""
         ends = subjects.ends(interval for row in self._rows for interval in row.parts.values())

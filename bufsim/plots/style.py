@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
+import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -72,6 +74,31 @@ def axes(
             f"ax must hold {count} Axes, one for each panel, got {len(given)}; leave ax out, or choose a buffer"
         )
     return given
+
+
+Drawn = TypeVar("Drawn", bound=Callable[..., Any])
+
+
+def closes_what_fails(draw: Drawn) -> Drawn:
+    """Decorator of a picture's `draw`: where it fails, as at a wrong name, no empty figure stays open."""
+
+    @functools.wraps(draw)
+    def drawn(picture: object, ax: object = None) -> object:
+        before = _figures()
+        try:
+            return draw(picture, ax)
+        except Exception:
+            for number in _figures() - before:
+                sys.modules["matplotlib.pyplot"].close(number)
+            raise
+
+    return cast("Drawn", drawn)
+
+
+def _figures() -> set[int]:
+    """The numbers of the figures that pyplot holds."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    return set() if pyplot is None else set(pyplot.get_fignums())
 
 
 def one_or_all(all_axes: list[Axes]) -> Axes | npt.NDArray[np.object_]:

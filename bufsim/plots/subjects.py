@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from bufsim import checks, formats
-from bufsim.errors import InvalidTypeError, InvalidValueError
+from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.model.flush_policy import FlushPolicy
 from bufsim.plots import style
 from bufsim.results.causes import short
 from bufsim.results.result import Result
 from bufsim.statistics import Interval
 from bufsim.studies.expressions import Limit
-from bufsim.studies.formulas import limit
 from bufsim.studies.quantities import Quantity
 from bufsim.studies.scenarios import labels as scenario_labels
 from bufsim.studies.scenarios import options, without_common
@@ -104,11 +103,12 @@ def label(results: Sequence[Result], labels: Sequence[str] | None, buffer: str |
     Given a buffer, its policy alone counts.
     """
     if labels is not None:
-        given = [labels] if isinstance(labels, str) else list(labels)
+        given = [labels] if isinstance(labels, str) else checks.several("labels", labels, kind="a list of texts")
         if len(given) != len(results):
-            raise InvalidValueError(f"labels must be as many as the results, {len(results)}, got {given!r}")
-        checks.unique("labels", given)
-        return [checks.text("labels", text) for text in given]
+            raise InvalidValueError(f"labels must be as many as the results, {len(results)}, got {quoted(list(given))}")
+        texts = [checks.text("labels", text) for text in given]
+        checks.unique("labels", texts)
+        return texts
     names = [policies(result, buffer) for result in results]
     if len(set(names)) < len(names):
         names = [f"{name}, seed {result.seed}" for name, result in zip(names, results, strict=True)]
@@ -224,11 +224,6 @@ _FORBIDDEN: dict[str, Any] = {
     "linewidth": 0.0,
     "zorder": 0,
 }
-
-
-def read_limits(limits: str | Limit | Sequence[str | Limit]) -> list[Limit]:
-    """Return the limits that were given, one or several."""
-    return [limit(text) for text in ([limits] if isinstance(limits, str | Limit) else limits)]
 
 
 def limit_values(limits: Sequence[Limit], quantity: Quantity) -> list[float]:
@@ -396,7 +391,9 @@ def chosen(study_result: StudyResult, scenario: str | FlushPolicy | None, load: 
 
 def listed(scenarios: Sequence[str | FlushPolicy]) -> list[str | FlushPolicy]:
     """Return the scenarios that are asked for, one or several, each once."""
-    listed: list[str | FlushPolicy] = [scenarios] if isinstance(scenarios, str | FlushPolicy) else [*scenarios]
+    if isinstance(scenarios, str | FlushPolicy):
+        return [scenarios]
+    listed = list(checks.several("scenarios", scenarios, kind="a list of scenarios"))
     if not listed:
         raise InvalidValueError("scenarios must hold at least one to show, got none; leave it out to show all")
     checks.unique("scenarios", [scenario if isinstance(scenario, str) else repr(scenario) for scenario in listed])

@@ -74,6 +74,7 @@ class Waits:
         frame = pd.concat(tables, ignore_index=True).astype({"run": "category", "buffer": "category"})
         return frame[["run", "buffer", "wait", "cause", "jobs", "share"]]
 
+    @style.closes_what_fails
     def draw(self, ax: Axes | Sequence[Axes] | None = None) -> Axes | npt.NDArray[np.object_]:
         """Draw on `ax`, or on a new figure; return an array of Axes if there are several buffers."""
         groups = subjects.by_part(self._subjects())

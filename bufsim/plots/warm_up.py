@@ -19,7 +19,7 @@ from bufsim.plots.subjects import ScenarioSubject
 from bufsim.results.measures import Window
 from bufsim.results.tallies import Tally
 from bufsim.statistics import WarmUpCheck, mean_interval
-from bufsim.statistics.intervals import critical_value
+from bufsim.statistics.intervals import critical_value, inner_probability
 from bufsim.studies.warnings import LEVELS, levels, warm_up_check
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ class WarmUp:
             }
         )
 
+    @style.closes_what_fails
     def draw(self, ax: Axes | None = None) -> Axes:
         """Draw on `ax`, or on a new figure."""
         window = self._window
@@ -172,7 +173,11 @@ class WarmUp:
         """The ends of the intervals of the means."""
         # by t in every bin: a band that bends where one bin's values happen to be skewed would show bins, not the start
         means, n = self._means, len(self._table)
-        reach = critical_value(self.confidence, n) * self._table.std(axis=0, ddof=1) / math.sqrt(n)
+        reach = (
+            critical_value(inner_probability("confidence", self.confidence), n)
+            * self._table.std(axis=0, ddof=1)
+            / math.sqrt(n)
+        )
         return means - reach, means + reach
 
     def _draw_lines(self, ax: Axes, time: formats.Unit) -> list[Artist]:

@@ -106,6 +106,7 @@ class WorkSaved:
             for point in self._points
         )
 
+    @style.closes_what_fails
     def draw(self, ax: Axes | None = None) -> Axes:
         """Draw on `ax`, or on a new figure; return the Axes on the left."""
         points, is_family = self._points, self._is_family

@@ -15,7 +15,7 @@ from bufsim import checks, formats
 from bufsim.errors import InvalidValueError, quoted
 from bufsim.statistics import Comparison, Interval, Margin, judge, pareto_front
 from bufsim.statistics.comparisons import NO_PROOF, PairedDifference, paired_differences, without_bound
-from bufsim.statistics.intervals import FloatArray
+from bufsim.statistics.intervals import FloatArray, inner_probability
 from bufsim.statistics.quantiles import TooFew, worst_of
 from bufsim.statistics.selection import Place
 from bufsim.studies.answers import Answer
@@ -171,6 +171,7 @@ def compare(
     baseline, pairs, margin, confidence, where_defined
         As for `StudyResult.compare`; without `baseline` and `pairs` all pairs are compared.
     """
+    confidence = inner_probability("confidence", confidence)
     chosen = _pairs(list(scenarios), baseline, pairs)
     margins = _margins(expressions, margin)
     needed = dict.fromkeys(name for pair in chosen for name in pair)

@@ -76,6 +76,19 @@ def test_a_given_ax_is_drawn_on_and_no_figure_is_made(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_wrong_parameter_is_refused_with_a_sentence_and_leaves_no_empty_figure(name):
+    refused = []
+    for field in dataclasses.fields(picture_of(name))[1:]:
+        try:
+            picture_of(name)(subject_of(name), **{field.name: object()}).draw()
+        except BufsimError:
+            refused.append(field.name)
+            assert plt.get_fignums() == [], field.name
+        plt.close("all")
+    assert refused
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_it_has_a_frame_of_what_it_draws_and_that_draws_nothing(name):
     frame = drawing_of(name).frame()
     assert len(frame) > 0
