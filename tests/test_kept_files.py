@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import sqlite3
+import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from bufsim_tests import kept_files
-from bufsim_tests.models import rows
+from bufsim_tests.models import rows, worked_run
 
 from bufsim import InvalidValueError, Result
 from bufsim.results.files import FORMAT
@@ -50,11 +53,35 @@ def test_a_result_that_was_saved_in_this_format_is_read() -> None:
     assert result.metric("mean_wait") == pytest.approx(17.5 / 6)
 
 
-def test_files_of_the_formats_before_are_refused_with_the_way_out(path: Path) -> None:
-    for kept in set(kept_files.FOLDER.glob("store-*.sqlite")) - {kept_files.STORE}:
-        shutil.copyfile(kept, path)
-        with pytest.raises(InvalidValueError, match=r"was written by another version \(format .*; give a new file"):
-            Store(path)
-    for kept in set(kept_files.FOLDER.glob("result-*.zip")) - {kept_files.RESULT}:
-        with pytest.raises(InvalidValueError, match=rf"has format \d+, this bufsim reads {FORMAT}; run it again"):
-            Result.load(kept)
+EARLIER_STORES = sorted(set(kept_files.FOLDER.glob("store-*.sqlite")) - {kept_files.STORE})
+EARLIER_RESULTS = sorted(set(kept_files.FOLDER.glob("result-*.zip")) - {kept_files.RESULT})
+
+
+def test_there_are_files_of_formats_before() -> None:
+    # else the tests below would hold of nothing
+    assert EARLIER_STORES
+    assert EARLIER_RESULTS
+
+
+@pytest.mark.parametrize("kept", EARLIER_STORES, ids=lambda kept: kept.stem)
+def test_a_store_of_a_format_before_is_refused_with_the_way_out_and_stays_as_it_is(kept: Path, path: Path) -> None:
+    shutil.copyfile(kept, path)
+    with pytest.raises(InvalidValueError, match=r"was written by another version \(format .*; give a new file"):
+        Store(path)
+    assert path.read_bytes() == kept.read_bytes()
+
+
+@pytest.mark.parametrize("kept", EARLIER_RESULTS, ids=lambda kept: kept.stem)
+def test_a_result_of_a_format_before_is_refused_with_the_way_out(kept: Path) -> None:
+    with pytest.raises(InvalidValueError, match=rf"has format \d+, this bufsim reads {FORMAT}; run it again"):
+        Result.load(kept)
+
+
+def test_a_row_of_a_store_says_in_which_byte_order_its_numbers_stand() -> None:
+    # read by hand: a length of 4 bytes, the least first, JSON of that length, and arrays that name their byte order
+    whole = zlib.decompress(store.packed(worked_run().tally))
+    end = 4 + int.from_bytes(whole[:4], "little")
+    waits = json.loads(whole[4:end])["buffers"]["search"]["waits"]
+    kind, begin, count = waits["histogram"]["amounts"]
+    assert (waits["count"], waits["total"]) == (6, 17.5)
+    assert np.frombuffer(whole, np.dtype(kind), count, end + begin).sum() == 6
