@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 import numpy as np
 
 import bufsim
+from bufsim import formats
 from bufsim.engines.recording import LOSS_CAUSES
 from bufsim.errors import BufsimError, InvalidTypeError, InvalidValueError, quoted
 from bufsim.files import DAMAGE, check_name
@@ -34,6 +35,8 @@ FORMAT = 4
 """To be raised where the same bytes or keys come to mean something else, and `layout` does not see it."""
 _HEAD = 4
 _FAST = 1
+_LARGEST = 2**26
+"""A tally is far smaller; a few bytes that say otherwise must not take all memory."""
 
 
 def layout() -> str:
@@ -77,7 +80,10 @@ def unpacked(data: bytes) -> Tally:
     KeyError, TypeError, ValueError, zlib.error
         If the bytes are no tally.
     """
-    whole = zlib.decompress(data)
+    opened = zlib.decompressobj()
+    whole = opened.decompress(data, _LARGEST)
+    if not opened.eof:
+        raise ValueError(f"it is cut off, or more than {formats.nbytes(_LARGEST)}")
     end = _HEAD + int.from_bytes(whole[:_HEAD], "little")
 
     def read(about: tuple[str, int, int]) -> Array:

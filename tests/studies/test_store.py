@@ -540,6 +540,7 @@ def as_row(text):
         b"nothing",
         as_row(b"[]"),
         zlib.compress(b"\x01\x00\x00\x00x"),
+        zlib.compress(bytes(2**28), 1),
         as_row(b"[" * 100_000),
         as_row(b"[" * 100_000 + b"]" * 100_000),
         as_row(b"7"),
