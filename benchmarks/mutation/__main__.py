@@ -43,7 +43,9 @@ PARTS = {
 FIRST = {
     "engines/kernel/policy.py": ("engines/kernel/test_policy.py",),
     "engines/kernel/arrivals.py": ("engines/kernel/test_arrivals.py",),
-    "engines/arrays.py": ("engines/test_compiled_engine.py", "engines/test_streaming.py"),
+    # these run models of many jobs, which takes minutes uncompiled
+    "engines/compiled_engine.py": (),
+    "engines/streaming.py": (),
     "engines/counts.py": ("results/test_tallies.py",),
     "engines/order.py": ("engines/test_environment.py", "engines/test_simpy_engine.py"),
     "engines/recording.py": ("engines/test_simpy_engine.py",),
@@ -59,14 +61,17 @@ COMPARING = {
     "tests/results/test_streamed.py::test_what_is_counted_of_works_in_order_is_what_follows_from_the_tables": 20.0,
     "tests/engines/kernel/test_coverage.py": 90.0,
 }
-COMPARED = ("engines/kernel/", "engines/arrays.py", "engines/lowering.py", "engines/order.py", "model/rules.py")
+COMPARED = (
+    *("engines/kernel/", "engines/arrays.py", "engines/lowering.py", "engines/order.py", "model/rules.py"),
+    *("engines/compiled_engine.py", "engines/streaming.py"),
+)
 # what takes long and tells little of these modules: pictures, reports, commands, notebooks, other processes
 NOT_ASKED = (
     *("benchmarks/*", "plots/*", "report/*", "cli/*", "test_notebooks.py", "test_readme.py", "test_docs.py"),
     *("test_layers.py", "test_docstrings.py", "test_public_names.py", "test_surroundings.py"),
     *("studies/test_dask.py", "studies/test_processes.py", "engines/test_compilation.py"),
     *("engines/kernel/test_coverage.py", "engines/kernel/test_loop.py", "engines/test_equality.py"),
-    "results/test_streamed.py",
+    *("results/test_streamed.py", "engines/test_compiled_engine.py", "engines/test_streaming.py"),
 )
 FOLDER = ROOT / "build" / "mutation"
 SEED = 1

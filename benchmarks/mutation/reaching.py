@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-LONGEST = 60.0
+LONGEST = 20.0
 """A test that takes longer, s of processor time, is not asked."""
 AT_IMPORT = ""
 

@@ -56,7 +56,8 @@ def broken(tree: Path, mutant: Mutant) -> Iterator[None]:
 
 
 def load() -> None:
-    """Import what tests need beside bufsim, so that the processes that are forked need not."""
+    """Import what tests need beside bufsim, so that the processes that are forked need not; numba compiles nothing."""
+    os.environ |= {"NUMBA_DISABLE_JIT": "1", "MPLBACKEND": "agg"}
     import matplotlib.pyplot
     import numba
     import pyarrow.parquet
@@ -92,7 +93,7 @@ def _run(tree: Path, work: Callable[[], int], seconds: float, log: Path) -> None
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    os.environ |= {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(tree), "MPLBACKEND": "agg"}
+    os.environ["PYTHONPATH"] = str(tree)
     here = {Path.cwd(), ROOT, Path()}
     sys.path[:] = [str(tree), *(place for place in sys.path if Path(place) not in here)]
     for name in [name for name in sys.modules if name.split(".")[0] == "benchmarks"]:
