@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 
 import bufsim as bs
+from bufsim import vendure
 
 for extra in ("numba", "pyarrow", "loky", "tqdm", "distributed", "sqlalchemy", "redis", "psycopg"):
     assert importlib.util.find_spec(extra) is None, f"{extra} is installed: this is no test of the core alone"
@@ -26,7 +27,7 @@ except bs.MissingExtraError as error:
 else:
     raise AssertionError("engine='compiled' ran without numba")
 
-for strategy in (bs.vendure.SqlJobBufferStorageStrategy, bs.vendure.RedisJobBufferStorageStrategy):
+for strategy in (vendure.SqlJobBufferStorageStrategy, vendure.RedisJobBufferStorageStrategy):
     try:
         strategy()
     except bs.MissingExtraError as error:

@@ -174,7 +174,8 @@ class SqlJobBufferStorageStrategy(PersistentStorage):
         given = {"ids": ids}
         jobs: dict[str, list[Job]] = {}
         with self._connection("flushing") as connection:
-            for buffer_id, text in connection.execute(self._statements.read(ids), given):
+            # all are read before any is looked at: a statement that is under way keeps SQLite's writers out
+            for buffer_id, text in connection.execute(self._statements.read(ids), given).all():
                 jobs.setdefault(_own(buffer_id), []).append(stored_job.read(text))
             connection.execute(self._statements.delete(ids), given)
         return jobs

