@@ -433,7 +433,7 @@ def _t_statistics(excess: FloatArray, scale: float) -> FloatArray:
 def _first(holds: Callable[[NDArray[np.intp]], NDArray[np.bool_]], start: int, stop: int) -> int:
     """The first position in [start, stop) where `holds`, narrowed down from evenly spread ones; `stop` if none does."""
     while True:
-        positions = np.unique(np.linspace(start, stop - 1, min(WIDTH, stop - start)).astype(np.intp))
+        positions = np.linspace(start, stop - 1, min(WIDTH, stop - start)).astype(np.intp)
         flags = holds(positions)
         if not flags.any():
             return stop
