@@ -83,7 +83,8 @@ class Differences:
     The thin line is the interval that the verdict rests on, adjusted for all comparisons in the picture (Holm's
     method); the thick one is that of the difference by itself. The mark is filled where a difference is shown. The grey
     band is what does not matter. A difference that is not shown has beside it how many replications would show one as
-    large as the estimate; one of quantiles of too few flushes, which is open to both edges, how many flushes it needs.
+    large as the estimate; one of quantiles of too few flushes, which is open to both edges, how many flushes it needs;
+    one of losses that no run saw, with how many runs without any it would be at most 1 % of them that lose jobs.
 
     Parameters
     ----------
@@ -331,9 +332,12 @@ def _write_verdict(ax: Axes, row: _Row, y: int, *, is_roomy: bool) -> None:
 
 
 def _needed(row: _Row) -> str:
-    unbounded, count = row.compared.comparison.difference.unbounded, row.needed
-    if unbounded:
-        return unbounded.short
+    gap, count = row.compared.comparison.difference, row.needed
+    if gap.unbounded:
+        return gap.unbounded.short
+    if gap.rare and count is None:
+        runs = gap.runs_to_bound(row.interval.confidence)
+        return "seldom seen" if runs is None else f"none seen, n ≈ {formats.number(runs, 2)} bounds it"
     if count is None:
         return "no n would do"
     return "n > 1 million" if count > _MANY else f"n ≈ {formats.number(count, 2)}"

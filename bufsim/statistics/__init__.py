@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bufsim.statistics.comparisons import Comparison, Margin, judge, paired_difference
+from bufsim.statistics.comparisons import Comparison, Margin, judge
+from bufsim.statistics.differences import paired_difference
 from bufsim.statistics.intervals import Interval, mean_interval, ratio_interval, ratio_values
 from bufsim.statistics.quantiles import (
     order_statistic_interval,
@@ -10,6 +11,7 @@ from bufsim.statistics.quantiles import (
     quantile_values_from_counts,
 )
 from bufsim.statistics.replications import replications_for_half_width
+from bufsim.statistics.samples import Sample
 from bufsim.statistics.selection import ParetoPoint, Selection, pareto_front, select_best
 from bufsim.statistics.sequential import Look, SequentialPlan, too_wide
 from bufsim.statistics.warm_up import WarmUpCheck, check_warm_up
@@ -20,6 +22,7 @@ __all__ = [
     "Look",
     "Margin",
     "ParetoPoint",
+    "Sample",
     "Selection",
     "SequentialPlan",
     "WarmUpCheck",

@@ -113,6 +113,11 @@ class Interval:
         return (self.high - self.low) / 2.0
 
     @property
+    def excludes_zero(self) -> bool:
+        """Whether 0 lies outside."""
+        return self.low > 0.0 or self.high < 0.0
+
+    @property
     def far_ends(self) -> tuple[float, float]:
         """The ends that a limit must lie beyond: of skewed replications the long side twice as far as it reaches."""
         below, above = self.estimate - self.low, self.high - self.estimate

@@ -422,9 +422,11 @@ def _invert(amounts: Amounts, q: float, confidence: float) -> _Inversion:
 
 def _t_statistics(excess: FloatArray, scale: float) -> FloatArray:
     """One t statistic per column against 0; infinite where a column does not vary, 0 where it is 0 throughout."""
-    mean = excess.mean(axis=0)
+    n = excess.shape[0]
+    mean = excess.sum(axis=0) / n
+    residuals = excess - mean
     mean[np.abs(mean) <= 1e-12 * scale] = 0.0
-    error = excess.std(axis=0, ddof=1) / math.sqrt(excess.shape[0])
+    error = np.sqrt((residuals * residuals).sum(axis=0) / (n - 1)) / math.sqrt(n)
     flat = np.ptp(excess, axis=0) <= 1e-12 * scale
     certain = np.where(mean == 0.0, 0.0, np.copysign(math.inf, mean))
     return np.where(flat, certain, mean / np.where(flat, 1.0, error))

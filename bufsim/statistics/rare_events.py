@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from bufsim import formats
 from bufsim.checks import integer
@@ -68,6 +69,53 @@ def runs_to_bound(share: float = WORTH_KNOWING, *, confidence: float = 0.95) -> 
     """
     level, most = inner_probability("confidence", confidence), inner_probability("share", share)
     return math.ceil(math.log1p(-level) / math.log1p(-most))
+
+
+@dataclass(frozen=True, slots=True)
+class RareEvents:
+    """A mean over runs that counts events which few of them saw, with its exact bounds.
+
+    Parameters
+    ----------
+    seen, runs : int
+        How many runs saw any, of how many.
+    estimate : float
+        The mean over these runs.
+    most : float
+        The value of a run in which the event happens to everything that it can happen to.
+    phrase : str
+        What a run does that sees it: "lose jobs".
+    is_all : bool
+        Whether the value is a share that is all, `most`, in every run, and the event makes it less.
+    is_certain : bool
+        Whether the value is known without runs, such as a loss where nothing can be lost.
+
+    Examples
+    --------
+    >>> RareEvents(0, 10, 0.0, 1.0, "lose jobs").bounds(0.95)[1].__round__(3)
+    0.259
+    """
+
+    seen: int
+    runs: int
+    estimate: float
+    most: float
+    phrase: str
+    is_all: bool = False
+    is_certain: bool = False
+
+    def bounds(self, confidence: float) -> tuple[float, float]:
+        """Between these the mean lies: one of them is certain, the other holds with `confidence`."""
+        if self.is_certain:
+            return self.estimate, self.estimate
+        share = most_runs(self.seen, self.runs, confidence=confidence)
+        if self.is_all:
+            return self.most * (1.0 - share), self.most
+        return 0.0, max(share * self.most, self.estimate)
+
+    def text(self, confidence: float) -> str:
+        """How many were seen, and up to how large a share of runs may see one."""
+        return few_in_words(self.seen, self.runs, self.phrase, confidence=confidence)
 
 
 def few_in_words(events: int, runs: int, what: str, *, confidence: float = 0.95) -> str:

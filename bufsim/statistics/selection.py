@@ -11,26 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bufsim.errors import InvalidValueError
-from bufsim.statistics.comparisons import (
-    Comparison,
-    Margin,
-    PairedDifference,
-    Reach,
-    Verdict,
-    paired_difference,
-    without_bound,
-)
+from bufsim.statistics.comparisons import Comparison, Margin, Verdict
+from bufsim.statistics.differences import PairedDifference, paired_differences
 from bufsim.statistics.families import holm
-from bufsim.statistics.intervals import (
-    FloatArray,
-    Interval,
-    critical_value,
-    inner_probability,
-    lower_tail,
-    mean_interval,
-    replication_values,
-)
-from bufsim.statistics.quantiles import TooFew, worst_of
+from bufsim.statistics.intervals import Interval, critical_value, inner_probability
+from bufsim.statistics.quantiles import worst_of
+from bufsim.statistics.samples import Sample
 
 Place = Literal["on the front", "not separable", "dominated"]
 
@@ -63,27 +49,21 @@ class ParetoPoint:
 
 
 def pareto_front(
-    samples: Mapping[str, ArrayLike],
+    samples: Mapping[str, Sequence[Sample | ArrayLike]],
     *,
     confidence: float = 0.95,
     lower_is_better: bool | Sequence[bool] = True,
-    exact: bool = False,
-    few: Sequence[Mapping[str, TooFew]] = (),
 ) -> tuple[ParetoPoint, ...]:
     """The places of scenarios with respect to the Pareto front of their means, under common random numbers.
 
     Parameters
     ----------
-    samples : mapping of str to array_like, shape (objectives, n)
+    samples : mapping of str to array_like, shape (objectives, n), or sequence of Sample
         For each scenario a row an objective, one value per replication, in the same order of replications.
     confidence : float, default 0.95
         Probability that no scenario is wrongly called dominated.
     lower_is_better : bool or sequence of bool, default True
         For all objectives, or for each.
-    exact : bool, default False
-        Whether nothing is drawn at random.
-    few : sequence of mapping of str to TooFew, optional
-        For each objective the scenarios in which it is a quantile of too few flushes: nothing is shown of them there.
 
     Returns
     -------
@@ -94,7 +74,8 @@ def pareto_front(
     -----
     That one scenario dominates another is shown by an intersection-union test: the largest of the one-sided paired
     p-values of the objectives. A scenario's p-value is the smallest over the others, times their number, and Holm's
-    method adjusts these over scenarios.
+    method adjusts these over scenarios. Values that are identical, such as those in one bin of a histogram, part no
+    scenarios; nothing is shown by quantiles of too few flushes, and rare events count as far as they may go.
 
     References
     ----------
@@ -111,17 +92,25 @@ def pareto_front(
     names = list(tables)
     if len(names) < 2:
         raise InvalidValueError(f"samples must hold at least 2 scenarios, got {len(names)}")
-    lacking = few or [{}] * len(signs)
-    gaps = {(a, b): _gaps(a, b, tables, signs, exact, lacking) for a in names for b in names if a != b}
-    return _points(names, tables, gaps, confidence, lacking)
+    pairs = [(a, b) for a in names for b in names if a != b]
+    columns = [
+        paired_differences({name: rows[index] for name, rows in tables.items()}, pairs) for index in range(len(signs))
+    ]
+    gaps = {
+        pair: list(zip(signs, row, strict=True)) for pair, row in zip(pairs, zip(*columns, strict=True), strict=True)
+    }
+    return _points(names, tables, gaps, confidence)
+
+
+Gaps = Sequence[tuple[float, PairedDifference]]
+"""The differences of one scenario from another, an objective each, with the sign of what is worse."""
 
 
 def _points(
     names: Sequence[str],
-    tables: Mapping[str, FloatArray],
-    gaps: Mapping[tuple[str, str], Sequence[PairedDifference]],
+    tables: Mapping[str, Sequence[Sample]],
+    gaps: Mapping[tuple[str, str], Gaps],
     confidence: float,
-    few: Sequence[Mapping[str, TooFew]],
 ) -> tuple[ParetoPoint, ...]:
     threats = {a: min((_dominated(gaps[a, b]), b) for b in names if b != a) for a in names}
     adjustment = holm([min(1.0, threats[a][0] * (len(names) - 1)) for a in names], confidence=confidence)
@@ -129,57 +118,36 @@ def _points(
     for index, name in enumerate(names):
         worse = any(_is_behind(gaps[name, other]) for other in names if other != name)
         place: Place = "dominated" if adjustment.separated[index] else "not separable" if worse else "on the front"
-        intervals = tuple(
-            _interval(row, confidence, lacking.get(name)) for row, lacking in zip(tables[name], few, strict=True)
-        )
+        intervals = tuple(sample.interval(confidence) for sample in tables[name])
         rival = threats[name][1] if worse else None
         points.append(ParetoPoint(name, intervals, place, rival, adjustment.p_values[index]))
     return tuple(points)
 
 
-def _interval(values: FloatArray, confidence: float, few: TooFew | None) -> Interval:
-    """The interval of a mean, open where it is that of a quantile of too few flushes."""
-    interval = mean_interval(values, confidence=confidence)
-    return interval if few is None else few.interval(interval.estimate, interval.confidence, interval.n)
-
-
-def _gaps(
-    a: str,
-    b: str,
-    tables: Mapping[str, FloatArray],
-    signs: Sequence[float],
-    exact: bool,
-    few: Sequence[Mapping[str, TooFew]],
-) -> list[PairedDifference]:
-    """Losses of a − losses of b, an objective each."""
-    return [
-        without_bound(paired_difference(sign * left, sign * right, names=(a, b), exact=exact), lacking)
-        for sign, left, right, lacking in zip(signs, tables[a], tables[b], few, strict=True)
-    ]
-
-
-def _dominated(gaps: Sequence[PairedDifference]) -> float:
+def _dominated(gaps: Gaps) -> float:
     """The p-value of a test that the first is worse in every objective that is not identical."""
-    tails = [lower_tail(-gap.t, gap.n) for gap in gaps if not gap.is_identical]
+    tails = [gap.tail(sign) for sign, gap in gaps if not gap.is_identical]
     return max(tails, default=1.0)
 
 
-def _is_behind(gaps: Sequence[PairedDifference]) -> bool:
-    return all(gap.estimate >= 0.0 for gap in gaps) and any(gap.estimate > 0.0 for gap in gaps)
+def _is_behind(gaps: Gaps) -> bool:
+    """Whether the first is better in no objective, and worse in one; those that are identical do not count."""
+    worse = [sign * gap.estimate for sign, gap in gaps if not gap.is_identical]
+    return all(size >= 0.0 for size in worse) and any(size > 0.0 for size in worse)
 
 
-def _objectives(name: str, values: ArrayLike) -> FloatArray:
-    table = np.asarray(values, dtype=np.float64)
-    if table.ndim != 2 or table.shape[0] < 2:
+def _objectives(name: str, values: Sequence[Sample | ArrayLike]) -> list[Sample]:
+    rows = [row if isinstance(row, Sample) else np.asarray(row, np.float64) for row in values]
+    shape = (len(rows), *next((row.shape for row in rows if not isinstance(row, Sample)), (1,)))
+    if len(rows) < 2 or len(shape) != 2:
         raise InvalidValueError(
-            f"{name} must have a row for each of at least 2 objectives and a column per replication, "
-            f"got shape {table.shape}"
+            f"{name} must have a row for each of at least 2 objectives and a column per replication, got shape {shape}"
         )
-    return table
+    return [Sample.of(name, row) for row in rows]
 
 
-def _signs(tables: Mapping[str, FloatArray], lower_is_better: bool | Sequence[bool]) -> list[float]:
-    counts = {name: table.shape[0] for name, table in tables.items()}
+def _signs(tables: Mapping[str, Sequence[Sample]], lower_is_better: bool | Sequence[bool]) -> list[float]:
+    counts = {name: len(rows) for name, rows in tables.items()}
     if len(set(counts.values())) > 1:
         raise InvalidValueError(f"samples must have the same objectives in every scenario, got {counts}")
     count = max(counts.values(), default=0)
@@ -230,10 +198,12 @@ class Selection:
 
     @property
     def open(self) -> str:
-        """Why some are not separable from the chosen one however many replications: too few flushes; "" if none is."""
+        """Why some are not separable from the chosen one: too few flushes, or events that few runs saw; or ""."""
         gaps = [rival.difference for rival in self.rivals if rival.first in self.tie_set]
         few = {gap.unbounded.scenario: gap.unbounded for gap in gaps if gap.unbounded}
-        return str(worst_of(few)) if few else ""
+        if few:
+            return str(worst_of(few))
+        return next((gap.rare.text(self.confidence) for gap in gaps if gap.rare), "")
 
     def sentence(self, unit: str | None = None) -> str:
         """The selection in one sentence: the best, or the one with the best mean and what is not separable from it.
@@ -260,30 +230,18 @@ class Selection:
 
 
 def select_best(
-    samples: Mapping[str, ArrayLike],
-    *,
-    confidence: float = 0.95,
-    lower_is_better: bool = True,
-    exact: bool = False,
-    reaches: Mapping[str, Reach] | None = None,
-    few: Mapping[str, TooFew] | None = None,
+    samples: Mapping[str, Sample | ArrayLike], *, confidence: float = 0.95, lower_is_better: bool = True
 ) -> Selection:
     """The best of several scenarios under common random numbers; the order of listing does not matter.
 
     Parameters
     ----------
-    samples : mapping of str to array_like, shape (n,)
+    samples : mapping of str to array_like, shape (n,), or Sample
         One value per replication and scenario, in the same order of replications.
     confidence : float, default 0.95
         Probability that the tie set holds every truly best scenario; where all are equal, that nobody is left out.
     lower_is_better : bool, default True
         Whether a low value is good (a cost) or bad (work saved).
-    exact : bool, default False
-        Whether nothing is drawn at random.
-    reaches : mapping of str to (float, float), optional
-        How far each scenario may lie below and above its mean, because it is known to its bin alone.
-    few : mapping of str to TooFew, optional
-        The scenarios in which the value is a quantile of too few flushes: they are not separable from any.
 
     Notes
     -----
@@ -314,23 +272,15 @@ def select_best(
     if not samples:
         raise InvalidValueError("samples must hold at least one scenario")
     sign = 1.0 if lower_is_better else -1.0
-    values = {name: replication_values(name, sample) for name, sample in samples.items()}
-    ranked = sorted(values, key=lambda name: (sign * values[name].mean(), name))
+    known = {name: Sample.of(name, sample) for name, sample in samples.items()}
+    ranked = sorted(known, key=lambda name: (sign * known[name].mean, name))
     chosen, others = ranked[0], ranked[1:]
-    known = dict.fromkeys(values, (0.0, 0.0)) | dict(reaches or {})
-    lacking = dict(few or {})
-    pairs = {
-        name: paired_difference(
-            values[name], values[chosen], names=(name, chosen), exact=exact, reaches=(known[name], known[chosen])
-        )
-        for name in others
-    }
-    gaps = {name: without_bound(pair, lacking) for name, pair in pairs.items()}
+    gaps = {gap.first: gap for gap in paired_differences(known, [(name, chosen) for name in others])}
     tied, levels = _eliminate(gaps, 1.0 - level)
     return Selection(
         chosen=chosen,
         tie_set=(chosen, *tied),
-        estimate=_interval(values[chosen], level, lacking.get(chosen)),
+        estimate=known[chosen].interval(level),
         rivals=tuple(_rival(gaps[name], name not in tied, levels[name], level, len(others)) for name in others),
         regret=_regret([gaps[name] for name in tied], sign, level),
         confidence=level,
@@ -348,10 +298,11 @@ def _eliminate(gaps: Mapping[str, PairedDifference], alpha: float) -> tuple[list
     #     3 left: α / max(3·2/2, 4) = 0.0125   none leaves: the tie set is the best and the last two
     # A single test of all at 0.005 would have kept the second as well.
     left, levels = list(gaps), dict.fromkeys(gaps, alpha)
+    p_values = {name: gap.p_value for name, gap in gaps.items()}
     while left:
         level = alpha / max((len(left) + 1) * len(left) // 2, len(gaps))
         levels.update(dict.fromkeys(left, level))
-        stay = [name for name in left if gaps[name].p_value > level]
+        stay = [name for name in left if p_values[name] > level]
         if len(stay) == len(left):
             break
         left = stay
@@ -378,6 +329,9 @@ def _regret(gaps: Sequence[PairedDifference], sign: float, confidence: float) ->
 def _bound(gap: PairedDifference, sign: float, alpha: float) -> float:
     if gap.unbounded:
         return inf
+    if gap.rare:
+        interval = gap.interval(1.0 - 2.0 * alpha)
+        return -min(sign * interval.low, sign * interval.high)
     if gap.is_chance:
         return 2.0 * abs(gap.estimate)
     nearest = min(sign * (gap.estimate - gap.below), sign * (gap.estimate + gap.above))

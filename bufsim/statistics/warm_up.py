@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from bufsim.checks import finite, integer
 from bufsim.errors import InvalidValueError
 from bufsim.formats import number, percent
-from bufsim.statistics.comparisons import paired_difference
+from bufsim.statistics.differences import paired_difference
 from bufsim.statistics.intervals import FloatArray, mean_interval
 
 # Calibrated so that a stationary start is warned of in about 1 % of studies; see the tests.

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 
 from bufsim import checks, formats
 from bufsim.errors import InvalidValueError, quoted
 from bufsim.statistics import Comparison, Interval, Margin, judge, pareto_front
-from bufsim.statistics.comparisons import NO_PROOF, PairedDifference, paired_differences, without_bound
-from bufsim.statistics.intervals import FloatArray, inner_probability
+from bufsim.statistics.differences import PairedDifference, paired_differences
+from bufsim.statistics.intervals import inner_probability
 from bufsim.statistics.quantiles import TooFew, worst_of
+from bufsim.statistics.samples import Sample
 from bufsim.statistics.selection import Place
 from bufsim.studies.answers import Answer
 from bufsim.studies.estimates import Evaluation, UndefinedError
@@ -178,53 +178,16 @@ def compare(
     rows: list[Expression] = []
     gaps: list[PairedDifference] = []
     for expression in expressions:
-        samples = _samples(expression, needed, measured, where_defined)
-        reaches = {name: measured(expression, name).reach() for name in samples}
+        samples = _samples(expression, needed, measured, where_defined, confidence)
         defined = [pair for pair in chosen if pair[0] in samples and pair[1] in samples]
-        few = too_few({name: measured(expression, name) for name in samples}, confidence)
-        gaps += [without_bound(gap, few) for gap in paired_differences(samples, defined, reaches)]
+        gaps += paired_differences(samples, defined)
         rows += [expression] * len(defined)
     if not gaps:
         return Comparisons(())
-    # of each pair both bounds hold, and those of all pairs together
-    level = 1.0 - (1.0 - confidence) / (2.0 * len(gaps))
-    gaps = [known_difference(gap, measured, expression, level) for expression, gap in zip(rows, gaps, strict=True)]
     lower = [expression.better != "higher" for expression in rows]
     limits = [margins[expression] for expression in rows]
     judged = judge(gaps, confidence=confidence, margins=limits, lower_is_better=lower)
     return Comparisons(tuple(map(Compared, rows, judged)))
-
-
-def too_few(values: Mapping[str, Evaluation], confidence: float) -> dict[str, TooFew]:
-    """The scenarios whose value is a quantile of too few flushes, with how many it needs."""
-    return {name: few for name, value in values.items() if (few := value.too_few(confidence))}
-
-
-def known_difference(
-    gap: PairedDifference, measured: Callable[[Expression, str], Evaluation], expression: Expression, level: float
-) -> PairedDifference:
-    """The difference, with what is known of one that is the same in every replication, or of events that few saw.
-
-    Parameters
-    ----------
-    gap : PairedDifference
-        Of two scenarios in an expression.
-    measured : callable
-        From the expression and a scenario to its estimate over the replications.
-    expression : Expression
-        What is compared.
-    level : float
-        With which confidence the events that no run saw are bounded.
-    """
-    if gap.unbounded:
-        return gap
-    first, second = measured(expression, gap.first), measured(expression, gap.second)
-    if gap.is_chance:
-        return replace(gap, exact=first.is_deterministic and second.is_deterministic)
-    if gap.is_constant_zero or (first.counts_few_events(level) and second.counts_few_events(level)):
-        (below_first, above_first), (below_second, above_second) = first.unseen(level), second.unseen(level)
-        return replace(gap, unseen=max(above_first + below_second, above_second + below_first))
-    return gap
 
 
 def _samples(
@@ -232,12 +195,13 @@ def _samples(
     scenarios: Iterable[str],
     measured: Callable[[Expression, str], Evaluation],
     where_defined: bool,
-) -> dict[str, FloatArray]:
-    """One value per replication, of the scenarios that have them."""
+    confidence: float,
+) -> dict[str, Sample]:
+    """What is known of the scenarios that have a value."""
     samples = {}
     for name in scenarios:
         try:
-            samples[name] = measured(expression, name).values()
+            samples[name] = measured(expression, name).sample(confidence)
         except UndefinedError:
             if not where_defined:
                 raise
@@ -289,8 +253,8 @@ def tie_in_words(tie: Comparison, unit: str) -> str:
     """The text of a tie: the rival, its difference, and the replications that would show it."""
     if tie.verdict == "identical":
         return f"{tie.first} (the same in every replication)"
-    if tie.difference.unbounded:
-        return f"{tie.first} (difference {tie.interval} {unit}".rstrip() + f"), since {tie.difference.unbounded}"
+    if tie.interval.note:
+        return f"{tie.first} (difference {tie.interval} {unit}".rstrip() + f"), since {tie.interval.note}"
     needed = tie.replications_needed()
     more = "no number of replications would show it"
     if needed is not None:
@@ -410,14 +374,12 @@ def front(
     Of an objective that is by itself neither good nor bad, such as the flush rate, less counts as better, and the
     sentences say so; ``expression.named("batch size", better="higher")`` says otherwise.
     """
-    samples = {name: np.array([evaluate(axis, name).values() for axis in (x, y)]) for name in scenarios}
+    samples = {name: [evaluate(axis, name).sample(confidence) for axis in (x, y)] for name in scenarios}
     lower = [axis.better != "higher" for axis in (x, y)]
     points = []
-    few = any(table.shape[1] <= NO_PROOF for table in samples.values())
-    exact = few and all(evaluate(x, name).is_deterministic for name in scenarios)
-    found = [too_few({name: evaluate(axis, name) for name in scenarios}, confidence) for axis in (x, y)]
-    for point in pareto_front(samples, confidence=confidence, lower_is_better=lower, exact=exact, few=found):
+    for point in pareto_front(samples, confidence=confidence, lower_is_better=lower):
         ends = [evaluate(axis, point.name).interval(confidence) for axis in (x, y)]
         points.append(FrontPoint(point.name, point.place, ends[0], ends[1], point.dominated_by))
-    worst = {axis: worst_of(few) for axis, few in zip((x, y), found, strict=True) if few}
+    few = [{name: few for name, rows in samples.items() if (few := rows[index].few)} for index in range(2)]
+    worst = {axis: worst_of(lacking) for axis, lacking in zip((x, y), few, strict=True) if lacking}
     return Front(x, y, tuple(points), worst)

@@ -25,10 +25,11 @@ from bufsim.statistics import (
     ratio_interval,
     ratio_values,
 )
-from bufsim.statistics.comparisons import PairedDifference, Reach, without_bound
+from bufsim.statistics.differences import NO_PROOF, PairedDifference
 from bufsim.statistics.intervals import inner_probability, replication_values
 from bufsim.statistics.quantiles import Amounts, TooFew, quantile_interval, quantile_values, too_few
-from bufsim.statistics.rare_events import FEW, constant_in_words, few_in_words, most_runs
+from bufsim.statistics.rare_events import FEW, RareEvents, constant_in_words
+from bufsim.statistics.samples import RareTerm, Sample
 from bufsim.studies.chances import draws, impossible, most_ticks
 from bufsim.studies.expressions import Expression, Term
 
@@ -113,20 +114,19 @@ class Measured:
 
     def values(self) -> Floats:
         """One value per replication whose mean estimates the metric, for comparisons in pairs."""
-        if self.metric.quantile is not None:
-            return quantile_values(self._counts().amounts, self.metric.quantile.q)
-        sums = self._sums()
-        return self.raw() if sums is None else ratio_values(sums[:, 0], sums[:, 1])
+        return self.values_and_reach()[0]
 
-    def reach(self) -> Reach:
-        """How far the metric may lie below and above the mean of its values: a quantile lies somewhere in its bin."""
+    def values_and_reach(self) -> tuple[Floats, tuple[float, float]]:
+        """The values, and how far below and above their mean the metric may lie: a quantile is known to its bin."""
         if self.metric.quantile is None:
-            return 0.0, 0.0
-        low, high = self._counts().ends
+            sums = self._sums()
+            return self.raw() if sums is None else ratio_values(sums[:, 0], sums[:, 1]), (0.0, 0.0)
+        counted = self._counts()
+        values, (low, high) = _quantile_values(counted, self.metric.quantile.q), counted.ends
         if metrics.QUANTILES[self.metric.quantile.of].grid.whole and low == high:
-            return 0.0, 0.0
-        mean = float(self.values().mean())
-        return max(mean - low, 0.0), max(high - mean, 0.0)
+            return values, (0.0, 0.0)
+        mean = float(values.mean())
+        return values, (max(mean - low, 0.0), max(high - mean, 0.0))
 
     def interval(self, confidence: float = 0.95) -> Interval:
         """The metric over all replications, with its confidence interval."""
@@ -134,26 +134,34 @@ class Measured:
 
     def by_few_events(self, confidence: float) -> Interval | None:
         """The exact bounds of a metric that counts events which few runs saw; None of any other."""
+        events = self.rare_events()
+        if events is None or events.is_certain:
+            return None
+        note = events.text(confidence)
+        return Interval(events.estimate, *events.bounds(confidence), confidence, events.runs, EXACT_BOUNDS, note)
+
+    def rare_events(self) -> RareEvents | None:
+        """The events that the metric counts, where few runs saw any, or where that is known without runs; or None."""
         event, runs = self.metric.event, len(self.tallies)
         if event is None or runs < 2:
             return None
         values = self.raw()
-        if not np.isfinite(values).all() or not self._is_possible(event):
+        if not np.isfinite(values).all():
             return None
-        seen = int(np.count_nonzero(values))
-        if event.otherwise and (values == 1.0).all():
-            share = most_runs(0, runs, confidence=confidence)
-            note = few_in_words(0, runs, event.otherwise, confidence=confidence)
-            return Interval(1.0, 1.0 - share, 1.0, confidence, runs, EXACT_BOUNDS, note)
-        if seen >= min(FEW, runs):
+        seen, is_all = int(np.count_nonzero(values)), bool(event.otherwise) and bool((values == 1.0).all())
+        if seen >= min(FEW, runs) and not is_all:
             return None
+        if not self._is_possible(event):
+            first = float(values[0])
+            is_certain = bool((values == first).all())
+            return RareEvents(0, runs, first, first, event.phrase, is_certain=True) if is_certain else None
+        if is_all:
+            return RareEvents(0, runs, 1.0, 1.0, event.otherwise, is_all=True)
         estimate = 0.0
         if seen:
             sums = self._sums()
             estimate = float(values.mean() if sums is None else sums[:, 0].sum() / sums[:, 1].sum())
-        high = max(most_runs(seen, runs, confidence=confidence) * self._at_most(event), estimate)
-        note = few_in_words(seen, runs, event.phrase, confidence=confidence)
-        return Interval(estimate, 0.0, high, confidence, runs, EXACT_BOUNDS, note)
+        return RareEvents(seen, runs, estimate, self._at_most(event), event.phrase)
 
     def _at_most(self, event: Event) -> float:
         """The metric in a run in which the event happens to everything that it can happen to."""
@@ -305,6 +313,14 @@ def cumulative(histograms: tuple[Histogram, ...], grid: Grid, largest: float, q:
     return Cumulative(amounts, least[place], most[place], (float(least[own]), float(most[own])))
 
 
+@functools.lru_cache(maxsize=32)
+def _quantile_values(counted: Cumulative, q: float) -> Floats:
+    """The values of a quantile, each once: policies that never differ, as in grids, give the same histograms."""
+    values = quantile_values(counted.amounts, q)
+    values.flags.writeable = False
+    return values
+
+
 # Of some 17,000 bins between the shortest wait and the longest one a few thousand are filled, and of these an interval
 # looks at some hundred: the amounts are summed up over the filled ones only, and interpolated where they are needed.
 def _lookup(
@@ -431,45 +447,40 @@ class Evaluation:
         level = inner_probability("confidence", confidence)
         return self._defined(lambda: self._interval(level))
 
-    def reach(self) -> Reach:
-        """How far the value may lie below and above the mean of its values, by the bins of its quantiles."""
+    def sample(self, confidence: float = 0.95) -> Sample:
+        """What the replications tell of the value, for comparisons; of quantiles whether at that confidence."""
+        parts = [(term, self._measured(term)) for term in self.expression.terms]
+        known = self._defined(lambda: self._known([part for _, part in parts]))
+        columns = [values for values, _ in known]
         below = above = 0.0
-        for term in self.expression.terms:
-            ends = [size * abs(term.factor) for size in self._measured(term).reach()]
-            near, far = ends if term.factor > 0.0 else ends[::-1]
+        for term, (_, reach) in zip(self.expression.terms, known, strict=True):
+            near, far = (abs(term.factor) * end for end in (reach if term.factor > 0.0 else reach[::-1]))
             below, above = below + near, above + far
-        return below, above
+        rare = {
+            (term.metric, term.of): RareTerm(term.factor, events, term.factor * values)
+            for (term, part), values in zip(parts, columns, strict=True)
+            if (events := part.rare_events())
+        }
+        few = len(self.tallies) <= NO_PROOF
+        return Sample(
+            self._combined(columns), below, above, self.too_few(confidence), rare, few and self.is_deterministic
+        )
+
+    def _known(self, parts: Sequence[Measured]) -> list[tuple[Floats, tuple[float, float]]]:
+        known = [part.values_and_reach() for part in parts]
+        replication_values(self.expression.name, self._combined([values for values, _ in known]))
+        return known
 
     def against(
         self, other: Evaluation, *, names: tuple[str, str] = ("first", "second"), confidence: float = 0.95
     ) -> PairedDifference:
         """The value less that of another scenario, replication by replication."""
-        exact = self.is_deterministic and other.is_deterministic
-        values = self.values(), other.values()  # first: what has none says so
-        gap = paired_difference(*values, names=names, exact=exact, reaches=(self.reach(), other.reach()))
-        both = zip(names, (self, other), strict=True)
-        return without_bound(gap, {name: few for name, one in both if (few := one.too_few(confidence))})
+        return paired_difference(self.sample(confidence), other.sample(confidence), names=names)
 
     def too_few(self, confidence: float = 0.95) -> TooFew | None:
         """Why so few flushes cannot bound a quantile among the terms, of several the one that lacks most; or None."""
         found = [few for term in self.expression.terms if (few := self._measured(term).too_few(confidence))]
         return max(found, key=lambda few: few.shortage, default=None)
-
-    def unseen(self, confidence: float = 0.95) -> tuple[float, float]:
-        """Reach below and above the estimate by events that few runs saw; 0 where there are none."""
-        terms = self.expression.terms
-        below = above = 0.0
-        for term in terms:
-            # the bounds of all terms hold together by Bonferroni's inequality
-            bounds = self._measured(term).by_few_events(1.0 - (1.0 - confidence) / len(terms))
-            if bounds is not None:
-                moved = _moved(bounds, term.factor, 0.0)
-                below, above = below + moved.estimate - moved.low, above + moved.high - moved.estimate
-        return below, above
-
-    def counts_few_events(self, confidence: float = 0.95) -> bool:
-        """Whether it is made of nothing but events that few runs saw."""
-        return all(self._measured(term).by_few_events(confidence) is not None for term in self.expression.terms)
 
     def over_runs(self, q: float, confidence: float = 0.95) -> Interval:
         """The value that a share q of single runs stay at or below, with its confidence interval."""

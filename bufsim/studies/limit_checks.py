@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bufsim.statistics import Interval
-from bufsim.statistics.comparisons import NO_PROOF
+from bufsim.statistics.differences import NO_PROOF
 from bufsim.statistics.rare_events import most_runs, runs_to_bound
 from bufsim.studies.answers import Answer
 from bufsim.studies.estimates import DETERMINISTIC, EXACT_BOUNDS, Evaluation, UndefinedError, deterministic_text

@@ -14,9 +14,8 @@ from bufsim import checks
 from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.simulation import Simulation
 from bufsim.statistics import Comparison, Interval, Selection, select_best
-from bufsim.statistics.comparisons import NO_PROOF
 from bufsim.studies.answers import Answer
-from bufsim.studies.comparisons import against, percent, tie_in_words, too_few
+from bufsim.studies.comparisons import against, percent, tie_in_words
 from bufsim.studies.estimates import UndefinedError, deterministic_text
 from bufsim.studies.expressions import Limit
 from bufsim.studies.judging import JudgedOption, Question, judge_options, some
@@ -460,16 +459,9 @@ def recommend(
     allowed = [option.option for option in judged if option.verdict == "pass"]
     if not allowed:
         return Recommendation(question, origin, judged, None, None)
-    values = {option.name: study.measured(question.objective, option.base()) for option in allowed}
-    exact = study.replications <= NO_PROOF and all(study.is_deterministic(option.base()) for option in allowed)
-    selection = select_best(
-        {name: value.values() for name, value in values.items()},
-        confidence=question.confidence,
-        lower_is_better=question.is_cost,
-        exact=exact,
-        reaches={name: value.reach() for name, value in values.items()},
-        few=too_few(values, question.confidence),
-    )
+    level = question.confidence
+    samples = {option.name: study.measured(question.objective, option.base()).sample(level) for option in allowed}
+    selection = select_best(samples, confidence=level, lower_is_better=question.is_cost)
     option = next(option for option in allowed if option.name == selection.chosen)
     # what is done today, at the load that counts
     today = next((option.base() for option in choices if option.name == baseline), study.baseline)

@@ -12,9 +12,8 @@ import pandas as pd
 from bufsim.errors import InvalidValueError
 from bufsim.simulation import Simulation
 from bufsim.statistics import Interval
-from bufsim.statistics.comparisons import UNSEEN, PairedDifference
+from bufsim.statistics.differences import PARTLY_UNSEEN, UNSEEN
 from bufsim.studies.answers import Answer
-from bufsim.studies.comparisons import known_difference
 from bufsim.studies.estimates import UndefinedError
 from bufsim.studies.expressions import Expression, Limit, LimitVerdict
 from bufsim.studies.limit_checks import check_limits, joint
@@ -52,9 +51,12 @@ class Effect:
     @property
     def moves(self) -> bool:
         """Whether the metric is another in any replication."""
-        gaps = [gap for gap in (self.lower, self.higher) if gap.method != UNSEEN]
-        # an open end says nothing
-        return any(end != 0.0 and math.isfinite(end) for gap in gaps for end in (gap.low, gap.estimate, gap.high))
+        return any(
+            # an open end says nothing, nor does how far events may go that no run saw
+            gap.estimate != 0.0
+            or (gap.method not in (UNSEEN, PARTLY_UNSEEN) and any(map(_is_moved, (gap.low, gap.high))))
+            for gap in (self.lower, self.higher)
+        )
 
     @property
     def reach(self) -> float:
@@ -239,7 +241,7 @@ def _otherwise(
             gap = result.measured(expression, OTHERWISE).against(base, names=(OTHERWISE, BASE), confidence=confidence)
         except UndefinedError:
             continue
-        found.append(OtherKeep(scaling, expression, _interval(gap, result, expression, confidence), verdict))
+        found.append(OtherKeep(scaling, expression, gap.interval(confidence), verdict))
     return tuple(found)
 
 
@@ -269,16 +271,13 @@ def _effect(
     pairs = [
         result.measured(expression, name).against(base, names=(name, BASE), confidence=confidence) for name in names
     ]
-    gaps = [_interval(gap, result, expression, confidence) for gap in pairs]
+    gaps = [gap.interval(confidence) for gap in pairs]
     lower, higher = (joint(check_limits(limits, [name], result.measured, confidence=confidence)) for name in names)
     return Effect(variation, expression, gaps[0], gaps[1], (lower, higher))
 
 
-def _interval(gap: PairedDifference, result: StudyResult, expression: Expression, confidence: float) -> Interval:
-    """The interval of a difference; of one that no replication shows as far as unseen events may make one."""
-    # the bounds of both scenarios hold together
-    level = 1.0 - (1.0 - confidence) / 2.0
-    return known_difference(gap, result.measured, expression, level).interval(confidence)
+def _is_moved(end: float) -> bool:
+    return end != 0.0 and math.isfinite(end)
 
 
 def _names(variation: Variation) -> tuple[str, str]:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bufsim.simulation import Engine, Simulation
 from bufsim.statistics import Selection, select_best
-from bufsim.statistics.comparisons import NO_PROOF
-from bufsim.studies.comparisons import Comparisons, Front, Pairs, compare, front, too_few
+from bufsim.studies.comparisons import Comparisons, Front, Pairs, compare, front
 from bufsim.studies.estimates import UndefinedError
 from bufsim.studies.expressions import Expression, Limit
 from bufsim.studies.formulas import all_limits, expression, one_objective
@@ -156,15 +155,9 @@ class StudyResult(StudyNumbers):
             raise UndefinedError(f"none is the best, since all lose jobs: {some(list(losing.values()))}", WAY_OUT)
         if len(self.finished) > 1:
             self._check_paired()
-        values = {name: self.measured(objective, name) for name in left}
-        selection = select_best(
-            {name: value.values() for name, value in values.items()},
-            confidence=question.confidence,
-            lower_is_better=is_cost,
-            exact=self.replications <= NO_PROOF and all(map(self.is_deterministic, left)),
-            reaches={name: value.reach() for name, value in values.items()},
-            few=too_few(values, question.confidence),
-        )
+        level = question.confidence
+        samples = {name: self.measured(objective, name).sample(level) for name in left}
+        selection = select_best(samples, confidence=level, lower_is_better=is_cost)
         left_out = f"left out, since they lose jobs: {some(list(losing.values()))}" if losing else ""
         return replace(selection, unit=objective.unit, left_out=left_out)
 

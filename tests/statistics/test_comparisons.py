@@ -14,8 +14,9 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttost_paired
 
 from bufsim.errors import InvalidValueError
-from bufsim.statistics import Margin, judge, paired_difference, ratio_values
-from bufsim.statistics.comparisons import equivalence, paired_differences, without_bound
+from bufsim.statistics import Margin, Sample, judge, paired_difference, ratio_values
+from bufsim.statistics.comparisons import equivalence
+from bufsim.statistics.differences import paired_differences
 from bufsim.statistics.families import holm
 from bufsim.statistics.quantiles import too_few
 
@@ -490,8 +491,7 @@ def test_margins_and_directions_must_be_as_many_as_the_differences():
 def in_bins(gap, spread=0.0, below=0.002, above=0.002, n=10):
     """A difference of quantiles of which each is known to lie within 2 ms."""
     noise = spread * np.resize([-1.0, 1.0], n)
-    reaches = (below, above), (below, above)
-    return paired_difference(3.0 + gap + noise, np.full(n, 3.0), reaches=reaches)
+    return paired_difference(Sample(3.0 + gap + noise, below, above), Sample(np.full(n, 3.0), below, above))
 
 
 def test_what_lies_within_one_bin_is_identical_as_far_as_it_is_known():
@@ -539,8 +539,8 @@ def test_rounding_is_no_difference():
 
 
 def test_what_has_too_few_flushes_is_neither_different_nor_equivalent():
-    pair = paired_difference([1.0, 1.1, 0.9], [5.0, 5.2, 5.1], names=("A", "B"))
-    gap = without_bound(pair, {"B": too_few(0.99, 40)})
+    other = Sample([5.0, 5.2, 5.1], few=too_few(0.99, 40))
+    gap = paired_difference([1.0, 1.1, 0.9], other, names=("A", "B"))
     for interval in (gap.interval(), gap.relative_interval()):
         assert (interval.low, interval.high, interval.method) == (-math.inf, math.inf, "too few flushes")
         assert interval.note == "B has no upper bound at 95 % from 40 flushes (368 flushes needed)"
@@ -548,15 +548,16 @@ def test_what_has_too_few_flushes_is_neither_different_nor_equivalent():
     assert (gap.p_value, gap.replications_to_separate()) == (1.0, None)
     assert not equivalence(gap, Margin(100.0)).holds
     # a few runs with the same difference are no proof, and have no bound either
-    constant = without_bound(paired_difference([1.0, 2.0], [2.0, 3.0], names=("A", "B")), {"A": too_few(0.99, 2)})
+    constant = paired_difference(Sample([1.0, 2.0], few=too_few(0.99, 2)), [2.0, 3.0], names=("A", "B"))
     assert (constant.interval().low, constant.interval().high) == (-math.inf, math.inf)
-    # another scenario's flushes do not matter
-    assert without_bound(pair, {"C": too_few(0.99, 40)}) is pair
+    # of several pairs only those are open that have such a scenario
+    samples = {"A": [1.0, 1.1, 0.9], "B": other, "C": [2.0, 2.2, 2.1]}
+    assert [bool(one.unbounded) for one in paired_differences(samples, [("A", "B"), ("A", "C")])] == [True, False]
 
 
 def test_values_that_are_the_same_without_varying_may_differ_beyond_too_few_flushes():
-    few = {"A": too_few(0.99, 40)}
-    atom = without_bound(paired_difference([3.0] * 4, [3.0] * 4, names=("A", "B")), few)
+    few = too_few(0.99, 40)
+    atom = paired_difference(Sample([3.0] * 4, few=few), [3.0] * 4, names=("A", "B"))
     assert [one.verdict for one in judge([atom])] == ["not separable"]
-    same = without_bound(paired_difference([3.0, 3.1], [3.0, 3.1], names=("A", "B")), few)
+    same = paired_difference(Sample([3.0, 3.1], few=few), [3.0, 3.1], names=("A", "B"))
     assert [one.verdict for one in judge([same])] == ["identical"]

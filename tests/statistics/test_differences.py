@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from bufsim.statistics import Margin, Sample, judge, paired_difference, pareto_front, select_best
+from bufsim.statistics.comparisons import equivalence
+from bufsim.statistics.differences import least_error, paired_differences
+from bufsim.statistics.rare_events import FEW, RareEvents
+from bufsim.statistics.samples import RareTerm
+
+
+def lost(values, *, most=1.0, factor=1.0, rest=0.0):
+    """A value that is `rest`, and `factor` times a loss that few runs, or none, have seen."""
+    losses = np.asarray(values, float)
+    seen = int(np.count_nonzero(losses))
+    total = rest + factor * losses
+    if seen >= min(FEW, losses.size):
+        return Sample(total)
+    events = RareEvents(seen, losses.size, float(losses.mean()), most, "lose jobs")
+    return Sample(total, rare={"loss": RareTerm(factor, events, factor * losses)})
+
+
+def never(n, *, factor=1.0, rest=0.0):
+    """The same where nothing can be lost."""
+    events = RareEvents(0, n, 0.0, 0.0, "lose jobs", is_certain=True)
+    return Sample(rest + np.zeros(n), rare={"loss": RareTerm(factor, events, np.zeros(n))})
+
+
+def clopper_pearson(seen, runs, error):
+    return stats.beta.ppf(1.0 - error, seen + 1, runs - seen)
+
+
+def test_the_difference_of_two_rare_losses_reaches_as_far_as_either_may_go_alone():
+    first, second = lost([0.0] * 10), lost([0.2, 0.1] + [0.0] * 8, most=0.5)
+    gap = paired_difference(first, second)
+    interval = gap.interval()
+    ends = -0.5 * clopper_pearson(2, 10, 0.025), clopper_pearson(0, 10, 0.025)
+    assert (interval.low, interval.high) == pytest.approx(ends)
+    assert interval.estimate == pytest.approx(-0.03)
+    assert (interval.method, gap.p_value, gap.is_identical) == ("exact bounds over runs", 1.0, False)
+    assert interval.note == (
+        "none seen in 10 runs; up to 31 % of runs may lose jobs; 370 runs would bound it at 1 %; "
+        "seen in 2 of 10 runs only; up to 56 % of runs may lose jobs"
+    )
+    # negative control: by its spread it would be some sixth of that
+    plain = paired_difference(first.values, second.values).interval()
+    assert plain.high - plain.low < 0.2 * (interval.high - interval.low)
+
+
+def test_where_one_cannot_lose_the_difference_is_what_the_other_may_lose():
+    gap = paired_difference(lost([0.0] * 10), never(10))
+    # one bound alone may fail
+    assert (gap.interval().low, gap.interval().high) == pytest.approx((0.0, 1.0 - 0.05**0.1))
+    assert judge([gap])[0].verdict == "not separable"
+    assert paired_difference(never(10), never(10)).is_identical
+
+
+def test_a_difference_of_costs_holds_the_losses_that_nobody_saw():
+    rng = np.random.default_rng(1)
+    first = lost([0.0] * 20, factor=5.0, most=3.0, rest=rng.normal(1.0, 0.1, 20))
+    second = lost([0.0] * 20, factor=5.0, most=2.0, rest=rng.normal(3.0, 0.1, 20))
+    gap = paired_difference(first, second)
+    interval = gap.interval()
+    # by hand: three statements hold together, the t interval of the rest and the bounds of either loss
+    error = 0.05 / 3.0
+    rest = first.values - second.values
+    reach = stats.t.ppf(1.0 - error / 2.0, 19) * rest.std(ddof=1) / math.sqrt(20)
+    share = 1.0 - error ** (1.0 / 20)
+    assert interval.low == pytest.approx(rest.mean() - reach - 5.0 * 2.0 * share)
+    assert interval.high == pytest.approx(rest.mean() + reach + 5.0 * 3.0 * share)
+    assert interval.method == "paired t, and exact bounds over runs of rare events"
+    assert judge([gap])[0].verdict == "not separable"
+    # negative controls: a small price, and without the losses
+    cheap = paired_difference(lost([0.0] * 20, rest=first.values), lost([0.0] * 20, rest=second.values))
+    assert judge([cheap])[0].verdict == "better"
+    assert judge([paired_difference(first.values, second.values)])[0].verdict == "better"
+    assert math.isinf(gap.relative_interval().high)
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32), st.floats(0.01, 3.0), st.sampled_from([0.5, 0.9, 0.95, 0.999]))
+def test_the_interval_excludes_0_just_where_the_p_value_is_below_its_error(seed, price, confidence):
+    rng = np.random.default_rng(seed)
+    losses = np.where(rng.random((2, 30)) < 0.05, rng.random((2, 30)), 0.0)
+    rests = rng.normal([[1.0], [1.5]], 0.3, (2, 30))
+    gap = paired_difference(*(lost(loss, factor=price, rest=rest) for loss, rest in zip(losses, rests, strict=True)))
+    interval = gap.interval(confidence)
+    assert (interval.low > 0.0 or interval.high < 0.0) == (gap.p_value <= 1.0 - confidence)
+    shown = equivalence(gap, Margin(1.0), confidence=0.95)
+    assert shown.holds == (shown.p_value <= 0.05)
+
+
+def test_the_least_error_is_found():
+    assert least_error(lambda alpha: alpha >= 3e-7) == pytest.approx(3e-7, rel=1e-9)
+    assert least_error(lambda alpha: alpha >= 0.6) == 1.0
+    assert least_error(lambda alpha: True) == 1e-15
+
+
+def test_the_runs_that_would_show_a_difference_are_those_whose_bounds_are_close_enough():
+    rest = 1.0 + 1e-6 * np.resize([-1.0, 1.0], 20)
+    gap = paired_difference(lost([0.0] * 20, factor=4.0, rest=rest), lost([0.0] * 20, factor=4.0, rest=2.0 * rest))
+    needed = gap.replications_to_separate()
+    # by hand: 1 = 4·(1 − α^(1/n)), where α is a third of 5 %; to 1 %
+    assert needed == pytest.approx(math.log(0.05 / 3.0) / math.log(0.75), rel=0.15)
+    # of events that were seen: until 5 of the runs have seen one
+    gap = paired_difference(lost([0.5, 0.4] + [0.0] * 18), lost([0.0] * 20))
+    assert gap.replications_to_separate() >= 50
+    assert gap.runs_to_bound() is None
+    # of what nobody saw none would show it, but 300 bound it: ln 0.05 / ln 0.99
+    gap = paired_difference(lost([0.0] * 20), lost([0.0] * 20))
+    assert (gap.replications_to_separate(), gap.runs_to_bound()) == (None, 299)
+    assert (
+        judge([gap])[0]
+        .sentence()
+        .endswith("none of 20 replications shows a difference; 300 without one would bound it at 1 % of runs")
+    )
+
+
+def two_that_may_lose(rng):
+    """Of 6 runs, A loses everything in one of 20 (0.05 on average), B a tenth in two of five: 0.04, the best."""
+    return {
+        "A": np.where(rng.random(6) < 0.05, 1.0, 0.0),
+        "B": np.where(rng.random(6) < 0.4, 0.1, 0.0),
+    }
+
+
+def test_the_best_by_a_loss_stays_in_the_tie_set_in_at_least_95_percent_of_studies():
+    rng = np.random.default_rng(7)
+    studies = [two_that_may_lose(rng) for _ in range(600)]
+    kept = sum("B" in select_best({name: lost(row) for name, row in study.items()}).tie_set for study in studies)
+    assert kept >= 0.95 * 600
+    # negative control: by the spread of the runs it is left out in an eighth
+    plain = sum("B" in select_best(study).tie_set for study in studies)
+    assert plain < 0.9 * 600
+
+
+def test_differences_of_costs_cover_their_truth_where_a_loss_is_seldom_seen():
+    # A is cheaper by 1 but for a loss of 100 in 2 % of runs, which B cannot have: it costs 1 more
+    rng = np.random.default_rng(8)
+    covered, plain = 0, 0
+    for _ in range(400):
+        rest, losses = rng.normal([[1.0], [2.0]], 0.4, (2, 20)), np.where(rng.random(20) < 0.02, 1.0, 0.0)
+        first, second = lost(losses, factor=100.0, rest=rest[0]), never(20, factor=100.0, rest=rest[1])
+        covered += 1.0 in paired_difference(first, second).interval()
+        plain += 1.0 in paired_difference(first.values, second.values).interval()
+    assert covered >= 0.95 * 400
+    assert plain < 0.5 * 400
+
+
+def test_what_may_be_lost_unseen_makes_the_regret_as_large():
+    made = select_best({"a": lost([0.0] * 10), "b": lost([0.1] + [0.0] * 9)})
+    assert (made.chosen, made.tie_set) == ("a", ("a", "b"))
+    # a may lose all in as many runs as 95 % of studies would show, one-sided, where b loses nothing
+    assert made.regret == pytest.approx(clopper_pearson(0, 10, 0.05), rel=1e-9)
+    assert made.sentence().endswith(f"; {made.open}")
+    assert "up to 26 % of runs may lose jobs" in made.open
+
+
+def test_a_front_does_not_part_what_lies_in_one_bin():
+    rng = np.random.default_rng(9)
+    wait, rate = rng.normal(3.0, 1e-5, 20), rng.normal(1.0, 0.01, 20)
+    near = Sample(wait + 1e-3, 2e-3, 2e-3)
+    made = pareto_front({"a": [Sample(wait, 2e-3, 2e-3), rate], "b": [near, rate]})
+    assert [point.place for point in made] == ["on the front"] * 2
+    # negative controls: the values alone, and those of another bin
+    assert [point.place for point in pareto_front({"a": [wait, rate], "b": [wait + 1e-3, rate]})][1] == "dominated"
+    far = Sample(wait + 1e-2, 2e-3, 2e-3)
+    made = pareto_front({"a": [Sample(wait, 2e-3, 2e-3), rate], "b": [far, rate]})
+    assert [point.place for point in made] == ["on the front", "dominated"]
+
+
+def test_nothing_is_dominated_by_a_loss_that_few_runs_saw():
+    rng = np.random.default_rng(10)
+    cost = rng.normal(1.0, 0.01, 10)
+    losses = np.array([0.02, 0.03, 0.02, 0.03] + [0.0] * 6)
+    made = pareto_front({"a": [cost, lost([0.0] * 10)], "b": [cost + 1.0, lost(losses)]})
+    assert [point.place for point in made] == ["on the front", "not separable"]
+    # negative control: without that loss
+    assert pareto_front({"a": [cost, cost], "b": [cost + 1.0, cost + 0.5]})[1].place == "dominated"
+
+
+def test_many_pairs_at_once_have_the_rare_events_of_each():
+    samples = {"a": lost([0.0] * 8), "b": never(8), "c": lost([0.5] * 8), "d": np.arange(8.0)}
+    pairs = [(one, other) for one in samples for other in samples if one != other]
+    for made, (one, other) in zip(paired_differences(samples, pairs), pairs, strict=True):
+        assert made == paired_difference(samples[one], samples[other], names=(one, other))
+        assert bool(made.rare) == ({one, other} == {"a", "b"})
