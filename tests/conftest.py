@@ -33,6 +33,13 @@ def pytest_configure(config: pytest.Config) -> None:
             compiled_engine.prepare()
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail where CI is set and a test was left out: what is missing there, such as a browser, is to be installed."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if "CI" in os.environ and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 @pytest.fixture
 def interrupts_are_heard() -> Iterator[None]:
     """Processes that a test starts hear an interrupt, also where the tests run in the background, which does not."""
