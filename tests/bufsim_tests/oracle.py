@@ -568,6 +568,6 @@ def reduced(reduce: object, copies: list[Copy]) -> list[tuple[list[Copy], int]]:
         elif isinstance(reduce, UniqueByKey):
             name = (queue, key) if key is not None else id(copy)
         else:
-            raise NotImplementedError(reduce)
+            raise TypeError(f"the oracle knows KeepAll, UniqueByKey and Merge, got {reduce!r}; add what it does here")
         groups.setdefault(name, []).append(copy)
     return [(group, len(group) if isinstance(reduce, Merge) else 1) for group in groups.values()]
