@@ -24,7 +24,7 @@ MOST_EVENTS = 2**38
 MOST_BYTES = 2**62
 """So many bytes all jobs of a run may have: 64-bit numbers count them."""
 _BYTES_OF_A_JOB = {"simpy": 160, "compiled": 40}
-"""What an engine writes down of each job, at least; measured were 240 and 55."""
+"""What an engine writes down of each job, at least."""
 _BYTES_OF_A_HELD_JOB = 8
 _BYTES_OF_A_KEY = 32
 _BYTES_OF_A_COPY = 24
