@@ -8,6 +8,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong with the options, and end."""
+        # what stands in the wrong place may be a URL with a password
+        message = re.sub(r"://\S*@", "://...@", message)
         self.exit(WRONG_INPUT, shortened(f"bufsim: error: {message}", LONGEST) + f"; see {self.prog} --help\n")
 
     def _print_message(self, message: str, file: Any = None) -> None:

@@ -17,6 +17,7 @@ COMMANDS = {
     "compare": "compare flush policies, and say how sure that is",
     "plan": "choose a policy for a load, under limits, and write a report",
     "metrics": "list what can be compared and limited",
+    "calibrate": "measure how long your own store takes, and what it loses",
     "verify": "check on this machine what bufsim claims of itself",
 }
 """All commands, and what each does, in the order in which --help lists them. A new one is a module with a `COMMAND`,

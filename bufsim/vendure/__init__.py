@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bufsim.vendure.calibration import Calibration, calibrate
 from bufsim.vendure.job import Job, JobState
 from bufsim.vendure.job_buffer import JobBuffer, JobQueueStrategy
 from bufsim.vendure.job_queue import JobQueue, JobQueueService
@@ -19,6 +20,7 @@ from bufsim.vendure.storage import (
 __all__ = [
     "Batch",
     "BullMQJobQueuePlugin",
+    "Calibration",
     "CollectionJobBuffer",
     "DefaultJobQueuePlugin",
     "InMemoryJobBufferStorageStrategy",
@@ -34,6 +36,7 @@ __all__ = [
     "SearchIndexJobBuffer",
     "SqlJobBufferStorageStrategy",
     "TestingJobBufferStorageStrategy",
+    "calibrate",
     "ids_of",
     "number_of_ids",
 ]
