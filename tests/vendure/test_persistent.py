@@ -333,9 +333,8 @@ def test_nothing_acknowledged_is_lost_where_a_server_is_killed_between_flush_and
     assert sum(count > 1 for count in Counter([*queued, *range(50)]).values()) == 20
 
 
-@pytest.mark.parametrize("mode", ["atomic", None])
-def test_without_acknowledgement_the_rest_of_the_batch_is_lost_as_recorded(mode: str | None, tmp_path: Path) -> None:
-    lost_by_killing(Store("sqlite", f"sqlite:///{tmp_path}/jobs.db"), mode)
+def test_without_acknowledgement_the_rest_of_the_batch_is_lost_as_recorded(tmp_path: Path) -> None:
+    lost_by_killing(Store("sqlite", f"sqlite:///{tmp_path}/jobs.db"), None)
 
 
 @pytest.mark.slow
@@ -367,8 +366,8 @@ def killed_at_random(store: Store, times: int, seed: int, **mode: bool) -> tuple
     return len(added - set(counts)), sum(count > 1 for count in counts.values())
 
 
-def test_a_server_that_is_killed_at_any_moment_loses_nothing_that_is_acknowledged(store: Store) -> None:
-    lost, twice = killed_at_random(store, 2, seed=1, acknowledged=True)
+def test_a_server_that_is_killed_at_any_moment_loses_nothing_that_is_acknowledged(tmp_path: Path) -> None:
+    lost, twice = killed_at_random(Store("sqlite", f"sqlite:///{tmp_path}/jobs.db"), 2, seed=1, acknowledged=True)
     assert lost == 0
     assert twice <= 2 * 7
 

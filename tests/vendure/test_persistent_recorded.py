@@ -52,18 +52,17 @@ def test_a_persistent_storage_equals_every_sequential_case_of_its_record(
     recorded: tuple[str, Emptied], level: str
 ) -> None:
     strategy, emptied = recorded
-    # all those of PostgreSQL take a while: they are among the slow tests
-    vectors = edges(level, strategy) if strategy == "sql-postgres" else of_level(level, strategy)
+    # all those of servers take a while: they are among the slow tests
+    vectors = of_level(level, strategy) if strategy in OF_SQLITE else edges(level, strategy)
     assert [vector["name"] for vector in vectors if emptied.differs(vector)] == []
 
 
 @pytest.mark.slow
-def test_postgresql_equals_every_sequential_case_of_its_record(postgresql_url: str) -> None:
-    with SqlJobBufferStorageStrategy(postgresql_url, table="all_recorded") as sql:
-        emptied = Emptied(sql, stores.empty_sql, stores.sql_contents)
-        vectors = [*of_level("storage", "sql-postgres"), *of_level("service", "sql-postgres")]
-        assert len(vectors) == 323 + 28
-        assert [vector["name"] for vector in vectors if emptied.differs(vector)] == []
+@pytest.mark.parametrize("level", ["storage", "service"])
+def test_a_server_equals_all_of_its_record(recorded: tuple[str, Emptied], level: str) -> None:
+    strategy, emptied = recorded
+    vectors = of_level(level, strategy)
+    assert [vector["name"] for vector in vectors if emptied.differs(vector)] == []
 
 
 def test_a_job_comes_back_as_recorded(recorded: tuple[str, Emptied]) -> None:
