@@ -44,7 +44,7 @@ FIELDS = {
     "FlushAtBytes": {"nbytes": SIZE},
     "FlushAtSize": {"size": OTHER},
     "FlushCron": {"expression": OTHER, "start": OTHER},
-    "FlushEvery": {"period": DURATION, "phase": DURATION, "anchor": OTHER},
+    "FlushEvery": {"period": DURATION, "phase": DURATION, "anchor": OTHER, "repeat": OTHER, "spent_by": OTHER},
     "FlushTime": {"fixed": DURATION, "per_job": DURATION},
     "FlushWhenIdle": {"idle": DURATION},
     "Gamma": {"mean": EITHER, "scv": OTHER},

@@ -50,7 +50,15 @@ from bufsim.engines.kernel.state import (
     TaskWindow,
 )
 from bufsim.engines.lowering import Lowered, rows_of_a_job
-from bufsim.engines.recording import COMPLETED, LOSS_CAUSES, PENDING, Recording, RowOrder, cause_names
+from bufsim.engines.recording import (
+    COMPLETED,
+    LOSS_CAUSES,
+    PENDING,
+    Recording,
+    RowOrder,
+    cause_names,
+    remembers_ticks,
+)
 from bufsim.engines.workload import Jobs, Workload
 from bufsim.model import rules
 from bufsim.model.declaration import Declaration
@@ -185,7 +193,7 @@ def recording_state(lowered: Lowered, jobs: Jobs) -> State:
 def counting_state(lowered: Lowered, causes: int) -> State:
     """Return the state at the start of a run that only counts; its windows are empty."""
     run = lowered.run[0]
-    run["tallies"] = True
+    run["tallies"] = run["vacancies"] = True
     # with several queues, or a queue whose tasks a stop would lose, levels must be known at every moment
     if len(lowered.queues) > 1 or not run["durable_queues"]:
         lowered.queues["in_order"] = False
@@ -344,6 +352,11 @@ def recording_of(simulation: Declaration, workload: Workload, jobs: Jobs, state:
         buffers=[buffer.id for buffer in simulation.buffers],
         causes=cause_names(simulation),
         keys=workload.key_values,
+        empty_ticks={
+            index: int(state.buffers["empty_ticks"][index])
+            for index, buffer in enumerate(simulation.buffers)
+            if remembers_ticks(buffer.policy, simulation.until)
+        },
         **_at_hand(state),
     )
 

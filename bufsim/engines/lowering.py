@@ -14,7 +14,7 @@ from bufsim.engines.kernel import state
 from bufsim.engines.kernel.policy import leaf_due
 from bufsim.engines.kernel.records import R, Records, dtype_of
 from bufsim.engines.kernel.state import Buffer, Operation, Queue, Run
-from bufsim.engines.recording import cause_names
+from bufsim.engines.recording import cause_names, remembers_ticks
 from bufsim.errors import BufsimError, NotLoweredError
 from bufsim.model import buffers, declaration, reducers, rules, workers
 from bufsim.model import buffers as drains
@@ -27,11 +27,15 @@ from bufsim.vendure import InMemoryJobBufferStorageStrategy
 _CHANGED = frozenset({"size", "nbytes", "newest_at"})
 
 
+# what a leaf remembers at first, of the kernel's two numbers
+_BLANK = (-rules.INF, -rules.INF)
+
+
 class Program:
     """Policies as programs for the kernel's stack machine: one row an operation, in postfix order."""
 
     def __init__(self, causes: Sequence[str], until: float) -> None:
-        self.rows: list[tuple[int, float, float, int, int, int]] = []
+        self.rows: list[tuple[int, float, float, int, int, int, float, float]] = []
         self.times: list[float] = []
         self._causes = {name: number for number, name in enumerate(causes)}
         self._until = until
@@ -42,10 +46,12 @@ class Program:
             for number, member in enumerate(policy.members):
                 self.add(member)
                 if number > 0:
-                    self.rows.append((state.ANY if isinstance(policy, AnyOf) else state.ALL, 0.0, 0.0, 0, 0, -1))
+                    self.rows.append(
+                        (state.ANY if isinstance(policy, AnyOf) else state.ALL, 0.0, 0.0, 0, 0, -1, *_BLANK)
+                    )
         elif isinstance(policy, CheckedEvery):
             self.add(policy.policy)
-            self.rows.append((state.CHECKED, policy.period, policy.phase, 0, 0, -1))
+            self.rows.append((state.CHECKED, policy.period, policy.phase, 0, 0, -1, *_BLANK))
         else:
             operation = policy.lowered(self._until)
             assert operation is not None  # checked
@@ -57,7 +63,7 @@ class Program:
         first = len(self.times)
         self.times.extend(operation.times)
         span = (first, len(self.times)) if operation.times else (operation.whole, 0)
-        self.rows.append((operation.rule, operation.seconds, operation.phase, *span, cause))
+        self.rows.append((operation.rule, operation.seconds, operation.phase, *span, cause, *_BLANK))
 
     def ticks(self, operations: Iterable[rules.Operation]) -> tuple[int, int]:
         """Append tick rules, each once; return where they begin and end."""
@@ -72,7 +78,9 @@ _JOB_OF_0_BYTES: Any = SimpleNamespace(jobs=1, held_nbytes=0, last_flush_start=-
 
 def _check_rule(operation: rules.Operation) -> None:
     """Raise BufsimError if the kernel has no branch for a leaf's rule: else the leaf would never be due there."""
-    as_record: Any = SimpleNamespace(**operation._asdict(), op=operation.rule, last=len(operation.times))
+    as_record: Any = SimpleNamespace(
+        **operation._asdict(), op=operation.rule, last=len(operation.times), since=0.0, spent=0.0
+    )
     if operation.times:
         as_record.whole = 0
     if np.isnan(leaf_due(_JOB_OF_0_BYTES, as_record, np.array(operation.times), 0.0, 0.0)):
@@ -172,7 +180,13 @@ def _facts(
 ) -> dict[str, Any]:
     """The facts of the simulation as a whole that the kernel must know."""
     collectors, reduces = rows_of_a_job(queues), buffers["reduce"]
-    losses = stops or bool(buffers["limited"].any()) or bool((buffers["window"] > 0.0).any())
+    # what leaves remember changes with each job, in the way of those that can be lost
+    losses = (
+        stops
+        or bool(buffers["remembers"].any())
+        or bool(buffers["limited"].any())
+        or bool((buffers["window"] > 0.0).any())
+    )
     contiguous = len(buffers) == 1 and not losses and bool((collectors == 1).all())
     serves = bool(queues["stores"].any())
     straight = contiguous and bool(reduces[0] == state.KEEP)
@@ -185,6 +199,7 @@ def _facts(
         "serves": serves,
         "in_order": bool(queues["in_order"][queues["stores"]].all()),
         "durable_queues": bool(queues["durable"].all()),
+        "vacancies": any(remembers_ticks(buffer.policy, simulation.until) for buffer in simulation.buffers),
         "known_until": rules.INF,
         "all_buffers": -1,
         "all_queues": -1,
@@ -233,6 +248,7 @@ def _buffer(
         "ticks_first": ticks[0],
         "ticks_last": ticks[1],
         # an arrival need be asked about, unless it changes only what is read at a step, and does not reach it
+        "remembers": any(leaf.first_state for leaf in leaves),
         "always_asked": any(leaf.reads & _CHANGED - leaf.steps.keys() for leaf in leaves),
         "sizes_first": sizes[0],
         "sizes_last": sizes[1],

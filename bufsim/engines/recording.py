@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import itertools
 from array import array
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from bufsim.model import rules
 from bufsim.model.declaration import Declaration
+from bufsim.model.flush_policy import FlushPolicy
 
 LOSS_CAUSES = ("capacity", "buffer", "in_flight", "queue", "down", "race", "storage")
 """Why a job is lost: the buffer was full; it was in a volatile buffer, in a batch in flight, or in a volatile queue
@@ -107,9 +109,16 @@ class Recording:
     causes: Sequence[str]
     keys: Sequence[Hashable]
 
+    # of the buffers whose ticks depend on what leaves remember, as the run went on; the others' follow from the columns
+    empty_ticks: Mapping[int, int] = field(default_factory=dict)
     order: RowOrder | None = None
     copy_flushed_at: np.ndarray | None = None
     copy_finished_at: np.ndarray | None = None
+
+
+def remembers_ticks(policy: FlushPolicy, until: float) -> bool:
+    """Return whether some ticks of a policy depend on what a leaf remembers: tables do not tell them."""
+    return any(rule.rule in rules.REMEMBERED_TICKS for rule in policy.ticks(until))
 
 
 class Recorder:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import simpy
 
 from bufsim import checks, vendure
 from bufsim.engines import order
-from bufsim.engines.recording import BUFFER, CAPACITY, IN_FLIGHT, RACE, STORAGE
+from bufsim.engines.recording import BUFFER, CAPACITY, IN_FLIGHT, RACE, STORAGE, remembers_ticks
 from bufsim.errors import BufsimError, InvalidValueError
 from bufsim.model import rules
 from bufsim.model.buffers import DrainAll, JobBuffer
-from bufsim.model.flush_policy import BufferView
+from bufsim.model.flush_policy import BufferView, States
 from bufsim.model.given import GivenTimes
 from bufsim.model.reducers import Assignment, KeepAll, Reduce
 
@@ -84,7 +84,11 @@ class BufferState:
         self._leaf_names: dict[int, str] = {}
         self._built_in = all(type(part).__module__.startswith("bufsim.") for part in self.policy.parts())
         reads = self.policy.reads & _CHANGED_BY_ANY_ARRIVAL
-        self._every_arrival_counts = bool(reads) or declared.capacity is not None
+        # what the leaves remember, equal ones one thing; in the order in which they stand
+        self._remembering = [leaf for leaf in dict.fromkeys(self.policy.leaves()) if leaf.first_state]
+        self.states = States()
+        self._every_arrival_counts = bool(reads) or declared.capacity is not None or bool(self._remembering)
+        self.vacancy = Vacancy(self) if remembers_ticks(self.policy, model.simulation.until) else None
         self._draws: list[float] = []
         self._flushes = 0
 
@@ -127,7 +131,13 @@ class BufferState:
             self.times[-1],
             self.last_flush_start,
             self.last_flush_end,
+            States(self.states),
         )
+
+    def _remember(self, event: str, *facts: object) -> None:
+        """Let every leaf that remembers something take note of an event."""
+        for leaf in self._remembering:
+            self.states[leaf] = getattr(leaf, event)(self.states[leaf], *facts)
 
     # arrivals
 
@@ -152,6 +162,9 @@ class BufferState:
             self._write_buffer(self.index)
         self._write_jobs(size)
         self._write_nbytes(self.nbytes)
+        if self._remembering:
+            self._note_vacancy()
+            self._remember("arrived", self.view())
         # the answer stands if it can depend on the oldest job only and this is not the oldest
         return self._every_arrival_counts or size == 1
 
@@ -232,7 +245,7 @@ class BufferState:
             )
         due = self._due()
         if due <= self.env._now:
-            self.start_flush(None)
+            self.start_flush(None, rang=True)
         else:
             self._set_ring(due)
 
@@ -245,11 +258,13 @@ class BufferState:
         elif not (self._callers and self._is_called()):
             self._next_call = self._race_end = self.env._now + self.storage.read_delete_window
 
-    def start_flush(self, cause: str | None) -> None:
+    def start_flush(self, cause: str | None, *, rang: bool = False) -> None:
         """Start a flush: take the batch out of the storage. `cause` None means the policy's leaf."""
         now = self.env._now
         if cause is None:
             cause = self._leaf_name()
+        if self._remembering:
+            self._remember("started", self.view(), rang)
         self._cause = cause
         drain = self.declared.drain
         count = len(self.rows)
@@ -264,6 +279,7 @@ class BufferState:
         self.last_flush_start = now
         self.flushing = True
         window = self.storage.read_delete_window
+        self._note_vacancy()
         self._race_end = now + window
         time = self.declared.flush_time
         end = rules.flush_end(now, window, self._fixed(), time.per_job, len(self._flush_rows))
@@ -334,6 +350,9 @@ class BufferState:
             return
         self.flushing = False
         self.last_flush_end = self._next_call = self.env._now
+        self._note_vacancy()
+        if self._remembering:
+            self._remember("ended", self.env._now)
         self.recorder.flush_end[self._flush] = self.env._now
         self._assignment = None
         enqueued = self.model.service.hand_over(self._batch)
@@ -383,12 +402,82 @@ class BufferState:
             _, rows = self._take(len(self.rows))
             self.recorder.lose(rows, now, BUFFER)
             self.recorder.size(now, self.index, len(self.rows), self.nbytes)
+        self._note_vacancy()
 
     def restart(self) -> None:
-        """Forget the last flush, and ask about what is buffered."""
+        """Forget the last flush and what leaves remember, and ask about what is buffered."""
         self.last_flush_start = self.last_flush_end = -rules.INF
         self._next_call = self.env._now
+        self.states.clear()
+        self._note_vacancy()
         self.ask()
+
+    def _note_vacancy(self) -> None:
+        if self.vacancy is not None:
+            self.vacancy.note()
+
+
+class Vacancy:
+    """The times at which a buffer is empty and idle, and the ticks of its policy that find it so.
+
+    It counts as the run goes on, where the ticks depend on what leaves remember; others are counted from tables, see
+    `bufsim.results.empty_ticks`.
+    """
+
+    def __init__(self, buffer: BufferState) -> None:
+        until = buffer.model.simulation.until
+        self.ticks = 0
+        self._buffer = buffer
+        self._since: float | None = 0.0
+        self._start = buffer.model.simulation.warm_up
+        self._rules = tuple(buffer.policy.ticks(until))
+        self._leaf = {leaf.lowered(until): leaf for leaf in buffer.policy.leaves() if leaf.first_state}
+
+    def note(self) -> None:
+        """Note whether the buffer is empty and idle, after a change."""
+        buffer = self._buffer
+        vacant = not buffer.rows and not buffer.flushing and not buffer.model.down
+        if vacant and self._since is None:
+            self._since = buffer.now
+        elif not vacant:
+            self.close(buffer.now)
+
+    def close(self, end: float) -> None:
+        """Count the ticks until now, or until the end of the run."""
+        if self._since is None:
+            return
+        begin, self._since = max(self._since, self._start), None
+        if begin < end:
+            ticks = {tick for rule in self._rules for tick in self._ticks(rule, begin, end)}
+            # a flush that starts at a tick finds something
+            self.ticks += len(ticks - {self._buffer.last_flush_start})
+
+    def _ticks(self, rule: rules.Operation, begin: float, end: float) -> Iterator[float]:
+        """Yield the ticks of a rule in [begin, end), as they are now."""
+        if rule.rule in rules.REMEMBERED_TICKS:
+            yield from (tick for tick in (self._last_tick(rule),) if begin <= tick < end)
+        elif rule.rule == rules.TIMES:
+            yield from (time for time in rule.times if begin <= time < end)
+        else:
+            origin, smallest = self._origin(rule)
+            tick = rules.first_tick(origin, rule.seconds, begin, -rules.INF, smallest)
+            while tick < end:
+                yield tick
+                tick = rules.first_tick(origin, rule.seconds, begin, tick, smallest)
+
+    def _last_tick(self, rule: rules.Operation) -> float:
+        """The tick after which a timer that a job started stands still, if it finds the buffer empty."""
+        activated, spent = self._buffer.states[self._leaf[rule]]
+        if rule.rule == rules.ONE_SHOT:
+            return rules.one_shot_due(activated, rule.seconds)
+        return rules.last_tick(activated, spent, self._buffer.last_flush_start, rule.seconds)
+
+    def _origin(self, rule: rules.Operation) -> tuple[float, int]:
+        """From where the ticks of a rule count, and the number of the first."""
+        if rule.rule == rules.EVERY:
+            return rule.phase, 0
+        is_start = rule.rule == rules.EVERY_START
+        return max(self._buffer.last_flush_start if is_start else self._buffer.last_flush_end, 0.0), 1
 
 
 def _fields(state: BufferState) -> dict[str, Any]:

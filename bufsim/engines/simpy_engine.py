@@ -368,7 +368,17 @@ class Model(Generic[Outcome]):
             queues=list(self.queues),
             buffers=[buffer.id for buffer in self.buffers],
             keys=list(self._keys) if self._keys else self.workload.key_values,
+            empty_ticks=self._empty_ticks(),
         )
+
+    def _empty_ticks(self) -> dict[int, int]:
+        """The empty ticks of the buffers that count them, up to the end of the run."""
+        counted = {}
+        for buffer in self.buffers:
+            if buffer.vacancy is not None:
+                buffer.vacancy.close(self.simulation.until)
+                counted[buffer.index] = buffer.vacancy.ticks
+        return counted
 
     def _copies(self, job_queue: npt.NDArray[Any]) -> dict[str, Any]:
         """Return the job and the buffer of each copy; where every job has one row they follow from its queue."""

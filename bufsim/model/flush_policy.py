@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from bufsim import checks, formats
@@ -13,6 +13,18 @@ from bufsim.checks import Seconds
 from bufsim.declared import NotNegative, Positive, Value, settle, value
 from bufsim.errors import InvalidTypeError, InvalidValueError, quoted
 from bufsim.model import rules
+
+State = tuple[float, ...]
+"""What a leaf remembers."""
+
+
+class States(dict["FlushPolicy", State]):
+    """What the leaves of a buffer's policy remember; one that has remembered nothing yet has its first state."""
+
+    __slots__ = ()
+
+    def __missing__(self, leaf: FlushPolicy) -> State:
+        return leaf.first_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +43,8 @@ class BufferView:
         Arrival of the oldest and of the newest job in the buffer, s.
     last_flush_start, last_flush_end : float
         Start and end of this buffer's last flush, s; −inf before the first, and after a restart of the server.
+    states : mapping
+        What each leaf of the policy that remembers something remembers, by leaf.
 
     Examples
     --------
@@ -45,6 +59,7 @@ class BufferView:
     newest_at: float
     last_flush_start: float = float("-inf")
     last_flush_end: float = float("-inf")
+    states: Mapping[FlushPolicy, State] = field(default_factory=States, repr=False, hash=False)
 
     @property
     def age(self) -> float:
@@ -74,6 +89,18 @@ class FlushPolicy(Value, ABC):
     ...         return view.oldest_at + 5.0 / view.size
     >>> FlushSoonerWhenLarge().due(BufferView(now=1.0, size=2, nbytes=0, oldest_at=1.0, newest_at=1.0))
     3.5
+
+    A leaf may remember some numbers, `first_state` at first and after a restart of the server. They change when a job
+    has been stored (`arrived`), when a flush starts, its batch not taken yet (`started`), and when one ends (`ended`),
+    never when it is asked; these functions are pure, too. Equal leaves of a buffer remember the same. This one is due
+    at the first of each three jobs that ever came:
+
+    >>> class FlushAtEveryThird(FlushPolicy):
+    ...     first_state = (0.0,)
+    ...     def arrived(self, state, view):
+    ...         return (state[0] + 1.0,)
+    ...     def due(self, view):
+    ...         return float("-inf") if view.states[self][0] % 3 == 1 else float("inf")
     """
 
     __slots__ = ()
@@ -90,9 +117,34 @@ class FlushPolicy(Value, ABC):
     family: ClassVar[str] = "other"
     """The group of leaves that watch the same thing, for colours and shares: see `bufsim.results.causes.FAMILIES`."""
 
+    first_state: ClassVar[State] = ()
+    """What the leaf remembers at first, and after a restart of the server; empty: it remembers nothing."""
+
     @abstractmethod
     def due(self, view: BufferView) -> float:
         """Return when the next flush is due, s: −inf now, inf not until something changes."""
+
+    def arrived(self, state: State, view: BufferView) -> State:
+        """Return what the leaf remembers when a job has been stored, which `view` shows, before any policy is asked."""
+        return state
+
+    def started(self, state: State, view: BufferView, rang: bool) -> State:
+        """Return what the leaf remembers when a flush starts, the batch not taken yet.
+
+        Parameters
+        ----------
+        state : tuple of float
+            What it remembered.
+        view : BufferView
+            The buffer before the flush.
+        rang : bool
+            Whether the timer started it, and not an arrival, the end of a flush, a restart or a call.
+        """
+        return state
+
+    def ended(self, state: State, now: float) -> State:
+        """Return what the leaf remembers when a flush ends, before the policy is asked."""
+        return state
 
     @property
     def reads(self) -> frozenset[str]:

@@ -5,18 +5,25 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Literal
 
 from bufsim import checks, formats
 from bufsim.checks import Seconds
-from bufsim.declared import Count, Duration, Period, Size, Text, Wide, default, instance, value
+from bufsim.declared import Count, Duration, Flag, Period, Size, Text, Wide, default, instance, value
 from bufsim.errors import InvalidValueError, quoted
 from bufsim.model import rules
-from bufsim.model.flush_policy import BufferView, FlushPolicy
+from bufsim.model.flush_policy import BufferView, FlushPolicy, State
 
 _SINCE_OLDEST = frozenset({"oldest_at", "last_flush_start"})
-_EVERY = {"clock": rules.EVERY, "flush_start": rules.EVERY_START, "flush_end": rules.EVERY_END}
+_EVERY = {
+    ("clock", "any"): rules.EVERY,
+    ("clock", "own"): rules.EVERY_OWN,
+    ("flush_start", "any"): rules.EVERY_START,
+    ("flush_end", "any"): rules.EVERY_END,
+    ("activation", "any"): rules.ACTIVATION,
+    ("activation", "own"): rules.ACTIVATION_OWN,
+}
 
 
 @value
@@ -283,15 +290,29 @@ class FlushEvery(FlushPolicy):
         Between ticks, s, > 0.
     phase : float, str or timedelta
         The first tick of the clock, s, ≥ 0; only with ``anchor="clock"``.
-    anchor : {"clock", "flush_start", "flush_end"}
+    anchor : {"clock", "flush_start", "flush_end", "activation"}
         Ticks stand at phase + k·period, k ≥ 0; or at the last flush's start or end + k·period, k ≥ 1 (counted from 0
-        before the first flush).
+        before the first flush); or at a + k·period, k ≥ 1, of a timer that a job starts at `a` and that the first tick
+        without a job in the buffer stops (celery-batches).
+    repeat : bool
+        Only with ``anchor="activation"``: False for a timer that rings once, at a + period, whatever is flushed until
+        then; the next job after that starts it anew (Pub/Sub).
+    spent_by : {"any", "own"}
+        With the clock and with activation: which flush uses a tick up that falls on its start. Any; or, "own", only one
+        that the buffer's timer started while this leaf was due, so that a tick at which the buffer is flushed at its
+        size still flushes what comes after that in the same instant.
+
+    Notes
+    -----
+    After a restart of the server a timer stands still until a job starts it, also where a durable storage kept jobs.
 
     Examples
     --------
     >>> view = BufferView(now=7.0, size=2, nbytes=0, oldest_at=3.0, newest_at=7.0, last_flush_start=1.0)
     >>> FlushEvery("5s").due(view), FlushEvery(5.0, anchor="flush_start").due(view)
     (5.0, 6.0)
+    >>> FlushEvery("5s", anchor="activation").arrived((-rules.INF, -rules.INF), view)
+    (7.0, -inf)
     """
 
     word = "every"
@@ -299,9 +320,21 @@ class FlushEvery(FlushPolicy):
 
     period: Period
     phase: Duration = default(0.0)
-    anchor: Literal["clock", "flush_start", "flush_end"] = "clock"
+    anchor: Literal["clock", "flush_start", "flush_end", "activation"] = "clock"
+    repeat: Flag = True
+    spent_by: Literal["any", "own"] = "any"
 
     def __post_init__(self) -> None:
+        if not self.repeat and (self.anchor != "activation" or self.spent_by == "own"):
+            raise InvalidValueError(
+                f"repeat=False goes with anchor='activation' and spent_by='any' only, got anchor={self.anchor!r} and "
+                f"spent_by={self.spent_by!r}; leave it out"
+            )
+        if self.spent_by == "own" and self.anchor not in ("clock", "activation"):
+            raise InvalidValueError(
+                f"spent_by='own' goes with anchor='clock' or 'activation', got anchor={self.anchor!r}; leave it out: "
+                "every flush moves such ticks"
+            )
         if self.anchor != "clock" and self.phase:
             raise InvalidValueError(
                 f"phase goes with anchor='clock' only, got phase={self.phase!r} and anchor={self.anchor!r}; "
@@ -309,32 +342,80 @@ class FlushEvery(FlushPolicy):
             )
 
     def due(self, view: BufferView) -> float:
-        """Return the first tick at or after oldest_at and later than last_flush_start."""
+        """Return the first tick at or after oldest_at and later than what has been spent."""
+        if self.first_state:
+            return self._remembered(view)
         if self.anchor == "clock":
             return rules.every(view.oldest_at, view.last_flush_start, self.period, self.phase)
         anchor = view.last_flush_start if self.anchor == "flush_start" else view.last_flush_end
         return rules.every_since(view.oldest_at, view.last_flush_start, anchor, self.period)
 
+    def _remembered(self, view: BufferView) -> float:
+        activated, spent = view.states[self]
+        if not self.repeat:
+            return rules.one_shot_due(activated, self.period)
+        later_than = spent if self.spent_by == "own" else view.last_flush_start
+        if self.anchor == "clock":
+            return rules.every(view.oldest_at, later_than, self.period, self.phase)
+        return rules.since_activation(activated, view.oldest_at, later_than, self.period)
+
+    @property
+    def first_state(self) -> State:  # type: ignore[override]  # a leaf of a kind that need not remember
+        """When the timer was activated, and the last start of a flush that spent a tick; −inf before."""
+        return (-rules.INF, -rules.INF) if self.anchor == "activation" or self.spent_by == "own" else ()
+
+    def arrived(self, state: State, view: BufferView) -> State:
+        """Start the timer, unless it runs."""
+        if self.anchor != "activation":
+            return state
+        activated, spent = state
+        if not self.repeat:
+            return rules.one_shot_activation(view.now, activated, self.period), spent
+        return rules.activation(view.now, view.size, activated, spent, view.last_flush_start, self.period), spent
+
+    def started(self, state: State, view: BufferView, rang: bool) -> State:
+        """Note that the tick is spent, if the timer rang while this leaf was due."""
+        if not state or not self.repeat or not rang or self.due(view) > view.now:
+            return state
+        return state[0], view.now
+
     @property
     def reads(self) -> frozenset[str]:
         """The oldest job's arrival and the last flush."""
+        if not self.repeat:
+            return frozenset()
         return _SINCE_OLDEST | {"last_flush_end"} if self.anchor == "flush_end" else _SINCE_OLDEST
 
     def lowered(self, until: float) -> rules.Operation:
         """Return the same due time as data."""
-        return rules.Operation(_EVERY[self.anchor], self.period, self.phase)
+        rule = _EVERY[self.anchor, self.spent_by] if self.repeat else rules.ONE_SHOT
+        return rules.Operation(rule, self.period, self.phase)
+
+    def ticks(self, until: float) -> Iterator[rules.Operation]:
+        """Yield the ticks: those of the clock are the same, whichever flush spends them."""
+        rule = self.lowered(until)
+        yield rule._replace(rule=rules.EVERY) if self.anchor == "clock" else rule
+
+    def called_when_empty(self) -> Iterator[FlushPolicy]:
+        """Yield this leaf, unless it is a timer that a job starts: that stops at a tick that finds nothing."""
+        if self.anchor != "activation":
+            yield self
 
     @property
     def label(self) -> str:
         """The period, and what is not usual about it."""
         phase = f" + {formats.duration(self.phase, digits=6)}" if self.phase else ""
         anchor = "" if self.anchor == "clock" else f" after its {self.anchor.replace('_', ' ')}"
-        return f"every {formats.duration(self.period, digits=6)}{phase}{anchor}"
+        own = ", own ticks" if self.spent_by == "own" else ""
+        return f"{'every' if self.repeat else 'once'} {formats.duration(self.period, digits=6)}{phase}{anchor}{own}"
 
     @property
     def phrase(self) -> str:
         """The rest of a sentence that begins with "flush"."""
-        return f"every {formats.duration(self.period)}"
+        if not self.repeat:
+            return f"{formats.duration(self.period)} after a job has come, and then anew"
+        since = " from the first job on" if self.anchor == "activation" else ""
+        return f"every {formats.duration(self.period)}{since}"
 
 
 def _increasing(name: str, given: object) -> tuple[float, ...]:

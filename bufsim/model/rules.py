@@ -16,9 +16,12 @@ MOST_PERIODS = 2.0**52
 
 # the rules by which a leaf is due; `leaf_due` of the kernel has a branch for each
 NEVER, SIZE, BYTES, AGE, IDLE, EVERY, EVERY_START, EVERY_END, TIMES, GAP = range(10)
+# and those of leaves that remember something
+EVERY_OWN, ACTIVATION, ACTIVATION_OWN, ONE_SHOT = range(10, 14)
 # what follows on the end of a flush: the policy is asked; or the next starts if what is left fills a batch, or is any
 ONCE, WHILE_FULL, UNTIL_EMPTY = range(3)
-TICK_RULES = frozenset({EVERY, EVERY_START, EVERY_END, TIMES})
+TICK_RULES = frozenset({EVERY, EVERY_START, EVERY_END, TIMES, ACTIVATION, ACTIVATION_OWN, ONE_SHOT})
+REMEMBERED_TICKS = frozenset({ACTIVATION, ACTIVATION_OWN, ONE_SHOT})
 
 
 class Operation(NamedTuple):
@@ -77,6 +80,35 @@ def every_since(oldest_at: float, last_flush_start: float, anchor: float, period
     """
     origin = 0.0 if anchor == -INF else anchor
     return first_tick(origin, period, oldest_at, last_flush_start, 1)
+
+
+def since_activation(activated: float, oldest_at: float, later_than: float, period: float) -> float:
+    """Return the due time of a flush at every period since a timer was activated; inf where it was not."""
+    return INF if activated == -INF else first_tick(activated, period, oldest_at, later_than, 1)
+
+
+def last_tick(activated: float, spent: float, last_flush_start: float, period: float) -> float:
+    """Return the tick at which a timer stops if it finds the buffer empty; inf where it was not activated."""
+    if activated == -INF:
+        return INF
+    return first_tick(activated, period, last_flush_start, spent, 1)
+
+
+def activation(now: float, jobs: int, activated: float, spent: float, last_flush_start: float, period: float) -> float:
+    """Return since when a timer runs, after an arrival: the first job starts it, unless it has not stopped."""
+    if activated == -INF:
+        return now
+    return now if jobs == 1 and last_tick(activated, spent, last_flush_start, period) < now else activated
+
+
+def one_shot_due(activated: float, delay: float) -> float:
+    """Return when a timer rings that does so once; inf where it was not activated."""
+    return INF if activated == -INF else activated + delay
+
+
+def one_shot_activation(now: float, activated: float, delay: float) -> float:
+    """Return since when such a timer runs, after an arrival: the first one after it has rung starts it."""
+    return now if activated + delay < now else activated
 
 
 def at_times(times: Sequence[float], oldest_at: float, last_flush_start: float) -> float:

@@ -86,7 +86,9 @@ def _merges(simulation: Simulation) -> bool:
 
 def _law(simulation: Simulation) -> tuple[type[FlushPolicy], int, float] | None:
     """Return the kind of policy, the number of keys and the exponent of their law; None for another model."""
-    keys = simulation.producers[0].keys
+    keys, policy = simulation.producers[0].keys, simulation.buffers[0].policy
+    if isinstance(policy, FlushEvery) and policy.anchor == "activation":
+        return None  # the job that starts the timer is in the batch beside a Poisson number of others
     if not _is_simple(simulation) or len(simulation.producers) > 1 or simulation.buffers[0].reduce != UniqueByKey():
         return None
     if isinstance(keys, Zipf):

@@ -154,6 +154,9 @@ class Buffers:
         return {name: count for name, count in zip(self.record.causes, counts, strict=True) if count}
 
     def _empty_ticks(self, buffer: int, sizes: Steps) -> int:
+        counted = self.record.empty_ticks.get(buffer)
+        if counted is not None:
+            return counted
         policy = self.simulation.buffers[buffer].policy
         if not empty_ticks.has_ticks(policy):
             return 0

@@ -92,7 +92,7 @@ LEAVES: Mapping[type[FlushPolicy], Callable[[Chooser], FlushPolicy]] = {
     FlushAfterAge: lambda c: FlushAfterAge(c.time(0, 5)),
     FlushWhenIdle: lambda c: FlushWhenIdle(c.time(0, 5)),
     FlushAfterGap: lambda c: FlushAfterGap(c.time(0, 5)),
-    FlushEvery: lambda c: c.among((_on_the_clock, _since_a_flush))(c),
+    FlushEvery: lambda c: c.among((_on_the_clock, _since_a_flush, _since_activation))(c),
     FlushAt: lambda c: FlushAt(sorted({c.time(0, 24) for _ in range(c.whole(1, 6))})),
     FlushCron: lambda c: FlushCron(c.among(("* * * * *", "*/2 * * * *", "1-59/3 * * * *")), _CRON_START),
 }
@@ -152,11 +152,16 @@ WORKERS: Mapping[type[Workers], Callable[..., Workers]] = {
 
 
 def _on_the_clock(c: Chooser) -> FlushPolicy:
-    return FlushEvery(c.time(1, 4), phase=c.time(0, 3))
+    return FlushEvery(c.time(1, 4), phase=c.time(0, 3), spent_by=c.among(("any", "any", "own")))
 
 
 def _since_a_flush(c: Chooser) -> FlushPolicy:
     return FlushEvery(c.time(1, 4), anchor=c.among(("flush_start", "flush_end")))
+
+
+def _since_activation(c: Chooser) -> FlushPolicy:
+    repeat, spent_by = c.among(((True, "any"), (True, "own"), (False, "any")))
+    return FlushEvery(c.time(1, 4), anchor="activation", repeat=repeat, spent_by=spent_by)
 
 
 def _limited(c: Chooser, kind: type[DrainAtMost] | type[DrainUntil]) -> Drain:

@@ -13,7 +13,7 @@ from itertools import count, islice
 
 from bufsim.model.buffers import DrainAtMost, DrainUntil, JobBuffer, Storage
 from bufsim.model.declaration import Declaration
-from bufsim.model.flush_policy import AnyOf, BufferView, FlushPolicy
+from bufsim.model.flush_policy import AnyOf, BufferView, FlushPolicy, States
 from bufsim.model.policies import FlushAt, FlushCron, FlushEvery
 from bufsim.model.reducers import KeepAll, Merge, UniqueByKey
 from bufsim.model.workers import PollingWorkers, Workers
@@ -108,6 +108,7 @@ class Buffer:
     # a flush that has read nothing, until it has deleted what came meanwhile; and from when on one can be called
     reads_until: float | None = None
     idle_from: float = 0.0
+    states: States = field(default_factory=States)
 
 
 @dataclass
@@ -237,6 +238,7 @@ class Oracle:
         for buffer in self.buffers:
             buffer.last_start = buffer.last_end = -math.inf
             buffer.idle_from = self.now
+            buffer.states = States()
         for buffer in self.buffers:
             self.ask(buffer)
 
@@ -287,6 +289,7 @@ class Oracle:
                 self.write_size(buffer)
         buffer.copies.append(copy)
         self.write_size(buffer)
+        self.remember(buffer, "arrived", self.view(buffer))
 
     # --- flushes ------------------------------------------------------------------------------------------------------
 
@@ -300,7 +303,13 @@ class Oracle:
             newest_at=max(times),
             last_flush_start=buffer.last_start,
             last_flush_end=buffer.last_end,
+            states=States(buffer.states),
         )
+
+    def remember(self, buffer: Buffer, event: str, *facts: object) -> None:
+        before = States(buffer.states)
+        for leaf in buffer.declared.policy.leaves():
+            buffer.states[leaf] = getattr(leaf, event)(before[leaf], *facts)
 
     def storage(self, buffer: Buffer) -> Storage:
         own = buffer.declared.storage
@@ -319,12 +328,13 @@ class Oracle:
     def ring(self, buffer: Buffer) -> None:
         due = buffer.declared.policy.due(self.view(buffer))
         if due <= self.now:
-            self.start_flush(buffer)
+            self.start_flush(buffer, rang=True)
         else:
             buffer.timer = due if due < math.inf else None
 
-    def start_flush(self, buffer: Buffer, cause: str | None = None) -> None:
+    def start_flush(self, buffer: Buffer, cause: str | None = None, *, rang: bool = False) -> None:
         cause = cause or repr(buffer.declared.policy.leaf(self.view(buffer)))
+        self.remember(buffer, "started", self.view(buffer), rang)
         taken = drained(buffer)
         buffer.copies = buffer.copies[len(taken) :]
         time = buffer.declared.flush_time
@@ -348,6 +358,7 @@ class Oracle:
                     copy.work = work
         flush.end, flush.reduced = self.now, len(groups)
         buffer.flush, buffer.last_end, buffer.idle_from = None, self.now, self.now
+        self.remember(buffer, "ended", self.now)
         if goes_on(buffer):
             self.start_flush(buffer, flush.cause)
         else:
@@ -516,7 +527,9 @@ def leaves_that_do_not_look(policy: FlushPolicy) -> list[FlushPolicy]:
     """The clocks that call a flush whatever the buffer holds: no & and no grid asks how much there is."""
     if isinstance(policy, AnyOf):
         return [leaf for member in policy.members for leaf in leaves_that_do_not_look(member)]
-    return [policy] if isinstance(policy, FlushEvery | FlushAt | FlushCron) else []
+    # a timer that a job starts stops at a tick that finds nothing
+    timer = isinstance(policy, FlushEvery) and policy.anchor == "activation"
+    return [policy] if isinstance(policy, FlushEvery | FlushAt | FlushCron) and not timer else []
 
 
 def drained(buffer: Buffer) -> list[Copy]:

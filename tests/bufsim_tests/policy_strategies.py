@@ -10,6 +10,7 @@ from bufsim import (
     BufferView,
     FlushPolicy,
 )
+from bufsim.model.flush_policy import States
 from bufsim.verification.parts import MINUTE
 from bufsim_tests import generated
 
@@ -32,6 +33,18 @@ unmixed = st.one_of(gridless, grids, st.builds(lambda p, q: p | q, grids, grids)
 policies = st.one_of(unmixed, st.builds(lambda p, q, r: (p | q) & r, grids, gridless, gridless))
 
 
+class Remembered(States):
+    """Memories of any leaf, not its first: two numbers, other ones for each leaf."""
+
+    def __init__(self, numbers: tuple[float, ...]) -> None:
+        super().__init__()
+        self.numbers = numbers
+
+    def __missing__(self, leaf: FlushPolicy) -> tuple[float, ...]:
+        first = sum(map(ord, repr(leaf)))
+        return tuple(self.numbers[(first + i) % len(self.numbers)] for i in range(len(leaf.first_state)))
+
+
 @st.composite
 def views(draw: st.DrawFn) -> BufferView:
     oldest, newest, now = sorted(draw(st.tuples(times, times, times)))
@@ -48,4 +61,8 @@ def views(draw: st.DrawFn) -> BufferView:
         newest_at=newest,
         last_flush_start=last_start,
         last_flush_end=last_end,
+        states=draw(
+            st.just(States())
+            | st.lists(times.filter(lambda time: time <= now) | st.just(now), min_size=1, max_size=4).map(Remembered)
+        ),
     )

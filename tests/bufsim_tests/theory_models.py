@@ -19,7 +19,6 @@ Parameters = Mapping[str, Any]
 Measures = dict[str, Callable[["Run"], float]]
 
 LEFT_OUT = {
-    "celery_phase_from_first": "no policy of ours has a timer that the first job starts and an empty tick cancels",
     "aged_only_drain": "no drain of ours takes only jobs of an age",
     "race_loss_exp_window": "a read-delete window of ours has a fixed length",
     "bulk_arrivals_size_N": "a bulk of ours is asked about job by job, so that a batch has exactly N jobs",
@@ -211,6 +210,18 @@ CLOCK: Measures = {
 }
 
 
+def cycles(run: Run) -> np.ndarray:
+    """The flushes that begin a cycle: their oldest job started the timer, and has waited a whole period."""
+    return np.flatnonzero(np.isclose(run.flushes.oldest_age.to_numpy(), run.period, rtol=0.0, atol=1e-6))
+
+
+CYCLES: Measures = {
+    "jobs_per_cycle": lambda run: run.batch[cycles(run)[0] : cycles(run)[-1]].sum() / (len(cycles(run)) - 1),
+    "mean_cycle": lambda run: np.diff(run.flushes.start.to_numpy()[cycles(run)]).mean(),
+    "nonempty_ticks_per_cycle": lambda run: np.diff(cycles(run)).mean(),
+}
+
+
 def offered(run: Run) -> pd.DataFrame:
     """The jobs up to the last flush, stored or not."""
     jobs = run.result.jobs
@@ -360,6 +371,9 @@ FAMILIES: dict[str, Callable[[Parameters], list[Model]]] = {
             random_times(lambda g, n: g.exponential(1.0 / p["mu"], n), 1.0 / p["mu"]),
             measures=GIVEN,
         )
+    ],
+    "celery_phase_from_first": lambda p: [
+        Model(bs.Poisson(p["lam"]), bs.FlushEvery(p["T"], anchor="activation"), measures=CYCLES, period=p["T"])
     ],
     "size_N": lambda p: [Model(bs.Poisson(p["lam"]), bs.FlushAtSize(p["N"]))],
     "size_N_renewal": lambda p: [Model(bs.Renewal(bs.Gamma(1.0 / p["lam"], p["scv"])), bs.FlushAtSize(p["N"]))],

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 import bufsim
 from bufsim import Result, Simulation
 from bufsim.engines import compiled_engine, simpy_buffers
-from bufsim.engines.kernel import buffers, loop, queues, reduce
+from bufsim.engines.kernel import buffers, loop, policy, queues, reduce
 from bufsim.engines.workload import Workload
 from bufsim.model.arrivals import Arrivals
 from bufsim.model.buffers import Drain
@@ -172,6 +172,57 @@ def each_batch_once(*of: Any) -> None: ...
 def test_a_broken_race_is_caught(module: Any, name: str, broken: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, name, broken)
     assert any(map(differs_uncompiled, models(SEED, MODELS)))
+
+
+# --- negative controls: drains that go on, and leaves that remember ---------------------------------------------------
+
+
+def nothing(*of: Any) -> None: ...
+
+
+def ask_in_place_of_going_on(state: Any, buffer: Any, now: float) -> None:
+    buffers.ask(state, buffer, now)
+
+
+def one_job_less(run: Any, jobs: Any, rows: Any, buffer: Any) -> int:
+    count = DRAINED(run, jobs, rows, buffer)
+    return max(count - 1, 1) if buffer.drain_reaches else count
+
+
+DRAINED = buffers.drained
+TWO_JOBS = [bufsim.Producer("p", bufsim.Trace([1.0, 1.5]))]
+ONE_AT_A_TICK = Simulation(
+    producers=TWO_JOBS,
+    buffers=[bufsim.JobBuffer("b", policy=bufsim.FlushEvery(2.0, spent_by="own"), drain=bufsim.DrainAtMost(1))],
+    until=9.0,
+)
+KEPT_OVER_A_STOP = Simulation(
+    producers=TWO_JOBS,
+    buffers=[bufsim.JobBuffer("b", policy=bufsim.FlushEvery(4.0, anchor="activation"))],
+    storage=bufsim.Storage(durable=True),
+    stops=bufsim.Stops(at=[2.0], downtime=1.0),
+    until=9.0,
+)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "broken", "known"),
+    [
+        (buffers, "go_on", ask_in_place_of_going_on, None),
+        (buffers, "drained", one_job_less, None),
+        (policy, "remember_arrival", nothing, None),
+        # few of the models come to these
+        (policy, "remember_ring", nothing, ONE_AT_A_TICK),
+        (policy, "forget", nothing, KEPT_OVER_A_STOP),
+    ],
+    ids=["drains go on", "the job that reaches the limit", "activation", "spent ticks", "restarts"],
+)
+def test_a_broken_drain_or_memory_is_caught(
+    module: Any, name: str, broken: Any, known: Simulation | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert known is None or not differs_uncompiled(known)
+    monkeypatch.setattr(module, name, broken)
+    assert differs_uncompiled(known) if known is not None else any(map(differs_uncompiled, models(SEED, MODELS)))
 
 
 # --- negative controls: what few models come to -----------------------------------------------------------------------

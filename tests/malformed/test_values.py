@@ -79,6 +79,8 @@ CASES: dict[str, Callable[[Any], object]] = {
     "every": FlushEvery,
     "phase": lambda given: FlushEvery(1, phase=given),
     "anchor": lambda given: FlushEvery(1, anchor=given),
+    "spent by": lambda given: FlushEvery(1, spent_by=given),
+    "timer": lambda given: FlushEvery(1, anchor="activation", repeat=given),
     "at": FlushAt,
     "at one": lambda given: FlushAt([given]),
     "cron": lambda given: FlushCron("* * * * *", given),

@@ -13,7 +13,14 @@ import pytest
 from bufsim_tests import theory_models as models
 from bufsim_tests.theory_cases import closed_forms
 
-FAST = {"size_or_max_age/0", "periodic/1", "periodic_capacity/0", "natural_batching/0", "race_loss_periodic/0"}
+FAST = {
+    "size_or_max_age/0",
+    "periodic/1",
+    "periodic_capacity/0",
+    "natural_batching/0",
+    "race_loss_periodic/0",
+    "celery_phase_from_first/0",
+}
 RUNS = 24
 SIMULATED = [
     pytest.param(model, id=model["name"], marks=[] if model["name"] in FAST else pytest.mark.slow)

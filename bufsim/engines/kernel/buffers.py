@@ -36,6 +36,7 @@ def write_size(state: State, buffer: Buffer, now: float) -> None:
         add_size(run, state.sizes, buffer, now)
     if run.tallies:
         tallies.count_size(run, state.tally, buffer, now)
+    if run.vacancies:
         empty_ticks.note_vacancy(run, buffer, state.program, state.times, now)
 
 
@@ -92,6 +93,9 @@ def store(state: State, buffer: Buffer, row: int, nbytes: int, now: float) -> bo
     buffer.jobs += 1
     buffer.held_nbytes += nbytes
     write_size(state, buffer, now)
+    if buffer.remembers:
+        policy.remember_arrival(buffer, state.program, now)
+        return True
     # the answer stands unless it depends on what this job changes
     if buffer.jobs == 1 or buffer.always_asked or buffer.limited:
         return True
@@ -156,7 +160,7 @@ def ask(state: State, buffer: Buffer, now: float) -> None:
         return
     due = policy.due(state.run[0], buffer, state.program, state.stack, state.times, state.jobs, state.rows, now)
     if due == -rules.INF:
-        start_flush(state, buffer, now)
+        start_flush(state, buffer, now, False)
     else:
         buffer.ring_at = max(due, now)
         policy.set_steps(buffer, state.lists)
@@ -166,7 +170,7 @@ def go_on(state: State, buffer: Buffer, now: float) -> None:
     """Start the next flush, with the cause of the one that has ended, if the drain goes on; else ask the policy."""
     if rules.goes_on(buffer.again, buffer.jobs, buffer.held_nbytes, buffer.drain_jobs, buffer.drain_bytes):
         state.stack[0].leaf = buffer.cause
-        start_flush(state, buffer, now)
+        start_flush(state, buffer, now, False)
     else:
         ask(state, buffer, now)
 
@@ -180,7 +184,7 @@ def ring(state: State, buffer: Buffer, now: float) -> None:
     """
     due = policy.due(state.run[0], buffer, state.program, state.stack, state.times, state.jobs, state.rows, now)
     if due <= now:
-        start_flush(state, buffer, now)
+        start_flush(state, buffer, now, True)
     else:
         buffer.ring_at = due
         policy.set_steps(buffer, state.lists)
@@ -212,9 +216,11 @@ def drained(run: Run, jobs: JobWindow, rows: RowWindow, buffer: Buffer) -> int:
     return most
 
 
-def start_flush(state: State, buffer: Buffer, now: float) -> None:
-    """Start a flush: the batch leaves the buffer. Its cause stands in stack[0].leaf."""
+def start_flush(state: State, buffer: Buffer, now: float, rang: bool) -> None:
+    """Start a flush, by the timer if it rang: the batch leaves the buffer. Its cause stands in stack[0].leaf."""
     run, jobs, rows = state.run[0], state.jobs, state.rows
+    if rang and buffer.remembers:
+        policy.remember_ring(run, buffer, state.program, state.times, jobs, rows, now)
     cause = buffer.cause = state.stack[0].leaf
     nbytes = buffer.held_nbytes
     buffer.flight_head, buffer.flight_jobs = buffer.head, drained(run, jobs, rows, buffer)
@@ -230,6 +236,7 @@ def start_flush(state: State, buffer: Buffer, now: float) -> None:
     buffer.race_end = now + buffer.window
     if run.tallies:
         tallies.count_flush(run, state.tally, jobs, rows, buffer, cause, now)
+    if run.vacancies:
         empty_ticks.note_vacancy(run, buffer, state.program, state.times, now)
     fixed = buffer.fixed
     if np.isnan(fixed):

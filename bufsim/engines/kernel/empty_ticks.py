@@ -106,6 +106,8 @@ def ticks_before(program: Records[Operation], times: Floats, buffer: Buffer, rul
     operation = program[rule]
     if operation.op == rules.TIMES:
         return bins.times_before(times[operation.whole : operation.last], time)
+    if operation.op in (rules.ACTIVATION, rules.ACTIVATION_OWN, rules.ONE_SHOT):
+        return int(last_tick(buffer, operation) < time)
     return int(bins.ticks_before(origin_of(buffer, operation), operation.seconds, smallest_of(operation), time))
 
 
@@ -114,7 +116,16 @@ def time_of_tick(program: Records[Operation], times: Floats, buffer: Buffer, rul
     operation = program[rule]
     if operation.op == rules.TIMES:
         return times[operation.whole + number]
+    if operation.op in (rules.ACTIVATION, rules.ACTIVATION_OWN, rules.ONE_SHOT):
+        return last_tick(buffer, operation)
     return origin_of(buffer, operation) + (smallest_of(operation) + number) * operation.seconds
+
+
+def last_tick(buffer: Buffer, operation: Operation) -> float:
+    """Return the only tick in a gap of a timer that a job started: it stops there."""
+    if operation.op == rules.ONE_SHOT:
+        return rules.one_shot_due(operation.since, operation.seconds)
+    return rules.last_tick(operation.since, operation.spent, buffer.last_flush_start, operation.seconds)
 
 
 def origin_of(buffer: Buffer, operation: Operation) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bufsim.engines.kernel import arrivals, buffers, empty_ticks, queues, reduce, tallies
+from bufsim.engines.kernel import arrivals, buffers, empty_ticks, policy, queues, reduce, tallies
 from bufsim.engines.kernel.state import (
     DONE,
     MORE_FLUSH_DRAWS,
@@ -40,6 +40,8 @@ def run(state: State) -> int:  # noqa: D103
         lack = stop_or_flush_end(state, before) if before <= up_to else due_or_service(state, up_to)
     if run.tallies:
         account(state, lack)
+    if run.vacancies and lack == DONE:
+        close_gaps(state)
     return lack
 
 
@@ -128,7 +130,7 @@ def stop(state: State, now: float) -> None:
             lose_rows(run, state.rows, state.tally, buffer, buffer.head, buffer.jobs, now, BUFFER)
             buffers.take(run, state.jobs, state.rows, buffer, buffer.jobs)
             buffers.write_size(state, buffer, now)
-        if run.tallies:
+        if run.vacancies:
             empty_ticks.note_vacancy(run, buffer, state.program, state.times, now)
     if not run.durable_queues:
         queues.lose_queues(state, now)
@@ -156,7 +158,9 @@ def restart(state: State, now: float) -> int:
         buffer = state.buffers[i]
         buffer.last_flush_start = buffer.last_flush_end = -rules.INF
         buffer.next_call = now
-        if run.tallies:
+        if buffer.remembers:
+            policy.forget(buffer, state.program)
+        if run.vacancies:
             empty_ticks.note_vacancy(run, buffer, state.program, state.times, now)
         buffers.ask(state, buffer, now)
     return 0
@@ -172,6 +176,11 @@ def account(state: State, status: int) -> None:
         queues.settle_in_order(state)
     tallies.settle_all(run, state.tally.levels, state.tally.seconds)
     tallies.count_running(run, state.queues, state.jobs, state.tasks, state.heap)
+
+
+def close_gaps(state: State) -> None:
+    """Count the empty ticks up to the end of the run."""
+    run = state.run[0]
     for i in range(len(state.buffers)):
         if state.buffers[i].vacant:
             empty_ticks.close_gap(run, state.buffers[i], state.program, state.times, run.until)

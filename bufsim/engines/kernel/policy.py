@@ -79,10 +79,52 @@ def leaf_due(buffer: Buffer, operation: Operation, times: Floats, oldest_at: flo
         return rules.every_since(oldest_at, buffer.last_flush_start, buffer.last_flush_start, operation.seconds)
     if op == rules.EVERY_END:
         return rules.every_since(oldest_at, buffer.last_flush_start, buffer.last_flush_end, operation.seconds)
+    if op == rules.EVERY_OWN:
+        return rules.every(oldest_at, operation.spent, operation.seconds, operation.phase)
+    if op == rules.ACTIVATION:
+        return rules.since_activation(operation.since, oldest_at, buffer.last_flush_start, operation.seconds)
+    if op == rules.ACTIVATION_OWN:
+        return rules.since_activation(operation.since, oldest_at, operation.spent, operation.seconds)
+    if op == rules.ONE_SHOT:
+        return rules.one_shot_due(operation.since, operation.seconds)
     if op == rules.TIMES:
         given: Any = times[operation.whole : operation.last]
         return rules.at_times(given, oldest_at, buffer.last_flush_start)
     return np.nan
+
+
+# Equal leaves remember the same, and their ticks too: each operation keeps what its leaf remembers, and all of them
+# take note of the same events.
+
+
+def remember_arrival(buffer: Buffer, program: Records[Operation], now: float) -> None:
+    """Let the leaves of a policy take note of a job that has been stored."""
+    for i in range(buffer.program_first, buffer.ticks_last):
+        operation = program[i]
+        if operation.op == rules.ONE_SHOT:
+            operation.since = rules.one_shot_activation(now, operation.since, operation.seconds)
+        elif operation.op in (rules.ACTIVATION, rules.ACTIVATION_OWN):
+            operation.since = rules.activation(
+                now, buffer.jobs, operation.since, operation.spent, buffer.last_flush_start, operation.seconds
+            )
+
+
+def remember_ring(
+    run: Run, buffer: Buffer, program: Records[Operation], times: Floats, jobs: JobWindow, rows: RowWindow, now: float
+) -> None:
+    """Let the leaves of a policy take note of a flush that the timer starts."""
+    oldest_at = jobs.time[job_of(run, rows, buffer.head) - run.job_first]
+    for i in range(buffer.program_first, buffer.ticks_last):
+        operation = program[i]
+        spends = operation.op in (rules.EVERY_OWN, rules.ACTIVATION, rules.ACTIVATION_OWN)
+        if spends and leaf_due(buffer, operation, times, oldest_at, oldest_at) <= now:
+            operation.spent = now
+
+
+def forget(buffer: Buffer, program: Records[Operation]) -> None:
+    """Let the leaves of a policy remember nothing any more."""
+    for i in range(buffer.program_first, buffer.ticks_last):
+        program[i].since = program[i].spent = -rules.INF
 
 
 def set_steps(buffer: Buffer, lists: Ints) -> None:

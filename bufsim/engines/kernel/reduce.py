@@ -42,6 +42,7 @@ def end_flush(state: State, buffer: Buffer, now: float) -> int:
     first = run.task
     if run.tallies:
         tallies.count_landing(run, state.tally, buffer, now)
+    if run.vacancies:
         empty_ticks.note_vacancy(run, buffer, state.program, state.times, now)
     if run.bulk:
         keep_all_unserved(run, state.tasks, state.tally, buffer, state.queues[0], now)

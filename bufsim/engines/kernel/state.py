@@ -58,6 +58,7 @@ class Run(Record):
     # what is kept: rows, sizes and tasks as columns; tallies; flushes as rows, with the arrivals of what they took
     records: bool
     tallies: bool
+    vacancies: bool  # empty ticks are counted
     keeps_flushes: bool
     keeps_taken: bool
     marks_rows: bool  # of which nothing more can become, so that they can be forgotten
@@ -113,6 +114,7 @@ class Buffer(Record, BufferCounts):
     ticks_first: int  # in `program`: its tick rules
     ticks_last: int
     always_asked: bool  # the answer can change with every arrival
+    remembers: bool  # some leaf does
     sizes_first: int  # in `lists`: the sizes at which the answer can change, increasing
     sizes_last: int
     bytes_first: int
@@ -235,6 +237,8 @@ class Operation(Record):
     whole: int  # a threshold in jobs or bytes, or where the times of TIMES begin
     last: int
     leaf: int
+    since: float  # what a leaf remembers: when its timer was activated, and the flush that spent a tick last
+    spent: float
 
 
 class Answer(Record):
