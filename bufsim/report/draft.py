@@ -170,15 +170,29 @@ def svg(figure: Figure, name: str, description: str) -> Markup:
     description : str
         What is to be seen, for who cannot see it.
     """
-    written = io.StringIO()
-    figure.savefig(written, format="svg", metadata=_NOTHING)
-    text = _METADATA.sub("", _BEFORE.sub("", written.getvalue()))
+    text = _METADATA.sub("", _BEFORE.sub("", _drawn(figure)))
     text = _ID.sub(rf'id="{name}-\1"', _NAMESPACES.sub("", text))
     text = _PATH.sub(_shortened, _REFERENCE.sub(rf"\g<1>{name}-\2", text)).strip()
     opening = _OPENING.match(text)
     assert opening is not None
     head = _SIZE.sub("", opening.group()).replace("<svg", f'<svg role="img" aria-labelledby="{name}-title"', 1)
     return Markup(head + tag("title", description, id=f"{name}-title") + text[opening.end() :])
+
+
+def _drawn(figure: Figure) -> str:
+    """Return what matplotlib writes of a figure, which is laid out first: `savefig` draws all of it for that alone."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    canvas: Any = FigureCanvasSVG(figure)
+    # as print_svg sets it: letters are as wide where the figure is laid out as where it is drawn
+    figure.dpi = 72
+    layout = figure.get_layout_engine()
+    if layout is not None:
+        layout.execute(figure)
+        figure.set_layout_engine("none")
+    written = io.StringIO()
+    canvas.print_svg(written, metadata=_NOTHING)
+    return written.getvalue()
 
 
 def _shortened(path: re.Match[str]) -> str:

@@ -108,3 +108,15 @@ def test_the_import_of_bufsim_leaves_engines_and_results_to_the_first_run() -> N
     code = "import sys, bufsim; print({'simpy', 'bufsim.results', 'bufsim.engines.kernel'} & {*sys.modules})"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert said.stdout.strip() == "set()"
+
+
+def test_the_script_of_a_recording_and_bufsim_give_the_same() -> None:
+    from benchmarks import recordings
+
+    declared = recordings.simulation()
+    script = recordings.script_of(declared)()
+    assert recordings.differences(declared, script) == []
+    assert len(script.waits) > 10_000
+    # negative control
+    script.finishes[-1] += 1.0
+    assert recordings.differences(declared, script) == ["finishes"]
