@@ -54,6 +54,8 @@ FIRST = {
     "studies/judging.py": ("studies/test_limit_checks.py",),
     "vendure_trace.py": ("test_vendure_trace.py",),
 }
+# beside those, of all modules of a package
+NEAR = {"theory": ("theory/test_recorded_values.py", "theory/test_laws.py")}
 # with the processor time that they take where all is well, s; they are not traced
 COMPARING = {
     "tests/engines/test_equality.py::test_engines_give_the_same_tables_on_models_of_every_built_in_part": 25.0,
@@ -133,7 +135,8 @@ def first_files(mutant: Mutant) -> list[str]:
     """Return the files of the tests that stand nearest to a module."""
     path = Path(mutant.module).relative_to("bufsim")
     mirrored = (str(path.with_name(f"test_{path.name}")),)
-    return [f"tests/{name}" for name in FIRST.get(str(path), mirrored) if (ROOT / "tests" / name).exists()]
+    names = (*FIRST.get(str(path), mirrored), *NEAR.get(path.parts[0], ()))
+    return [f"tests/{name}" for name in names if (ROOT / "tests" / name).exists()]
 
 
 def all_files(tree: Path) -> list[str]:

@@ -276,3 +276,15 @@ def test_a_selection_is_told_in_a_sentence():
     assert tied.sentence("s") == f"low has the best mean, {tied.estimate} s; not separable from it: near"
     alone = select_best({"low": low, "high": high})
     assert str(alone) == f"low is the best, with {alone.estimate}"
+
+
+@pytest.mark.parametrize(("lower_is_better", "nearest"), [(True, 0.1 - (0.3 + 0.1)), (False, 0.1 - (0.1 + 0.3))])
+def test_the_regret_reaches_as_far_as_the_bins_of_both_let_it(lower_is_better: bool, nearest: float) -> None:
+    a, b = np.array([1.0, 2.0, 3.0]), np.array([1.1, 2.3, 2.9])
+    best = select_best(
+        {"a": a, "b": b}, lower_is_better=lower_is_better, reaches={"a": (0.2, 0.1), "b": (0.3, 0.4)}, exact=False
+    )
+    # by hand: b − a is 0.1; b may lie 0.3 lower and a 0.1 higher, which is the end that counts either way
+    error = np.sqrt(np.array([0.1, 0.3, -0.1]).var(ddof=1) / 3)
+    assert best.chosen == ("a" if lower_is_better else "b")
+    assert best.regret == pytest.approx(stats.t.ppf(0.95, 2) * error - nearest)

@@ -246,6 +246,14 @@ class Tagged(np.ndarray):
     """An array that is of another kind."""
 
 
+class Noted(list):
+    """A list with a note."""
+
+    def __init__(self, values, note):
+        super().__init__(values)
+        self.note = note
+
+
 PAIRS = {
     "a member of an enum": (Colour.RED, Colour.BLUE),
     "a number of an enum": (Level.LOW, Level.HIGH),
@@ -279,6 +287,7 @@ PAIRS = {
     "a shape": (np.zeros((2, 3)), np.zeros((3, 2))),
     "a dtype": (np.zeros(2, np.int32), np.zeros(4, np.int16)),
     "an object in an array": (np.array([1, "a"], object), np.array([1, "b"], object)),
+    "what a kind of list holds beside its members": (Noted([1, 2], "a"), Noted([1, 2], "b")),
     "the shape of an array of objects": (np.array([["a", "b"]], object), np.array([["a"], ["b"]], object)),
     "the kind of an array of objects": (np.array(["a", "b"], object), np.array(["a", "b"], object).view(Tagged)),
     "a time": (Trace([0.0, 1.0, 9.0]), Trace([0.0, 2.0, 9.0])),
