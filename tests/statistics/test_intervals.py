@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import re
 from dataclasses import FrozenInstanceError
 
 import numpy as np
@@ -346,3 +347,12 @@ def test_values_that_are_not_very_skewed_lose_nothing_by_it(draw, truth, least):
     samples = getattr(np.random.default_rng(69), draw)(size=(4000, 20))
     covered = np.mean([truth in mean_interval(sample) for sample in samples])
     assert least - 3 * math.sqrt(0.05 / 4000) <= covered <= 0.97
+
+
+@pytest.mark.parametrize(
+    ("confidence", "rest"), [(95.0, "; write 0.95 for 95 %"), (1.0, ""), (100.0, ""), (0.0, ""), (-3.0, "")]
+)
+def test_a_confidence_in_percent_is_told_how_to_write_it_and_no_other_is(confidence: float, rest: str) -> None:
+    message = re.escape(f"confidence must be > 0 and < 1, got {confidence!r}{rest}")
+    with pytest.raises(InvalidValueError, match=f"^{message}$"):
+        inner_probability("confidence", confidence)
