@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from random import Random
 
 import pytest
@@ -488,6 +489,30 @@ def test_a_flush_due_comes_before_the_end_of_a_back_off() -> None:
         (1.0, 1.0, 12.0),  # attempts at 1 and, behind work 1, at 11
         (10.0, 10.0, 20.0),
     ]
+
+
+@dataclass(frozen=True)
+class Later(FlushPolicy):
+    """Due 3 s after it was asked last, which it notes."""
+
+    asked: list[float] = field(default_factory=list, compare=False)
+
+    def due(self, view: BufferView) -> float:
+        self.asked.append(view.now)
+        return view.now + 3.0 if view.now < 5.0 else -math.inf
+
+
+def test_a_policy_is_asked_after_an_arrival_that_found_no_room_too_unless_nothing_is_there() -> None:
+    # there is room for the first; the second, at 3 s, is lost: due at 6 s in place of at 4 s
+    policy = Later()
+    result = simulate([1.0, 3.0], policy=policy, capacity=Capacity(1))
+    assert policy.asked == [1.0, 3.0, 6.0]
+    assert batches(result) == [(6.0, [0])]
+    # each is larger than all the room
+    policy = Later()
+    result = simulate(producer([1.0, 3.0], nbytes=[9, 9]), policy=policy, capacity=Capacity(nbytes=5))
+    assert column(result, "jobs", "outcome") == ["lost", "lost"]
+    assert policy.asked == []
 
 
 # --- the end ----------------------------------------------------------------------------------------------------------
