@@ -110,14 +110,14 @@ def csv_files(folder: Path, n: int, seed: int) -> None:
     assert taken
     assert refused
     packed = [gzip.compress(text.encode(), mtime=0) for text in (CSV, DATED)]
-    try_all(written(folder, "jobs.csv.gz", as_rows_say), damaged(packed, n // 2, seed=seed))
+    try_all(written(folder, "jobs.csv.gz", as_rows_say), damaged(packed, n, seed=seed))
     for name, text, reader in (
         ("log.csv", LOG, read_log),
         ("adds.csv", ADDS, read_adds),
         ("flushes.csv", FLUSHES, read_flushes),
     ):
-        try_all(written(folder, name, reader), mutants((text,), n // 5, seed=seed))
-    try_all(written(folder, "jobs.csv", as_rows_say), damaged([CSV.encode()], n // 2, seed=seed))
+        try_all(written(folder, name, reader), mutants((text,), n, seed=seed))
+    try_all(written(folder, "jobs.csv", as_rows_say), damaged([CSV.encode()], n, seed=seed))
 
 
 def parquet_files(folder: Path, n: int, seed: int) -> None:
@@ -134,21 +134,21 @@ def toml_files(folder: Path, n: int, seed: int) -> None:
     for name, text, reader in (("s.toml", SCENARIO, as_written_again), ("p.toml", PLAN, read_plan)):
         read = written(folder, name, reader)
         read(text)
-        taken, refused = try_all(read, mutants((text,), n // 2, seed=seed, tokens=tokens))
+        taken, refused = try_all(read, mutants((text,), n, seed=seed, tokens=tokens))
         assert taken
         assert refused
     # any plain value in place of any
-    try_all(lambda given: scenario(given, name="s.toml"), tampered(tomllib.loads(SCENARIO), n // 2, seed=seed))
+    try_all(lambda given: scenario(given, name="s.toml"), tampered(tomllib.loads(SCENARIO), n, seed=seed))
 
 
 def lines_of_json(folder: Path, n: int, seed: int) -> None:
     # not read: a sentence says what is
     for name in ("jobs.jsonl", "jobs.json", "jobs"):
-        taken, _ = try_all(written(folder, name, as_rows_say), mutants((LINES,), n // 3 + 1, seed=seed))
+        taken, _ = try_all(written(folder, name, as_rows_say), mutants((LINES,), n, seed=seed))
         assert not taken
     # of the right name, other contents
-    try_all(written(folder, "jobs.csv", as_rows_say), mutants((LINES,), n // 4, seed=seed))
-    try_all(written(folder, "jobs.parquet", as_rows_say), mutants((LINES,), n // 4, seed=seed))
+    try_all(written(folder, "jobs.csv", as_rows_say), mutants((LINES,), n, seed=seed))
+    try_all(written(folder, "jobs.parquet", as_rows_say), mutants((LINES,), n, seed=seed))
 
 
 KINDS = [csv_files, parquet_files, toml_files, lines_of_json]
