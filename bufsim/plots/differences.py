@@ -32,6 +32,8 @@ Pairs = Sequence[tuple[str | FlushPolicy, str | FlushPolicy]] | Literal["all"]
 _SEPARATE = ("better", "worse", "lower", "higher")
 _ORDER = (*_SEPARATE, "equivalent", "identical", "not separable")
 _ROOMY = 9
+_TEXT, _LEAST_TEXT, _LEADING = 8.0, 5.0, 1.4
+"""The size of texts and the least that can be read, in points; and a line's height in these."""
 _MANY = 1_000_000
 _BAND = "#DEDEDE"
 
@@ -76,6 +78,40 @@ class _Row:
         return self.compared.comparison.replications_needed()
 
 
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """How rows are written on axes that may be small.
+
+    Parameters
+    ----------
+    height : float
+        Of a row, in points.
+    size : float
+        Of texts, in points.
+    every : int
+        Of so many rows one is named, where they are too low for a line each.
+    """
+
+    height: float
+    size: float
+    every: int
+
+    @classmethod
+    def of(cls, ax: Axes, rows: int) -> _Fit:
+        """The fit of so many rows."""
+        figure = ax.get_figure(root=True)
+        assert figure is not None
+        height = 72.0 * figure.get_figheight() * ax.get_position().height / rows
+        size = min(max(height / _LEADING, _LEAST_TEXT), _TEXT)
+        return cls(height, size, math.ceil(_LEADING * size / height - 1e-9))
+
+    def lines(self, name: str) -> str:
+        """A name in as many lines as a row has room for: all, or one."""
+        lines = 1 + name.count("\n")
+        # two lines stand closer
+        return name if lines == 1 or self.height >= 1.1 * self.size * lines else name.replace("\n", " ")
+
+
 @dataclass(frozen=True, eq=False)
 class Differences:
     """Paired differences of scenarios under common random numbers, a row each, with the verdict in words.
@@ -84,7 +120,8 @@ class Differences:
     method); the thick one is that of the difference by itself. The mark is filled where a difference is shown. The grey
     band is what does not matter. A difference that is not shown has beside it how many replications would show one as
     large as the estimate; one of quantiles of too few flushes, which is open to both edges, how many flushes it needs;
-    one of losses that no run saw, with how many runs without any it would be at most 1 % of them that lose jobs.
+    one of losses that no run saw, how many runs without any would bound those that lose jobs at 1 %. On axes that are
+    too low for a line each, only some of the rows are named, which the subtitle says; `frame` names all.
 
     Parameters
     ----------
@@ -156,18 +193,23 @@ class Differences:
         """Draw on `ax`, or on a new figure."""
         rows = self._rows
         (axes,) = style.axes(ax, 1, rows=len(rows))
-        self._set_view(axes)
+        fit = _Fit.of(axes, len(rows))
+        self._set_view(axes, fit)
         for y, row in enumerate(rows):
-            _draw_row(axes, row, y)
-            _write_verdict(axes, row, y, is_roomy=len(rows) <= _ROOMY)
+            _draw_row(axes, row, y, fit)
+            if y % fit.every == 0:
+                _write_verdict(axes, row, y, fit, is_roomy=len(rows) <= _ROOMY)
         axes.spines["left"].set_visible(False)
-        axes.tick_params(axis="y", length=0.0, pad=6.0, labelsize=8.0)
+        axes.tick_params(axis="y", length=0.0, pad=6.0, labelsize=fit.size)
         # at which level a difference is called equivalent, where one is
         levels = {row.interval.confidence for row in rows if row.compared.verdict == "equivalent"}
         at_margin = f" ({formats.level(levels.pop())} if equivalent)" if levels else ""
-        what = f"intervals: thin adjusted over {len(rows)}, thick each alone{at_margin}"
+        named = "" if fit.every == 1 else f"; 1 of {fit.every} rows is named"
+        what = f"intervals: thin adjusted over {len(rows)}, thick each alone{at_margin}{named}"
         about = subjects.about_study(self.study_result, self.confidence, load=rows[0].first.scale, what=what)
         style.wide_head(axes, self._title(), subtitle=about)
+        # the head has a size of its own for the labels of every axis
+        axes.tick_params(axis="y", labelsize=fit.size)
         return axes
 
     @cached_property
@@ -241,14 +283,15 @@ class Differences:
             return f"Differences: {counted}"
         return f"Against {'today' if self._second.is_today else self._second.label}: {counted}"
 
-    def _set_view(self, ax: Axes) -> None:
+    def _set_view(self, ax: Axes, fit: _Fit) -> None:
         rows = self._rows
         ends = subjects.ends(row.interval for row in rows)
         ends += [0.0, *(sign * row.margin for row in rows for sign in (-1.0, 1.0) if math.isfinite(row.margin))]
         room = 0.06 * (max(ends) - min(ends)) or 1.0
         ax.set_xlim(min(ends) - room, max(ends) + room)
         ax.set_ylim(len(rows) - 0.5, -0.5)
-        ax.set_yticks(range(len(rows)), [style.plain(self._name(row), style.LABEL) for row in rows])
+        named = range(0, len(rows), fit.every)
+        ax.set_yticks(named, [style.plain(fit.lines(self._name(rows[y])), style.LABEL) for y in named])
         ax.axvline(0.0, color="black", linewidth=0.9, zorder=2)
         ax.set_xlabel(self._label())
 
@@ -304,31 +347,33 @@ def _share(compared: Compared) -> Unit:
     return Unit("%", 0.01 * mean)
 
 
-def _draw_row(ax: Axes, row: _Row, y: int) -> None:
+def _draw_row(ax: Axes, row: _Row, y: int, fit: _Fit) -> None:
     if math.isfinite(row.margin):
         band: dict[str, Any] = {"color": _BAND, "linewidth": 0.0, "zorder": 0.5}
         ax.fill_betweenx([y - 0.5, y + 0.5], -row.margin, row.margin, **band)
     colour = row.first.colour
     style.span(ax, row.interval.low, row.interval.high, y, color=colour, linewidth=1.0, zorder=3)
     if not row.compared.comparison.difference.unbounded:
-        style.span(ax, row.raw.low, row.raw.high, y, color=colour, linewidth=3.4, zorder=3)
+        style.span(ax, row.raw.low, row.raw.high, y, color=colour, linewidth=min(3.4, 0.4 * fit.height), zorder=3)
     fill = colour if row.is_separate else "white"
-    look: dict[str, Any] = {"marker": "o", "markersize": 6.5, "color": colour, "markerfacecolor": fill, "zorder": 4}
-    ax.plot(row.interval.estimate, y, markeredgewidth=1.4, **look)
+    look: dict[str, Any] = {"marker": "o", "color": colour, "markerfacecolor": fill, "zorder": 4}
+    size = min(6.5, 0.7 * fit.height)
+    ax.plot(row.interval.estimate, y, markersize=size, markeredgewidth=0.215 * size, **look)
 
 
-def _write_verdict(ax: Axes, row: _Row, y: int, *, is_roomy: bool) -> None:
+def _write_verdict(ax: Axes, row: _Row, y: int, fit: _Fit, *, is_roomy: bool) -> None:
     """Write the verdict beside the row, and under it, where there is room, what it rests on."""
     verdict = row.compared.verdict
     needed = f" ({_needed(row)})" if verdict == "not separable" else ""
     bold: dict[str, Any] = {"color": style.INK, "fontweight": "bold"}
     faint: dict[str, Any] = {"color": style.FAINT}
     texts = [(verdict + needed, bold if row.is_separate else faint)]
+    is_roomy = is_roomy and fit.height >= 2.0 * _LEADING * fit.size
     if is_roomy:
         texts.append((f"{subjects.written(row.interval)} {row.unit.name}".rstrip(), faint | {"fontsize": 7.0}))
     for (text, look), va in zip(texts, ("bottom", "top") if is_roomy else ("center",), strict=True):
         note = ax.annotate(text, (1.0, y), (6.0, 0.0), ax.get_yaxis_transform(), "offset points", va=va)
-        note.set(**{"fontsize": 8.0, "annotation_clip": False} | look)
+        note.set(**{"fontsize": fit.size, "annotation_clip": False} | look)
 
 
 def _needed(row: _Row) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
+
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from bufsim_tests import models
 from scipy import stats
 
-from bufsim import FlushAtSize
+from bufsim import Capacity, FlushAfterAge, FlushAtSize, JobBuffer
 from bufsim.errors import InvalidValueError
 
 
@@ -111,3 +115,39 @@ def test_a_quantile_of_too_few_flushes_is_open_to_both_edges_and_says_how_many_i
     texts = [text.get_text() for text in ax.texts]
     assert "not separable (368 flushes needed)" in texts
     assert any(text.endswith(" [open, open] %") for text in texts)
+
+
+def heights(texts, figure):
+    """Return the extents of texts from bottom to top, in pixels."""
+    found = [text.get_window_extent(figure.canvas.get_renderer()) for text in texts if text.get_text()]
+    return sorted((box.y0, box.y1) for box in found)
+
+
+@pytest.mark.parametrize(("size", "every"), [((6.0, 5.0), 1), ((4.0, 2.5), 2)])
+def test_on_low_axes_the_names_of_36_pairs_do_not_overlap_and_those_left_out_are_counted(size, every):
+    policies = [FlushAtSize(size) | FlushAfterAge(age) for size in (2, 4, 8) for age in (5.0, 6.0, 7.0)]
+    result = models.Study(models.drawn(until=60.0), policy=policies, seed=1).run(3, progress=False, engine="simpy")
+    figure, ax = plt.subplots(figsize=size)
+    result.plot.differences(pairs="all", ax=ax)
+    names = [label for label in ax.get_yticklabels() if label.get_text()]
+    verdicts = [text for text in ax.texts if text.get_text().startswith(("better", "worse", "identical", "not"))]
+    assert (len(names), len(verdicts)) == (36 // every, 36 // every)
+    figure.canvas.draw()
+    for texts in (names, verdicts):
+        extents = heights(texts, figure)
+        assert all(low >= high - 0.5 for (_, high), (low, _) in pairwise(extents))
+    said = " ".join(text.get_text() for text in ax.texts)
+    assert ("1 of 2 rows is named" in said.replace("\n", " ")) == (every == 2)
+    assert len(result.plot.differences.frame(pairs="all")) == 36
+    plt.close(figure)
+
+
+def test_a_loss_that_nobody_saw_says_how_many_runs_would_bound_it():
+    def model(size):
+        buffer = JobBuffer("search", policy=FlushAtSize(size), capacity=Capacity(jobs=100))
+        return replace(models.drawn(rate=1.0, until=20.0), buffers=[buffer])
+
+    result = models.Study({"150": model(150), "160": model(160)}, seed=3).run(10, progress=False, engine="simpy")
+    # by hand: ln 0.05 / ln 0.99 = 298.1
+    texts = [text.get_text() for text in result.plot.differences("lost_share").texts]
+    assert "not separable (none seen, n ≈ 300 bounds it)" in texts
