@@ -6,7 +6,6 @@ import importlib.util
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import matplotlib
@@ -51,24 +50,10 @@ def interrupts_are_heard() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     """The URL of a Redis that runs as long as the tests do."""
-    yield from started(servers.redis_server())
+    yield from servers.started(servers.redis_server())
 
 
 @pytest.fixture(scope="session")
 def postgresql_url() -> Iterator[str]:
     """The URL of a PostgreSQL that runs as long as the tests do."""
-    yield from started(servers.postgresql_server())
-
-
-def started(server: AbstractContextManager[str]) -> Iterator[str]:
-    """Yield a server's URL; where its program is missing, CI fails and others leave the test out."""
-    try:
-        url = server.__enter__()
-    except servers.NoServerError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
-    try:
-        yield url
-    finally:
-        server.__exit__(None, None, None)
+    yield from servers.started(servers.postgresql_server())

@@ -15,7 +15,13 @@ def simulation(**storage: Any) -> bs.Simulation:
         producers=[bs.Producer("edits", bs.Poisson(20.0), keys=bs.Zipf(30, 1.1), nbytes=100)],
         buffers=[
             bs.JobBuffer("unique", policy=bs.FlushAtSize(20) | bs.FlushAfterAge(1.0), reduce=bs.UniqueByKey()),
-            bs.JobBuffer("parts", policy=bs.FlushAtBytes(2_000), drain=bs.DrainAtMost(n=7), flush_time="50ms"),
+            bs.JobBuffer(
+                "parts",
+                policy=bs.FlushAtBytes(2_000),
+                drain=bs.DrainAtMost(n=7),
+                flush_time="50ms",
+                storage=bs.Storage(durable=True, **storage),
+            ),
         ],
         workers=[bs.PushWorkers(service=0.01)],
         storage=bs.Storage(durable=True, **storage),
