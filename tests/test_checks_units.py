@@ -109,7 +109,7 @@ FIELDS = {
     "Sinusoid": {"mean": OTHER, "amplitude": OTHER, "period": DURATION},
     "StepRate": {"edges": [DURATION], "rates": OTHER, "repeat": OTHER},
     "Stops": {"at": [DURATION], "mean_time_between": DURATION, "downtime": DURATION},
-    "Storage": {"durable": OTHER, "read_delete_window": DURATION, "strategy": OTHER},
+    "Storage": {"durable": OTHER, "read_delete_window": DURATION, "strategy": OTHER, "servers": OTHER},
     "TimeVarying": {"rate": OTHER, "max_rate": OTHER},
     # arrays of data, which `Trace.read` takes in any unit
     "Trace": {

@@ -236,9 +236,10 @@ def lost_in_period(run: Run) -> np.ndarray:
 
 
 def lost_by_flush(run: Run) -> np.ndarray:
-    """How many jobs each flush lost between read and delete, the last flush left out."""
+    """How many jobs each flush lost between read and delete, the last flush left out; not that of nothing at 0 s."""
     starts = run.result.flushes.start.to_numpy()
     lost = run.result.jobs.created_at[(run.result.jobs.loss_cause == "race").to_numpy()]
+    lost = lost[lost >= starts[0]]
     return np.bincount(np.searchsorted(starts, lost, side="right") - 1, minlength=len(starts))[:-1]
 
 
