@@ -256,6 +256,7 @@ def judge(
 
     Examples
     --------
+    >>> from bufsim.statistics import paired_difference
     >>> new, today = [3.1, 3.0, 3.2, 3.1], [5.0, 5.2, 4.9, 5.1]
     >>> [verdict] = judge([paired_difference(new, today, names=("size 200", "today"))])
     >>> print(verdict.sentence("s"))
