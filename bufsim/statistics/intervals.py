@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bufsim import formats
 from bufsim.checks import finite, integer
 from bufsim.errors import InvalidValueError
 
@@ -256,6 +257,8 @@ def _written(*numbers: float) -> list[str]:
     """Write an estimate and its ends with digits that follow the half-width."""
     estimate, low, high = numbers
     reaches = [reach for reach in (estimate - low, high - estimate) if math.isfinite(reach)]
+    if not reaches and math.isfinite(estimate):
+        return [formats.number(estimate), str(low), str(high)]
     reach = sum(reaches) / len(reaches) if reaches else 0.0
     if reach <= 1e-9 * abs(estimate) or reach == 0.0:
         return [_plain(number) for number in numbers]
