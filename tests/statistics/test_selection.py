@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from bufsim.errors import InvalidValueError
-from bufsim.statistics import Margin, SequentialPlan, mean_interval, pareto_front, select_best
+from bufsim.statistics import Margin, Sample, SequentialPlan, mean_interval, pareto_front, select_best
 
 
 def study(means, noise=0.1, seed=161, replications=20):
@@ -281,9 +281,7 @@ def test_a_selection_is_told_in_a_sentence():
 @pytest.mark.parametrize(("lower_is_better", "nearest"), [(True, 0.1 - (0.3 + 0.1)), (False, 0.1 - (0.1 + 0.3))])
 def test_the_regret_reaches_as_far_as_the_bins_of_both_let_it(lower_is_better: bool, nearest: float) -> None:
     a, b = np.array([1.0, 2.0, 3.0]), np.array([1.1, 2.3, 2.9])
-    best = select_best(
-        {"a": a, "b": b}, lower_is_better=lower_is_better, reaches={"a": (0.2, 0.1), "b": (0.3, 0.4)}, exact=False
-    )
+    best = select_best({"a": Sample(a, 0.2, 0.1), "b": Sample(b, 0.3, 0.4)}, lower_is_better=lower_is_better)
     # by hand: b − a is 0.1; b may lie 0.3 lower and a 0.1 higher, which is the end that counts either way
     error = np.sqrt(np.array([0.1, 0.3, -0.1]).var(ddof=1) / 3)
     assert best.chosen == ("a" if lower_is_better else "b")
