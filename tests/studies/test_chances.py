@@ -113,7 +113,7 @@ def test_few_failures_have_exact_bounds():
     assert interval.high == pytest.approx((1.0 - 0.05 ** (1 / 3)) * 58)
 
 
-OF_LEAVES = {"size", "bytes", "age", "idle", "clock", "other"}
+OF_LEAVES = {"size", "bytes", "age", "idle", "gap", "clock", "other"}
 
 
 def test_what_a_model_cannot_have_follows_from_what_it_declares():
