@@ -208,7 +208,7 @@ class Histogram:
         --------
         >>> kept = Histogram.of_whole(SIZES, np.array([0.5, 0.0, 2.0]))
         >>> kept.bins, kept.amounts
-        (array([0, 2], dtype=int8), array([0.5, 2. ]))
+        (array([  0, 130], dtype=int16), array([0.5, 2. ]))
         """
         some = np.flatnonzero(weights > 0.0)
         values, index = some.astype(np.float64), _index_of_whole(grid, len(weights))[some]
