@@ -11,11 +11,6 @@ from bufsim.theory.flushing import (
     flush_when_free,
     group_commit,
     periodic_with_flush_time,
-    race_loss_exponential_window,
-    race_loss_periodic,
-    race_loss_size,
-    race_two_flushers,
-    race_two_free_flushers,
     retries,
     stop_loss_periodic,
     stop_loss_size,
@@ -23,6 +18,13 @@ from bufsim.theory.flushing import (
     unique_keys_periodic,
 )
 from bufsim.theory.optimal import best_period, best_policies, cost_of_age, cost_of_period, cost_of_size
+from bufsim.theory.races import (
+    race_loss_exponential_window,
+    race_loss_periodic,
+    race_loss_size,
+    race_two_flushers,
+    race_two_free_flushers,
+)
 from bufsim.theory.timers import (
     age_checked_every,
     aged_only_drain,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
@@ -212,7 +213,7 @@ def _taken(where: str, store: str) -> StoreError:
     )
 
 
-class _Scratch:
+class _Scratch(ABC):
     """A storage strategy of its own on a store, and rounds of calls on it."""
 
     strategy: Any
@@ -239,13 +240,13 @@ class _Scratch:
         jobs = self.strategy.flush([_BUFFER])[_BUFFER]
         self.strategy.confirm(_BUFFER, jobs)
 
+    @abstractmethod
     def fill(self, texts: list[str]) -> None:
         """Store jobs, many at once."""
-        raise NotImplementedError
 
+    @abstractmethod
     def remove(self) -> None:
         """Remove what was made."""
-        raise NotImplementedError
 
 
 def _seconds(call: Callable[[], object]) -> float:

@@ -74,6 +74,6 @@ def test_every_function_is_checked_by_a_recorded_family_or_by_a_decision_problem
     }
     # the curve whose average over time bulks_and_workers_from_empty is
     by_law = {"mean_in_system_at"}
-    # two servers on one real store, recorded: tests/theory/test_flushing.py
+    # two servers on one real store, recorded: tests/theory/test_races.py
     by_record = {"race_two_flushers", "race_two_free_flushers"}
     assert functions == by_family | by_problem | by_law | by_record

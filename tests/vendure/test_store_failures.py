@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import redis
@@ -43,7 +44,7 @@ def refusal(call: Any, *arguments: Any, **options: Any) -> str:
     [
         (SQL, f"postgresql://clerk:{SECRET}@127.0.0.1:9/shop", "the database 'shop' at 127.0.0.1:9 cannot be reached"),
         (REDIS, f"redis://clerk:{SECRET}@127.0.0.1:9/0", "Redis at 127.0.0.1:9 cannot be reached"),
-        (REDIS, "unix:///tmp/no-such-socket", "Redis at /tmp/no-such-socket cannot be reached"),
+        (REDIS, "unix:///no/such/folder/redis.sock", "Redis at /no/such/folder/redis.sock cannot be reached"),
         (SQL, "sqlite:////no/such/folder/jobs.db", "'/no/such/folder/jobs.db' cannot be opened"),
         (SQL, f"mysql://clerk:{SECRET}@host/shop", "url must be that of an SQLite file or of PostgreSQL"),
         (SQL, f"postgresql://clerk:{SECRET}@x@host/shop", "with %40 for an @ in the password"),
@@ -77,7 +78,8 @@ def test_no_file_that_is_something_else_is_taken_for_a_database(tmp_path: Path) 
 def test_a_repr_shows_no_credentials(postgresql_url: str) -> None:
     with SQL(postgresql_url, table="shown", atomic=True) as storage:
         text = repr(storage)
-    assert text.startswith("<SqlJobBufferStorageStrategy: the database 'postgres' at /tmp/bs-")
+    (folder,) = parse_qs(urlsplit(postgresql_url).query)["host"]
+    assert text.startswith(f"<SqlJobBufferStorageStrategy: the database 'postgres' at {folder}")
     assert text.endswith(":5432, atomic=True>")
 
 
