@@ -4,7 +4,7 @@ import importlib
 import typing
 
 if typing.TYPE_CHECKING:
-    from bufsim import theory
+    from bufsim import theory, vendure
     from bufsim.errors import (
         BufsimError,
         InvalidTypeError,
@@ -186,19 +186,22 @@ _MODULES = {
     "bufsim.studies.store": ("salvage",),
 }
 """The public names by the module that has them, which is imported when one of them is first asked for."""
-_PLACES = {name: module for module, names in _MODULES.items() for name in names} | {"theory": "bufsim.theory"}
+_PLACES = {name: module for module, names in _MODULES.items() for name in names}
+_WINGS = ("theory", "vendure")
+"""The parts of the package that stand beside the model: ``bufsim.theory`` and ``bufsim.vendure``."""
 
 
 def __getattr__(name: str) -> object:
     """Return a name that is imported when it is asked for."""
+    if name in _WINGS:
+        return importlib.import_module(f"bufsim.{name}")
     if name not in _PLACES:
         raise AttributeError(f"module 'bufsim' has no attribute {name!r}")
-    module = importlib.import_module(_PLACES[name])
-    value: object = module if _PLACES[name] == f"bufsim.{name}" else getattr(module, name)
+    value: object = getattr(importlib.import_module(_PLACES[name]), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
     """Return the public names."""
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_WINGS})

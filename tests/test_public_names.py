@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 from types import ModuleType
 
 import pytest
@@ -23,6 +25,11 @@ def test_a_star_import_gives_the_public_names_and_no_more() -> None:
 def test_a_name_that_there_is_not_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'bufsim' has no attribute 'Flush'"):
         _ = bufsim.Flush
+
+
+@pytest.mark.parametrize("name", ["theory.size_or_age", "vendure.Job"])
+def test_a_wing_that_stands_beside_the_model_is_there_after_a_bare_import(name: str) -> None:
+    subprocess.run([sys.executable, "-c", f"import bufsim; bufsim.{name}"], check=True)
 
 
 def test_what_is_in_the_package_is_public_or_a_module() -> None:
