@@ -4,7 +4,8 @@ import importlib
 import typing
 
 if typing.TYPE_CHECKING:
-    from bufsim import theory, vendure
+    from bufsim import theory
+    from bufsim import vendure as vendure
     from bufsim.errors import (
         BufsimError,
         InvalidTypeError,
