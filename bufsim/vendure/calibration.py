@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from bufsim import checks, formats
 from bufsim.checks import Seconds
 from bufsim.errors import InvalidTypeError, StoreError
-from bufsim.vendure import stored_job
+from bufsim.vendure import sql_failures, stored_job
 from bufsim.vendure.job import Job
-from bufsim.vendure.persistent import Claims, PersistentStorage
-from bufsim.vendure.redis_storage import CLAIM, GIVE_BACK, TAKE, RedisJobBufferStorageStrategy
+from bufsim.vendure.persistent import PersistentStorage
+from bufsim.vendure.redis_storage import RedisJobBufferStorageStrategy
 from bufsim.vendure.sql_storage import SqlJobBufferStorageStrategy
 
 if TYPE_CHECKING:
@@ -141,7 +140,7 @@ def calibrate(
     job = Job(queue_name="calibration", data="x" * checks.integer("nbytes", nbytes, at_least=1))
     with _scratch(store, atomic=atomic, acknowledged=acknowledged) as scratch:
         measurements = tuple(_measured(scratch, job, seconds, say or (lambda text: None)))
-        return _fitted(scratch.strategy, measurements)
+        return _fitted(scratch, measurements)
 
 
 def _fitted(strategy: PersistentStorage, measurements: tuple[Measurement, ...]) -> Calibration:
@@ -185,60 +184,59 @@ def _measured(scratch: _Scratch, job: Job, most: float, say: Callable[[str], Non
 
 
 @contextmanager
-def _scratch(store: PersistentStorage | str, **options: bool) -> Iterator[_Scratch]:
-    """A scratch table, or keys, beside a store; they are removed at the end."""
-    made: Any = _ScratchOfRedis if _is_redis(store) else _ScratchOfSql
-    scratch: _Scratch = made(store, **options)
-    try:
-        yield scratch
-    finally:
-        scratch.remove()
-
-
-def _is_redis(store: object) -> bool:
-    if isinstance(store, str):
-        return store.startswith(("redis:", "rediss:", "unix:"))
-    if not isinstance(store, SqlJobBufferStorageStrategy | RedisJobBufferStorageStrategy):
+def _scratch(store: PersistentStorage | str, *, atomic: bool, acknowledged: bool) -> Iterator[_Scratch]:
+    """A scratch table, or keys, on a store; they are removed at the end."""
+    if not isinstance(store, str | SqlJobBufferStorageStrategy | RedisJobBufferStorageStrategy):
         raise InvalidTypeError(
             f"store must be a SqlJobBufferStorageStrategy, a RedisJobBufferStorageStrategy or a URL, got a "
             f"{type(store).__name__}; what lies in memory takes no time worth its name"
         )
-    return isinstance(store, RedisJobBufferStorageStrategy)
+    if isinstance(store, str):
+        url = store
+    else:
+        url, atomic, acknowledged = store._url, store.atomic, store.acknowledged
+    with _made(url, atomic, acknowledged) as scratch:
+        try:
+            yield scratch
+        finally:
+            scratch.remove()
 
 
-def _taken(where: str, store: str) -> StoreError:
-    return StoreError(
-        f"{where} in {store} is there already, and whose it is is not known; rename it, or remove it if a calibration "
-        "that was killed has left it"
-    )
+def _made(url: str, atomic: bool, acknowledged: bool) -> _Scratch:
+    if url.startswith(("redis:", "rediss:", "unix:")):
+        return _RedisScratch(url, prefix=SCRATCH, atomic=atomic, acknowledged=acknowledged)
+    return _SqlScratch(url, table=SCRATCH, atomic=atomic, acknowledged=acknowledged)
 
 
-class _Scratch(ABC):
-    """A storage strategy of its own on a store, and rounds of calls on it."""
+class _Scratch(PersistentStorage):
+    """A storage strategy on a table, or on keys, that were not there before, and rounds of calls on it."""
 
-    strategy: Any
-
-    def __init__(self) -> None:
-        # when each command of a flush was sent, and answered
-        self.steps: list[tuple[float, float]] = []
+    steps: list[tuple[float, float]]
+    """When each command of a flush was sent, and answered."""
 
     def round(self, job: Job, size: int) -> Iterator[Measurement]:
         """Fill the buffer up to `size` jobs, the last by an add, count them, and flush."""
         self.fill([stored_job.written(job)] * (size - 1))
-        yield Measurement("add", size, _seconds(lambda: self.strategy.add(_BUFFER, job)))
-        yield Measurement("buffer_size", size, _seconds(lambda: self.strategy.buffer_size([_BUFFER])))
+        yield Measurement("add", size, _seconds(lambda: self.add(_BUFFER, job)))
+        yield Measurement("buffer_size", size, _seconds(lambda: self.buffer_size([_BUFFER])))
         self.steps.clear()
-        whole = _seconds(self.flush)
+        whole = _seconds(self.empty)
         yield Measurement("flush", size, whole)
-        if not self.strategy.atomic:
+        if not self.atomic:
             (sent, _), (_, answered) = self.steps[0], self.steps[-1]
             yield Measurement("window", size, answered - sent)
             yield Measurement("rest", size, whole - (answered - sent))
 
-    def flush(self) -> None:
+    def empty(self) -> None:
         """Flush, and confirm what is claimed: that is a part of what a flush costs."""
-        jobs = self.strategy.flush([_BUFFER])[_BUFFER]
-        self.strategy.confirm(_BUFFER, jobs)
+        self.confirm(_BUFFER, self.flush([_BUFFER])[_BUFFER])
+
+    def refuse(self, what: str) -> StoreError:
+        """The error for what is there already under the name of the scratch."""
+        return StoreError(
+            f"{what} in {self.label} is there already, and whose it is is not known; rename it, or remove it if a "
+            "calibration that was killed has left it"
+        )
 
     @abstractmethod
     def fill(self, texts: list[str]) -> None:
@@ -255,99 +253,73 @@ def _seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-class _OfItsOwn(SqlJobBufferStorageStrategy):
-    """A strategy on a table that was not there before."""
+class _SqlScratch(_Scratch, SqlJobBufferStorageStrategy):
+    _new_file: Path | None = None
 
     def _set_up(self) -> None:
         from sqlalchemy import inspect
 
+        url = self._engine.url
+        if url.drivername == "sqlite" and not sql_failures.is_in_memory(url):
+            path = Path(str(url.database))
+            # SQLite makes the file
+            self._new_file = None if path.exists() else path
         with self._connection("looking for the scratch table") as connection:
             inspector = inspect(connection)
             for table in (self._table, self._claimed):
                 if inspector.has_table(table.name):
-                    raise _taken(f"a table {table.name!r}", self.label)
-        super()._set_up()
-
-
-class _ScratchOfSql(_Scratch):
-    def __init__(self, store: SqlJobBufferStorageStrategy | str, *, atomic: bool, acknowledged: bool) -> None:
-        super().__init__()
-        if isinstance(store, str):
-            url = store
-        else:
-            atomic, acknowledged = store.atomic, store.acknowledged
-            url = store._engine.url.render_as_string(hide_password=False)
-        self.file = _new_file(url)
+                    raise self.refuse(f"a table {table.name!r}")
         try:
-            self.strategy = _OfItsOwn(url, table=SCRATCH, atomic=atomic, acknowledged=acknowledged)
-            self._listen()
+            super()._set_up()
         except BaseException:
-            self._remove_file()
+            self.remove()
             raise
+        self._listen()
 
     def _listen(self) -> None:
         from sqlalchemy import event
 
-        started: list[float] = []
+        self.steps, sent = [], []
 
-        @event.listens_for(self.strategy._engine, "before_cursor_execute")
+        @event.listens_for(self._engine, "before_cursor_execute")
         def _(*of: Any) -> None:
-            started.append(time.perf_counter())
+            sent.append(time.perf_counter())
 
-        @event.listens_for(self.strategy._engine, "after_cursor_execute")
+        @event.listens_for(self._engine, "after_cursor_execute")
         def _(*of: Any) -> None:
-            self.steps.append((started.pop(), time.perf_counter()))
+            self.steps.append((sent.pop(), time.perf_counter()))
 
     def fill(self, texts: list[str]) -> None:
-        with self.strategy._transaction("filling the scratch table") as connection:
+        with self._transaction("filling the scratch table") as connection:
             for first in range(0, len(texts), _AT_ONCE):
                 rows = [{"bufferId": _BUFFER, "job": text} for text in texts[first : first + _AT_ONCE]]
-                connection.execute(self.strategy._statements.insert, rows)
+                connection.execute(self._statements.insert, rows)
 
     def remove(self) -> None:
+        from sqlalchemy import inspect
         from sqlalchemy.schema import DropTable
 
-        try:
-            with self.strategy._connection("removing the scratch table") as connection:
-                for table in (self.strategy._table, self.strategy._claimed):
-                    connection.execute(DropTable(table, if_exists=True))
-        finally:
-            self.strategy.close()
-            self._remove_file()
+        with self._connection("removing the scratch table") as connection:
+            for table in (self._table, self._claimed):
+                connection.execute(DropTable(table, if_exists=True))
+            if inspect(connection).get_table_names():
+                # another program has come to use the file
+                self._new_file = None
 
-    def _remove_file(self) -> None:
-        if self.file is not None:
-            self.file.unlink(missing_ok=True)
-
-
-def _new_file(url: str) -> Path | None:
-    """The file that SQLite would make for this URL, if it is not there yet."""
-    from bufsim.vendure import sql_storage
-
-    parsed = sql_storage._parsed(url)
-    if parsed.drivername != "sqlite" or parsed.database in (None, "", ":memory:"):
-        return None
-    path = Path(parsed.database)
-    return None if path.exists() else path
+    def _disconnect(self) -> None:
+        super()._disconnect()
+        if self._new_file is not None:
+            self._new_file.unlink(missing_ok=True)
 
 
-class _ScratchOfRedis(_Scratch):
-    def __init__(self, store: RedisJobBufferStorageStrategy | str, *, atomic: bool, acknowledged: bool) -> None:
-        super().__init__()
-        if isinstance(store, str):
-            # one that acknowledges would take back at once what another has claimed under these keys
-            self.strategy = RedisJobBufferStorageStrategy(store, prefix=SCRATCH, atomic=atomic)
-            self.strategy.acknowledged, self.strategy.atomic = acknowledged, atomic or acknowledged
-        else:
-            self.strategy = _beside(store)
-        try:
-            if next(self._keys(), None) is not None:
-                raise _taken(f"a key that begins with {SCRATCH!r}", self.strategy.label)
-        except BaseException:
-            self.strategy.close()
-            raise
+class _RedisScratch(_Scratch, RedisJobBufferStorageStrategy):
+    def _set_up(self) -> None:
+        super()._set_up()
+        if next(self._keys(), None) is not None:
+            raise self.refuse(f"a key that begins with {SCRATCH!r}")
+        self.steps = []
         for name in ("lrange", "delete"):
-            setattr(self.strategy._redis, name, self._timed(getattr(self.strategy._redis, name)))
+            setattr(self._redis, name, self._timed(getattr(self._redis, name)))
 
     def _timed(self, call: Callable[..., Any]) -> Callable[..., Any]:
         def timed(*of: Any) -> Any:
@@ -359,29 +331,15 @@ class _ScratchOfRedis(_Scratch):
         return timed
 
     def _keys(self) -> Iterator[Any]:
-        with self.strategy._speaking("looking for scratch keys"):
-            yield from self.strategy._redis.scan_iter(f"{SCRATCH}*", count=1_000)
+        with self._speaking("looking for scratch keys"):
+            yield from self._redis.scan_iter(f"{SCRATCH}*", count=1_000)
 
     def fill(self, texts: list[str]) -> None:
-        with self.strategy._speaking("filling the scratch buffer"):
+        with self._speaking("filling the scratch buffer"):
             for first in range(0, len(texts), _AT_ONCE):
-                self.strategy._redis.lpush(self.strategy._key(_BUFFER), *texts[first : first + _AT_ONCE])
+                self._redis.lpush(self._key(_BUFFER), *texts[first : first + _AT_ONCE])
 
     def remove(self) -> None:
-        try:
-            with self.strategy._speaking("removing the scratch keys"):
-                for key in list(self._keys()):
-                    self.strategy._redis.unlink(key)
-        finally:
-            self.strategy.close()
-
-
-def _beside(store: RedisJobBufferStorageStrategy) -> RedisJobBufferStorageStrategy:
-    """A strategy that flushes as another does, with keys and a client of its own, over the same connections."""
-    from redis import Redis
-
-    made = copy(store)
-    made._redis = Redis(connection_pool=store._redis.connection_pool)
-    made._scripts = {text: made._redis.register_script(text) for text in (TAKE, CLAIM, GIVE_BACK)}
-    made._prefix, made._registry, made._claims = SCRATCH, f"{SCRATCH}-claims:{store.server}", Claims()
-    return made
+        with self._speaking("removing the scratch keys"):
+            for key in list(self._keys()):
+                self._redis.unlink(key)

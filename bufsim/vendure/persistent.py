@@ -97,6 +97,8 @@ class PersistentStorage(ABC):
 
     Parameters
     ----------
+    url : str
+        Where the store is; it may hold a password.
     label : str
         What messages call the store: without user and password.
     atomic, acknowledged : bool
@@ -105,11 +107,12 @@ class PersistentStorage(ABC):
         The name under which it claims.
     """
 
-    def __init__(self, label: str, *, atomic: bool, acknowledged: bool, server: str) -> None:
+    def __init__(self, url: str, label: str, *, atomic: bool, acknowledged: bool, server: str) -> None:
+        self._url = url
+        self.label = label
         for name, value in (("atomic", atomic), ("acknowledged", acknowledged)):
             if not isinstance(value, bool):
                 raise InvalidTypeError(f"{name} must be True or False, got {quoted(value)}")
-        self.label = label
         self.acknowledged = acknowledged
         # a batch is claimed in one transaction, so that what is acknowledged is atomic too
         self.atomic = atomic or acknowledged
@@ -117,6 +120,16 @@ class PersistentStorage(ABC):
         self.came_back = 0
         self._claims = Claims()
         self._closed = False
+
+    def _open(self) -> None:
+        """Set up what the store lacks, and take back what this server claimed before it stopped; else close."""
+        try:
+            self._set_up()
+            if self.acknowledged:
+                self.came_back += self._return_own()
+        except BaseException:
+            self.close()
+            raise
 
     def confirm(self, buffer_id: str, jobs: Iterable[Job]) -> None:
         """Say that `jobs`, which a flush of the buffer gave, have been handed over: they never come back.
@@ -135,6 +148,26 @@ class PersistentStorage(ABC):
         """
         if claims := self._claims.released(jobs):
             self.came_back += self._return(claims)
+
+    @abstractmethod
+    def add(self, buffer_id: str, job: Job) -> Job:
+        """Store `job` in the buffer `buffer_id`, and return that same job."""
+
+    @abstractmethod
+    def buffer_size(self, buffer_ids: Iterable[str] | None = None) -> dict[str, int]:
+        """Jobs now stored, by buffer."""
+
+    @abstractmethod
+    def flush(self, buffer_ids: Iterable[str] | None = None) -> dict[str, list[Job]]:
+        """Take out and return the jobs stored, by buffer."""
+
+    @abstractmethod
+    def _set_up(self) -> None:
+        """Connect, and make what is missing."""
+
+    @abstractmethod
+    def _return_own(self) -> int:
+        """Put all that this server has claimed back into its buffers; return the number of jobs."""
 
     @abstractmethod
     def _drop(self, claims: list[str]) -> None:

@@ -127,18 +127,11 @@ class RedisJobBufferStorageStrategy(PersistentStorage):
         server: str = "server",
     ) -> None:
         self._redis = _client(url)
-        super().__init__(_label(self._redis), atomic=atomic, acknowledged=acknowledged, server=server)
+        super().__init__(url, _label(self._redis), atomic=atomic, acknowledged=acknowledged, server=server)
         self._prefix = checks.text("prefix", prefix)
         self._registry = f"{prefix}-claims:{server}"
         self._scripts = {text: self._redis.register_script(text) for text in (TAKE, CLAIM, GIVE_BACK)}
-        try:
-            with self._speaking("connecting"):
-                self._redis.ping()
-            if self.acknowledged:
-                self.came_back += self._return(self._noted())
-        except BaseException:
-            self.close()
-            raise
+        self._open()
 
     def add(self, buffer_id: str, job: Job) -> Job:
         """Store `job` in the buffer `buffer_id`, and return that same job.
@@ -260,10 +253,14 @@ class RedisJobBufferStorageStrategy(PersistentStorage):
         for done in range(0, count, PAGE):
             yield from _oldest_first(self._redis.lrange(key, -(done + PAGE), -done - 1))
 
-    def _noted(self) -> list[str]:
+    def _set_up(self) -> None:
+        with self._speaking("connecting"):
+            self._redis.ping()
+
+    def _return_own(self) -> int:
         with self._speaking("reading claims"):
             claims: list[Any] = self._redis.lrange(self._registry, 0, -1)
-            return [claim.decode() for claim in claims]
+        return self._return([claim.decode() for claim in claims])
 
     def _drop(self, claims: list[str]) -> None:
         with self._speaking("confirming jobs"), self._redis.pipeline(transaction=True) as pipe:

@@ -79,9 +79,14 @@ def label(url: URL) -> str:
     ("the SQLite file 'jobs.db'", "the database 'shop' at db:5432")
     """
     if url.drivername == "sqlite":
-        return f"the SQLite file {url.database!r}" if url.database not in (None, "", ":memory:") else "SQLite in memory"
+        return "SQLite in memory" if is_in_memory(url) else f"the SQLite file {url.database!r}"
     host = url.host or url.query.get("host") or "localhost"
     return f"the database {url.database or ''!r} at {host}:{url.port or url.query.get('port') or 5432}"
+
+
+def is_in_memory(url: URL) -> bool:
+    """Whether a URL is that of an SQLite in memory."""
+    return url.drivername == "sqlite" and url.database in (None, "", ":memory:")
 
 
 def sentence(store: str, doing: str, error: Exception) -> str:

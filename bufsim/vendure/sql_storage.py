@@ -85,22 +85,16 @@ class SqlJobBufferStorageStrategy(PersistentStorage):
         table: str = "job_record_buffer",
     ) -> None:
         parsed = _parsed(url)
-        super().__init__(sql_failures.label(parsed), atomic=atomic, acknowledged=acknowledged, server=server)
+        super().__init__(url, sql_failures.label(parsed), atomic=atomic, acknowledged=acknowledged, server=server)
         self._table = _jobs_table(checks.text("table", table))
         self._claimed = _claims_table(f"{table}_claim")
         self._statements = _Statements(self._table)
         # SQLite in memory is one connection, which threads use in turn
         self._in_turn: contextlib.AbstractContextManager[object] = (
-            RLock()
-            if parsed.database in (None, "", ":memory:") and parsed.drivername == "sqlite"
-            else contextlib.nullcontext()
+            RLock() if sql_failures.is_in_memory(parsed) else contextlib.nullcontext()
         )
         self._engine = _engine(parsed)
-        try:
-            self._set_up()
-        except BaseException:
-            self.close()
-            raise
+        self._open()
 
     def add(self, buffer_id: str, job: Job) -> Job:
         """Store `job` in the buffer `buffer_id`, and return that same job.
@@ -252,6 +246,9 @@ class SqlJobBufferStorageStrategy(PersistentStorage):
     def _return(self, claims: list[str]) -> int:
         return self._returned(self._claimed.c.claim.in_(claims))
 
+    def _return_own(self) -> int:
+        return self._returned(self._claimed.c.server == self.server)
+
     def _returned(self, condition: ColumnElement[bool]) -> int:
         count = 0
         with self._transaction("giving jobs back") as connection:
@@ -265,14 +262,12 @@ class SqlJobBufferStorageStrategy(PersistentStorage):
         return [self._table.c.bufferId.in_(ids)] if ids else []
 
     def _set_up(self) -> None:
-        """Connect, make what tables are missing, and take back what this server claimed before it stopped."""
         self._make(self._table)
         if self.atomic:
             self._check_ids()
             self._make_index()
         if self.acknowledged:
             self._make(self._claimed)
-            self.came_back += self._returned(self._claimed.c.server == self.server)
 
     def _make(self, table: Table) -> None:
         from sqlalchemy import inspect
@@ -396,7 +391,7 @@ def _engine(url: Any) -> Engine:
     options: dict[str, Any] = {"poolclass": QueuePool}
     if url.drivername == "sqlite":
         options["connect_args"] = {"check_same_thread": False}
-        if url.database in (None, "", ":memory:"):
+        if sql_failures.is_in_memory(url):
             options["poolclass"] = StaticPool
     else:
         options["connect_args"] = {} if "connect_timeout" in url.query else {"connect_timeout": 10}

@@ -18,7 +18,7 @@ from bufsim.cli import main
 from bufsim.cli.calibrate import fragment
 from bufsim.plots.calibration import CalibrationLines
 from bufsim.statistics import lines
-from bufsim.vendure import InMemoryJobBufferStorageStrategy, Job, calibrate, calibration
+from bufsim.vendure import InMemoryJobBufferStorageStrategy, Job, SqlJobBufferStorageStrategy, calibrate, calibration
 
 SCRATCH = calibration.SCRATCH
 MOST = "0.3s"
@@ -82,13 +82,13 @@ def test_a_url_does_as_well_and_makes_no_file(tmp_path: Path) -> None:
 
 def test_a_slow_store_is_seen_to_be_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     # 2 ms for every flush, and 1 ms a job, on top of what memory takes
-    flush = calibration._Scratch.flush
+    flush = calibration._Scratch.empty
 
     def slow(scratch: Any) -> None:
-        time.sleep(0.002 + 0.001 * scratch.strategy.buffer_size(["scratch"])["scratch"])
+        time.sleep(0.002 + 0.001 * scratch.buffer_size(["scratch"])["scratch"])
         flush(scratch)
 
-    monkeypatch.setattr(calibration._Scratch, "flush", slow)
+    monkeypatch.setattr(calibration._Scratch, "empty", slow)
     found = calibrate("sqlite://", most="1s", atomic=True)
     assert found.flush.at(30) >= 0.032
     assert found.flush.per_job == pytest.approx(0.001, rel=0.5)
@@ -120,12 +120,37 @@ def test_what_fails_on_the_way_leaves_nothing(store: Store, monkeypatch: pytest.
     def broken(scratch: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(calibration._Scratch, "flush", broken)
+    monkeypatch.setattr(calibration._Scratch, "empty", broken)
     with store.open() as strategy:
         before = everything(strategy)
         with pytest.raises(KeyboardInterrupt):
             calibrate(strategy, most=MOST)
         assert everything(strategy) == before
+
+
+def test_what_fails_while_it_is_made_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(storage: Any) -> None:
+        raise KeyboardInterrupt
+
+    with Store("sqlite", f"sqlite:///{tmp_path / 'jobs.db'}").open() as strategy:
+        before = everything(strategy)
+        monkeypatch.setattr(SqlJobBufferStorageStrategy, "_make_index", broken)
+        with pytest.raises(KeyboardInterrupt):
+            calibrate(strategy._url, most=MOST, atomic=True)
+        assert everything(strategy) == before
+
+
+def test_a_file_that_others_have_come_to_use_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store("sqlite", f"sqlite:///{tmp_path / 'jobs.db'}")
+
+    def meanwhile(text: str) -> None:
+        with store.open() as strategy:
+            strategy.add("a", Job(queue_name="q", data=text))
+
+    calibrate(store.url, most=MOST, say=meanwhile)
+    with store.open() as strategy:
+        assert len(strategy.flush(["a"])["a"]) == 2
+        assert set(everything(strategy)) == {store.part}
 
 
 def test_sizes_for_which_there_is_no_time_are_left_out_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
