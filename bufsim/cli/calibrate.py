@@ -32,7 +32,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--storage", required=True, metavar="URL", help="sqlite:///..., postgresql://... or redis://..."
     )
-    parser.add_argument("--most", default="30s", metavar="TIME", help="about how long it may take (30s)")
+    parser.add_argument("--most", default="30s", metavar="TIME", help="about how long it may measure (30s)")
     parser.add_argument("--atomic", action="store_true", help="the repaired flush, in one transaction or script")
     parser.add_argument("--acknowledged", action="store_true", help="the repaired flush that claims, then confirms")
     parser.add_argument("--batch", type=int, default=1_000, metavar="JOBS", help="the batch whose window counts (1000)")
@@ -51,7 +51,7 @@ def _run(options: argparse.Namespace) -> int:
         most=options.most,
         atomic=options.atomic,
         acknowledged=options.acknowledged,
-        say=lambda text: console.say(f"measuring: {text}" if "no time" not in text else text),
+        say=console.say,
     )
     text = fragment(found, options.batch)
     console.say(f"\n{_table(found)}\n\n{text}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bufsim import checks, formats
 from bufsim.checks import Seconds
-from bufsim.errors import InvalidTypeError, StoreError
+from bufsim.errors import InvalidTypeError, InvalidValueError, StoreError
 from bufsim.vendure import sql_failures, stored_job
 from bufsim.vendure.job import Job
 from bufsim.vendure.persistent import PersistentStorage
@@ -110,7 +110,8 @@ def calibrate(
         The store, or its URL. Of a strategy nothing but its place and the way it flushes is taken: its jobs are not
         touched.
     most : float, str or timedelta
-        About how long it may take, s, > 0. Sizes for which there is no time are left out.
+        About how long it may measure, s, > 0. Sizes for which there is no time are left out, but the first two: 1 and
+        10. What is measured is fitted afterwards, in some seconds.
     nbytes : int
         Of the data of each job, ≥ 1: recorded were 709.
     atomic, acknowledged : bool
@@ -124,10 +125,12 @@ def calibrate(
         If the store cannot be reached, or has a table or keys named `SCRATCH`: whose they are is not known.
     InvalidTypeError
         If the store is neither.
+    InvalidValueError
+        If a strategy is given together with `atomic` or `acknowledged`.
 
     Notes
     -----
-    Each round fills the scratch buffer, adds one job, asks for the buffer size, and flushes; up to 20 rounds a size.
+    Each round fills the scratch buffer, adds one job, asks for the buffer size, and flushes; 3 to 20 rounds a size.
     Whatever happens, the table, or the keys, are removed at the end.
 
     Examples
@@ -171,9 +174,9 @@ def _measured(scratch: _Scratch, job: Job, most: float, say: Callable[[str], Non
     for number, size in enumerate(SIZES):
         # two sizes at least, whatever they take
         if number > 1 and time.perf_counter() + FEWEST * expected * size / last > end:
-            say(f"no time for buffers of {formats.jobs(size)} and more")
+            say(f"no time to measure buffers of {formats.jobs(size)} and more")
             return
-        say(f"buffers of {formats.jobs(size)}")
+        say(f"measuring buffers of {formats.jobs(size)}")
         share = (end - time.perf_counter()) / (len(SIZES) - number)
         started = time.perf_counter()
         rounds = 0
@@ -193,6 +196,8 @@ def _scratch(store: PersistentStorage | str, *, atomic: bool, acknowledged: bool
         )
     if isinstance(store, str):
         url = store
+    elif atomic or acknowledged:
+        raise InvalidValueError("atomic and acknowledged go with a URL: a strategy is measured as it flushes")
     else:
         url, atomic, acknowledged = store._url, store.atomic, store.acknowledged
     with _made(url, atomic, acknowledged) as scratch:

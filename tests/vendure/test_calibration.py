@@ -13,7 +13,7 @@ import pytest
 from bufsim_tests.servers import PASSWORD, USER
 from bufsim_tests.stores import Store
 
-from bufsim import InvalidTypeError, StoreError, load_scenario
+from bufsim import InvalidTypeError, InvalidValueError, StoreError, load_scenario
 from bufsim.cli import main
 from bufsim.cli.calibrate import fragment
 from bufsim.plots.calibration import CalibrationLines
@@ -158,12 +158,23 @@ def test_sizes_for_which_there_is_no_time_are_left_out_and_it_is_said(monkeypatc
     said: list[str] = []
     found = calibrate("sqlite://", most="0.05s", say=said.append)
     assert found.sizes == (1, 2)
-    assert said == ["buffers of 1 job", "buffers of 2 jobs", "no time for buffers of 1,000,000 jobs and more"]
+    assert said == [
+        "measuring buffers of 1 job",
+        "measuring buffers of 2 jobs",
+        "no time to measure buffers of 1,000,000 jobs and more",
+    ]
 
 
 def test_what_lies_in_memory_is_refused() -> None:
     with pytest.raises(InvalidTypeError, match=r"store must be a SqlJob.* got a InMemoryJobBufferStorageStrategy"):
         calibrate(InMemoryJobBufferStorageStrategy())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("option", ["atomic", "acknowledged"])
+def test_a_strategy_is_measured_as_it_flushes_and_not_otherwise(option: str) -> None:
+    refused = pytest.raises(InvalidValueError, match="go with a URL: a strategy is measured as it flushes")
+    with SqlJobBufferStorageStrategy("sqlite://") as strategy, refused:
+        calibrate(strategy, most=MOST, **{option: True})
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
