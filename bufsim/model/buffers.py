@@ -274,7 +274,7 @@ class Storage(Value):
 
     Examples
     --------
-    >>> Storage(durable=True, read_delete_window="30ms")  # SQL, as recorded
+    >>> Storage(durable=True, read_delete_window="30ms")  # it reads, then deletes
     Storage(durable=True, read_delete_window=0.03)
     """
 

@@ -18,12 +18,58 @@ if TYPE_CHECKING:
 # the model declares with these classes, and imports this wing: its own come in when a method needs them
 
 
+_ONLY_IN_DATABASE = "go with use_database_for_buffer=True: else jobs lie in memory"
+
+
 def _retries(name: str, given: object) -> int | None:
     return None if given is None else checks.integer(name, given, at_least=0, at_most=1_000_000)
 
 
+class _Plugin(Value):
+    """What both plugins bring as a storage of the model."""
+
+    __slots__ = ()
+
+    def _recorded_window(self) -> float | None:
+        """From reading a batch to deleting it, s, as recorded; None where buffered jobs lie in memory."""
+        raise NotImplementedError
+
+    def storage(self, *, read_delete_window: Seconds | None = None, atomic: bool = False, servers: int = 1) -> Storage:
+        """The storage as the model has it.
+
+        Parameters
+        ----------
+        read_delete_window : float, str or timedelta, optional
+            Between reading a batch and deleting it, s. None: what the jobs lost to four writers come to in the record
+            of one machine, 2 ms for PostgreSQL and 0.5 ms for Redis; with 16 writers it was some four times as long,
+            and it grows with the batch. ``bufsim calibrate`` measures yours.
+        atomic : bool
+            Whether the strategy is repaired, so that there is no window.
+        servers : int
+            Servers that flush the store at the same times, ≥ 1.
+
+        Raises
+        ------
+        InvalidValueError
+            If there is a window beside `atomic`, or anything is given where jobs lie in memory.
+        """
+        from bufsim.model.buffers import Storage
+
+        recorded = self._recorded_window()
+        if recorded is None:
+            if read_delete_window is not None or atomic or servers != 1:
+                raise InvalidValueError(f"read_delete_window, atomic and servers {_ONLY_IN_DATABASE}")
+            return Storage()
+        if atomic:
+            if read_delete_window is not None:
+                raise InvalidValueError("with atomic=True there is no read_delete_window; leave one of the two out")
+            recorded = 0.0
+        window = recorded if read_delete_window is None else read_delete_window
+        return Storage(durable=True, read_delete_window=window, servers=servers)
+
+
 @value
-class DefaultJobQueuePlugin(Value):
+class DefaultJobQueuePlugin(_Plugin):
     """Vendure's `DefaultJobQueuePlugin`: the job queue, and if so chosen the buffers, in the shop's own database.
 
     Parameters
@@ -62,17 +108,15 @@ class DefaultJobQueuePlugin(Value):
     retries: Annotated[int | None, _retries] = None
     graceful_shutdown_timeout: Duration = default(20.0)
 
-    def storage_strategy(
-        self, connection: str | None = None, *, atomic: bool = False, acknowledged: bool = False
-    ) -> JobBufferStorageStrategy:
+    def storage_strategy(self, connection: str | None = None, **options: Any) -> JobBufferStorageStrategy:
         """The storage strategy itself, on a real database.
 
         Parameters
         ----------
         connection : str, optional
             The URL of the database, such as ``"sqlite:///jobs.db"``; without a database for the buffers there is none.
-        atomic, acknowledged : bool
-            False is as Vendure ships it; see `SqlJobBufferStorageStrategy`.
+        **options
+            Those of `SqlJobBufferStorageStrategy`, such as ``atomic=True``; without any it flushes as Vendure does.
 
         Examples
         --------
@@ -82,33 +126,13 @@ class DefaultJobQueuePlugin(Value):
         if self.use_database_for_buffer:
             from bufsim.vendure.sql_storage import SqlJobBufferStorageStrategy
 
-            return SqlJobBufferStorageStrategy(
-                _url("connection", connection, "sqlite:///jobs.db"), atomic=atomic, acknowledged=acknowledged
-            )
-        if connection is not None or atomic or acknowledged:
-            raise InvalidValueError(
-                "connection, atomic and acknowledged go with use_database_for_buffer=True; else jobs lie in memory"
-            )
+            return SqlJobBufferStorageStrategy(_url(connection, "sqlite:///jobs.db"), **options)
+        if connection is not None or options:
+            raise InvalidValueError(f"connection, and options of a database, {_ONLY_IN_DATABASE}")
         return InMemoryJobBufferStorageStrategy()
 
-    def storage(self, *, read_delete_window: Seconds = "2ms", atomic: bool = False, servers: int = 1) -> Storage:
-        """The storage as the model has it.
-
-        Parameters
-        ----------
-        read_delete_window : float, str or timedelta
-            Between reading a batch and deleting it, s; the default is about what PostgreSQL was recorded with on one
-            machine. ``bufsim calibrate`` measures yours.
-        atomic : bool
-            Whether the strategy is repaired, so that there is no window.
-        servers : int
-            Servers that flush the database at the same times.
-        """
-        from bufsim.model.buffers import Storage
-
-        if not self.use_database_for_buffer:
-            return Storage()
-        return Storage(durable=True, read_delete_window=0.0 if atomic else read_delete_window, servers=servers)
+    def _recorded_window(self) -> float | None:
+        return 0.002 if self.use_database_for_buffer else None
 
     def workers(self, queue: str | None = None, **others: Any) -> PollingWorkers:
         """The workers of a queue (None: of each) as the model has them.
@@ -166,7 +190,7 @@ class DefaultJobQueuePlugin(Value):
 
 
 @value
-class BullMQJobQueuePlugin(Value):
+class BullMQJobQueuePlugin(_Plugin):
     """Vendure's `BullMQJobQueuePlugin`: the job queue and the buffers in Redis.
 
     Parameters
@@ -200,40 +224,22 @@ class BullMQJobQueuePlugin(Value):
     backoff_type: Literal["exponential", "fixed"] = "exponential"
     retries: Annotated[int | None, _retries] = None
 
-    def storage_strategy(
-        self, connection: str | None = None, *, atomic: bool = False, acknowledged: bool = False
-    ) -> JobBufferStorageStrategy:
+    def storage_strategy(self, connection: str | None = None, **options: Any) -> JobBufferStorageStrategy:
         """The storage strategy itself, on a real Redis.
 
         Parameters
         ----------
         connection : str
             The URL of Redis, such as ``"redis://localhost:6379/0"``.
-        atomic, acknowledged : bool
-            False is as Vendure ships it; see `RedisJobBufferStorageStrategy`.
+        **options
+            Those of `RedisJobBufferStorageStrategy`, such as ``atomic=True``; without any it flushes as Vendure does.
         """
         from bufsim.vendure.redis_storage import RedisJobBufferStorageStrategy
 
-        return RedisJobBufferStorageStrategy(
-            _url("connection", connection, "redis://localhost:6379/0"), atomic=atomic, acknowledged=acknowledged
-        )
+        return RedisJobBufferStorageStrategy(_url(connection, "redis://localhost:6379/0"), **options)
 
-    def storage(self, *, read_delete_window: Seconds = "0.5ms", atomic: bool = False, servers: int = 1) -> Storage:
-        """The storage as the model has it.
-
-        Parameters
-        ----------
-        read_delete_window : float, str or timedelta
-            Between reading a batch and deleting it, s; the default is about what Redis was recorded with on one
-            machine. ``bufsim calibrate`` measures yours.
-        atomic : bool
-            Whether the strategy is repaired, so that there is no window.
-        servers : int
-            Servers that flush this Redis at the same times.
-        """
-        from bufsim.model.buffers import Storage
-
-        return Storage(durable=True, read_delete_window=0.0 if atomic else read_delete_window, servers=servers)
+    def _recorded_window(self) -> float:
+        return 0.0005
 
     def workers(self, queue: str | None = None, **others: Any) -> PushWorkers:
         """The workers of a queue (None: of each) as the model has them.
@@ -279,9 +285,9 @@ class BullMQJobQueuePlugin(Value):
         )
 
 
-def _url(name: str, given: str | None, example: str) -> str:
+def _url(given: str | None, example: str) -> str:
     if given is None:
-        raise InvalidValueError(f"{name} must be the URL of the store, such as {example!r}, got None")
+        raise InvalidValueError(f"connection must be the URL of the store, such as {example!r}, got None")
     return given
 
 

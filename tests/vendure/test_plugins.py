@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
+import pandas as pd
 import pytest
 from bufsim_tests.models import column, simulate
 
@@ -23,6 +25,7 @@ from bufsim.vendure import (
     Job,
 )
 
+DATA = Path(__file__).parents[2] / "data" / "vendure-recorded"
 IN_DATABASE = DefaultJobQueuePlugin(use_database_for_buffer=True)
 
 
@@ -47,6 +50,16 @@ def test_the_storage_of_a_plugin() -> None:
     assert IN_DATABASE.storage(atomic=True) == Storage(durable=True)
     assert BullMQJobQueuePlugin().storage(read_delete_window="3ms") == Storage(durable=True, read_delete_window=0.003)
     assert BullMQJobQueuePlugin().storage(atomic=True) == Storage(durable=True)
+
+
+def test_the_window_is_that_of_the_recorded_losses() -> None:
+    # of those that arrive evenly the share window / time between two flushes is lost
+    race = pd.read_csv(DATA / "race.csv").query("flushers == 1")
+    race["window"] = race.lost / race.adds_acked * race.wall_ms / race.flushes / 1000.0
+    windows = race.groupby(["strategy", "writers"]).window.median()
+    for strategy, plugin in (("sql-postgres", IN_DATABASE), ("redis", BullMQJobQueuePlugin())):
+        assert plugin.storage().read_delete_window == pytest.approx(windows[strategy, 4], rel=0.25)
+        assert 3.0 < windows[strategy, 16] / windows[strategy, 4] < 5.0
 
 
 def test_the_workers_of_a_plugin() -> None:
@@ -81,7 +94,7 @@ def test_the_storage_strategy_of_a_plugin_is_the_real_one() -> None:
         assert type(strategy) is vendure.SqlJobBufferStorageStrategy
         strategy.add("a", Job(queue_name="q", data=7))
         assert [job.data for job in strategy.flush(["a"])["a"]] == [7]
-    for options in ({"atomic": True}, {"acknowledged": True}):
+    for options in ({"atomic": True}, {"acknowledged": True, "server": "second"}):
         with IN_DATABASE.storage_strategy("sqlite://", **options) as strategy:
             assert all(getattr(strategy, name) for name in options)
 
@@ -107,6 +120,12 @@ BAD = [
     (lambda: IN_DATABASE.storage_strategy(), "connection must be the URL of the store, such as 'sqlite:///jobs.db'"),
     (lambda: BullMQJobQueuePlugin().storage_strategy(), "connection must be the URL of the store, such as 'redis://"),
     (lambda: DefaultJobQueuePlugin().storage_strategy("sqlite://"), "go with use_database_for_buffer=True"),
+    (lambda: DefaultJobQueuePlugin().storage_strategy(atomic=True), "go with use_database_for_buffer=True"),
+    *(
+        (lambda option=option: DefaultJobQueuePlugin().storage(**option), "go with use_database_for_buffer=True")
+        for option in ({"read_delete_window": 0.0}, {"atomic": True}, {"servers": 2})
+    ),
+    (lambda: IN_DATABASE.storage(atomic=True, read_delete_window=0.1), "with atomic=True there is no read_delete_w"),
     (lambda: DefaultJobQueuePlugin(retries=2).workers(retries=3), "the plugin sets retries=2 for every job"),
 ]
 
