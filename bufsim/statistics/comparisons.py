@@ -198,7 +198,7 @@ class Comparison:
         if self.difference.unbounded:
             return str(self.difference.unbounded)
         if self.difference.rare:
-            return self._needed_of_rare(self.difference.rare, needed)
+            return self._needed_of_rare(self.difference.rare, needed, unit)
         if self.difference.is_chance:
             return f"the same difference in {self.difference.n} replications is no proof; run more"
         shown = str(self.interval).split(" [")[0]
@@ -213,20 +213,37 @@ class Comparison:
             f"with this noise about {formats.number(needed, 2)} replications would show a difference of {shown}{unit}"
         )
 
-    def _needed_of_rare(self, rare: RareDifference, needed: int | None) -> str:
+    def _needed_of_rare(self, rare: RareDifference, needed: int | None, unit: str) -> str:
         """How few replications saw what makes the difference, and how many would tell more."""
         gap, confidence = self.difference, self.interval.confidence
+        seen = "too few" if rare.most_seen() else "none"
+        text = f"{seen} of {gap.n} replications {'were' if rare.most_seen() else 'was'} seen to {rare.phrase}"
+        if gap.rest is not None:
+            rest = gap.rest.interval(1.0 - (1.0 - confidence) / self.family)
+            allowed = f"the interval allows for others that do, each as much as it can (without that {rest}{unit})"
+            return f"{text}; {allowed}; {way_out_of_rare([self])}"
         bound = gap.runs_to_bound(confidence)
         if needed is not None:
-            about = "more than a million" if needed > 1_000_000 else f"about {formats.number(needed, 2)}"
-            more = f"{about} replications may show it"
-        elif bound is not None:
-            more = f"{formats.number(bound, 2)} without one would bound it at {formats.level(WORTH_KNOWING)} of runs"
-        else:
-            more = "more would bound it closer"
-        if rare.most_seen():
-            return f"too few of {gap.n} replications saw such an event; {more}"
-        return f"none of {gap.n} replications {'saw such an event' if gap.estimate else 'shows a difference'}; {more}"
+            return f"{text}; {about(needed)} replications may show it"
+        if bound is not None:
+            at = formats.level(WORTH_KNOWING)
+            return f"{text}; {formats.number(bound, 2)} that do not would bound it at {at} of runs"
+        return f"{text}; more would bound it closer"
+
+
+def about(needed: int) -> str:
+    """So many replications, in words."""
+    return "more than a million" if needed > 1_000_000 else f"about {formats.number(needed, 2)}"
+
+
+def way_out_of_rare(ties: Sequence[Comparison]) -> str:
+    """What would part scenarios whose values count, beside other things, events that few runs saw; "" if none do."""
+    parts = [tie for tie in ties if tie.difference.rest is not None]
+    if not parts:
+        return ""
+    needed = [count for tie in parts if (count := tie.replications_needed()) is not None]
+    more = f"{about(max(needed))} replications may show it, or " if needed else ""
+    return f"{more}leave that out of what is compared, and bound it by a limit"
 
 
 def judge(

@@ -91,6 +91,11 @@ class RareDifference:
         texts = [events.text(confidence) for _, events in self.parts if not events.is_certain]
         return "; ".join(dict.fromkeys(texts))
 
+    @property
+    def phrase(self) -> str:
+        """What a run does that sees one: "lose jobs"."""
+        return " or ".join(dict.fromkeys(events.phrase for _, events in self.parts if not events.is_certain))
+
     def most_seen(self) -> int:
         """In how many runs at most one of the events was seen."""
         return max(events.seen for _, events in self.parts if not events.is_certain)
@@ -237,16 +242,24 @@ class PairedDifference:
         low, high = self.estimate - self.below - reach, self.estimate + self.above + reach
         return Interval(self.estimate, low, high, told, self.n, method)
 
+    @property
+    def rest(self) -> PairedDifference | None:
+        """The difference without its rare events; None where it has none, or is made of nothing else."""
+        rare = self.rare
+        if rare is None or rare.variance == rare.estimate == self.below == self.above == 0.0:
+            return None
+        return replace(self, estimate=rare.estimate, variance=rare.variance, rare=None)
+
     def _with_rare(self, rare: RareDifference, level: float, told: float) -> Interval:
         """The interval of the rest and the bounds of the rare events, which all hold together (Bonferroni)."""
-        is_alone = rare.variance == rare.estimate == self.below == self.above == 0.0
-        each = 1.0 - (1.0 - level) / (rare.moving + (not is_alone))
+        rest = self.rest
+        each = 1.0 - (1.0 - level) / (rare.moving + (rest is not None))
         low, high = rare.ends(each)
-        if not is_alone:
-            others = replace(self, estimate=rare.estimate, variance=rare.variance, rare=None).interval(each)
+        if rest is not None:
+            others = rest.interval(each)
             low, high = low + others.low, high + others.high
         low, high = min(low, self.estimate), max(high, self.estimate)
-        method = UNSEEN if is_alone else PARTLY_UNSEEN
+        method = UNSEEN if rest is None else PARTLY_UNSEEN
         return Interval(self.estimate, low, high, told, self.n, method, rare.text(each))
 
     def _no_proof(self, estimate: float, confidence: float) -> Interval:

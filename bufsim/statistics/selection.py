@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bufsim.errors import InvalidValueError
-from bufsim.statistics.comparisons import Comparison, Margin, Verdict
+from bufsim.statistics.comparisons import Comparison, Margin, Verdict, way_out_of_rare
 from bufsim.statistics.differences import PairedDifference, paired_differences
 from bufsim.statistics.families import holm
 from bufsim.statistics.intervals import Interval, critical_value, inner_probability
@@ -197,13 +197,24 @@ class Selection:
         return self.chosen if len(self.tie_set) == 1 else None
 
     @property
+    def ties(self) -> tuple[Comparison, ...]:
+        """The rivals that are not separable from the chosen one."""
+        return tuple(rival for rival in self.rivals if rival.first in self.tie_set)
+
+    @property
     def open(self) -> str:
         """Why some are not separable from the chosen one: too few flushes, or events that few runs saw; or ""."""
-        gaps = [rival.difference for rival in self.rivals if rival.first in self.tie_set]
+        gaps = [tie.difference for tie in self.ties]
         few = {gap.unbounded.scenario: gap.unbounded for gap in gaps if gap.unbounded}
         if few:
             return str(worst_of(few))
-        return next((gap.rare.text(self.confidence) for gap in gaps if gap.rare), "")
+        rare = next((gap.rare.text(self.confidence) for gap in gaps if gap.rare), "")
+        return "; ".join(filter(None, (rare, self.way_out)))
+
+    @property
+    def way_out(self) -> str:
+        """What would part those that are not separable since few runs saw what a part of the value counts; or ""."""
+        return way_out_of_rare(self.ties)
 
     def sentence(self, unit: str | None = None) -> str:
         """The selection in one sentence: the best, or the one with the best mean and what is not separable from it.

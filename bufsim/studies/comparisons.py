@@ -10,9 +10,10 @@ from typing import Literal
 
 import pandas as pd
 
-from bufsim import checks, formats
+from bufsim import checks
 from bufsim.errors import InvalidValueError, quoted
 from bufsim.statistics import Comparison, Interval, Margin, judge, pareto_front
+from bufsim.statistics.comparisons import about
 from bufsim.statistics.differences import PairedDifference, paired_differences
 from bufsim.statistics.intervals import inner_probability
 from bufsim.statistics.quantiles import TooFew, worst_of
@@ -71,11 +72,11 @@ class Compared:
     def _effort(self) -> str:
         """The replications needed, and what pairing gained: nothing where it gained nothing."""
         needed = self.comparison.replications_needed()
-        if needed is None:
-            return ""  # there is no difference to show
+        if needed is None or self.comparison.difference.rare:
+            return ""  # there is no difference to show, or pairing has no part in its bounds
         ratio = self.comparison.difference.variance_ratio
         times = "any number of times" if math.isinf(ratio) else f"{ratio:.2g} times"
-        parts = [] if self.verdict == "not separable" else [f"{_about(needed)} replications would show it"]
+        parts = [] if self.verdict == "not separable" else [f"{about(needed)} replications would show it"]
         parts += [] if f"{ratio:.2g}" == "1" else [f"without pairing {times} as many"]
         return f" ({', '.join(parts)})" if parts else ""
 
@@ -245,10 +246,6 @@ def _margins(expressions: Iterable[Expression], margin: object) -> dict[Expressi
 # how differences read
 
 
-def _about(needed: int) -> str:
-    return "more than a million" if needed > 1_000_000 else f"about {formats.number(needed, 2)}"
-
-
 def tie_in_words(tie: Comparison, unit: str) -> str:
     """The text of a tie: the rival, its difference, and the replications that would show it."""
     if tie.verdict == "identical":
@@ -258,7 +255,7 @@ def tie_in_words(tie: Comparison, unit: str) -> str:
     needed = tie.replications_needed()
     more = "no number of replications would show it"
     if needed is not None:
-        more = f"{_about(needed)} replications would be needed"
+        more = f"{about(needed)} replications would be needed"
     return f"{tie.first} (difference {tie.interval} {unit}".rstrip() + f"; {more})"
 
 

@@ -160,9 +160,7 @@ class Recommendation(Answer):
     @property
     def ties(self) -> tuple[Comparison, ...]:
         """The options that are not separable from the choice, each compared with it."""
-        if self.selection is None:
-            return ()
-        return tuple(rival for rival in self.selection.rivals if rival.first in self.selection.tie_set)
+        return () if self.selection is None else self.selection.ties
 
     @property
     def losing(self) -> tuple[JudgedOption, ...]:
@@ -245,6 +243,7 @@ class Recommendation(Answer):
         if self.ties:
             listed = "; ".join(tie_in_words(tie, self.question.objective.unit) for tie in self.ties)
             yield f"Not separable from it at n = {self.origin.replications}: {listed}."
+        yield from self._of_rare()
         if self.choice.binding is not None:
             yield f"Binding limit: {self._binding(self.choice.binding)}."
         if self.headroom is not None:
@@ -254,6 +253,18 @@ class Recommendation(Answer):
         yield from self._of_undecided()
         yield from self._of_losses()
         yield from self.notes
+
+    def _of_rare(self) -> Iterator[str]:
+        """What to do where options are not separable only because a part of the objective was seldom seen."""
+        assert self.selection is not None
+        if not self.selection.way_out:
+            return
+        rare = [tie.difference.rare for tie in self.ties if tie.difference.rare and tie.difference.rest]
+        phrases = " or ".join(dict.fromkeys(part.phrase for part in rare))
+        such = " (lost_share <= 1 % in place of per_lost_job)" if phrases == "lose jobs" else ""
+        yield (
+            f"These differences allow for runs that {phrases}, each as much as it can: {self.selection.way_out}{such}."
+        )
 
     def _loads(self) -> tuple[tuple[float, str], ...]:
         """The loads at which the choice was looked at, times today's, and its scenarios there."""

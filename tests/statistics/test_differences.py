@@ -118,8 +118,35 @@ def test_the_runs_that_would_show_a_difference_are_those_whose_bounds_are_close_
     assert (
         judge([gap])[0]
         .sentence()
-        .endswith("none of 20 replications shows a difference; 300 without one would bound it at 1 % of runs")
+        .endswith("none of 20 replications was seen to lose jobs; 300 that do not would bound it at 1 % of runs")
     )
+
+
+def test_a_cost_with_a_loss_that_nobody_saw_says_what_widens_its_interval_and_what_to_do():
+    rest = 1.0 + 1e-6 * np.resize([-1.0, 1.0], 20)
+    dear, cheap = lost([0.0] * 20, factor=4.0, rest=2.0 * rest), lost([0.0] * 20, factor=4.0, rest=rest)
+    (made,) = judge([paired_difference(cheap, dear, names=("cheap", "dear"))])
+    allowed = "the interval allows for others that do, each as much as it can"
+    out = "about 15 replications may show it, or leave that out of what is compared, and bound it by a limit"
+    few = judge([paired_difference(*(replaced(sample, 8) for sample in (cheap, dear)), names=("cheap", "dear"))])[0]
+    assert made.verdict == "better"
+    assert few.verdict == "not separable"
+    assert few.sentence("$") == (
+        f"cheap and dear are not separable: they differ by {few.interval} $; none of 8 replications was seen to lose "
+        f"jobs; {allowed} (without that {few.difference.rest.interval()} $); {out}"
+    )
+    assert few.difference.rest == paired_difference(rest[:8], 2.0 * rest[:8], names=("cheap", "dear"))
+    best = select_best({"cheap": replaced(cheap, 8), "dear": replaced(dear, 8)})
+    assert best.way_out == out
+    assert best.sentence().endswith(f"up to 31 % of runs may lose jobs; 300 runs would bound it at 1 %; {out}")
+    # negative control: what is made of losses alone has no part that could be left out
+    alone = select_best({"a": lost([0.0] * 8), "b": lost([0.0] * 8)})
+    assert (alone.way_out, alone.rivals[0].difference.rest) == ("", None)
+
+
+def replaced(sample, runs):
+    """The first runs of a sample whose losses nobody saw, 4 each."""
+    return lost([0.0] * runs, factor=4.0, rest=sample.values[:runs])
 
 
 def two_that_may_lose(rng):
