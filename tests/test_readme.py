@@ -58,6 +58,16 @@ def test_what_is_shown_of_a_command_is_what_it_prints(
     assert "\n".join(lines(shown)) in capsys.readouterr().out
 
 
+def test_the_command_that_calibrates_a_store_leaves_what_it_says_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (command,) = (text for kind, text in BLOCKS if kind == "sh" and "calibrate" in text)
+    assert main(command.split()[1:]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["store.png", "store.toml"]
+    assert tomllib.loads((tmp_path / "store.toml").read_text("utf-8"))["storage"]["durable"]
+
+
 def test_two_commands_install_run_and_test() -> None:
     commands = [line for line in README.splitlines() if line.startswith("python3 -m venv")]
     start = "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt "
