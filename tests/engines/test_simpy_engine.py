@@ -40,7 +40,7 @@ from bufsim import (
 )
 from bufsim.engines import order
 from bufsim.engines.workload import Workload
-from bufsim.model.flush_policy import AllOf, AnyOf, BufferView, CheckedEvery
+from bufsim.model.flush_policy import AllOf, AnyOf, BufferView, CheckedEvery, State
 
 # --- the oracle -------------------------------------------------------------------------------------------------------
 
@@ -70,8 +70,24 @@ class OwnLeaf(FlushPolicy):
 
     like: FlushPolicy
 
+    @property
+    def first_state(self) -> State:
+        return self.like.first_state
+
+    def arrived(self, state: State, view: BufferView) -> State:
+        return self.like.arrived(state, self.seen_by_it(view))
+
+    def started(self, state: State, view: BufferView, rang: bool) -> State:
+        return self.like.started(state, self.seen_by_it(view), rang)
+
+    def ended(self, state: State, now: float) -> State:
+        return self.like.ended(state, now)
+
     def due(self, view: BufferView) -> float:
-        return self.like.due(view)
+        return self.like.due(self.seen_by_it(view))
+
+    def seen_by_it(self, view: BufferView) -> BufferView:
+        return replace(view, states={self.like: view.states[self]})
 
     def called_when_empty(self) -> Iterator[FlushPolicy]:
         return (self for _ in self.like.called_when_empty())
