@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import simpy
@@ -13,7 +14,7 @@ from bufsim.engines.recording import BUFFER, CAPACITY, IN_FLIGHT, RACE, STORAGE,
 from bufsim.errors import BufsimError, InvalidValueError
 from bufsim.model import rules
 from bufsim.model.buffers import DrainAll, JobBuffer
-from bufsim.model.flush_policy import BufferView, States
+from bufsim.model.flush_policy import BufferView, FlushPolicy, States
 from bufsim.model.given import GivenTimes
 from bufsim.model.reducers import Assignment, KeepAll, Reduce
 
@@ -29,6 +30,17 @@ _NO_LIMIT = rules.NO_LIMIT
 def keeps_order(strategy: vendure.JobBufferStorageStrategy) -> bool:
     """Return whether a storage strategy is known to give the oldest jobs, as they are: one of the user's may not."""
     return type(strategy) is vendure.InMemoryJobBufferStorageStrategy
+
+
+@dataclass(slots=True)
+class Flight:
+    """A flush that has started and not ended: its row of the recording, its cause, what it took, and its end."""
+
+    number: int
+    cause: str
+    batch: vendure.service.Batch
+    rows: list[int]
+    end: Moment
 
 
 class BufferState:
@@ -53,44 +65,41 @@ class BufferState:
         self.times: list[float] = []
         self.sizes: list[int] = []
         self.nbytes = 0
-        self._capacity = declared.capacity
-        strategy = model.strategies[index]
-        self._store = strategy.add
-        self._storage_keeps_order = keeps_order(strategy)
-        # bound once: an arrival is what happens most
-        recorder = self.recorder
-        self._write_time, self._write_buffer = recorder.size_time.append, recorder.size_buffer.append
-        self._write_jobs, self._write_nbytes = recorder.size_jobs.append, recorder.size_nbytes.append
-        self._many = len(model.simulation.buffers) > 1
         self.last_flush_start = -rules.INF
         self.last_flush_end = -rules.INF
-        self.flushing = False
-        # flushes that are called while the buffer is empty: by which leaves, and from when on the next
-        self._callers = tuple(self.policy.called_when_empty()) if self.storage.read_delete_window > 0.0 else ()
-        self._spacing = rules.spacing_of_calls(
-            [leaf.lowered(model.simulation.until) for leaf in self._callers], self.storage.read_delete_window
-        )
-        self._next_call = 0.0
-        self._race_end = -rules.INF
-        self._flush = -1
-        self._cause = ""
-        self._flush_rows: list[int] = []
-        self._batch = vendure.service.Batch(self.id, ())
-        self._end_event: Moment | None = None
+        # up to when a flush deletes what arrives, one that found nothing too
+        self.race_end = -rules.INF
+        self._flight: Flight | None = None
+        self._assignment: Assignment | None = None
         self._ring: Moment | None = None
         self._ring_at = rules.INF
         self._rings = 0
-        self._assignment: Assignment | None = None
-        self._leaf_names: dict[int, str] = {}
-        self._built_in = all(type(part).__module__.startswith("bufsim.") for part in self.policy.parts())
-        reads = self.policy.reads & _CHANGED_BY_ANY_ARRIVAL
-        # what the leaves remember, equal ones one thing; in the order in which they stand
-        self._remembering = [leaf for leaf in dict.fromkeys(self.policy.leaves()) if leaf.first_state]
-        self.states = States()
-        self._every_arrival_counts = bool(reads) or declared.capacity is not None or bool(self._remembering)
-        self.vacancy = Vacancy(self) if remembers_ticks(self.policy, model.simulation.until) else None
         self._draws: list[float] = []
         self._flushes = 0
+        self._bind(model.strategies[index])
+        self._read(declared.policy)
+        self.empty_flushes = EmptyFlushes(self)
+        self.empty_ticks = EmptyTicks(self) if remembers_ticks(self.policy, model.simulation.until) else None
+
+    def _bind(self, strategy: vendure.JobBufferStorageStrategy) -> None:
+        """Bind once what every arrival needs: an arrival is what happens most."""
+        recorder = self.recorder
+        self._write_time, self._write_buffer = recorder.size_time.append, recorder.size_buffer.append
+        self._write_jobs, self._write_nbytes = recorder.size_jobs.append, recorder.size_nbytes.append
+        self._many = len(self.model.simulation.buffers) > 1
+        self._capacity = self.declared.capacity
+        self._store = strategy.add
+        self._storage_keeps_order = keeps_order(strategy)
+
+    def _read(self, policy: FlushPolicy) -> None:
+        """Note what of a policy is the same in the whole run."""
+        self._leaf_names: dict[int, str] = {}
+        self._built_in = all(type(part).__module__.startswith("bufsim.") for part in policy.parts())
+        # what the leaves remember, equal ones one thing; in the order in which they stand
+        self._remembering = [leaf for leaf in dict.fromkeys(policy.leaves()) if leaf.first_state]
+        self.states = States()
+        reads = policy.reads & _CHANGED_BY_ANY_ARRIVAL
+        self._every_arrival_counts = bool(reads) or self._capacity is not None or bool(self._remembering)
 
     # what a policy sees
 
@@ -98,6 +107,11 @@ class BufferState:
     def now(self) -> float:
         """The time, s."""
         return self.env._now
+
+    @property
+    def flushing(self) -> bool:
+        """Whether a flush has started and not ended."""
+        return self._flight is not None
 
     @property
     def size(self) -> int:
@@ -145,7 +159,9 @@ class BufferState:
         """Store a job that has arrived, or lose it; return whether the policy is to be asked."""
         now = self.env._now
         self._rings = 0
-        if now < self._race_end or (self._callers and not self.rows and not self.flushing and self._is_called()):
+        if self.empty_flushes.leaves and not self.rows:
+            self.empty_flushes.follow()
+        if now < self.race_end:
             self.recorder.lose((row,), now, RACE)
             return False
         if self._capacity is not None and not self._make_room(row, job):
@@ -163,27 +179,10 @@ class BufferState:
         self._write_jobs(size)
         self._write_nbytes(self.nbytes)
         if self._remembering:
-            self._note_vacancy()
+            self._note_change()
             self._remember("arrived", self.view())
         # the answer stands if it can depend on the oldest job only and this is not the oldest
         return self._every_arrival_counts or size == 1
-
-    def _is_called(self) -> bool:
-        """Return whether a flush that found the buffer empty is under way, and deletes what arrives now."""
-        now, window = self.env._now, self.storage.read_delete_window
-        at = max(self._next_call, now - 2.0 * self._spacing)
-        while (call := self._first_call(at)) < now:
-            self._race_end = call + window
-            if now < self._race_end or self._race_end == call:
-                break
-            at = self._race_end
-        self._next_call = at
-        return now < self._race_end
-
-    def _first_call(self, at: float) -> float:
-        """Return the first tick from `at` on that does not look at the buffer first."""
-        view = BufferView(at, 1, 0, at, at, self.last_flush_start, self.last_flush_end)
-        return min(leaf.due(view) for leaf in self._callers)
 
     def _make_room(self, row: int, job: vendure.Job) -> bool:
         capacity = self.declared.capacity
@@ -206,7 +205,7 @@ class BufferState:
 
     def ask(self, event: simpy.Event | None = None) -> None:
         """Ask the policy when the next flush is due, and start it or set the timer."""
-        if self.flushing or not self.rows:
+        if self._flight is not None or not self.rows:
             return
         due = self._due()
         if due == -rules.INF:
@@ -255,8 +254,8 @@ class BufferState:
         """Let a flush that the user calls start; of an empty buffer it deletes what arrives within its window."""
         if self.rows:
             self.start_flush("manual")
-        elif not (self._callers and self._is_called()):
-            self._next_call = self._race_end = self.env._now + self.storage.read_delete_window
+        else:
+            self.empty_flushes.call()
 
     def start_flush(self, cause: str | None, *, rang: bool = False) -> None:
         """Start a flush: take the batch out of the storage. `cause` None means the policy's leaf."""
@@ -265,26 +264,25 @@ class BufferState:
             cause = self._leaf_name()
         if self._remembering:
             self._remember("started", self.view(), rang)
-        self._cause = cause
         drain = self.declared.drain
         count = len(self.rows)
         if not isinstance(drain, DrainAll):
             count = checks.integer(f"count of {drain!r}", drain.count(self.sizes, self.nbytes), at_least=1)
         before = self.nbytes
-        self._batch, self._flush_rows = self._take(count)
-        taken = before - self.nbytes
-        self._flush = self.recorder.flush(self.index, now, cause, self._flush_rows, taken)
+        batch, rows = self._take(count)
+        number = self.recorder.flush(self.index, now, cause, rows, before - self.nbytes)
         self.recorder.size(now, self.index, len(self.rows), self.nbytes)
         self._ring, self._ring_at, self._rings = None, rules.INF, 0
         self.last_flush_start = now
-        self.flushing = True
-        window = self.storage.read_delete_window
-        self._note_vacancy()
-        self._race_end = now + window
-        time = self.declared.flush_time
-        end = rules.flush_end(now, window, self._fixed(), time.per_job, len(self._flush_rows))
-        priority = order.priority(order.FLUSH_END, self.index)
-        self._end_event = self.env.at(end, self._end_flush, priority=priority)
+        self._flight = Flight(number, cause, batch, rows, self._end_at(len(rows)))
+        self._note_change()
+
+    def _end_at(self, jobs: int) -> Moment:
+        """Set the end of a flush of so many jobs that starts now, and until when it deletes what arrives."""
+        now, window = self.env._now, self.storage.read_delete_window
+        self.race_end = now + window
+        end = rules.flush_end(now, window, self._fixed(), self.declared.flush_time.per_job, jobs)
+        return self.env.at(end, self._end_flush, priority=order.priority(order.FLUSH_END, self.index))
 
     def _leaf_name(self) -> str:
         leaf = self.policy.leaf(self.view())
@@ -346,26 +344,30 @@ class BufferState:
         return reduce.build(jobs, self._assignment)
 
     def _end_flush(self, event: simpy.Event) -> None:
-        if event is not self._end_event:
+        flight = self._flight
+        if flight is None or event is not flight.end:
             return
-        self.flushing = False
-        self.last_flush_end = self._next_call = self.env._now
-        self._note_vacancy()
+        self._flight = None
+        self.last_flush_end = self.empty_flushes.next_call = self.env._now
+        self._note_change()
         if self._remembering:
             self._remember("ended", self.env._now)
-        self.recorder.flush_end[self._flush] = self.env._now
-        self._assignment = None
-        enqueued = self.model.service.hand_over(self._batch)
-        tasks, *_ = [
-            self.model.enqueue(self._flush, enqueued, self._items(enqueued)) for _ in range(self.storage.readers)
-        ]
-        self.recorder.flush_reduced[self._flush] = len(enqueued)
-        self._link(enqueued, tasks)
-        self._batch, self._flush_rows = vendure.service.Batch(self.id, ()), []
+        self._hand_over(flight)
         if self.rows and self.declared.drain.goes_on(len(self.rows), self.nbytes):
-            self.start_flush(self._cause)
+            self.start_flush(flight.cause)
         else:
             self.ask()
+
+    def _hand_over(self, flight: Flight) -> None:
+        """Reduce a batch and put it into the queue, once for each server that read it."""
+        self.recorder.flush_end[flight.number] = self.env._now
+        self._assignment = None
+        enqueued = self.model.service.hand_over(flight.batch)
+        items = self._items(enqueued)
+        # the copies follow the first server's tasks
+        tasks, *_ = [self.model.enqueue(flight.number, enqueued, items) for _ in range(self.storage.readers)]
+        self.recorder.flush_reduced[flight.number] = len(enqueued)
+        self._link(flight, enqueued, tasks)
 
     def _items(self, enqueued: list[vendure.Job]) -> Sequence[int]:
         if self._assignment is not None:
@@ -375,15 +377,15 @@ class BufferState:
             return [1] * len(enqueued)
         return [count(job) for job in enqueued]
 
-    def _link(self, enqueued: list[vendure.Job], tasks: Sequence[int]) -> None:
+    def _link(self, flight: Flight, enqueued: list[vendure.Job], tasks: Sequence[int]) -> None:
         """Write which task carries which copy."""
         if self._assignment is not None:
-            self.recorder.carry(self._flush_rows, [tasks[carrier] for carrier in self._assignment.carrier])
+            self.recorder.carry(flight.rows, [tasks[carrier] for carrier in self._assignment.carrier])
         elif isinstance(self.declared.reduce, KeepAll):
-            self.recorder.carry(self._flush_rows, tasks)
+            self.recorder.carry(flight.rows, tasks)
         else:
             task_of = dict(zip(map(id, enqueued), tasks, strict=True))
-            known = [(row, id(job)) for row, job in zip(self._flush_rows, self._batch.jobs, strict=True)]
+            known = [(row, id(job)) for row, job in zip(flight.rows, flight.batch.jobs, strict=True)]
             links = [(row, task_of[job]) for row, job in known if job in task_of]
             self.recorder.carry([row for row, _ in links], [task for _, task in links])
 
@@ -393,40 +395,82 @@ class BufferState:
         """Lose the batch in flight and, from a volatile storage, what is buffered."""
         now = self.env._now
         self._ring, self._ring_at = None, rules.INF
-        self._race_end = -rules.INF
-        if self.flushing:
-            self.flushing = False
-            self._end_event = None
-            self.recorder.lose(self._flush_rows, now, IN_FLIGHT)
+        self.race_end = -rules.INF
+        if self._flight is not None:
+            self.recorder.lose(self._flight.rows, now, IN_FLIGHT)
+            self._flight = None
         if self.rows and not self.storage.durable:
             _, rows = self._take(len(self.rows))
             self.recorder.lose(rows, now, BUFFER)
             self.recorder.size(now, self.index, len(self.rows), self.nbytes)
-        self._note_vacancy()
+        self._note_change()
 
     def restart(self) -> None:
         """Forget the last flush and what leaves remember, and ask about what is buffered."""
         self.last_flush_start = self.last_flush_end = -rules.INF
-        self._next_call = self.env._now
+        self.empty_flushes.next_call = self.env._now
         self.states.clear()
-        self._note_vacancy()
+        self._note_change()
         self.ask()
 
-    def _note_vacancy(self) -> None:
-        if self.vacancy is not None:
-            self.vacancy.note()
+    def _note_change(self) -> None:
+        if self.empty_ticks is not None:
+            self.empty_ticks.note()
 
 
-class Vacancy:
-    """The times at which a buffer is empty and idle, and the ticks of its policy that find it so.
+class EmptyFlushes:
+    """The flushes that are called while a buffer is empty: each deletes what arrives within its window.
 
-    It counts as the run goes on, where the ticks depend on what leaves remember; others are counted from tables, see
+    Clocks call them, at the ticks that do not look at the buffer first, and users. They are no events: what they delete
+    is known when a job comes into the empty buffer. Under ``FlushEvery(2.0)`` with a window of 0.5 s the job that comes
+    at 60.25 s looks up the calls from 56.25 s on, by `rules.spacing_of_calls`: those at 58 s, over at 58.5 s, and at 60
+    s, which goes on to 60.5 s and deletes it.
+    """
+
+    def __init__(self, buffer: BufferState) -> None:
+        until, self._window = buffer.model.simulation.until, buffer.storage.read_delete_window
+        self.leaves = tuple(buffer.policy.called_when_empty()) if self._window > 0.0 else ()
+        self.next_call = 0.0
+        """From when on a flush can find the buffer empty, s."""
+        self._buffer = buffer
+        self._spacing = rules.spacing_of_calls([leaf.lowered(until) for leaf in self.leaves], self._window)
+
+    def call(self) -> None:
+        """Let somebody call a flush of the empty buffer now; one at a time."""
+        self.follow()
+        if self._buffer.now >= self._buffer.race_end:
+            self.next_call = self._buffer.race_end = self._buffer.now + self._window
+
+    def follow(self) -> None:
+        """Note up to when the last flush that was called before now deletes what arrives."""
+        buffer, now = self._buffer, self._buffer.now
+        if buffer.flushing or now < buffer.race_end:
+            return
+        at = max(self.next_call, now - 2.0 * self._spacing)
+        while (call := self._first_call(at)) < now:
+            buffer.race_end = call + self._window
+            # a window that is lost in rounding would find the same call for ever
+            if now < buffer.race_end or buffer.race_end == call:
+                break
+            at = buffer.race_end
+        self.next_call = at
+
+    def _first_call(self, at: float) -> float:
+        """Return the first tick from `at` on of a clock that does not look at the buffer first."""
+        view = BufferView(at, 1, 0, at, at, self._buffer.last_flush_start, self._buffer.last_flush_end)
+        return min((leaf.due(view) for leaf in self.leaves), default=rules.INF)
+
+
+class EmptyTicks:
+    """The ticks of a buffer's policy that find it empty and idle.
+
+    They are counted as the run goes on where they depend on what leaves remember; others are counted from tables, see
     `bufsim.results.empty_ticks`.
     """
 
     def __init__(self, buffer: BufferState) -> None:
         until = buffer.model.simulation.until
-        self.ticks = 0
+        self.count = 0
         self._buffer = buffer
         self._since: float | None = 0.0
         self._start = buffer.model.simulation.warm_up
@@ -450,7 +494,7 @@ class Vacancy:
         if begin < end:
             ticks = {tick for rule in self._rules for tick in self._ticks(rule, begin, end)}
             # a flush that starts at a tick finds something
-            self.ticks += len(ticks - {self._buffer.last_flush_start})
+            self.count += len(ticks - {self._buffer.last_flush_start})
 
     def _ticks(self, rule: rules.Operation, begin: float, end: float) -> Iterator[float]:
         """Yield the ticks of a rule in [begin, end), as they are now."""

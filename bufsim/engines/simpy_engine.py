@@ -375,9 +375,9 @@ class Model(Generic[Outcome]):
         """The empty ticks of the buffers that count them, up to the end of the run."""
         counted = {}
         for buffer in self.buffers:
-            if buffer.vacancy is not None:
-                buffer.vacancy.close(self.simulation.until)
-                counted[buffer.index] = buffer.vacancy.ticks
+            if buffer.empty_ticks is not None:
+                buffer.empty_ticks.close(self.simulation.until)
+                counted[buffer.index] = buffer.empty_ticks.count
         return counted
 
     def _copies(self, job_queue: npt.NDArray[Any]) -> dict[str, Any]:

@@ -297,6 +297,19 @@ def test_a_flush_that_the_user_calls_on_an_empty_buffer_deletes_too() -> None:
     assert fates(model.run()) == [("lost", 1.25, "race"), ("buffered", None, None)]
 
 
+@pytest.mark.parametrize("policy", [NeverFlush(), FlushEvery(9.0, phase=8.0)])
+def test_a_flush_that_is_called_while_one_of_an_empty_buffer_is_under_way_is_none(policy: FlushPolicy) -> None:
+    def calls(model: Any) -> Iterator[Any]:
+        for _ in range(2):
+            yield model.env.timeout(1.0)
+            model.flush("b")
+
+    storage = Storage(durable=True, read_delete_window=1.5)
+    model = timed([2.25, 2.5], JobBuffer("b", policy=policy), storage=storage, until=3.0).build(1)
+    model.env.process(calls(model))
+    assert fates(model.run()) == [("lost", 2.25, "race"), ("buffered", None, None)]
+
+
 # --- servers that flush one storage at the same times -----------------------------------------------------------------
 
 
