@@ -47,24 +47,18 @@ SEED = 1
 
 def simulation() -> Simulation:
     """Return the model: the recorded catalogue import twice at once, two buffers, and polling workers."""
-    collections, search = FLUSH_SECONDS
+    reducers = {"apply-collection-filters": Merge(), "update-search-index": SearchIndexReduce()}
     once = Simulation(
         producers=[Producer("catalogue", read_adds(ROOT / "data" / "vendure-catalogue"))],
         buffers=[
             JobBuffer(
-                "collections",
+                queue,
                 policy=FlushEvery(PERIOD),
-                collect=CollectQueues(collections),
-                reduce=Merge(),
-                flush_time=FlushTime(FLUSH_SECONDS[collections]),
-            ),
-            JobBuffer(
-                "search",
-                policy=FlushEvery(PERIOD),
-                collect=CollectQueues(search),
-                reduce=SearchIndexReduce(),
-                flush_time=FlushTime(FLUSH_SECONDS[search]),
-            ),
+                collect=CollectQueues(queue),
+                reduce=reducers[queue],
+                flush_time=FlushTime(seconds),
+            )
+            for queue, seconds in FLUSH_SECONDS.items()
         ],
         workers=[PollingWorkers(poll_interval=POLL, service=SERVICE, per_item=PER_ITEM)],
         until=UNTIL,
