@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 
 import numpy as np
 import pytest
@@ -8,11 +9,166 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from bufsim.statistics import Margin, Sample, judge, paired_difference, pareto_front, select_best
+from bufsim.errors import InvalidValueError
+from bufsim.statistics import Margin, Sample, judge, paired_difference, pareto_front, ratio_values, select_best
 from bufsim.statistics.comparisons import equivalence
 from bufsim.statistics.differences import least_error, paired_differences
+from bufsim.statistics.quantiles import too_few
 from bufsim.statistics.rare_events import FEW, RareEvents
 from bufsim.statistics.samples import RareTerm
+
+pairs = st.lists(st.tuples(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3)), min_size=3, max_size=30)
+
+
+@given(pairs)
+def test_interval_and_p_value_are_those_of_scipys_paired_t(values):
+    first, second = np.array(values).T
+    made = paired_difference(first, second)
+    if made.variance > 1e-6:
+        oracle = stats.ttest_rel(first, second)
+        assert made.p_value == pytest.approx(oracle.pvalue, rel=1e-6, abs=1e-12)
+        assert made.interval(0.9).low == pytest.approx(oracle.confidence_interval(0.9).low, rel=1e-6, abs=1e-6)
+
+
+@given(pairs)
+def test_the_other_way_round_is_the_same_with_the_sign_changed(values):
+    first, second = np.array(values).T
+    there, back = paired_difference(first, second), paired_difference(second, first)
+    assert there.p_value == pytest.approx(back.p_value)
+    assert there.estimate == pytest.approx(-back.estimate)
+    assert there.variance_ratio == pytest.approx(back.variance_ratio)
+
+
+def test_the_variance_ratio_is_the_unpaired_over_the_paired_variance():
+    made = paired_difference([1.0, 2.0, 4.0], [1.1, 1.9, 3.8])
+    unpaired = np.var([1.0, 2.0, 4.0], ddof=1) + np.var([1.1, 1.9, 3.8], ddof=1)
+    assert made.variance_ratio == pytest.approx(unpaired / np.var([-0.1, 0.1, 0.2], ddof=1))
+
+
+def test_equal_values_are_identical_whatever_their_spread():
+    made = paired_difference([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
+    assert made.is_identical
+    assert made.p_value == 1.0
+    assert made.interval().half_width == 0.0
+    assert made.variance_ratio == math.inf
+    assert made.replications_to_separate() is None
+
+
+def test_differences_of_rounding_are_none():
+    values = np.random.default_rng(41).normal(5.0, 1.0, 30)
+    assert paired_difference(values, values * (1.0 + 3e-16)).is_identical
+    assert not paired_difference(values, values * (1.0 + 1e-9)).is_identical
+
+
+def test_a_constant_difference_is_certain_where_nothing_is_drawn_or_in_four_replications():
+    for made in (
+        paired_difference([40.0] * 3, [41.0] * 3, exact=True),
+        paired_difference([40.0] * 4, [41.0] * 4),
+    ):
+        assert made.p_value == 0.0
+        assert str(made.interval()) == "-1 [-1, -1]"
+        assert made.variance_ratio == 1.0
+
+
+def test_a_constant_difference_in_up_to_three_replications_is_no_proof():
+    made = paired_difference([40.0, 43.0, 41.0], [41.0, 44.0, 42.0], names=("a", "b"))
+    assert made.p_value == 1.0
+    assert str(made.interval()) == "-1.0 [-2.0, 0.0]"
+    assert (made.relative_interval().low, made.relative_interval().high) == (pytest.approx(-2 / (127 / 3)), 0.0)
+    assert not equivalence(made, Margin(1.5)).holds
+    (verdict,) = judge([made])
+    assert verdict.verdict == "not separable"
+    assert verdict.sentence().endswith("the same difference in 3 replications is no proof; run more")
+    # with as many as it names the difference is shown, and with one fewer it is not
+    assert verdict.replications_needed() == 4
+    assert judge([paired_difference([40.0] * 4, [41.0] * 4)])[0].verdict == "better"
+    assert judge([paired_difference([40.0] * 3, [41.0] * 3, exact=True)])[0].replications_needed() == 2
+
+
+def test_two_runs_of_whole_numbers_never_name_a_difference_that_is_not_there():
+    # peaks that are 50 or 51 at random: both differences are 1, or both -1, in an eighth of all studies
+    draws = np.random.default_rng(64).integers(50, 52, size=(2000, 2, 2)).astype(float)
+    gaps = [paired_difference(first, second) for first, second in draws]
+    assert 150 <= sum(gap.is_chance for gap in gaps) <= 350  # negative control: these were certain
+    assert sum(judge([gap])[0].verdict in ("better", "worse") for gap in gaps) == 0
+
+
+@given(pairs, st.sampled_from([0.8, 0.95]))
+def test_the_relative_interval_holds_exactly_what_a_t_test_accepts(values, confidence):
+    first, second = np.array(values).T
+    second = second + 2e3
+    made = paired_difference(first, second)
+    interval = made.relative_interval(confidence)
+    # a constant first − second·ratio is accepted at that ratio alone, and a constant difference is no t test
+    if interval.half_width < 1e-6 or made.is_chance:
+        return
+    for ratio in filter(math.isfinite, (interval.low, interval.high)):
+        p_value = stats.ttest_1samp(first - second - ratio * second, 0.0).pvalue
+        assert p_value == pytest.approx(1 - confidence, abs=1e-4)
+
+
+def test_the_relative_interval_is_of_a_share_of_the_size():
+    made = paired_difference([-9.0, -9.1, -8.9], [-10.0, -10.1, -9.9], exact=True)
+    assert made.relative_interval().estimate == pytest.approx(0.1)
+    assert made.relative_interval().low > 0.0
+
+
+def test_relative_to_something_that_may_be_0_the_interval_is_open():
+    made = paired_difference([1.0, 2.0, 3.0, 2.0], [-1.0, 1.0, 0.5, -0.2])
+    assert math.isinf(made.relative_interval().low)
+    assert math.isinf(made.relative_interval().high)
+
+
+def test_problem_6_the_difference_is_covered_and_pairing_gains(generate, truth, agrees):
+    rng = np.random.default_rng(42)
+    hits, ratios, shown = 0, [], 0
+    for _ in range(100):
+        totals = {size: ([], []) for size in (40, 41)}
+        for _ in range(10):
+            times = generate.poisson(rng, 10.0, 110.0)
+            for size, (sums, counts) in totals.items():
+                waits = generate.waits(times, *generate.flushes(times, {"size": size, "age": 5.0}, 110.0), 25.0)
+                sums.append(waits.sum())
+                counts.append(waits.size)
+        made = paired_difference(ratio_values(*totals[41]), ratio_values(*totals[40]))
+        hits += truth(6, "B-A.mean_wait") in made.interval()
+        shown += made.p_value < 0.05
+        ratios.append(made.variance_ratio)
+    assert agrees(hits, 100, 0.95)
+    # the reference: power 0.51 with 10 replications, a variance ratio of 2.5
+    assert agrees(shown, 100, 0.51)
+    assert 2.0 < np.median(ratios) < 3.5
+
+
+@given(st.integers(0, 2**32), st.integers(2, 40))
+def test_many_pairs_at_once_have_the_differences_of_each_by_itself(seed, n):
+    rng = np.random.default_rng(seed)
+    samples = {name: rng.normal(5.0, scale, n) for name, scale in [("a", 1.0), ("b", 1e-6), ("c", 1e6)]}
+    samples |= {"a again": samples["a"].copy(), "a later": samples["a"] + 1.0, "a hair": samples["a"] * (1.0 + 1e-15)}
+    pairs = [(first, second) for first in samples for second in samples if first != second]
+    for made, (first, second) in zip(paired_differences(samples, pairs), pairs, strict=True):
+        assert made == paired_difference(samples[first], samples[second], names=(first, second))
+        gaps = [x - y for x, y in zip(samples[first].tolist(), samples[second].tolist(), strict=True)]
+        if {first, second} <= {"b", "c"}:
+            assert made.estimate == pytest.approx(statistics.fmean(gaps), rel=1e-9, abs=1e-9)
+            assert made.variance == pytest.approx(statistics.variance(gaps), rel=1e-9)
+            assert made.first_variance == pytest.approx(statistics.variance(samples[first].tolist()), rel=1e-6)
+            assert made.second_mean == pytest.approx(statistics.fmean(samples[second].tolist()), rel=1e-9)
+
+
+def test_pairs_at_once_need_the_same_replications():
+    with pytest.raises(InvalidValueError, match=r"samples must have the same replications .* got {'a': 3, 'b': 2}"):
+        paired_differences({"a": [1.0, 2.0, 3.0], "b": [1.0, 2.0]}, [("a", "b")])
+
+
+def test_different_numbers_of_replications_are_an_error():
+    with pytest.raises(InvalidValueError, match="today and new must have the same replications, got 3 and 2"):
+        paired_difference([1.0, 2.0, 3.0], [1.0, 2.0], names=("today", "new"))
+
+
+def test_relative_to_0_is_an_error():
+    with pytest.raises(InvalidValueError, match="needs a mean of 'second' other than 0"):
+        paired_difference([1.0, 2.0], [0.0, 0.0]).relative_interval()
 
 
 def lost(values, *, most=1.0, factor=1.0, rest=0.0):
@@ -218,3 +374,28 @@ def test_many_pairs_at_once_have_the_rare_events_of_each():
     for made, (one, other) in zip(paired_differences(samples, pairs), pairs, strict=True):
         assert made == paired_difference(samples[one], samples[other], names=(one, other))
         assert bool(made.rare) == ({one, other} == {"a", "b"})
+
+
+def test_what_has_too_few_flushes_is_neither_different_nor_equivalent():
+    other = Sample([5.0, 5.2, 5.1], few=too_few(0.99, 40))
+    gap = paired_difference([1.0, 1.1, 0.9], other, names=("A", "B"))
+    for interval in (gap.interval(), gap.relative_interval()):
+        assert (interval.low, interval.high, interval.method) == (-math.inf, math.inf, "too few flushes")
+        assert interval.note == "B has no upper bound at 95 % from 40 flushes (368 flushes needed)"
+    assert gap.relative_interval().estimate == pytest.approx((1.0 - 5.1) / 5.1)
+    assert (gap.p_value, gap.replications_to_separate()) == (1.0, None)
+    assert not equivalence(gap, Margin(100.0)).holds
+    # a few runs with the same difference are no proof, and have no bound either
+    constant = paired_difference(Sample([1.0, 2.0], few=too_few(0.99, 2)), [2.0, 3.0], names=("A", "B"))
+    assert (constant.interval().low, constant.interval().high) == (-math.inf, math.inf)
+    # of several pairs only those are open that have such a scenario
+    samples = {"A": [1.0, 1.1, 0.9], "B": other, "C": [2.0, 2.2, 2.1]}
+    assert [bool(one.unbounded) for one in paired_differences(samples, [("A", "B"), ("A", "C")])] == [True, False]
+
+
+def test_values_that_are_the_same_without_varying_may_differ_beyond_too_few_flushes():
+    few = too_few(0.99, 40)
+    atom = paired_difference(Sample([3.0] * 4, few=few), [3.0] * 4, names=("A", "B"))
+    assert [one.verdict for one in judge([atom])] == ["not separable"]
+    same = paired_difference(Sample([3.0, 3.1], few=few), [3.0, 3.1], names=("A", "B"))
+    assert [one.verdict for one in judge([same])] == ["identical"]
