@@ -120,8 +120,9 @@ class Differences:
     method); the thick one is that of the difference by itself. The mark is filled where a difference is shown. The grey
     band is what does not matter. A difference that is not shown has beside it how many replications would show one as
     large as the estimate; one of quantiles of too few flushes, which is open to both edges, how many flushes it needs;
-    one of losses that no run saw, how many runs without any would bound those that lose jobs at 1 %. On axes that are
-    too low for a line each, only some of the rows are named, which the subtitle says; `frame` names all.
+    one that counts losses which none or few of the runs saw says so, and of losses alone how many runs without any
+    would bound those that lose jobs at 1 %. On axes that are too low for a line each, only some of the
+    rows are named, which the subtitle says; `frame` names all.
 
     Parameters
     ----------
@@ -380,9 +381,10 @@ def _needed(row: _Row) -> str:
     gap, count = row.compared.comparison.difference, row.needed
     if gap.unbounded:
         return gap.unbounded.short
+    seen = "" if gap.rare is None else "seldom seen, " if gap.rare.most_seen() else "none seen, "
     if gap.rare and count is None:
         runs = gap.runs_to_bound(row.interval.confidence)
-        return "seldom seen" if runs is None else f"none seen, n ≈ {formats.number(runs, 2)} bounds it"
+        return "seldom seen" if runs is None else f"{seen}n ≈ {formats.number(runs, 2)} bounds it"
     if count is None:
         return "no n would do"
-    return "n > 1 million" if count > _MANY else f"n ≈ {formats.number(count, 2)}"
+    return seen + ("n > 1 million" if count > _MANY else f"n ≈ {formats.number(count, 2)}")

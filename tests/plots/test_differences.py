@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -11,7 +12,7 @@ import pytest
 from bufsim_tests import models
 from scipy import stats
 
-from bufsim import Capacity, FlushAfterAge, FlushAtSize, JobBuffer
+from bufsim import Capacity, FlushAfterAge, FlushAtSize, FlushEvery, JobBuffer, cost
 from bufsim.errors import InvalidValueError
 
 
@@ -151,3 +152,18 @@ def test_a_loss_that_nobody_saw_says_how_many_runs_would_bound_it():
     # by hand: ln 0.05 / ln 0.99 = 298.1
     texts = [text.get_text() for text in result.plot.differences("lost_share").texts]
     assert "not separable (none seen, n ≈ 300 bounds it)" in texts
+    plt.close("all")
+
+
+def test_a_cost_with_a_loss_that_nobody_saw_says_so_beside_the_runs_that_it_needs():
+    def model(period):
+        buffer = JobBuffer("search", policy=FlushEvery(period), capacity=Capacity(jobs=100))
+        return replace(models.drawn(rate=1.0, until=20.0), buffers=[buffer])
+
+    result = models.Study({"1 s": model(1.0), "2 s": model(2.0)}, seed=3).run(10, progress=False, engine="simpy")
+    texts = [text.get_text() for text in result.plot.differences(cost(per_job_second=1.0, per_lost_job=2.0)).texts]
+    assert any(re.fullmatch(r"not separable \(none seen, n ≈ \d+\)", text) for text in texts)
+    # negative control: without the loss it is told apart
+    texts = [text.get_text() for text in result.plot.differences(cost(per_job_second=1.0)).texts]
+    assert "better" in texts
+    plt.close("all")
