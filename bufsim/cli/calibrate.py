@@ -67,11 +67,8 @@ def _run(options: argparse.Namespace) -> int:
 def fragment(found: Calibration, batch: int) -> str:
     """The part of a scenario file that says what was measured: the storage, and the flush time of each buffer."""
     window, rest, usual = found.read_delete_window(batch), found.rest, min(batch, max(found.sizes))
-    flush = (
-        "as shipped: it reads, then deletes" if not found.atomic else "acknowledged" if found.acknowledged else "atomic"
-    )
     lines = [
-        f"# {found.store}, {flush}; measured at buffer sizes of {', '.join(map(str, found.sizes))}",
+        f"# {found.store}, {found.way}; measured at buffer sizes of {', '.join(map(str, found.sizes))}",
         *([f"# the window is that of a batch of {formats.jobs(usual)}, and grows with it"] if window else []),
         "[storage]",
         "durable = true",

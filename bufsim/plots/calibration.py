@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from bufsim import formats
-from bufsim.plots import style
+from bufsim.plots import style, subjects
 from bufsim.vendure.calibration import Calibration
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+
+    from bufsim.statistics.lines import Line
 
 _LABELS = {
     "flush": "flush",
@@ -22,6 +26,8 @@ _LABELS = {
     "buffer_size": "buffer size",
 }
 _MARKS = ("o", "s", "^", "D")
+_STEP = 1.1
+"""By so much the marks of an operation stand to the right of those of the one before."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,29 +57,29 @@ class CalibrationLines:
         ]
         return pd.DataFrame(rows, columns=["operation", "size", "seconds", "line"])
 
+    @style.closes_what_fails
     def draw(self, ax: Axes | None = None) -> Axes:
         """Draw on `ax`, or on a new figure, and return the Axes."""
-        import matplotlib.pyplot as plt
+        (axes,) = style.axes(ax, 1)
+        table, found = self.frame(), self.calibration
+        key: list[Artist] = []
+        for number, operation in enumerate(name for name in _LABELS if (table["operation"] == name).any()):
+            rows, line = table[table["operation"] == operation], getattr(found, operation)
+            plot = partial(axes.plot, color=style.policy_colour(number), marker=_MARKS[number])
+            grid = np.geomspace(min(found.sizes), max(found.sizes), 100)
+            # side by side, so that those of a flush and of its window do not cover each other
+            beside = rows["size"] * _STEP ** (number - 1.5)
+            plot(beside, rows["seconds"] * 1e3, markersize=3.0, alpha=0.4, linestyle="")
+            label = f"{_LABELS[operation]}: {_text(line)}"
+            key += plot(grid, line.at(grid) * 1e3, markevery=99, markersize=4.0, linewidth=1.4, label=label)
+        axes.set_xlabel("buffer size, jobs")
+        axes.set_ylabel("time of a call, ms")
+        for which in ("x", "y"):
+            subjects.log_axis(axes, which)
+        style.head(axes, f"A flush takes {_text(found.flush)}", subtitle=f"{found.store}, {found.way}", key=key)
+        return axes
 
-        if ax is None:
-            _, ax = plt.subplots(layout="constrained")
-        table = self.frame()
-        shown = [operation for operation in _LABELS if (table["operation"] == operation).any()]
-        grid = np.geomspace(table["size"].min(), table["size"].max(), 100)
-        for number, operation in enumerate(shown):
-            rows, line = table[table["operation"] == operation], getattr(self.calibration, operation)
-            colour = f"C{number}"
-            ax.plot(rows["size"], rows["seconds"], _MARKS[number], color=colour, markersize=3.5, alpha=0.35)
-            ax.plot(grid, line.at(grid), color=colour, linewidth=1.4, label=f"{_LABELS[operation]}: {_text(line)}")
-        ax.set_xscale("log")
-        ax.set_yscale("log")
-        ax.set_xlabel("buffer size, jobs")
-        ax.set_ylabel("time of a call, s")
-        ax.set_title(style.plain(self.calibration.store), fontsize="medium")
-        ax.legend(fontsize="small")
-        return ax
 
-
-def _text(line: object) -> str:
-    fixed, per_job = (formats.duration(getattr(line, name), digits=2) for name in ("fixed", "per_job"))
+def _text(line: Line) -> str:
+    fixed, per_job = (formats.duration(part, digits=2) for part in (line.fixed, line.per_job))
     return f"{fixed} + {per_job} a job"

@@ -85,6 +85,13 @@ class Calibration:
         """The buffer sizes at which was measured."""
         return tuple(dict.fromkeys(one.size for one in self.measurements))
 
+    @property
+    def way(self) -> str:
+        """How the store flushes, in words."""
+        if self.acknowledged:
+            return "acknowledged"
+        return "atomic" if self.atomic else "as shipped: it reads, then deletes"
+
     def read_delete_window(self, batch: int) -> float:
         """The window of a flush of so many jobs, s: 0.0 where there is none, of more than were measured that of most.
 
