@@ -179,7 +179,8 @@ class RedisJobBufferStorageStrategy(PersistentStorage):
         ------
         StoreError
             If Redis fails. Of a buffer that was read and not deleted the jobs are still there; those of the buffers
-            before it are lost.
+            before it are lost. Or if a buffer holds what is no job: it is looked at after the deletion, so that the
+            jobs beside it are lost too; with `atomic` all stay.
 
         Notes
         -----

@@ -151,7 +151,7 @@ class SqlJobBufferStorageStrategy(PersistentStorage):
             If jobs lie in a buffer whose id is the name of something that every JavaScript object has, such as
             ``"constructor"``. Quirk: such a buffer, and all buffers together, can never be flushed.
         StoreError
-            If the database fails. Jobs that were read and not deleted are still there.
+            If the database fails, or holds what is no job. Jobs that were read and not deleted are still there.
 
         Notes
         -----

@@ -17,10 +17,18 @@ import pytest
 from bufsim_tests.stores import Store
 
 from bufsim.errors import InvalidTypeError, InvalidValueError, StoreError
-from bufsim.vendure import Job, JobBufferService, redis_storage, sql_storage, stored_job
+from bufsim.vendure import (
+    Job,
+    JobBufferService,
+    RedisJobBufferStorageStrategy,
+    redis_storage,
+    sql_storage,
+    stored_job,
+)
 from bufsim.verification.replays import RecordedBuffer, RecordedQueue, tags
 
 Open = Callable[..., Any]
+stored_job_read = stored_job.read
 REPAIRED = pytest.mark.parametrize("mode", ["atomic", "acknowledged"])
 
 
@@ -155,6 +163,76 @@ def test_two_flushers_never_get_the_same_job_and_none_is_lost(opened: Open, mode
         thread.join()
     got.extend(tags(storages[0].flush(["a"])["a"]))
     assert Counter(got) == Counter(f"j{100 * number + v}" for number in (0, 1) for v in range(40))
+
+
+@REPAIRED
+def test_what_is_stored_during_a_flush_stays_for_the_next_one(
+    postgresql_url: str, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # SQLite keeps writers out, and Redis has one script: here a flush has pages, between which others write
+    monkeypatch.setattr(sql_storage, "PAGE", 2)
+    store, read, later = Store("postgresql", postgresql_url), stored_job.read, iter(range(100, 103))
+    with store.open(**{mode: True}) as storage, store.open() as other:
+        stored = fill(storage, "a", 4)
+
+        def meanwhile(text: str) -> Job:
+            if (number := next(later, None)) is not None:
+                other.add("a", job(number))
+            return read(text)
+
+        monkeypatch.setattr(stored_job, "read", meanwhile)
+        assert tags(storage.flush(["a"])["a"]) == stored
+        assert tags(storage.flush(["a"])["a"]) == ["j100", "j101", "j102"]
+
+
+def test_a_repaired_table_has_one_index_on_the_buffers_id_and_one_as_shipped_has_none(tmp_path: Path) -> None:
+    from sqlalchemy import create_engine, inspect
+
+    store = Store("sqlite", f"sqlite:///{tmp_path}/jobs.db")
+    engine, indexes = create_engine(store.url), []
+    for options in ({}, {"atomic": True}, {"acknowledged": True}):
+        store.open(**options).close()
+        indexes.append([index["column_names"] for index in inspect(engine).get_indexes(store.part)])
+    engine.dispose()
+    assert indexes == [[], [["bufferId", "id"]], [["bufferId", "id"]]]
+
+
+def test_an_index_of_the_users_own_does_as_well(tmp_path: Path) -> None:
+    from sqlalchemy import create_engine, inspect
+
+    store = Store("sqlite", f"sqlite:///{tmp_path}/jobs.db")
+    store.open().close()
+    engine = create_engine(store.url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f'CREATE INDEX mine ON {store.part} ("bufferId")')
+    store.open(atomic=True).close()
+    assert [index["name"] for index in inspect(engine).get_indexes(store.part)] == ["mine"]
+    engine.dispose()
+
+
+@pytest.mark.parametrize("prefix", ["part*", "part?", "[p]art1", "^-\\"])
+def test_all_buffers_are_those_of_the_prefix_as_it_is_written(redis_url: str, prefix: str) -> None:
+    def opening(prefix: str) -> Any:
+        return RedisJobBufferStorageStrategy(redis_url, prefix=prefix, atomic=True)
+
+    with opening(prefix) as storage, opening("part1") as other:
+        fill(storage, "a", 1)
+        fill(other, "b", 1)
+        assert storage.buffer_size() == {"a": 1}
+        assert tags(storage.flush()["a"]) == ["j0"]
+        assert tags(other.flush()["b"]) == ["j0"]
+
+
+def test_as_shipped_what_is_no_job_keeps_a_sql_buffer_whole_and_costs_a_redis_buffer_its_jobs(
+    store: Store, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = opened()
+    fill(storage, "a", 2)
+    monkeypatch.setattr(stored_job, "read", lambda text: stored_job_read("{}"))
+    with pytest.raises(StoreError, match="which is no job"):
+        storage.flush(["a"])
+    monkeypatch.undo()
+    assert storage.buffer_size(["a"]).get("a", 0) == (0 if store.kind == "redis" else 2)
 
 
 @REPAIRED
