@@ -185,6 +185,17 @@ def test_what_is_stored_during_a_flush_stays_for_the_next_one(
         assert tags(storage.flush(["a"])["a"]) == ["j100", "j101", "j102"]
 
 
+@REPAIRED
+def test_a_flush_does_not_wait_for_jobs_that_another_is_taking(postgresql_url: str, mode: str) -> None:
+    store = Store("postgresql", f"{postgresql_url}&options=-c%20lock_timeout%3D2000")
+    with store.open(**{mode: True}) as storage, store.open() as other:
+        fill(storage, "a", 3)
+        with other._transaction("taking") as connection:
+            connection.exec_driver_sql(f"SELECT id FROM {store.part} ORDER BY id LIMIT 1 FOR UPDATE")
+            assert tags(storage.flush(["a"])["a"]) == ["j1", "j2"]
+        assert tags(storage.flush(["a"])["a"]) == ["j0"]
+
+
 def test_a_repaired_table_has_one_index_on_the_buffers_id_and_one_as_shipped_has_none(tmp_path: Path) -> None:
     from sqlalchemy import create_engine, inspect
 
