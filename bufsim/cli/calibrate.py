@@ -9,7 +9,7 @@ from typing import Any
 from bufsim import formats
 from bufsim.cli.command import DONE, Command, Console
 from bufsim.errors import InvalidValueError
-from bufsim.files import replacing
+from bufsim.files import check_replaceable, replacing
 from bufsim.statistics.lines import Line
 from bufsim.vendure.calibration import SCRATCH, Calibration, calibrate
 
@@ -46,6 +46,9 @@ def _run(options: argparse.Namespace) -> int:
         raise InvalidValueError(f"--batch must be at least 1, got {options.batch}")
     if options.picture is not None and options.picture.suffix not in _PICTURES:
         raise InvalidValueError(f"--picture must end in {', '.join(_PICTURES)}, got {options.picture.name!r}")
+    for path in filter(None, (options.out, options.picture)):
+        # before the time is spent
+        check_replaceable(path)
     found = calibrate(
         options.storage,
         most=options.most,
@@ -69,10 +72,17 @@ def fragment(found: Calibration, batch: int) -> str:
     window, rest, usual = found.read_delete_window(batch), found.rest, min(batch, max(found.sizes))
     lines = [
         f"# {found.store}, {found.way}; measured at buffer sizes of {', '.join(map(str, found.sizes))}",
-        *([f"# the window is that of a batch of {formats.jobs(usual)}, and grows with it"] if window else []),
         "[storage]",
         "durable = true",
-        *([f"read_delete_window = {window:.6g}"] if window else []),
+        *(
+            [
+                f"# of a batch of {formats.jobs(usual)}, and it grows with the batch; counted from sending the read to",
+                "# the answer to the delete: the window is at most that long",
+                f"read_delete_window = {window:.6g}",
+            ]
+            if window
+            else []
+        ),
         "",
         "# in each [[buffer]] that lies there:",
         f"# flush_time = {{ fixed = {rest.fixed:.6g}, per_job = {rest.per_job:.6g} }}",

@@ -67,7 +67,8 @@ class Calibration:
     rest : Line
         What a flush takes beside its window: the flush time of a model.
     window : Line or None
-        From reading to deleting; None where a flush is atomic: there is none.
+        From sending the read to the answer to the delete: the window is at most that long. None where a flush is
+        atomic: there is none.
     """
 
     store: str

@@ -75,6 +75,7 @@ class RedisJobBufferStorageStrategy(PersistentStorage):
     ----------
     url : str
         Where Redis is: ``"redis://user:password@host:6379/0"``, ``"rediss://..."`` with TLS, ``"unix:///path"``.
+        It has 10 s to be reached and 60 s to answer, or as ``?socket_connect_timeout=`` and ``?socket_timeout=`` say.
     prefix : str
         What the key of every list begins with; a colon and the buffer's id follow.
     atomic : bool

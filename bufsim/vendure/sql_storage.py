@@ -32,7 +32,8 @@ class SqlJobBufferStorageStrategy(PersistentStorage):
     ----------
     url : str
         Where the database is: ``"sqlite:///jobs.db"`` is the file jobs.db, ``"sqlite://"`` is in memory,
-        ``"postgresql://user:password@host:5432/shop"``. PostgreSQL is reached through psycopg 3.
+        ``"postgresql://user:password@host:5432/shop"``. PostgreSQL is reached through psycopg 3, within 10 s or as
+        ``?connect_timeout=`` says; a lock of SQLite is waited for 5 s, or as ``?timeout=`` says.
     atomic : bool
         False flushes as Vendure does, by reading and then deleting, and loses what comes in between; two flushes at
         once return the same jobs. True takes each batch out in one transaction, oldest first, a page at a time: every

@@ -217,6 +217,7 @@ def test_json_has_the_lines_and_no_text(capsys: pytest.CaptureFixture[str]) -> N
         (["--storage", "sqlite://", "--batch", "0"], "--batch must be at least 1, got 0"),
         (["--storage", "sqlite://", "--picture", "a.doc"], "--picture must end in .png, .svg, .pdf, got 'a.doc'"),
         (["--storage", "sqlite://", "--most=-1s"], "most must be"),
+        (["--storage", "redis://no.where", "--out", "/"], "'/' is a folder, which is not replaced"),
         (["--storage", "mysql://me:hush-hush@host/shop"], "url must be that of an SQLite file or of PostgreSQL"),
         (["--storage", "redis://me:hush-hush@localhost:1/0"], "Redis at localhost:1 cannot be reached"),
     ],

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import logging
+import socket
 import subprocess
 import sys
 import threading
@@ -10,13 +12,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import psycopg
 import pytest
 import redis
 import sqlalchemy
 from bufsim_tests import servers
 
 from bufsim.errors import InvalidTypeError, InvalidValueError, StoreError
-from bufsim.vendure import Job, RedisJobBufferStorageStrategy, SqlJobBufferStorageStrategy
+from bufsim.vendure import Job, RedisJobBufferStorageStrategy, SqlJobBufferStorageStrategy, sql_failures
 
 SECRET = "hunter2-and-more"
 SQL, REDIS = SqlJobBufferStorageStrategy, RedisJobBufferStorageStrategy
@@ -75,12 +78,16 @@ def test_no_file_that_is_something_else_is_taken_for_a_database(tmp_path: Path) 
     assert "is no SQLite database" in refusal(SQL, f"sqlite:///{tmp_path}/notes.db")
 
 
-def test_a_repr_shows_no_credentials(postgresql_url: str) -> None:
-    with SQL(postgresql_url, table="shown", atomic=True) as storage:
+@pytest.mark.parametrize(
+    ("mode", "shown"),
+    [({}, ""), ({"atomic": True}, ", atomic=True"), ({"acknowledged": True}, ", atomic=True, acknowledged=True")],
+)
+def test_a_repr_shows_no_credentials(postgresql_url: str, mode: dict[str, bool], shown: str) -> None:
+    with SQL(postgresql_url, table="shown", **mode) as storage:
         text = repr(storage)
     (folder,) = parse_qs(urlsplit(postgresql_url).query)["host"]
     assert text.startswith(f"<SqlJobBufferStorageStrategy: the database 'postgres' at {folder}")
-    assert text.endswith(":5432, atomic=True>")
+    assert text.endswith(f":5432{shown}>")
 
 
 # no rights
@@ -253,6 +260,18 @@ def test_a_lost_connection_gets_a_sentence_and_the_next_call_another_connection(
         assert storage.buffer_size(["a"]) == {"a": 2}
 
 
+def test_a_server_that_ends_a_connection_without_a_word_is_lost_and_not_unreachable() -> None:
+    said = psycopg.OperationalError("server closed the connection unexpectedly")
+
+    def sentence(*, invalidated: bool) -> str:
+        error = sqlalchemy.exc.OperationalError(None, None, said, connection_invalidated=invalidated)
+        return sql_failures.sentence("the store", "flushing", error)
+
+    assert sentence(invalidated=True).startswith("the store is no longer connected: it failed at flushing; whether")
+    # negative control: one that was never made
+    assert sentence(invalidated=False).startswith("the store cannot be reached")
+
+
 def test_a_connection_that_is_lost_inside_a_flush_undoes_it(
     postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -287,6 +306,29 @@ def test_a_lost_connection_to_redis_gets_a_sentence_and_the_next_call_another_co
         assert "is no longer connected: it failed at storing a job; whether that was done is not known" in message
         storage.add("a", job())
         assert storage.buffer_size(["a"]) == {"a": 2}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "url"),
+    [
+        (SQL, f"postgresql://clerk:{SECRET}@127.0.0.1:{{}}/shop?connect_timeout=2"),
+        (REDIS, f"redis://clerk:{SECRET}@127.0.0.1:{{}}/0?socket_timeout=0.2"),
+    ],
+)
+def test_a_server_that_never_answers_is_waited_for_as_long_as_the_url_says(strategy: Any, url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        start = time.monotonic()
+        assert "it failed at" in refusal(strategy, url.format(silent.getsockname()[1]))
+        # by themselves 10 s, and 60 s
+        assert time.monotonic() - start < 8.0
+
+
+def test_what_a_job_carries_is_in_no_log_of_the_library(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "sqlalchemy.engine")
+    with SQL(f"sqlite:///{tmp_path}/jobs.db") as storage:
+        storage.add("a", job())
+    assert "INSERT" in caplog.text
+    assert "Kassandra" not in caplog.text
 
 
 def test_a_redis_that_has_stopped_cannot_be_reached() -> None:
