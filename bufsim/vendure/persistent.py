@@ -9,6 +9,7 @@ from typing import Self
 
 from bufsim import checks
 from bufsim.errors import InvalidTypeError, StoreError, quoted
+from bufsim.vendure import stored_job
 from bufsim.vendure.job import Job
 from bufsim.vendure.storage import list_of_ids
 
@@ -149,9 +150,20 @@ class PersistentStorage(ABC):
         if claims := self._claims.released(jobs):
             self.came_back += self._return(claims)
 
-    @abstractmethod
     def add(self, buffer_id: str, job: Job) -> Job:
-        """Store `job` in the buffer `buffer_id`, and return that same job."""
+        """Store `job` in the buffer `buffer_id`, and return that same job.
+
+        Quirks: a job that is there already counts twice; what a flush returns is another object.
+
+        Raises
+        ------
+        InvalidTypeError, InvalidValueError
+            If the id is no name, or the job holds what JSON does not.
+        StoreError
+            If the store does not take the job; it is then not stored, or, if the connection was lost, perhaps.
+        """
+        self._store(checks.text("buffer_id", buffer_id), stored_job.written(job))
+        return job
 
     @abstractmethod
     def buffer_size(self, buffer_ids: Iterable[str] | None = None) -> dict[str, int]:
@@ -160,6 +172,21 @@ class PersistentStorage(ABC):
     @abstractmethod
     def flush(self, buffer_ids: Iterable[str] | None = None) -> dict[str, list[Job]]:
         """Take out and return the jobs stored, by buffer."""
+
+    def take(self, buffer_id: str, at_most: int) -> list[Job]:
+        """Take out and return the `at_most` oldest jobs of one buffer, oldest first; bufsim's own, not Vendure's.
+
+        It is one transaction or script, also without `atomic`.
+        """
+        return self._taken([buffer_id], checks.integer("at_most", at_most, at_least=1)).get(buffer_id, [])
+
+    @abstractmethod
+    def _store(self, buffer_id: str, text: str) -> None:
+        """Store the text of a job."""
+
+    @abstractmethod
+    def _taken(self, ids: list[str], at_most: int | None) -> dict[str, list[Job]]:
+        """Take the oldest jobs (None: all) out at once; claim them if they are to be acknowledged."""
 
     @abstractmethod
     def _set_up(self) -> None:

@@ -134,22 +134,9 @@ class RedisJobBufferStorageStrategy(PersistentStorage):
         self._scripts = {text: self._redis.register_script(text) for text in (TAKE, CLAIM, GIVE_BACK)}
         self._open()
 
-    def add(self, buffer_id: str, job: Job) -> Job:
-        """Store `job` in the buffer `buffer_id`, and return that same job.
-
-        Quirks: a job that is there already counts twice; what a flush returns is another object.
-
-        Raises
-        ------
-        InvalidTypeError, InvalidValueError
-            If the id is no name, or the job holds what JSON does not.
-        StoreError
-            If Redis does not take the job; it is then not stored, or, if the connection was lost, perhaps.
-        """
-        key, text = self._key(checks.text("buffer_id", buffer_id)), stored_job.written(job)
+    def _store(self, buffer_id: str, text: str) -> None:
         with self._speaking("storing a job"):
-            self._redis.lpush(key, text)
-        return job
+            self._redis.lpush(self._key(buffer_id), text)
 
     def buffer_size(self, buffer_ids: Iterable[str] | None = None) -> dict[str, int]:
         """Jobs now stored, by buffer; those that are claimed do not count.
@@ -194,8 +181,7 @@ class RedisJobBufferStorageStrategy(PersistentStorage):
         loses nothing, and what is stored meanwhile stays for the next flush.
         """
         if self.atomic:
-            ids = list(dict.fromkeys(self._chosen(buffer_ids)))
-            return self._taken(ids, 0)
+            return self._taken(list(dict.fromkeys(self._chosen(buffer_ids))), None)
         flushed: dict[str, list[Job]] = {}
         with self._speaking("flushing"):
             for buffer_id in ids_of(buffer_ids) or []:
@@ -206,17 +192,10 @@ class RedisJobBufferStorageStrategy(PersistentStorage):
         flushed.pop("__proto__", None)
         return flushed
 
-    def take(self, buffer_id: str, at_most: int) -> list[Job]:
-        """Take out and return the `at_most` oldest jobs of one buffer, oldest first; bufsim's own, not Vendure's.
-
-        It is one script, also without `atomic`.
-        """
-        return self._taken([buffer_id], checks.integer("at_most", at_most, at_least=1))[buffer_id]
-
-    def _taken(self, ids: list[str], most: int) -> dict[str, list[Job]]:
-        """Take the oldest jobs out (0: all), in one script; claim them if they are to be acknowledged."""
+    def _taken(self, ids: list[str], at_most: int | None) -> dict[str, list[Job]]:
         if not ids:
             return {}
+        most = at_most or 0
         if self.acknowledged:
             return self._claimed(ids, most)
         keys = [self._key(buffer_id) for buffer_id in ids]

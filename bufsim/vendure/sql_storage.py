@@ -97,22 +97,9 @@ class SqlJobBufferStorageStrategy(PersistentStorage):
         self._engine = _engine(parsed)
         self._open()
 
-    def add(self, buffer_id: str, job: Job) -> Job:
-        """Store `job` in the buffer `buffer_id`, and return that same job.
-
-        Quirks: a job that is there already counts twice; what a flush returns is another object.
-
-        Raises
-        ------
-        InvalidTypeError, InvalidValueError
-            If the id is no name, or the job holds what JSON does not.
-        StoreError
-            If the database does not take the job; it is then not stored, or, if the connection was lost, perhaps.
-        """
-        row = {"bufferId": checks.text("buffer_id", buffer_id), "job": stored_job.written(job)}
+    def _store(self, buffer_id: str, text: str) -> None:
         with self._connection("storing a job") as connection:
-            connection.execute(self._statements.insert, row)
-        return job
+            connection.execute(self._statements.insert, {"bufferId": buffer_id, "job": text})
 
     def buffer_size(self, buffer_ids: Iterable[str] | None = None) -> dict[str, int]:
         """Jobs now stored, by buffer; those that are claimed do not count.
@@ -174,14 +161,6 @@ class SqlJobBufferStorageStrategy(PersistentStorage):
                 jobs.setdefault(_own(buffer_id), []).append(stored_job.read(text))
             connection.execute(self._statements.delete(ids), given)
         return jobs
-
-    def take(self, buffer_id: str, at_most: int) -> list[Job]:
-        """Take out and return the `at_most` oldest jobs of one buffer, oldest first; bufsim's own, not Vendure's.
-
-        It is one transaction, also without `atomic`.
-        """
-        limit = checks.integer("at_most", at_most, at_least=1)
-        return self._taken([buffer_id], limit).get(buffer_id, [])
 
     def _flush_at_once(self, ids: list[str] | None) -> dict[str, list[Job]]:
         if ids is None:
