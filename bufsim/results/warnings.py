@@ -7,13 +7,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bufsim.formats import duration, number, percent
+from bufsim.formats import duration, nbytes, number, percent
 from bufsim.model.arrivals import Arrivals, Deterministic
-from bufsim.model.buffers import JobBuffer, Storage
+from bufsim.model.buffers import CollectAll, CollectQueues, DrainAtMost, DrainUntil, JobBuffer, Storage
 from bufsim.model.declaration import Declaration
+from bufsim.model.distributions import Constant
 from bufsim.model.flush_policy import BufferView
 from bufsim.model.policies import NeverFlush
 from bufsim.model.producers import Producer
+from bufsim.model.recorded import recorded
 from bufsim.model.rules import INF
 from bufsim.model.traces import is_shifted_too_far, recording
 from bufsim.model.workers import PollingWorkers, Workers, mean_attempts
@@ -42,7 +44,8 @@ def sentences(simulation: Declaration, tally: Tally) -> list[str]:
     more, or, when items take no time, at least `MANY_ITEMS` of them. "no jobs": a producer made none, or none did.
     "arrivals begin late" and "arrivals end": for more than `EMPTY` of what is counted no job can come. "copies crowd":
     a recording is scaled by copies that lie farther before their jobs than it is long. "unused storage": that of the
-    simulation, where each buffer has one of its own.
+    simulation, where each buffer has one of its own. "larger than a batch": a job, as far as sizes are known before the
+    run, has more bytes than the drain of a buffer that collects it is to take at a time.
     """
     warnings: list[str] = []
     for buffer in simulation.buffers:
@@ -53,7 +56,45 @@ def sentences(simulation: Declaration, tally: Tally) -> list[str]:
             warnings.extend(_unstable(name, workers, queue, tally))
             warnings.extend(_large_job(name, workers, queue))
     warnings += [*_no_jobs(simulation, tally), *_without_arrivals(simulation, tally)]
-    return [*warnings, *_shifted_too_far(simulation), *_unused_storage(simulation)]
+    return [*warnings, *_shifted_too_far(simulation), *_unused_storage(simulation), *_larger_than_a_batch(simulation)]
+
+
+def _larger_than_a_batch(simulation: Declaration) -> Iterator[str]:
+    """Yield which producers make jobs that alone have more bytes than a flush is to take."""
+    for buffer in simulation.buffers:
+        drain = buffer.drain
+        if not isinstance(drain, DrainAtMost | DrainUntil) or drain.nbytes is None:
+            continue
+        for producer in simulation.producers:
+            largest = _largest_job(producer, buffer)
+            if largest > drain.nbytes:
+                sizes = [nbytes(size) for size in (largest, drain.nbytes)]
+                # in full where few digits do not tell them apart
+                large, limit = sizes if sizes[0] != sizes[1] else [f"{n:,} bytes" for n in (largest, drain.nbytes)]
+                yield (
+                    f"larger than a batch: jobs of producer {producer.name!r} have up to {large}, more than the "
+                    f"{limit} that a flush of buffer {buffer.id!r} takes: it takes such a job all the same, and its "
+                    "batch is above the limit. Raise it, or split such jobs."
+                )
+
+
+def _largest_job(producer: Producer, buffer: JobBuffer) -> int:
+    """The most bytes of a job that the buffer collects of a producer; 0 where that is not known before the run."""
+    collect, sizes = buffer.collect, producer.nbytes
+    taken = [isinstance(collect, CollectAll | CollectQueues) and collect.takes(queue) for queue in producer.queues]
+    if not any(taken):
+        return 0
+    if sizes is None:
+        trace = producer.trace
+        # else the size is 0
+        assert trace is not None
+        assert trace.nbytes is not None
+        of_trace = producer.queue is None and trace.queues is not None
+        rows = np.array(taken)[recorded(trace).queues.codes] if of_trace else slice(None)
+        return int(trace.nbytes[rows].max())
+    if isinstance(sizes, Constant):
+        return int(sizes.value)
+    return sizes if isinstance(sizes, int) else 0
 
 
 def _unused_storage(simulation: Declaration) -> Iterator[str]:

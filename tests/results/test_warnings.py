@@ -7,7 +7,11 @@ import pytest
 from bufsim_tests.models import simulate, timed
 
 from bufsim import (
+    CollectQueues,
+    Constant,
     Deterministic,
+    DrainAtMost,
+    DrainUntil,
     FlushAfterAge,
     FlushAt,
     FlushAtSize,
@@ -246,3 +250,29 @@ def test_a_storage_of_the_simulation_that_no_buffer_uses_is_named(record):
     )
     # negative controls: one buffer lies in it, and the one that nobody has given
     assert warned(durable, volatile, None) == warned(volatile, durable, durable) == []
+
+
+@pytest.mark.parametrize("record", ["all", "flushes", "summary"])
+@pytest.mark.parametrize("kind", [DrainAtMost, DrainUntil])
+def test_jobs_that_are_known_to_be_larger_than_a_batch_are_named(kind, record):
+    def warned(drain, **options):
+        buffer = JobBuffer("b", policy=FlushEvery(1.0), drain=drain, collect=CollectQueues("a"))
+        options = {"arrivals": Deterministic(1.0), "queue": "a"} | options
+        model = Simulation(producers=[Producer("p", **options)], buffers=[buffer], until=4.0)
+        return model.run(seed=1, record=record).warnings()
+
+    (text,) = warned(kind(nbytes="1 kB"), nbytes="2 kB")
+    assert text == (
+        "larger than a batch: jobs of producer 'p' have up to 2,000 bytes, more than the 1,000 bytes that a flush "
+        "of buffer 'b' takes: it takes such a job all the same, and its batch is above the limit. Raise it, or split "
+        "such jobs."
+    )
+    log = Trace([0.5, 1.5, 2.5, 3.5], nbytes=[10, 3000, 20, 9000], queues=["a", "a", "b", "b"])
+    (text,) = warned(kind(nbytes="1 kB"), arrivals=log, queue=None)
+    assert "have up to 3,000 bytes, more" in text
+    (text,) = warned(kind(nbytes=1_000_000), nbytes=Constant(1_000_001))
+    assert "have up to 1,000,001 bytes, more than the 1,000,000 bytes" in text
+    # negative controls: a job that just fits, no limit in bytes, and jobs that the buffer does not collect
+    assert warned(kind(nbytes="1 kB"), nbytes="1 kB") == warned(kind(5), nbytes="1 MB") == []
+    others = Trace([0.5, 1.5, 2.5, 3.5], nbytes=[10, 1000, 20, 9000], queues=["a", "a", "b", "b"])
+    assert warned(kind(nbytes="1 kB"), arrivals=others, queue=None) == []
