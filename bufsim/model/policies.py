@@ -291,16 +291,16 @@ class FlushEvery(FlushPolicy):
     phase : float, str or timedelta
         The first tick of the clock, s, ≥ 0; only with ``anchor="clock"``.
     anchor : {"clock", "flush_start", "flush_end", "activation"}
-        Ticks stand at phase + k·period, k ≥ 0; or at the last flush's start or end + k·period, k ≥ 1 (counted from 0
-        before the first flush); or at a + k·period, k ≥ 1, of a timer that a job starts at `a` and that the first tick
-        without a job in the buffer stops (celery-batches).
+        From what ticks count, by default the clock. They stand at phase + k·period, k ≥ 0; or at the last flush's start
+        or end + k·period, k ≥ 1 (counted from 0 before the first flush); or at a + k·period, k ≥ 1, of a timer that a
+        job starts at `a` and that the first tick without a job in the buffer stops (celery-batches).
     repeat : bool
-        Only with ``anchor="activation"``: False for a timer that rings once, at a + period, whatever is flushed until
-        then; the next job after that starts it anew (Pub/Sub).
+        True by default. False, only with ``anchor="activation"`` and ``spent_by="any"``: the timer rings once, at a +
+        period, whatever is flushed until then, and the first job later than that starts it anew (Pub/Sub).
     spent_by : {"any", "own"}
-        With the clock and with activation: which flush uses a tick up that falls on its start. Any; or, "own", only one
-        that the buffer's timer started while this leaf was due, so that a tick at which the buffer is flushed at its
-        size still flushes what comes after that in the same instant.
+        Which flush uses a tick up that falls on its start: "any", by default; or "own", only one that the buffer's
+        timer started while this leaf was due, so that a tick at which the buffer is flushed at its size still flushes
+        what comes after that in the same instant. "own" goes with the clock and with activation.
 
     Notes
     -----
