@@ -184,7 +184,7 @@ def recording_state(lowered: Lowered, jobs: Jobs) -> State:
         rows=RowWindow(memory.empty((4, copies), np.int64), memory.empty(copies), memory.empty((2, copies), np.int16)),
         sizes=_room_for_sizes(run, len(buffers), 2 * copies + drops + stops + 1),
         flushes=_flushes(copies),
-        tasks=_room_for_tasks(copies * int(buffers["readers"].max())),
+        tasks=_room_for_tasks(copies * int(buffers["hand_overs"].max())),
         positions=copies,
         tally=no_tally(),
     )
@@ -193,7 +193,7 @@ def recording_state(lowered: Lowered, jobs: Jobs) -> State:
 def counting_state(lowered: Lowered, causes: int) -> State:
     """Return the state at the start of a run that only counts; its windows are empty."""
     run = lowered.run[0]
-    run["tallies"] = run["vacancies"] = True
+    run["tallies"] = run["counts_empty_ticks"] = True
     # with several queues, or a queue whose tasks a stop would lose, levels must be known at every moment
     if len(lowered.queues) > 1 or not run["durable_queues"]:
         lowered.queues["in_order"] = False

@@ -17,7 +17,6 @@ from bufsim.engines.kernel.state import Buffer, Operation, Queue, Run
 from bufsim.engines.recording import cause_names, remembers_ticks
 from bufsim.errors import BufsimError, NotLoweredError
 from bufsim.model import buffers, declaration, reducers, rules, workers
-from bufsim.model import buffers as drains
 from bufsim.model.distributions import Constant
 from bufsim.model.flush_policy import AllOf, AnyOf, CheckedEvery, FlushPolicy
 from bufsim.model.given import GivenTimes
@@ -94,7 +93,7 @@ _REDUCES = {
     reducers.SearchIndexReduce: state.SEARCH,
 }
 _COLLECTS = (buffers.CollectAll, buffers.CollectQueues)
-_DRAINS = (drains.DrainAll, drains.DrainAtMost, drains.DrainUntil)
+_DRAINS = (buffers.DrainAll, buffers.DrainAtMost, buffers.DrainUntil)
 _WAY_OUT = 'run it with engine="simpy", or use a built-in one'
 
 
@@ -199,7 +198,7 @@ def _facts(
         "serves": serves,
         "in_order": bool(queues["in_order"][queues["stores"]].all()),
         "durable_queues": bool(queues["durable"].all()),
-        "vacancies": any(remembers_ticks(buffer.policy, simulation.until) for buffer in simulation.buffers),
+        "counts_empty_ticks": any(remembers_ticks(buffer.policy, simulation.until) for buffer in simulation.buffers),
         "known_until": rules.INF,
         "all_buffers": -1,
         "all_queues": -1,
@@ -225,64 +224,94 @@ class Lists:
         return first, len(self.values)
 
 
+_AT_FIRST = {
+    "last_flush_start": -rules.INF,
+    "last_flush_end": -rules.INF,
+    "end_at": rules.INF,
+    "ring_at": rules.INF,
+    "race_end": -rules.INF,
+    "vacant": True,
+}
+"""A buffer as it stands at the start of a run, where that is not 0."""
+
+
 def _buffer(
     simulation: declaration.Declaration, buffer: buffers.JobBuffer, program: Program, lists: Lists
 ) -> dict[str, Any]:
-    first = len(program.rows)
-    program.add(buffer.policy)
-    last = len(program.rows)
-    ticks = program.ticks(buffer.policy.ticks(simulation.until))
-    storage = simulation.storage_of(buffer)
-    callers = _callers(buffer.policy, simulation.until) if storage.read_delete_window > 0.0 else []
-    calls = program.ticks(callers)
-    leaves = list(buffer.policy.leaves())
-    sizes, steps = (
-        lists.add(sorted({leaf.steps[field] for leaf in leaves if field in leaf.steps})) for field in ("size", "nbytes")
-    )
-    drain = buffer.drain if isinstance(buffer.drain, drains.DrainAtMost | drains.DrainUntil) else None
-    capacity = buffer.capacity
-    fixed = buffer.flush_time.fixed
+    storage, fixed = simulation.storage_of(buffer), buffer.flush_time.fixed
     return {
-        "program_first": first,
-        "program_last": last,
-        "ticks_first": ticks[0],
-        "ticks_last": ticks[1],
-        # an arrival need be asked about, unless it changes only what is read at a step, and does not reach it
-        "remembers": any(leaf.first_state for leaf in leaves),
-        "always_asked": any(leaf.reads & _CHANGED - leaf.steps.keys() for leaf in leaves),
-        "sizes_first": sizes[0],
-        "sizes_last": sizes[1],
-        "bytes_first": steps[0],
-        "bytes_last": steps[1],
-        "drain_jobs": _limit(drain.n if drain else None),
-        "drain_bytes": _limit(drain.nbytes if drain else None),
-        "drain_reaches": isinstance(drain, drains.DrainUntil),
-        "again": drain.rule if drain else rules.ONCE,
-        "limited": capacity is not None,
-        "capacity_jobs": _limit(capacity.jobs if capacity else None),
-        "capacity_bytes": _limit(capacity.nbytes if capacity else None),
-        "drop_oldest": capacity is not None and capacity.on_full == "drop_oldest",
+        **_AT_FIRST,
+        **_policy(buffer.policy, program, lists, simulation.until),
+        **_calls(buffer.policy, program, storage, simulation.until),
+        **_drain(buffer.drain),
+        **_capacity(buffer.capacity),
         "fixed": fixed.value if isinstance(fixed, Constant) else np.nan,
         "per_job": buffer.flush_time.per_job,
-        "window": storage.read_delete_window,
-        "calls_first": calls[0],
-        "calls_last": calls[1],
-        "calls_spacing": rules.spacing_of_calls(callers, storage.read_delete_window),
-        "readers": storage.readers,
         "durable": storage.durable,
+        "hand_overs": storage.hand_overs,
         "reduce": _REDUCES[type(buffer.reduce)],  # type: ignore[index]  # checked
-        "last_flush_start": -rules.INF,
-        "last_flush_end": -rules.INF,
-        "end_at": rules.INF,
-        "ring_at": rules.INF,
-        "race_end": -rules.INF,
-        "vacant": True,
     }
 
 
-def _callers(policy: FlushPolicy, until: float) -> list[rules.Operation]:
-    """Return the rules at whose ticks a flush is called whatever the buffer holds."""
-    return [cast("rules.Operation", leaf.lowered(until)) for leaf in policy.called_when_empty()]
+def _policy(policy: FlushPolicy, program: Program, lists: Lists, until: float) -> dict[str, Any]:
+    first = len(program.rows)
+    program.add(policy)
+    last = len(program.rows)
+    ticks_first, ticks_last = program.ticks(policy.ticks(until))
+    leaves = list(policy.leaves())
+    (sizes_first, sizes_last), (bytes_first, bytes_last) = (
+        lists.add(sorted({leaf.steps[field] for leaf in leaves if field in leaf.steps})) for field in ("size", "nbytes")
+    )
+    return {
+        "program_first": first,
+        "program_last": last,
+        "ticks_first": ticks_first,
+        "ticks_last": ticks_last,
+        "remembers": any(leaf.first_state for leaf in leaves),
+        # an arrival need be asked about, unless it changes only what is read at a step, and does not reach it
+        "always_asked": any(leaf.reads & _CHANGED - leaf.steps.keys() for leaf in leaves),
+        "sizes_first": sizes_first,
+        "sizes_last": sizes_last,
+        "bytes_first": bytes_first,
+        "bytes_last": bytes_last,
+    }
+
+
+def _calls(policy: FlushPolicy, program: Program, storage: buffers.Storage, until: float) -> dict[str, Any]:
+    """The flushes that are called whatever the buffer holds; without a window they lose nothing."""
+    window = storage.read_delete_window
+    leaves = policy.called_when_empty() if window > 0.0 else ()
+    calls = [cast("rules.Operation", leaf.lowered(until)) for leaf in leaves]
+    first, last = program.ticks(calls)
+    return {
+        "window": window,
+        "calls_first": first,
+        "calls_last": last,
+        "calls_spacing": rules.spacing_of_calls(calls, window),
+    }
+
+
+def _drain(drain: buffers.Drain) -> dict[str, Any]:
+    if not isinstance(drain, buffers.DrainAtMost | buffers.DrainUntil):
+        return {"drain_jobs": rules.NO_LIMIT, "drain_bytes": rules.NO_LIMIT, "drain_repeats": rules.ONCE}
+    most_jobs, most_bytes = drain.limits
+    return {
+        "drain_jobs": most_jobs,
+        "drain_bytes": most_bytes,
+        "drain_reaches": isinstance(drain, buffers.DrainUntil),
+        "drain_repeats": drain.rule,
+    }
+
+
+def _capacity(capacity: buffers.Capacity | None) -> dict[str, Any]:
+    if capacity is None:
+        return {"capacity_jobs": rules.NO_LIMIT, "capacity_bytes": rules.NO_LIMIT}
+    return {
+        "limited": True,
+        "capacity_jobs": _limit(capacity.jobs),
+        "capacity_bytes": _limit(capacity.nbytes),
+        "drop_oldest": capacity.on_full == "drop_oldest",
+    }
 
 
 def _queue(simulation: declaration.Declaration, queue: str, lists: Lists, stops: bool) -> dict[str, Any]:

@@ -353,7 +353,7 @@ class BufferState:
         if self._remembering:
             self._remember("ended", self.env._now)
         self._hand_over(flight)
-        if self.rows and self.declared.drain.goes_on(len(self.rows), self.nbytes):
+        if self.rows and self.declared.drain.repeats(len(self.rows), self.nbytes):
             self.start_flush(flight.cause)
         else:
             self.ask()
@@ -365,7 +365,7 @@ class BufferState:
         enqueued = self.model.service.hand_over(flight.batch)
         items = self._items(enqueued)
         # the copies follow the first server's tasks
-        tasks, *_ = [self.model.enqueue(flight.number, enqueued, items) for _ in range(self.storage.readers)]
+        tasks, *_ = [self.model.enqueue(flight.number, enqueued, items) for _ in range(self.storage.hand_overs)]
         self.recorder.flush_reduced[flight.number] = len(enqueued)
         self._link(flight, enqueued, tasks)
 

@@ -124,7 +124,7 @@ class Windows:
             self._move_rows(run, rows)
         if not run["bulk"]:
             # every row that is alive can become a task, one of each server that hands it over
-            self._move_tasks(run, (live_rows + rows) * int(self.state.buffers["readers"].max()))
+            self._move_tasks(run, (live_rows + rows) * int(self.state.buffers["hand_overs"].max()))
         if run["keeps_flushes"]:
             self._move_flushes(run, live_rows + rows)
 

@@ -83,8 +83,11 @@ class Drain(Value, ABC):
     def count(self, sizes: Sequence[int], nbytes: int) -> int:
         """Number of the oldest jobs that a flush takes: `sizes` are their bytes, oldest first, `nbytes` their sum."""
 
-    def goes_on(self, jobs: int, nbytes: int) -> bool:
-        """Whether the next flush starts at once, when one has ended and `jobs` jobs of `nbytes` bytes are left."""
+    def repeats(self, jobs: int, nbytes: int) -> bool:
+        """Whether the next flush starts at once, when one has ended and `jobs` jobs of `nbytes` bytes are left.
+
+        By default it does not: the policy is asked.
+        """
         return False
 
     @property
@@ -145,12 +148,12 @@ class _Limited(Drain):
 
     @property
     def rule(self) -> int:
-        """What follows on the end of a flush, as `rules.goes_on` knows it."""
+        """What follows on the end of a flush, as `rules.repeats` knows it."""
         return _REPEATS[self.repeat]
 
-    def goes_on(self, jobs: int, nbytes: int) -> bool:
+    def repeats(self, jobs: int, nbytes: int) -> bool:
         """Whether what is left fills a batch, or is any, as `repeat` says."""
-        return rules.goes_on(self.rule, jobs, nbytes, *self.limits)
+        return rules.repeats(self.rule, jobs, nbytes, *self.limits)
 
 
 @value
@@ -160,13 +163,15 @@ class DrainAtMost(_Limited):
     Parameters
     ----------
     n : int, optional
-        The most jobs, ≥ 1.
+        The most jobs, ≥ 1; by default any number. One of the two limits must be given.
     nbytes : int or str, optional
-        The most bytes, ≥ 1; ``"1 MiB"`` is understood. ``FlushAtBytes(b)`` with ``DrainAtMost(nbytes=b)`` is the rule
-        "the job that would not fit any more starts the next batch" of Kafka and Vector.
+        The most bytes, ≥ 1, by default any number; ``"1 MiB"`` is understood. A job that has more goes alone.
+        ``FlushAtBytes(b)`` with ``DrainAtMost(nbytes=b)`` is the rule "the job that would not fit any more starts the
+        next batch" of Kafka and Vector.
     repeat : {"while_full", "until_empty"}, optional
         When a flush ends and the jobs that are left, with those that came meanwhile, reach a limit ("while_full") or
-        are any ("until_empty"), the next flush starts at once, with the cause of the first; else the policy is asked.
+        are any ("until_empty"), the next flush starts at once, with the cause of the first; else, and by default, the
+        policy is asked.
 
     Examples
     --------
@@ -199,11 +204,11 @@ class DrainUntil(_Limited):
     Parameters
     ----------
     n : int, optional
-        So many jobs are enough, ≥ 1.
+        So many jobs are enough, ≥ 1; by default no number is. One of the two limits must be given.
     nbytes : int or str, optional
-        So many bytes are enough, ≥ 1; ``"475 kB"`` is understood.
+        So many bytes are enough, ≥ 1; ``"475 kB"`` is understood. By default no number is.
     repeat : {"while_full", "until_empty"}, optional
-        As in `DrainAtMost`.
+        As in `DrainAtMost`; by default one flush, and then the policy is asked.
 
     Examples
     --------
@@ -217,7 +222,7 @@ class DrainUntil(_Limited):
 
     def count(self, sizes: Sequence[int], nbytes: int) -> int:
         """Number of the oldest jobs up to the one that reaches a limit."""
-        return rules.count_until(sizes, 0, len(sizes), *self.limits)
+        return rules.drain_count(sizes, 0, len(sizes), *self.limits, reaches=True)
 
     @property
     def label(self) -> str:
@@ -250,17 +255,18 @@ class Storage(Value):
     strategy : callable
         Makes the storage strategy that holds the jobs during a run: a class, or any function without arguments.
     servers : int
-        How many servers flush this storage, ≥ 1, all at the same times: their clocks agree. Where there is a window
-        between read and delete, each of them reads the batch before another has deleted it, and hands it over, so
-        that its jobs reach the queue once for each server. Where a flush is atomic one of them gets the batch.
+        How many servers flush this storage, ≥ 1, by default 1; all at the same times: their clocks agree. Where there
+        is a window between read and delete, each of them reads the batch before another has deleted it, and hands it
+        over, so that its jobs reach the queue once for each server. Where a flush is atomic one of them gets the batch.
 
     Notes
     -----
     With a window a flush that is called while the buffer is empty reads nothing, and deletes what comes within it. Such
     flushes are called at the ticks of a policy that do not look at the buffer first: those of ``FlushEvery``,
-    ``FlushAt`` and ``FlushCron``, alone or joined by ``|``, not under ``&`` or `checked_every`; ``FlushEvery("5s") &
-    FlushAtSize(1)`` calls none. One takes as long as the window, and the buffer's next flush is called after it. It is
-    no row of the flushes, and no flush from which an anchor counts.
+    ``FlushAt`` and ``FlushCron``, alone or joined by ``|``. Under ``&`` or `checked_every` they do look, and so does a
+    timer that a job starts (``anchor="activation"``): ``FlushEvery("5s") & FlushAtSize(1)`` calls none. One takes as
+    long as the window, and the buffer's next flush is called after it. It is no row of the flushes, and no flush from
+    which an anchor counts.
 
     Servers whose clocks differ by more than the window flush one after another, as one server does at the ticks of
     both: ``FlushEvery("10s") | FlushEvery("10s", phase=5)``. For what lies between see
@@ -284,8 +290,8 @@ class Storage(Value):
     servers: Count = 1
 
     @property
-    def readers(self) -> int:
-        """The number of servers that get, and hand over, each batch."""
+    def hand_overs(self) -> int:
+        """How many servers get each batch, and hand it over."""
         return self.servers if self.read_delete_window > 0.0 else 1
 
     @property

@@ -20,8 +20,9 @@ NEVER, SIZE, BYTES, AGE, IDLE, EVERY, EVERY_START, EVERY_END, TIMES, GAP = range
 EVERY_OWN, ACTIVATION, ACTIVATION_OWN, ONE_SHOT = range(10, 14)
 # what follows on the end of a flush: the policy is asked; or the next starts if what is left fills a batch, or is any
 ONCE, WHILE_FULL, UNTIL_EMPTY = range(3)
-TICK_RULES = frozenset({EVERY, EVERY_START, EVERY_END, TIMES, ACTIVATION, ACTIVATION_OWN, ONE_SHOT})
-REMEMBERED_TICKS = frozenset({ACTIVATION, ACTIVATION_OWN, ONE_SHOT})
+# a tuple, which the kernel can look into
+REMEMBERED_TICKS = (ACTIVATION, ACTIVATION_OWN, ONE_SHOT)
+TICK_RULES = frozenset({EVERY, EVERY_START, EVERY_END, TIMES, *REMEMBERED_TICKS})
 
 
 class Operation(NamedTuple):
@@ -172,29 +173,33 @@ def next_poll(now: float, last_poll: float, interval: float) -> float:
     return first_tick(0.0, interval, now, last_poll, 0)
 
 
-def drain_count(nbytes: Sequence[int], first: int, jobs: int, most_jobs: int, most_bytes: int) -> int:
-    """Number of the `jobs` jobs from position `first` that fit within both limits, at least one."""
+def batch_end(taken: int, total: int, most_bytes: int, reaches: bool) -> int:
+    """Jobs in a batch that ends at the job after the `taken` oldest, with which it has `total` bytes; 0: it goes on.
+
+    The job that exceeds the bytes stays, unless it is the first; where `reaches`, the one that reaches them goes along.
+    """
+    if reaches:
+        return taken + 1 if total >= most_bytes else 0
+    if total <= most_bytes:
+        return 0
+    return taken if taken > 0 else 1
+
+
+def drain_count(
+    nbytes: Sequence[int], first: int, jobs: int, most_jobs: int, most_bytes: int, reaches: bool = False
+) -> int:
+    """Number of the `jobs` jobs from position `first` that a batch takes within both limits, at least one."""
     most = jobs if jobs < most_jobs else most_jobs
     total = 0
     for taken in range(most):
         total += nbytes[first + taken]
-        if total > most_bytes:
-            return taken if taken > 0 else 1
+        count = batch_end(taken, total, most_bytes, reaches)
+        if count > 0:
+            return count
     return most
 
 
-def count_until(nbytes: Sequence[int], first: int, jobs: int, most_jobs: int, most_bytes: int) -> int:
-    """Number of the `jobs` jobs from position `first` up to the one that reaches a limit, or of all."""
-    most = jobs if jobs < most_jobs else most_jobs
-    total = 0
-    for taken in range(most):
-        total += nbytes[first + taken]
-        if total >= most_bytes:
-            return taken + 1
-    return most
-
-
-def goes_on(repeat: int, jobs: int, nbytes: int, most_jobs: int, most_bytes: int) -> bool:
+def repeats(repeat: int, jobs: int, nbytes: int, most_jobs: int, most_bytes: int) -> bool:
     """Return whether a flush of what is left, `jobs` and their bytes, starts at once when one has ended."""
     if repeat == UNTIL_EMPTY:
         return jobs > 0

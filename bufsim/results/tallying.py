@@ -138,7 +138,7 @@ class Buffers:
             largest_nbytes=int(taken.max(initial=0)),
             flush_time=float(times.sum()),
             longest_flush=float(times.max(initial=0.0)),
-            repeated=(self._readers(buffer) - 1) * int(record.flush_jobs[ended].sum()),
+            repeated=(self._hand_overs(buffer) - 1) * int(record.flush_jobs[ended].sum()),
             waits=self.waits[buffer],
             empty_ticks=self._empty_ticks(buffer, sizes),
             left=sizes.last,
@@ -146,8 +146,8 @@ class Buffers:
             levels=self.levels(buffer),
         )
 
-    def _readers(self, buffer: int) -> int:
-        return self.simulation.storage_of(self.simulation.buffers[buffer]).readers
+    def _hand_overs(self, buffer: int) -> int:
+        return self.simulation.storage_of(self.simulation.buffers[buffer]).hand_overs
 
     def _causes(self, flushes: Positions) -> dict[str, int]:
         counts = np.bincount(self.record.flush_cause[flushes], minlength=len(self.record.causes)).tolist()

@@ -103,8 +103,8 @@ class OwnDrain(Drain):
     def count(self, sizes: Sequence[int], nbytes: int) -> int:
         return self.like.count(sizes, nbytes)
 
-    def goes_on(self, jobs: int, nbytes: int) -> bool:
-        return self.like.goes_on(jobs, nbytes)
+    def repeats(self, jobs: int, nbytes: int) -> bool:
+        return self.like.repeats(jobs, nbytes)
 
 
 def with_own_leaves(policy: FlushPolicy, is_own: Callable[[], bool]) -> FlushPolicy:

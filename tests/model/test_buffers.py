@@ -285,10 +285,10 @@ def test_what_is_left_may_be_flushed_at_once() -> None:
     for kind in (DrainAtMost, DrainUntil):
         once, full, empty = kind(3, 9), kind(3, 9, repeat="while_full"), kind(3, 9, repeat="until_empty")
         left = [(0, 0), (1, 0), (2, 8), (2, 9), (3, 0), (4, 20)]
-        assert [once.goes_on(*some) for some in left] == [False] * 6
-        assert [full.goes_on(*some) for some in left] == [False, False, False, True, True, True]
-        assert [empty.goes_on(*some) for some in left] == [False, True, True, True, True, True]
-    assert not DrainAll().goes_on(5, 5)
+        assert [once.repeats(*some) for some in left] == [False] * 6
+        assert [full.repeats(*some) for some in left] == [False, False, False, True, True, True]
+        assert [empty.repeats(*some) for some in left] == [False, True, True, True, True, True]
+    assert not DrainAll().repeats(5, 5)
 
 
 def in_pieces(times: list[float], n: int, fixed: float, enough: float) -> list[tuple[float, int]]:

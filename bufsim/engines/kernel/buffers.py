@@ -36,8 +36,8 @@ def write_size(state: State, buffer: Buffer, now: float) -> None:
         add_size(run, state.sizes, buffer, now)
     if run.tallies:
         tallies.count_size(run, state.tally, buffer, now)
-    if run.vacancies:
-        empty_ticks.note_vacancy(run, buffer, state.program, state.times, now)
+    if run.counts_empty_ticks:
+        empty_ticks.note_change(run, buffer, state.program, state.times, now)
 
 
 def add_size(run: Run, sizes: SizeColumns, buffer: Buffer, now: float) -> None:
@@ -72,12 +72,9 @@ def mark_lost(run: Run, rows: RowWindow, row: int, now: float, cause: int) -> No
 def store(state: State, buffer: Buffer, row: int, nbytes: int, now: float) -> bool:
     """Store a row that arrives, or lose it; return whether the policy must be asked."""
     run = state.run[0]
-    if now < buffer.race_end or (
-        buffer.calls_last > buffer.calls_first
-        and buffer.jobs == 0
-        and not buffer.flushing
-        and is_called(buffer, state.program, state.times, now)
-    ):
+    if buffer.jobs == 0 and buffer.calls_last > buffer.calls_first:
+        follow_calls(buffer, state.program, state.times, now)
+    if now < buffer.race_end:
         lose(run, state.rows, state.tally, buffer, row, now, RACE)
         return False
     if buffer.limited and not fits(buffer, nbytes):
@@ -102,18 +99,24 @@ def store(state: State, buffer: Buffer, row: int, nbytes: int, now: float) -> bo
     return buffer.jobs >= buffer.next_size or buffer.held_nbytes >= buffer.next_bytes
 
 
-def is_called(buffer: Buffer, program: Records[Operation], times: Floats, now: float) -> bool:
-    """Return whether a flush that found the buffer empty is under way, and deletes what arrives now."""
+def follow_calls(buffer: Buffer, program: Records[Operation], times: Floats, now: float) -> None:
+    """Note up to when the last flush that was called before now deletes what arrives, though it found nothing.
+
+    Such flushes are no events: they are looked up when a job comes into the empty buffer; see the example in
+    `bufsim.engines.simpy_buffers.EmptyFlushes`.
+    """
+    if buffer.flushing or now < buffer.race_end:
+        return
     at = max(buffer.next_call, now - 2.0 * buffer.calls_spacing)
     call = first_call(buffer, program, times, at)
     while call < now:
         buffer.race_end = call + buffer.window
+        # a window that is lost in rounding would find the same call for ever
         if now < buffer.race_end or buffer.race_end == call:
             break
         at = buffer.race_end
         call = first_call(buffer, program, times, at)
     buffer.next_call = at
-    return now < buffer.race_end
 
 
 def first_call(buffer: Buffer, program: Records[Operation], times: Floats, at: float) -> float:
@@ -166,9 +169,9 @@ def ask(state: State, buffer: Buffer, now: float) -> None:
         policy.set_steps(buffer, state.lists)
 
 
-def go_on(state: State, buffer: Buffer, now: float) -> None:
+def repeat_or_ask(state: State, buffer: Buffer, now: float) -> None:
     """Start the next flush, with the cause of the one that has ended, if the drain goes on; else ask the policy."""
-    if rules.goes_on(buffer.again, buffer.jobs, buffer.held_nbytes, buffer.drain_jobs, buffer.drain_bytes):
+    if rules.repeats(buffer.drain_repeats, buffer.jobs, buffer.held_nbytes, buffer.drain_jobs, buffer.drain_bytes):
         state.stack[0].leaf = buffer.cause
         start_flush(state, buffer, now, False)
     else:
@@ -207,11 +210,9 @@ def drained(run: Run, jobs: JobWindow, rows: RowWindow, buffer: Buffer) -> int:
     row = buffer.head
     for taken in range(most):
         total += bytes_of(run, jobs, job_of(run, rows, row))
-        if buffer.drain_reaches:
-            if total >= buffer.drain_bytes:
-                return taken + 1
-        elif total > buffer.drain_bytes:
-            return max(taken, 1)
+        count = rules.batch_end(taken, total, buffer.drain_bytes, buffer.drain_reaches)
+        if count > 0:
+            return count
         row = following(run, rows, row)
     return most
 
@@ -236,8 +237,8 @@ def start_flush(state: State, buffer: Buffer, now: float, rang: bool) -> None:
     buffer.race_end = now + buffer.window
     if run.tallies:
         tallies.count_flush(run, state.tally, jobs, rows, buffer, cause, now)
-    if run.vacancies:
-        empty_ticks.note_vacancy(run, buffer, state.program, state.times, now)
+    if run.counts_empty_ticks:
+        empty_ticks.note_change(run, buffer, state.program, state.times, now)
     fixed = buffer.fixed
     if np.isnan(fixed):
         fixed = state.draws[buffer.draws_first + buffer.started - buffer.draws_skipped]

@@ -13,7 +13,7 @@ from bufsim.engines.kernel.state import Buffer, Floats, Operation, Run
 from bufsim.model import rules
 
 
-def note_vacancy(run: Run, buffer: Buffer, program: Records[Operation], times: Floats, now: float) -> None:
+def note_change(run: Run, buffer: Buffer, program: Records[Operation], times: Floats, now: float) -> None:
     """Note whether the buffer is empty and idle, after a change; count the empty ticks of a gap that ends."""
     vacant = buffer.jobs == 0 and not buffer.flushing and not run.down
     if vacant and not buffer.vacant:
@@ -106,7 +106,7 @@ def ticks_before(program: Records[Operation], times: Floats, buffer: Buffer, rul
     operation = program[rule]
     if operation.op == rules.TIMES:
         return bins.times_before(times[operation.whole : operation.last], time)
-    if operation.op in (rules.ACTIVATION, rules.ACTIVATION_OWN, rules.ONE_SHOT):
+    if operation.op in rules.REMEMBERED_TICKS:
         return int(last_tick(buffer, operation) < time)
     return int(bins.ticks_before(origin_of(buffer, operation), operation.seconds, smallest_of(operation), time))
 
@@ -116,7 +116,7 @@ def time_of_tick(program: Records[Operation], times: Floats, buffer: Buffer, rul
     operation = program[rule]
     if operation.op == rules.TIMES:
         return times[operation.whole + number]
-    if operation.op in (rules.ACTIVATION, rules.ACTIVATION_OWN, rules.ONE_SHOT):
+    if operation.op in rules.REMEMBERED_TICKS:
         return last_tick(buffer, operation)
     return origin_of(buffer, operation) + (smallest_of(operation) + number) * operation.seconds
 

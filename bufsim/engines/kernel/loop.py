@@ -40,7 +40,7 @@ def run(state: State) -> int:  # noqa: D103
         lack = stop_or_flush_end(state, before) if before <= up_to else due_or_service(state, up_to)
     if run.tallies:
         account(state, lack)
-    if run.vacancies and lack == DONE:
+    if run.counts_empty_ticks and lack == DONE:
         close_gaps(state)
     return lack
 
@@ -130,8 +130,8 @@ def stop(state: State, now: float) -> None:
             lose_rows(run, state.rows, state.tally, buffer, buffer.head, buffer.jobs, now, BUFFER)
             buffers.take(run, state.jobs, state.rows, buffer, buffer.jobs)
             buffers.write_size(state, buffer, now)
-        if run.vacancies:
-            empty_ticks.note_vacancy(run, buffer, state.program, state.times, now)
+        if run.counts_empty_ticks:
+            empty_ticks.note_change(run, buffer, state.program, state.times, now)
     if not run.durable_queues:
         queues.lose_queues(state, now)
 
@@ -160,8 +160,8 @@ def restart(state: State, now: float) -> int:
         buffer.next_call = now
         if buffer.remembers:
             policy.forget(buffer, state.program)
-        if run.vacancies:
-            empty_ticks.note_vacancy(run, buffer, state.program, state.times, now)
+        if run.counts_empty_ticks:
+            empty_ticks.note_change(run, buffer, state.program, state.times, now)
         buffers.ask(state, buffer, now)
     return 0
 

@@ -34,7 +34,7 @@ def end_flush(state: State, buffer: Buffer, now: float) -> int:
     run = state.run[0]
     if buffers.lacks_flush_draw(run, buffer):
         return MORE_FLUSH_DRAWS
-    if queues.lacks_service_draws(run, state.queues, state.spans, buffer.flight_jobs * buffer.readers):
+    if queues.lacks_service_draws(run, state.queues, state.spans, buffer.flight_jobs * buffer.hand_overs):
         return MORE_SERVICE_DRAWS
     buffer.end_at = rules.INF
     buffer.flushing = False
@@ -42,25 +42,25 @@ def end_flush(state: State, buffer: Buffer, now: float) -> int:
     first = run.task
     if run.tallies:
         tallies.count_landing(run, state.tally, buffer, now)
-    if run.vacancies:
-        empty_ticks.note_vacancy(run, buffer, state.program, state.times, now)
+    if run.counts_empty_ticks:
+        empty_ticks.note_change(run, buffer, state.program, state.times, now)
     if run.bulk:
         keep_all_unserved(run, state.tasks, state.tally, buffer, state.queues[0], now)
     else:
         reduce(state, buffer, now)
     reduced = run.task - first
     if not run.bulk:
-        repeat(state, buffer, first, run.task, now)
+        hand_over_again(state, buffer, first, run.task, now)
         queues.enqueue(state, first, now)
     if run.keeps_flushes:
         flush = state.flushes[buffer.flush]
         flush.end, flush.reduced = now, reduced
     if run.tallies:
         tallies.count_end(run, buffer, reduced, now)
-    if buffer.again == rules.ONCE:
+    if buffer.drain_repeats == rules.ONCE:
         buffers.ask(state, buffer, now)
     else:
-        buffers.go_on(state, buffer, now)
+        buffers.repeat_or_ask(state, buffer, now)
     return 0
 
 
@@ -76,10 +76,10 @@ def reduce(state: State, buffer: Buffer, now: float) -> None:
         search_index(state, buffer, now)
 
 
-def repeat(state: State, buffer: Buffer, first: int, last: int, now: float) -> None:
+def hand_over_again(state: State, buffer: Buffer, first: int, last: int, now: float) -> None:
     """Make the tasks from `first` to `last` once more for each further server; these carry no rows."""
     run, tasks = state.run[0], state.tasks
-    for _ in range(1, buffer.readers):
+    for _ in range(1, buffer.hand_overs):
         for task in range(first, last):
             queue = queue_of_task(run, state.jobs, tasks, task)
             again = queues.add_task(run, tasks, buffer.flush, queue, buffer.index, now)

@@ -58,7 +58,7 @@ class Run(Record):
     # what is kept: rows, sizes and tasks as columns; tallies; flushes as rows, with the arrivals of what they took
     records: bool
     tallies: bool
-    vacancies: bool  # empty ticks are counted
+    counts_empty_ticks: bool
     keeps_flushes: bool
     keeps_taken: bool
     marks_rows: bool  # of which nothing more can become, so that they can be forgotten
@@ -122,7 +122,7 @@ class Buffer(Record, BufferCounts):
     drain_jobs: int
     drain_bytes: int
     drain_reaches: bool  # the job that reaches the bytes goes along, in place of staying where it exceeds them
-    again: int  # what follows on the end of a flush, of `rules`
+    drain_repeats: int  # what follows on the end of a flush, of `rules`
     limited: bool
     capacity_jobs: int
     capacity_bytes: int
@@ -133,7 +133,7 @@ class Buffer(Record, BufferCounts):
     calls_first: int  # in `program`: the ticks at which a flush is called whatever the buffer holds
     calls_last: int
     calls_spacing: float  # their period, if each of these flushes ends before the next; else infinity
-    readers: int  # the servers that hand over each batch
+    hand_overs: int  # of each batch: the servers that read it
     durable: bool
     reduce: int
     # as it stands
@@ -146,7 +146,7 @@ class Buffer(Record, BufferCounts):
     flushing: bool
     end_at: float
     ring_at: float
-    race_end: float
+    race_end: float  # up to when a flush deletes what arrives, one that found nothing too
     next_call: float  # from when on a flush can find the buffer empty
     flush: int  # the present flush, its cause, and what is in flight with it
     cause: int

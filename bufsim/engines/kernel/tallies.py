@@ -387,7 +387,7 @@ def count_end(run: Run, buffer: Buffer, reduced: int, now: float) -> None:
     buffer.ended_jobs += buffer.flight_jobs
     buffer.reduced_jobs += reduced
     buffer.largest_reduced = max(buffer.largest_reduced, reduced)
-    buffer.repeated += (buffer.readers - 1) * buffer.flight_jobs
+    buffer.repeated += (buffer.hand_overs - 1) * buffer.flight_jobs
     buffer.flush_time += now - buffer.last_flush_start
     buffer.longest_flush = max(buffer.longest_flush, now - buffer.last_flush_start)
 
