@@ -286,6 +286,11 @@ def test_without_a_window_an_empty_flush_loses_nothing() -> None:
     assert race_losses(FlushEvery(2.0), [2.25, 4.25], window=0.0, until=5.0) == []
 
 
+def test_a_window_that_is_lost_in_rounding_loses_nothing_and_comes_to_an_end() -> None:
+    assert 58.0 + 1e-17 == 58.0
+    assert race_losses(FlushEvery(2.0), [2.25, 60.25], window=1e-17, until=61.0) == []
+
+
 def test_a_flush_that_the_user_calls_on_an_empty_buffer_deletes_too() -> None:
     def calls(model: Any) -> Iterator[Any]:
         yield model.env.timeout(1.0)
