@@ -123,15 +123,15 @@ class PairedDifference:
         Sample variance of the paired differences.
     first_mean, second_mean, first_variance, second_variance : float
         Means and sample variances of either.
-    exact : bool
+    exact : bool, default False
         Whether nothing is drawn at random in either scenario, so that even two replications are proof.
-    below, above : float
+    below, above : float, default 0.0
         How far the difference may lie below and above its estimate, because values are known to their bins alone: a
         quantile lies somewhere in the bin of its histogram.
-    rare : RareDifference or None
+    rare : RareDifference, optional
         What of it counts events that few of the replications of either scenario saw: exact bounds take the place of
         its spread.
-    unbounded : TooFew or None
+    unbounded : TooFew, optional
         Why nothing bounds it, where it is one of quantiles of too few flushes.
     """
 
@@ -231,16 +231,16 @@ class PairedDifference:
             The confidence that it tells, where that is of a whole family of differences.
         """
         level = inner_probability("confidence", confidence)
-        told = level if family is None else family
+        family_level = level if family is None else family
         if self.unbounded:
-            return self.unbounded.interval(self.estimate, told, self.n)
+            return self.unbounded.interval(self.estimate, family_level, self.n)
         if self.rare:
-            return self._with_rare(self.rare, level, told)
+            return self._with_rare(self.rare, level, family_level)
         if self.is_chance:
-            return self._no_proof(self.estimate, told)
+            return self._no_proof(self.estimate, family_level)
         reach = critical_value(level, self.n) * math.sqrt(self.variance / self.n)
         low, high = self.estimate - self.below - reach, self.estimate + self.above + reach
-        return Interval(self.estimate, low, high, told, self.n, method)
+        return Interval(self.estimate, low, high, family_level, self.n, method)
 
     @property
     def rest(self) -> PairedDifference | None:
@@ -250,7 +250,7 @@ class PairedDifference:
             return None
         return replace(self, estimate=rare.estimate, variance=rare.variance, rare=None)
 
-    def _with_rare(self, rare: RareDifference, level: float, told: float) -> Interval:
+    def _with_rare(self, rare: RareDifference, level: float, family_level: float) -> Interval:
         """The interval of the rest and the bounds of the rare events, which all hold together (Bonferroni)."""
         rest = self.rest
         each = 1.0 - (1.0 - level) / (rare.moving + (rest is not None))
@@ -260,7 +260,7 @@ class PairedDifference:
             low, high = low + others.low, high + others.high
         low, high = min(low, self.estimate), max(high, self.estimate)
         method = UNSEEN if rest is None else PARTLY_UNSEEN
-        return Interval(self.estimate, low, high, told, self.n, method, rare.text(each))
+        return Interval(self.estimate, low, high, family_level, self.n, method, rare.text(each))
 
     def _no_proof(self, estimate: float, confidence: float) -> Interval:
         low, high = sorted((0.0, 2.0 * estimate))

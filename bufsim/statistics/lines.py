@@ -49,9 +49,9 @@ def fit_line(sizes: Sequence[int], seconds: Sequence[float], *, confidence: floa
         The size of each measurement, jobs, > 0; two different ones at least.
     seconds : sequence of float
         How long it took, s, > 0.
-    confidence : float
+    confidence : float, default 0.95
         Of the intervals.
-    seed : int
+    seed : int, default 1
         Of the resamples.
 
     Notes

@@ -85,9 +85,9 @@ class RareEvents:
         The value of a run in which the event happens to everything that it can happen to.
     phrase : str
         What a run does that sees it: "lose jobs".
-    is_all : bool
+    is_all : bool, default False
         Whether the value is a share that is all, `most`, in every run, and the event makes it less.
-    is_certain : bool
+    is_certain : bool, default False
         Whether the value is known without runs, such as a loss where nothing can be lost.
 
     Examples
@@ -133,10 +133,10 @@ def few_in_words(events: int, runs: int, what: str, *, confidence: float = 0.95)
     if events:
         return f"seen in {events} of {runs:,} runs only; {most}"
     needed = runs_to_bound(confidence=confidence)
-    said = f"none seen in {runs:,} runs; {most}"
+    text = f"none seen in {runs:,} runs; {most}"
     if needed <= runs:
-        return said
-    return f"{said}; {formats.number(needed, 2)} runs would bound it at {formats.number(100.0 * WORTH_KNOWING)} %"
+        return text
+    return f"{text}; {formats.number(needed, 2)} runs would bound it at {formats.number(100.0 * WORTH_KNOWING)} %"
 
 
 def constant_in_words(runs: int, *, confidence: float = 0.95) -> str:

@@ -42,13 +42,13 @@ class Sample:
     ----------
     values : array, shape (n,)
         One value per replication.
-    below, above : float
+    below, above : float, default 0.0
         How far the value may lie below and above their mean, because it is known to its bin alone.
-    few : TooFew or None
+    few : TooFew, optional
         Why nothing bounds it, where it is a quantile of too few flushes.
-    rare : mapping of hashable to RareTerm
+    rare : mapping of hashable to RareTerm, default none
         Its terms that count events which few runs saw, or that are known without runs, by what they are.
-    exact : bool
+    exact : bool, default False
         Whether nothing is drawn at random, so that even two replications are proof.
     """
 

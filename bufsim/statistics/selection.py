@@ -153,7 +153,9 @@ def _signs(tables: Mapping[str, Sequence[Sample]], lower_is_better: bool | Seque
     count = max(counts.values(), default=0)
     directions = [lower_is_better] * count if isinstance(lower_is_better, bool) else list(lower_is_better)
     if len(directions) != count:
-        raise InvalidValueError(f"lower_is_better must be one for all or one for each of {count} objectives")
+        raise InvalidValueError(
+            f"lower_is_better must be one for all or one for each of {count} objectives, got {len(directions)}"
+        )
     return [1.0 if low else -1.0 for low in directions]
 
 

@@ -98,7 +98,7 @@ def test_equal_scenarios_are_wrongly_called_dominated_in_at_most_5_percent_of_st
         ({"a": [[1, 2], [3, 4]]}, {}, "samples must hold at least 2 scenarios, got 1"),
         ({"a": [1, 2], "b": [1, 2]}, {}, r"a must have a row for each of at least 2 objectives .* got shape \(2,\)"),
         ({"a": [[1, 2]] * 2, "b": [[1, 2]] * 3}, {}, "samples must have the same objectives in every scenario"),
-        ({"a": [[1, 2]] * 2, "b": [[1, 2]] * 2}, {"lower_is_better": [True]}, "one for each of 2 objectives"),
+        ({"a": [[1, 2]] * 2, "b": [[1, 2]] * 2}, {"lower_is_better": [True]}, "one for each of 2 objectives, got 1"),
     ],
 )
 def test_what_has_no_front_is_an_error(samples, options, message):
