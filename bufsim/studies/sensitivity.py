@@ -12,7 +12,7 @@ import pandas as pd
 from bufsim.errors import InvalidValueError
 from bufsim.simulation import Simulation
 from bufsim.statistics import Interval
-from bufsim.statistics.differences import PARTLY_UNSEEN, UNSEEN
+from bufsim.statistics.differences import UNSEEN
 from bufsim.studies.answers import Answer
 from bufsim.studies.estimates import UndefinedError
 from bufsim.studies.expressions import Expression, Limit, LimitVerdict
@@ -53,8 +53,7 @@ class Effect:
         """Whether the metric is another in any replication."""
         return any(
             # an open end says nothing, nor does how far events may go that no run saw
-            gap.estimate != 0.0
-            or (gap.method not in (UNSEEN, PARTLY_UNSEEN) and any(map(_is_moved, (gap.low, gap.high))))
+            gap.estimate != 0.0 or (gap.method != UNSEEN and any(map(_is_moved, (gap.low, gap.high))))
             for gap in (self.lower, self.higher)
         )
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 from bufsim_tests.models import edits
 
@@ -15,6 +18,8 @@ from bufsim import (
     Simulation,
     Trace,
 )
+from bufsim.statistics import Interval
+from bufsim.statistics.differences import UNSEEN
 from bufsim.studies import running, tasks
 from bufsim.studies.formulas import expression, limit
 from bufsim.studies.sensitivity import BASE, Sensitivity, sensitivity
@@ -104,6 +109,26 @@ def test_without_limits_everything_passes() -> None:
 def test_what_moves_nothing_in_any_replication_is_left_out_of_what_moves_it(found: Sensitivity) -> None:
     assert [effect.variation.name for effect in found.moving(WAIT)] == ["arrivals"]
     assert {effect.variation.name for effect in found.moving(QUEUED)} == {"arrivals", "service time"}
+
+
+@pytest.mark.parametrize(
+    ("difference", "method", "moves"),
+    [
+        ((0.0, 0.0, 0.0), "paired t", False),
+        ((0.0, -0.1, 0.1), "paired t", True),
+        # an open end says nothing, nor does how far what no run saw may go
+        ((0.0, -math.inf, math.inf), "too few flushes", False),
+        ((0.0, -0.3, 0.3), UNSEEN, False),
+        ((0.1, -0.3, 0.3), UNSEEN, True),
+    ],
+)
+def test_an_assumption_moves_what_is_another_in_any_replication(
+    found: Sensitivity, difference: tuple[float, float, float], method: str, moves: bool
+) -> None:
+    none = Interval(0.0, 0.0, 0.0, 0.95, 8, "paired t")
+    gap = Interval(*difference, 0.95, 8, method)
+    for ends in ({"lower": gap, "higher": none}, {"lower": none, "higher": gap}):
+        assert replace(found.effects[0], **ends).moves == moves
 
 
 def test_the_other_way_to_scale_recorded_jobs_stands_beside_the_one_that_was_used() -> None:
