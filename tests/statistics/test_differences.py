@@ -343,6 +343,10 @@ def test_what_may_be_lost_unseen_makes_the_regret_as_large():
     assert made.regret == pytest.approx(clopper_pearson(0, 10, 0.05), rel=1e-9)
     assert made.sentence().endswith(f"; {made.open}")
     assert "up to 26 % of runs may lose jobs" in made.open
+    # what is kept is the same the other way round
+    gained = {"a": lost([0.0] * 10, factor=-1.0), "b": lost([0.1] + [0.0] * 9, factor=-1.0)}
+    kept = select_best(gained, lower_is_better=False)
+    assert (kept.chosen, kept.tie_set, kept.regret) == ("a", ("a", "b"), made.regret)
 
 
 def test_a_front_does_not_part_what_lies_in_one_bin():
