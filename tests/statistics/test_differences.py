@@ -349,6 +349,13 @@ def test_what_may_be_lost_unseen_makes_the_regret_as_large():
     assert (kept.chosen, kept.tie_set, kept.regret) == ("a", ("a", "b"), made.regret)
 
 
+def test_one_side_of_a_difference_with_rare_events_has_half_its_p_value_and_the_other_none():
+    rest = 1.0 + 0.1 * np.resize([-1.0, 1.0], 20)
+    gap = paired_difference(lost([0.0] * 20, rest=2.0 + rest), lost([0.0] * 20, rest=rest))
+    assert 0.0 < gap.p_value < 0.05
+    assert (gap.tail(1.0), gap.tail(-1.0)) == (gap.p_value / 2.0, 1.0)
+
+
 def test_a_front_does_not_part_what_lies_in_one_bin():
     rng = np.random.default_rng(9)
     wait, rate = rng.normal(3.0, 1e-5, 20), rng.normal(1.0, 0.01, 20)
