@@ -349,6 +349,26 @@ def test_what_may_be_lost_unseen_makes_the_regret_as_large():
     assert (kept.chosen, kept.tie_set, kept.regret) == ("a", ("a", "b"), made.regret)
 
 
+def test_where_as_many_runs_saw_nothing_more_would_bound_it_closer():
+    gap = paired_difference(lost([0.0] * 299), lost([0.0] * 299))
+    assert gap.runs_to_bound() is None
+    assert (
+        judge([gap])[0]
+        .sentence()
+        .endswith("none of 299 replications was seen to lose jobs; more would bound it closer")
+    )
+    assert paired_difference(lost([0.0] * 298), lost([0.0] * 298)).runs_to_bound() == 299
+
+
+def test_rounding_is_no_part_of_a_difference_beside_its_rare_events():
+    gap = paired_difference(lost([0.0] * 10, rest=0.1 + 0.2), lost([0.0] * 10, rest=0.3))
+    assert (gap.rest, gap.interval().method) == (None, "exact bounds over runs")
+    # seen losses are taken out of sums that were rounded with them
+    seen = [0.1] + [0.0] * 9
+    gap = paired_difference(lost(seen, rest=0.7), lost([0.0] * 10, rest=0.7))
+    assert gap.rest is None
+
+
 def test_one_side_of_a_difference_with_rare_events_has_half_its_p_value_and_the_other_none():
     rest = 1.0 + 0.1 * np.resize([-1.0, 1.0], 20)
     gap = paired_difference(lost([0.0] * 20, rest=2.0 + rest), lost([0.0] * 20, rest=rest))
